@@ -1,0 +1,203 @@
+"""An `Allocation` filled step by step: the plan, its ranges, its prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.allocate.proof import missed_by
+from kc_model.allocate.rounding import tolerance
+from kc_model.allocate.stages import Climb
+from kc_model.cells import MILLION
+from kc_model.program import Problem, Stage, goal_value
+from kc_model.results import Allocation, Provenance
+from kc_model.tables import Dataset
+
+__all__ = ["Draft", "versions"]
+
+_OPEN = 1e-6
+_PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
+
+Money = NDArray[np.float64]
+
+
+class Draft:
+    """An allocation in the making.
+
+    Parameters
+    ----------
+    data : Dataset
+    problem : Problem
+    as_of : int or None
+    """
+
+    def __init__(self, data: Dataset, problem: Problem, as_of: int | None) -> None:
+        self.problem = problem
+        scenario, outlook = problem.scenario, problem.outlook
+        self.result = Allocation(
+            status="limit",
+            scenario_name=scenario.name,
+            title=data.title,
+            unit=data.unit,
+            vintage=data.vintage,
+            synthetic=data.synthetic,
+            year=scenario.year,
+            as_of=as_of,
+            cells=pd.DataFrame(),
+            rules=pd.DataFrame(),
+            goals=(),
+            tiers=(),
+            undecided=(),
+            reserve=(),
+            conflicts=(),
+            gap=None,
+            certificate={},
+            warnings=problem.warnings,
+            notes=problem.notes,
+            provenance=Provenance(
+                versions(),
+                data.hash,
+                scenario.hash,
+                outlook.provenance.seed if outlook is not None else 0,
+            ),
+            baseline_year=problem.baseline_year,
+            sources=data.sources,
+        )
+
+    def without_plan(
+        self,
+        status: str,
+        conflicts: Sequence[Mapping[str, Any]] = (),
+        certificate: Mapping[str, Any] | None = None,
+    ) -> Allocation:
+        """Return the result that says why there is no plan."""
+        return replace(
+            self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
+        )
+
+    def fill(
+        self,
+        amounts: NDArray[np.int64],
+        stages: Sequence[Stage],
+        climb: Climb,
+        certificate: Mapping[str, Any],
+    ) -> None:
+        """Put in a proven plan, in VND."""
+        x = amounts / MILLION
+        goals = [s for s, stage in enumerate(stages) if stage.goal is not None]
+        tiers = [s for s, stage in enumerate(stages) if stage.goal is None]
+        self.result = replace(
+            self.result,
+            status="optimal",
+            cells=self._cells(x, amounts),
+            rules=self._rules(x, amounts),
+            goals=tuple(self._goal(stages[s], climb.best[s], x) for s in goals),
+            tiers=tuple(self._tier(stages[s].name, climb.best[s], x) for s in tiers),
+            reserve=tuple(
+                {"budget": row.id, "amount": int(row.exact or 0) - int(amounts[row.cells].sum())}
+                for row in self.problem.rows
+                if row.id.startswith("budget:") and row.side == "max"
+            ),
+            gap=climb.gap,
+            certificate=certificate,
+        )
+
+    def fill_ranges(self, low: Money, high: Money, *, shown: bool) -> None:
+        """Put in which cells the goals left open and, if `shown`, between which amounts."""
+        cells = self.result.cells
+        is_open = high - low > _OPEN * np.maximum(1.0, high)
+        if shown:
+            amounts = cells["amount"].to_numpy(dtype=np.int64)
+            least = np.minimum(np.rint(low * MILLION).astype(np.int64), amounts)
+            most = np.maximum(np.rint(high * MILLION).astype(np.int64), amounts)
+            cells = cells.assign(
+                lowest=pd.array(least, dtype="Int64"), highest=pd.array(most, dtype="Int64")
+            )
+        names = zip(self.problem.cells.names(), is_open, strict=True)
+        self.result = replace(
+            self.result, cells=cells, undecided=tuple(name for name, free in names if free)
+        )
+
+    def tight(self) -> list[int]:
+        """Return the numbers of the rows that bind or are missed."""
+        return list(np.flatnonzero(self.result.rules["status"].isin(["binding", "missed"])))
+
+    def fill_prices(self, prices: Mapping[int, float]) -> None:
+        """Put in the prices of tight rows; a row with room to spare costs nothing."""
+        rules = self.result.rules
+        price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
+        price[list(prices)] = list(prices.values())
+        self.result = replace(self.result, rules=rules.assign(price=price))
+
+    def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
+        keys = ["year", "place", "area", "activity", "source", "region"]
+        blank = pd.array([pd.NA] * len(x), dtype="Int64")
+        return self.problem.cells.frame[keys].assign(
+            amount=pd.array(amounts, dtype="Int64"),
+            baseline=self.problem.cells.frame["baseline"],
+            expected_disbursed=self.problem.curves.expected(x) * MILLION,
+            lowest=blank,
+            highest=blank,
+        )
+
+    def _rules(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
+        rows = []
+        for row in self.problem.rows:
+            lhs, bound = row.lhs(x), row.bound(x)
+            missed = missed_by(row, x, amounts)
+            noise = max(tolerance(row, self.problem.grid), 1e-9 * max(1.0, abs(bound)))
+            missed = missed if missed > noise else 0.0
+            slack = lhs - bound if row.side == "min" else bound - lhs
+            close = noise + self.problem.grid / MILLION * float(np.max(np.abs(row.coef), initial=0))
+            status = "missed" if missed else "binding" if abs(slack) <= close else "met"
+            rows.append(
+                {
+                    "id": row.id,
+                    "group": row.group,
+                    "side": "min" if row.side == "min" else "max",
+                    "tier": row.tier,
+                    "lhs": lhs * row.scale,
+                    "bound": bound * row.scale,
+                    "slack": slack * row.scale,
+                    "status": status,
+                    "shortfall": missed * row.scale,
+                    "price": np.nan,
+                    "price_from": np.nan,
+                    "price_to": np.nan,
+                    "measure": row.measure,
+                    "text": row.text,
+                    "basis": row.basis,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _tier(self, tier: str, best: float, x: Money) -> dict[str, Any]:
+        rows = [row for row in self.problem.rows if row.tier == tier]
+        missed = sum(row.weight * row.shortfall(x) for row in rows)
+        return {"name": tier, "best": best, "shortfall": missed}
+
+    def _goal(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
+        problem, k = self.problem, stage.goal or 0
+        size = 1.0 if problem.goals[k].what == "outputs" else problem.million
+        return {
+            "name": stage.name,
+            "best": stage.sign * stage.scale * best * size,
+            "achieved": goal_value(problem, k, x) * size,
+        }
+
+
+def versions() -> dict[str, str]:
+    """Return the version of every package that the numbers depend on."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "?"
+    return found

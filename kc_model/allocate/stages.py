@@ -1,0 +1,116 @@
+"""Tiers and goals one after the other, in place on one live model.
+
+After each stage everything that would worsen it is shut: a column or row with a price leans on its
+bound in *every* best plan (complementary slackness), so it is fixed there. That keeps exactly the
+best plans, where a row "objective ≤ best" would keep a sliver whose width is the solver's own
+tolerance. A goal with ``give`` opens such a row on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kc_model.program import Stage
+from kc_model.solver import Outcome, Solver, Status
+
+__all__ = ["Climb", "Ladder"]
+
+_PRICED = 1e-8
+_FROZEN = 1e-9
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What going through the stages gave.
+
+    Parameters
+    ----------
+    status : Status
+    best : tuple of float
+        Best value of each stage that was solved, in its column's minimised form.
+    outcomes : tuple of Outcome
+        One for each stage solved; one for feasibility alone where there is no stage.
+    """
+
+    status: Status
+    best: tuple[float, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def gap(self) -> float:
+        """The widest gap of any stage."""
+        return max((outcome.gap for outcome in self.outcomes), default=0.0)
+
+
+class Ladder:
+    """Solves stages in order and can be taken back to the bottom.
+
+    Parameters
+    ----------
+    solver : Solver
+        Live model of the program.
+    stages : sequence of Stage
+    """
+
+    def __init__(self, solver: Solver, stages: Sequence[Stage]) -> None:
+        self.solver = solver
+        self.stages = tuple(stages)
+        place = {name: i for i, name in enumerate(solver.model.columns)}
+        self.columns = [place[stage.column] for stage in self.stages]
+        self._ground = self._bounds()
+
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        solver = self.solver
+        return tuple(  # type: ignore[return-value]
+            part.copy()
+            for part in (solver.row_low, solver.row_high, solver.col_low, solver.col_high)
+        )
+
+    def back(self) -> None:
+        """Open everything that the stages have shut."""
+        row_low, row_high, col_low, col_high = self._ground
+        self.solver.set_rows(np.arange(len(row_low)), row_low, row_high)
+        self.solver.set_columns(np.arange(len(col_low)), col_low, col_high)
+
+    def climb(self, upto: int | None = None) -> Climb:
+        """Solve the first `upto` stages (None: all) and leave their best plans standing."""
+        best: list[float] = []
+        outcomes: list[Outcome] = []
+        for stage, column in list(zip(self.stages, self.columns, strict=True))[:upto]:
+            outcome = self._solve(column)
+            if outcome.status is not Status.OPTIMAL:
+                return Climb(outcome.status, tuple(best), tuple(outcomes))
+            best.append(outcome.objective)
+            outcomes.append(outcome)
+            self._shut(stage, column, outcome)
+        if not outcomes:
+            outcomes.append(self._solve(None))
+            return Climb(outcomes[0].status, (), tuple(outcomes))
+        return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes))
+
+    def _solve(self, column: int | None) -> Outcome:
+        cost = np.zeros(len(self.solver.cost))
+        if column is not None:
+            cost[column] = 1.0
+        self.solver.set_cost(cost)
+        return self.solver.run()
+
+    def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
+        solver = self.solver
+        if stage.give > 0:
+            best = outcome.objective
+            room = stage.give * abs(best) + _FROZEN * max(1.0, abs(best))
+            solver.set_columns(
+                np.array([column]), solver.col_low[[column]], np.array([best + room])
+            )
+            return
+        for duals, low, high, shut in (
+            (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),
+            (outcome.column_duals, solver.col_low, solver.col_high, solver.set_columns),
+        ):
+            bound = np.where(duals > 0, low, high)
+            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound))
+            shut(priced, bound[priced], bound[priced])

@@ -1,0 +1,361 @@
+"""The cells of a plan: dataset and scenario brought together on one frame.
+
+A cell is one (year, place, area, activity, source). This room says which cells there are, what is
+known of each, which of them a selection means, and how much of its money a cell can absorb.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model import reference
+from kc_model.errors import Address, Fault
+from kc_model.scenario import Where
+from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
+
+__all__ = [
+    "MILLION",
+    "Cells",
+    "Curves",
+    "build_cells",
+    "build_curves",
+    "newest_plan_year",
+    "plan_in_force",
+]
+
+MILLION = 1_000_000
+"""VND in the unit that the program works in."""
+
+_MONEY = tuple(c.name for c in SCHEMAS["cells"].columns if c.kind == "money")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a plan in official order.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Index 0..n-1; the keys, ``region``, baseline, min, max, unit_cost (Int64 VND), weight and
+        every attribute of cells and places.
+    place_columns : frozenset of str
+        Attributes that belong to a place, counted once for each place.
+    vintage : str
+        Vintage of the place codes.
+    """
+
+    frame: pd.DataFrame
+    place_columns: frozenset[str]
+    vintage: str
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def names(self) -> list[str]:
+        """Return ``place|area|source`` of every cell, with year and activity where they vary."""
+        if self.frame.empty:
+            return []
+        keys = [
+            key
+            for key in CELL_KEYS
+            if (key != "year" or (self.frame["year"] != self.frame["year"].iloc[0]).any())
+            and (key != "activity" or (self.frame["activity"] != "").any())
+        ]
+        return ["|".join(map(str, row)) for row in self.frame[keys].itertuples(index=False)]
+
+    def keep(self, mask: NDArray[np.bool_]) -> Cells:
+        """Return only the cells of a mask."""
+        return replace(self, frame=self.frame[mask].reset_index(drop=True))
+
+    def attribute(self, name: str) -> pd.Series | None:
+        """Return a key or attribute of every cell, or None if there is none of that name."""
+        return self.frame[name] if name in self.frame.columns else None
+
+    def unknown(self, name: str, at: Address) -> Fault:
+        """Return the fault that no such key or attribute exists, with the nearest name."""
+        names = [str(column) for column in self.frame.columns]
+        near = difflib.get_close_matches(name, names, 1, 0.5)
+        return Fault(
+            "unknown-attribute", at, {"name": name, "near": near[0] if near else ", ".join(names)}
+        )
+
+    def select(
+        self,
+        where: Where,
+        at: Address,
+        faults: list[Fault],
+        same: Mapping[str, object] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return the mask of the cells that a selection means.
+
+        Parameters
+        ----------
+        where : mapping
+            Key or attribute -> any of these values; empty: every cell.
+        at : Address
+            Where the selection stands, for faults.
+        faults : list of Fault
+            Unknown attributes and names are added to it.
+        same : mapping, optional
+            The group's own values, for ``same``.
+        """
+        mask = np.ones(len(self), dtype=bool)
+        for key, values in where.items():
+            column = self.attribute(key)
+            if column is None:
+                faults.append(self.unknown(key, at))
+                continue
+            hit = np.zeros(len(self), dtype=bool)
+            for value in values:
+                if value == "same" and same is not None:
+                    hit |= (column == same[key]).to_numpy(dtype=bool, na_value=False)
+                else:
+                    hit |= self._matches(key, column, value, at, faults)
+            mask &= hit
+        return mask
+
+    def _matches(
+        self, key: str, column: pd.Series, value: str, at: Address, faults: list[Fault]
+    ) -> NDArray[np.bool_]:
+        finders: dict[str, Callable[[str], str]] = {
+            "place": lambda text: reference.find_place(text, self.vintage),
+            "area": reference.find_area,
+            "source": reference.find_source,
+            "region": reference.find_region,
+        }
+        if key in finders:
+            try:
+                value = finders[key](value)
+            except (KeyError, ValueError) as error:
+                near = ", ".join(getattr(error, "suggestions", ()))
+                faults.append(
+                    Fault("unknown-name", at, {"key": key, "found": value, "near": near or "-"})
+                )
+                return np.zeros(len(self), dtype=bool)
+        if pd.api.types.is_numeric_dtype(column):
+            try:
+                number = float(value)
+            except ValueError:
+                faults.append(Fault("scenario-number", at, {"key": key, "found": value}))
+                return np.zeros(len(self), dtype=bool)
+            return (column == number).to_numpy(dtype=bool, na_value=False)
+        return (column == value).to_numpy(dtype=bool, na_value=False)
+
+
+# ---------------------------------------------------------------------------- which cells
+
+
+def plan_in_force(data: Dataset, year: int, as_of: int | None = None) -> pd.DataFrame:
+    """Return the plan in force and the money disbursed of every cell in a year.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    as_of : int or None
+        Last month known; None: the whole year.
+
+    Returns
+    -------
+    DataFrame
+        place, area, activity, source, plan, disbursed (Int64 VND): each the newest reported value
+        of that year; rows without any plan are left out.
+    """
+    rows = data.history[data.history["year"] == year]
+    if as_of is not None:
+        rows = rows[rows["month"] <= as_of]
+    keys = ["place", "area", "activity", "source"]
+    newest = rows.sort_values("month").groupby(keys, sort=False)[["plan", "disbursed"]].last()
+    return newest[newest["plan"].notna()].reset_index()
+
+
+def newest_plan_year(data: Dataset, year: int, as_of: int | None) -> int | None:
+    """Return the newest history year with a plan, not after `year` (and `as_of`); None: none."""
+    planned = data.history[data.history["plan"].notna()]
+    known = planned["year"] < year
+    known |= (planned["year"] == year) & (planned["month"] <= (13 if as_of is None else as_of))
+    years = planned.loc[known, "year"]
+    return None if years.empty else int(years.max())
+
+
+def _newest_plan(data: Dataset, year: int, as_of: int | None) -> pd.DataFrame:
+    newest = newest_plan_year(data, year, as_of)
+    if newest is None:
+        return plan_in_force(data, year, 0).head(0)
+    return plan_in_force(data, newest, as_of if newest == year else None)
+
+
+def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]) -> Cells:
+    """Return every cell of the dataset for a plan that starts in `year`.
+
+    Without ``cells.csv`` these are the cells with a plan in the newest history year not after
+    `year` (and `as_of`), and that plan is the baseline. Mid-year (`as_of` given) the baseline is
+    the plan in force and min is at least what has been disbursed (contract, sections 2 and 3).
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    as_of : int or None
+    faults : list of Fault
+    """
+    keys = list(CELL_KEYS)
+    planned = _newest_plan(data, year, as_of).rename(columns={"plan": "known"})
+    if data.cells.empty:
+        frame = planned.assign(year=year, baseline=planned["known"])
+    else:
+        frame = data.cells.copy()
+        frame["year"] = frame["year"].fillna(year)
+        frame = frame[frame["year"] >= year].merge(planned, how="left", on=keys[1:])
+        frame["baseline"] = frame["baseline"].fillna(frame["known"])
+    frame = frame.reindex(
+        columns=list(dict.fromkeys([*keys, *data.cells.columns, *frame.columns]))
+    ).drop(columns=["known"])
+    for column in _MONEY:
+        frame[column] = frame[column].astype("Int64")
+    frame["baseline"] = frame["baseline"].fillna(0)
+    frame["weight"] = frame["weight"].astype("float64").fillna(1.0)
+    frame["min"] = frame["min"].fillna(0)
+    if as_of is not None:
+        frame = _mid_year(frame, plan_in_force(data, year, as_of), year)
+    frame = frame.drop(columns=["disbursed"], errors="ignore")
+    frame, place_columns = _with_places(frame, data)
+    if frame.empty:
+        faults.append(Fault("no-cells", Address("cells.csv"), {"year": year}))
+    return Cells(_ordered(frame, data.vintage), place_columns, data.vintage)
+
+
+def _mid_year(frame: pd.DataFrame, now: pd.DataFrame, year: int) -> pd.DataFrame:
+    frame = frame.drop(columns=["disbursed"], errors="ignore")
+    frame = frame.merge(now, how="left", on=list(CELL_KEYS[1:]))
+    first = frame["year"] == year
+    frame.loc[first, "baseline"] = frame["plan"].fillna(frame["baseline"])[first]
+    spent = frame["disbursed"].fillna(0).clip(lower=0)
+    frame.loc[first, "min"] = frame["min"].where(frame["min"] >= spent, spent)[first]
+    return frame.drop(columns=["plan"])
+
+
+def _with_places(frame: pd.DataFrame, data: Dataset) -> tuple[pd.DataFrame, frozenset[str]]:
+    extra = [column for column in data.places.columns if column != "place"]
+    frame = frame.merge(data.places, how="left", on="place") if extra else frame
+    frame["region"] = [reference.region_of(code, data.vintage) for code in frame["place"]]
+    return frame, frozenset(extra)
+
+
+def _ordered(frame: pd.DataFrame, vintage: str) -> pd.DataFrame:
+    ranks = {
+        "place": reference.place_order(vintage),
+        "area": reference.area_order(),
+        "source": reference.source_order(),
+    }
+    order = {
+        key: frame[key].map({code: i for i, code in enumerate(ranks[key])})
+        if key in ranks
+        else frame[key]
+        for key in CELL_KEYS
+    }
+    by = pd.DataFrame(order).sort_values(list(CELL_KEYS), kind="stable").index
+    frame = frame.loc[by].reset_index(drop=True)
+    frame["year"] = frame["year"].astype("int64")
+    return frame
+
+
+# ---------------------------------------------------------------------------- absorption
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Slices of money and the chance that each is disbursed by year-end.
+
+    Parameters
+    ----------
+    members : tuple of arrays of int
+        Cells that share each curve: one, or the activities of one area.
+    widths, rates : tuple of arrays, float64
+        Width of each slice in million VND; its rate, not increasing.
+    """
+
+    members: tuple[NDArray[np.int64], ...]
+    widths: tuple[NDArray[np.float64], ...]
+    rates: tuple[NDArray[np.float64], ...]
+
+    def expected(self, money: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the expected disbursement of every cell, million VND.
+
+        A shared curve is filled by the sum of its cells and given back in proportion.
+
+        Parameters
+        ----------
+        money : array (n_cells,), million VND
+
+        Returns
+        -------
+        array (n_cells,)
+            NaN for cells without a curve.
+        """
+        expected = np.full(len(money), np.nan)
+        for cells, widths, rates in zip(self.members, self.widths, self.rates, strict=True):
+            total = float(money[cells].sum())
+            starts = np.concatenate([[0.0], np.cumsum(widths)[:-1]])
+            filled = float(rates @ np.clip(total - starts, 0.0, widths))
+            expected[cells] = money[cells] * (filled / total) if total > 0 else 0.0
+        return expected
+
+
+def build_curves(cells: Cells, tables: Iterable[pd.DataFrame]) -> tuple[Curves, NDArray[np.bool_]]:
+    """Return the curves of the cells and a mask of the cells that have one.
+
+    Parameters
+    ----------
+    cells : Cells
+    tables : iterable of DataFrame
+        Absorption tables (cell keys, upto in VND, rate); the first that knows a cell counts.
+        A table without a year, or a missing year, speaks of every year on its own; a row without
+        an activity is shared by the activities of its area that have no rows of their own.
+    """
+    has = np.zeros(len(cells), dtype=bool)
+    keys = list(cells.frame[list(CELL_KEYS)].itertuples(index=False, name=None))
+    pools: list[tuple[list[int], NDArray[np.float64], NDArray[np.float64]]] = []
+    for table in tables:
+        curves = _by_key(table)
+        found: dict[tuple[object, ...], int] = {}
+        for i, (year, place, area, activity, source) in enumerate(keys):
+            if has[i]:
+                continue
+            for when, what in ((year, activity), (0, activity), (year, ""), (0, "")):
+                key = (when, place, area, what, source)
+                if key in curves:
+                    has[i] = True
+                    if (year, key) not in found:
+                        found[year, key] = len(pools)
+                        pools.append(([], *curves[key]))
+                    pools[found[year, key]][0].append(i)
+                    break
+    members, widths, rates = zip(*pools, strict=True) if pools else ((), (), ())
+    return Curves(tuple(np.array(cells) for cells in members), widths, rates), has
+
+
+def _by_key(
+    table: pd.DataFrame,
+) -> dict[tuple[object, ...], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    if table.empty:
+        return {}
+    table = table.assign(
+        year=table["year"].fillna(0).astype("int64") if "year" in table else 0,
+        activity=table.get("activity", ""),
+    ).sort_values([*CELL_KEYS, "upto"])
+    keys = list(table[list(CELL_KEYS)].itertuples(index=False, name=None))
+    starts = [i for i, key in enumerate(keys) if i == 0 or key != keys[i - 1]]
+    upto = table["upto"].to_numpy(dtype=float) / MILLION
+    rate = table["rate"].to_numpy(dtype=float)
+    ends = [*starts[1:], len(keys)]
+    return {
+        keys[a]: (np.diff(upto[a:b], prepend=0.0), rate[a:b])
+        for a, b in zip(starts, ends, strict=True)
+    }

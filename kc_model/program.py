@@ -1,0 +1,461 @@
+r"""Cells, rows and goals as one PuLP definition.
+
+.. math::
+
+    \text{min}\ & s_1, s_2\ \text{(shortfall of directives, of preferences)},\ g_1, g_2, \dots \\
+    \text{where}\ & L_r - m_r B_r \ (\ge, \le, =)\ 0 && \text{law rows } r \\
+    & L_r - m_r B_r + v_r \ge 0,\ L_r - m_r B_r - v_r \le 0,\ v_r \ge 0 && \text{other rows} \\
+    & \textstyle\sum_j y_{ij} \le x_i,\ 0 \le y_{ij} \le width_{ij} && \text{absorption} \\
+    & \textstyle s_t = \sum_{r \in t} weight_r\, v_r
+
+x is money in million VND. Everything is minimised: a goal that maximises stands with its sign
+turned. The stages are solved one after the other in `kc_model.allocate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pulp
+from numpy.typing import NDArray
+
+from kc_model import money
+from kc_model.cells import (
+    MILLION,
+    Cells,
+    Curves,
+    build_cells,
+    build_curves,
+    newest_plan_year,
+)
+from kc_model.errors import Address, Fault, raise_faults
+from kc_model.forecast import forecast
+from kc_model.results import Forecast
+from kc_model.rules import Row, bound_rows, budget_rows, column_of, rule_rows
+from kc_model.scenario import Goal, Scenario
+from kc_model.tables import Dataset, Note
+
+__all__ = ["Problem", "Stage", "build_problem", "build_program", "goal_value"]
+
+_SOFT = ("directive", "preference")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything an allocation must respect and wants, resolved over the cells.
+
+    Parameters
+    ----------
+    cells : Cells
+        The plan's cells only.
+    rows : tuple of Row
+        Budgets, bounds and rules, in this order.
+    curves : Curves
+        Absorption; cells without a curve are in none.
+    goals : tuple of Goal
+    columns : mapping of int to array
+        For goal number k that counts a column: its value for every cell.
+    scenario : Scenario
+    unit : str
+    grid : int
+        Step of every amount, VND.
+    outlook : Forecast or None
+        The forecast the absorption rests on, if any.
+    warnings : tuple of Fault
+    notes : tuple of Note
+    baseline_year : int or None
+        Year whose plan is the baseline; None where ``cells.csv`` gives it.
+    """
+
+    cells: Cells
+    rows: tuple[Row, ...]
+    curves: Curves
+    goals: tuple[Goal, ...]
+    columns: dict[int, NDArray[np.float64]]
+    selected: dict[int, NDArray[np.bool_]]
+    scenario: Scenario
+    unit: str
+    grid: int
+    outlook: Forecast | None
+    warnings: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+    baseline_year: int | None
+
+    @property
+    def baseline(self) -> NDArray[np.float64]:
+        """Baseline of every cell, million VND."""
+        return self.cells.frame["baseline"].to_numpy(dtype=float) / MILLION
+
+    @property
+    def million(self) -> float:
+        """One million VND in the dataset's unit."""
+        return MILLION / money.UNITS[self.unit]
+
+
+def build_problem(
+    data: Dataset,
+    scenario: Scenario,
+    outlook: Forecast | None = None,
+    as_of: int | None = None,
+) -> Problem:
+    """Bring dataset, scenario and forecast together.
+
+    Parameters
+    ----------
+    data : Dataset
+    scenario : Scenario
+    outlook : Forecast or None
+        Source of the absorption of cells that no ``absorption.csv`` knows; None: a forecast for
+        the scenario's year is made when one is needed.
+    as_of : int or None
+        Last month known of a mid-year plan; None: a plan for the whole year.
+
+    Raises
+    ------
+    InputError
+        With every fault of the scenario against the data at once.
+    """
+    faults: list[Fault] = []
+    if len(data.projects):
+        faults.append(Fault("projects-later", Address("projects.csv")))
+    everything = build_cells(data, scenario.year, as_of, faults)
+    budgets, covered = budget_rows(everything, scenario, data.unit, faults)
+    outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
+    if outside and covered.any():
+        faults.append(_outside(outside, data))
+    if not covered.any():
+        raise_faults(faults)
+    cells = everything.keep(covered)
+    place = np.cumsum(covered) - 1
+    budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
+    rows = [*budgets, *bound_rows(cells, data.unit)]
+    for rule in scenario.rules:
+        rows.extend(rule_rows(cells, rule, data.unit, faults))
+    selected = {k: cells.select(g.where, g.at, faults) for k, g in enumerate(scenario.goals)}
+    columns = _goal_columns(cells, scenario.goals, selected, data.unit, faults)
+    curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
+    grid = _grid(scenario, data.unit, faults)
+    warnings = raise_faults(faults)
+    return Problem(
+        cells,
+        tuple(rows),
+        curves,
+        scenario.goals,
+        columns,
+        selected,
+        scenario,
+        data.unit,
+        grid,
+        outlook,
+        (*data.warnings, *warnings),
+        (*data.notes, *scenario.notes, *(outlook.notes if outlook is not None else ())),
+        newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None,
+    )
+
+
+def _outside(names: list[str], data: Dataset) -> Fault:
+    shown = ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+    at = Address("cells.csv" if len(data.cells) else "history.csv")
+    return Fault("outside-plan", at, {"count": len(names), "cells": shown}, level="warning")
+
+
+def _grid(scenario: Scenario, unit: str, faults: list[Fault]) -> int:
+    if scenario.round_to is None:
+        return 1
+    vnd = scenario.round_to * money.UNITS[unit]
+    if vnd != int(vnd):
+        faults.append(Fault("part-of-dong", Address(), {"found": scenario.round_to}))
+    return max(1, int(vnd))
+
+
+def _goal_columns(
+    cells: Cells,
+    goals: Iterable[Goal],
+    selected: dict[int, NDArray[np.bool_]],
+    unit: str,
+    faults: list[Fault],
+) -> dict[int, NDArray[np.float64]]:
+    columns: dict[int, NDArray[np.float64]] = {}
+    for k, goal in enumerate(goals):
+        if goal.what == "risk":
+            faults.append(Fault("risk-later", goal.at))
+        if not selected[k].any():
+            faults.append(Fault("empty-goal", goal.at, {"goal": goal.name}))
+        if goal.what == "outputs":
+            cost = cells.frame["unit_cost"].astype("float64").to_numpy(na_value=np.nan)
+            columns[k] = np.nan_to_num(np.where(cost > 0, MILLION / cost, 0.0))
+        elif goal.what.startswith("column:"):
+            name = goal.what.removeprefix("column:")
+            columns[k] = np.nan_to_num(column_of(cells, name, selected[k], unit, goal.at, faults))
+        elif goal.what == "evenness":
+            none = np.zeros(len(cells), dtype=bool)
+            columns[k] = np.nan_to_num(column_of(cells, goal.per, none, unit, goal.at, faults))
+            faults.extend(_left_out(cells, goal, selected[k], columns[k]))
+    return columns
+
+
+def _left_out(
+    cells: Cells, goal: Goal, selected: NDArray[np.bool_], column: NDArray[np.float64]
+) -> list[Fault]:
+    by_place = pd.Series(column[selected]).groupby(cells.frame["place"][selected].to_numpy()).sum()
+    names = sorted(by_place.index[by_place <= 0])
+    if not names:
+        return []
+    values = {"per": goal.per, "places": ", ".join(names)}
+    return [Fault("left-out-of-evenness", goal.at, values, level="warning")]
+
+
+def _absorption(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    outlook: Forecast | None,
+    as_of: int | None,
+    faults: list[Fault],
+) -> tuple[Curves, Forecast | None]:
+    """Curves of the cells: from ``absorption.csv``, for the rest from the forecast."""
+    given = data.absorption
+    curves, has = build_curves(cells, [given])
+    wanted = any(goal.what == "disbursed" for goal in scenario.goals)
+    if has.all() or (not wanted and data.history.empty):
+        return curves, None
+    if data.history.empty and outlook is None:
+        missing = [name for name, known in zip(cells.names(), has, strict=True) if not known]
+        values = {"count": len(missing), "cells": ", ".join(missing[:5])}
+        faults.append(Fault("no-absorption", Address("absorption.csv"), values))
+        return curves, None
+    if outlook is None:
+        rest = cells.frame.loc[~has & (cells.frame["year"] == scenario.year).to_numpy()]
+        rest = rest if len(rest) else cells.frame.loc[~has]
+        exposures = rest[["place", "area", "activity", "source", "baseline"]]
+        outlook = forecast(
+            data, year=scenario.year, as_of=as_of or 0, cells=exposures.drop_duplicates()
+        )
+    curves, has = build_curves(cells, [given, outlook.slices])
+    if not has.all() and wanted:
+        missing = [name for name, known in zip(cells.names(), has, strict=True) if not known]
+        values = {"count": len(missing), "cells": ", ".join(missing[:5])}
+        faults.append(Fault("no-absorption", Address("absorption.csv"), values))
+    return curves, outlook
+
+
+# ---------------------------------------------------------------------------- the definition
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One objective in the order of importance.
+
+    Parameters
+    ----------
+    name : str
+        A tier, or the name of a goal.
+    column : str
+        Name of the variable that is minimised.
+    sign : float
+        −1 where the goal maximises.
+    scale : float
+        The stage's value is sign · scale · column, in million VND (or the goal's own unit):
+        columns are kept near 1 per million VND, so that one tolerance fits them all.
+    give : float
+        Share of its best that later goals may cost.
+    goal : int or None
+        Number of the goal; None for a tier.
+    """
+
+    name: str
+    column: str
+    sign: float = 1.0
+    scale: float = 1.0
+    give: float = 0.0
+    goal: int | None = None
+
+
+def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
+    """Return the program and its stages in order.
+
+    Columns: ``x_i`` money of cell i; ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r``
+    shortfall of row r; ``u_k_i`` distance from the baseline; ``s_t`` tiers; ``g_k`` goals.
+    """
+    program = pulp.LpProblem("kc_model", pulp.LpMinimize)
+    x = [program.add_variable(f"x_{i}", lowBound=0) for i in range(len(problem.cells))]
+    stages = _add_rows(program, problem, x)
+    for k, goal in enumerate(problem.goals):
+        terms = _GOALS[goal.what.split(":")[0]](program, problem, k, x)
+        sign = -1.0 if goal.sense == "maximise" else 1.0
+        scale = max((abs(c) for _, c in terms), default=1.0) or 1.0
+        value = program.add_variable(f"g_{k}")
+        parts = [*((v, sign * c / scale) for v, c in terms), (value, -1.0)]
+        program.addConstraint(pulp.LpAffineExpression(parts) == 0, f"goal_{k}")
+        stages.append(Stage(goal.name, value.name, sign, scale, float(goal.give), k))
+    return program, tuple(stages)
+
+
+_Terms = list[tuple[pulp.LpVariable, float]]
+
+
+def _add_rows(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable]) -> list[Stage]:
+    """Law rows as they are; the others with a shortfall that its tier adds up."""
+    missed: dict[str, _Terms] = {}
+    for r, row in enumerate(problem.rows):
+        cells, coef = row.coefficients()
+        terms = [(x[i], c) for i, c in zip(cells, coef.tolist(), strict=True)]
+        right = row.factor * row.const
+        if not row.is_law:
+            v = program.add_variable(f"v_{r}", lowBound=0)
+            missed.setdefault(row.tier, []).append((v, row.weight))
+            terms.append((v, 1.0 if row.side == "min" else -1.0))
+        left = pulp.LpAffineExpression(terms)
+        sense = {"min": left >= right, "max": left <= right, "equal": left == right}[row.side]
+        program.addConstraint(sense, f"row_{r}")
+    stages = []
+    for tier in _SOFT:
+        if tier in missed:
+            total = program.add_variable(f"s_{tier}", lowBound=0)
+            program.addConstraint(
+                pulp.LpAffineExpression([*missed[tier], (total, -1.0)]) == 0, f"tier_{tier}"
+            )
+            stages.append(Stage(tier, total.name))
+    return stages
+
+
+def _money(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
+    return [(x[i], 1.0) for i in np.flatnonzero(problem.selected[k])]
+
+
+def _column(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
+    chosen, column = problem.selected[k], problem.columns[k]
+    return [(x[i], float(column[i])) for i in np.flatnonzero(chosen & (column != 0))]
+
+
+def _disbursed(
+    program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
+) -> _Terms:
+    """Σ weight_i Σ_j rate_ij y_ij; a curve that several cells share is filled by them together."""
+    chosen = problem.selected[k]
+    weight = problem.cells.frame["weight"].to_numpy(dtype=float)
+    terms: _Terms = []
+    curves = problem.curves
+    for c, (cells, widths, rates) in enumerate(
+        zip(curves.members, curves.widths, curves.rates, strict=True)
+    ):
+        used = [j for j in range(len(widths)) if widths[j] > 0 and rates[j] > 0]
+        counted = [int(i) for i in cells if chosen[i]]
+        filled: dict[int, _Terms] = {j: [] for j in used}
+        for i in counted:
+            parts: _Terms = []
+            for j in used:
+                y = program.add_variable(f"y{k}_{c}_{i}_{j}", lowBound=0, upBound=float(widths[j]))
+                parts.append((y, 1.0))
+                filled[j].append((y, 1.0))
+                terms.append((y, float(weight[i] * rates[j])))
+            if parts:
+                program.addConstraint(
+                    pulp.LpAffineExpression([*parts, (x[i], -1.0)]) <= 0, f"spent{k}_{i}"
+                )
+        if len(counted) > 1:
+            for j in used:
+                program.addConstraint(
+                    pulp.LpAffineExpression(filled[j]) <= float(widths[j]), f"shared{k}_{c}_{j}"
+                )
+    return terms
+
+
+def _change(program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
+    """Σ |x_i − baseline_i|."""
+    terms: _Terms = []
+    for i in np.flatnonzero(problem.selected[k]):
+        base = float(problem.baseline[i])
+        u = program.add_variable(f"u{k}_{i}", lowBound=0)
+        program.addConstraint(
+            pulp.LpAffineExpression([(u, 1.0), (x[i], -1.0)]) >= -base, f"up{k}_{i}"
+        )
+        program.addConstraint(
+            pulp.LpAffineExpression([(u, 1.0), (x[i], 1.0)]) >= base, f"down{k}_{i}"
+        )
+        terms.append((u, 1.0))
+    return terms
+
+
+def _evenness(
+    program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
+) -> _Terms:
+    """Take the smallest Σ x / Σ column over year and place."""
+    groups = list(even_groups(problem, k))
+    size = float(np.mean([total for _, total in groups])) if groups else 1.0
+    least = program.add_variable(f"z{k}", lowBound=0)  # money of a place of mean size
+    for n, (members, total) in enumerate(groups):
+        terms = [(x[i], 1.0) for i in members]
+        program.addConstraint(
+            pulp.LpAffineExpression([*terms, (least, -total / size)]) >= 0, f"even{k}_{n}"
+        )
+    return [(least, 1 / size)]
+
+
+def even_groups(problem: Problem, k: int) -> Iterator[tuple[NDArray[np.int64], float]]:
+    """Yield the cells of every (year, place) of an evenness goal and its column's sum."""
+    goal, column = problem.goals[k], problem.columns[k]
+    frame = problem.cells.frame[problem.selected[k]]
+    for _, group in frame.groupby(["year", "place"], sort=False):
+        members = group.index.to_numpy(dtype=np.int64)
+        share = column[members]
+        total = float(share[0] if goal.per in problem.cells.place_columns else share.sum())
+        if total > 0:
+            yield members, total
+
+
+_GOALS = {
+    "money": _money,
+    "disbursed": _disbursed,
+    "evenness": _evenness,
+    "outputs": _column,
+    "column": _column,
+    "change": _change,
+}
+
+
+def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
+    """Return what a plan achieves of goal k, recomputed from the data alone.
+
+    Parameters
+    ----------
+    problem : Problem
+    k : int
+        Number of the goal.
+    x : array (n_cells,), million VND
+
+    Returns
+    -------
+    float
+        In million VND, or in the goal's own unit.
+    """
+    what, chosen = problem.goals[k].what, problem.selected[k]
+    if what == "money":
+        return float(x[chosen].sum())
+    if what == "change":
+        return float(np.abs(x - problem.baseline)[chosen].sum())
+    if what == "disbursed":
+        return _disbursed_value(problem, x, chosen)
+    if what == "evenness":
+        return min((float(x[i].sum()) / total for i, total in even_groups(problem, k)), default=0.0)
+    return float(problem.columns[k][chosen] @ x[chosen])
+
+
+def _disbursed_value(problem: Problem, x: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
+    """Cells that share a curve fill its best slices in the order of their weights."""
+    weight = problem.cells.frame["weight"].to_numpy(dtype=float)
+    curves = problem.curves
+    total = 0.0
+    for cells, widths, rates in zip(curves.members, curves.widths, curves.rates, strict=True):
+        counted = [i for i in sorted(cells, key=lambda i: -weight[i]) if chosen[i]]
+        ends = np.cumsum(widths)
+        below = 0.0
+        for i in counted:
+            above = below + x[i]
+            inside = np.minimum(ends, above) - np.maximum(ends - widths, below)
+            total += float(weight[i] * (rates @ np.clip(inside, 0.0, None)))
+            below = above
+    return total

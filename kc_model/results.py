@@ -1,0 +1,322 @@
+"""What a forecast and an allocation give back: frozen, and true to their own totals."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.errors import Fault
+from kc_model.explain import explain
+from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
+from kc_model.money import to_unit
+from kc_model.tables import Note
+from kc_model.wording import LANGUAGES, Language
+
+__all__ = ["ALLOCATION_FILES", "FORECAST_FILES", "Allocation", "Forecast", "Provenance"]
+
+FORECAST_FILES = ("forecast.csv", "forecast.json")
+"""What a forecast is saved as, beside ``run.json``."""
+
+ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx")
+"""What a plan is saved as, beside ``result.json`` and ``run.json``; removed where there is none."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was made from: printed on every output.
+
+    Parameters
+    ----------
+    versions : mapping
+        Package name to version: kc_model and what its numbers depend on.
+    dataset, scenario : str
+        SHA-256 of the dataset and of the scenario ("" for a forecast).
+    seed : int
+        Seed of the draws.
+    """
+
+    versions: Mapping[str, str]
+    dataset: str
+    scenario: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Year-end disbursement of every cell, as joint draws.
+
+    Parameters
+    ----------
+    year, as_of : int
+        Budget year and the last month known (0: before the year).
+    year_end : int
+        13 (after the settlement period), or 12 for a history without it.
+    unit : str
+        The dataset's unit, used by `table`.
+    cells : DataFrame
+        One row per cell in official order: place, area, activity, source, region (text); plan in
+        force and disbursed so far (Int64 VND, <NA> where not reported); basis (text: a key of the
+        wording file ``forecast`` telling what the cell's expectation rests on).
+    draws : array (n_draws, n_cells), float64, million VND
+        Joint draws of year-end disbursement under the plan in force, each within
+        [disbursed, max(plan, disbursed)].
+    capacity : array (n_draws, n_cells), float64, million VND
+        Joint draws of what the cell could disburse by year-end if it were given the money.
+    slices : DataFrame
+        Absorption for the allocation: place, area, activity, source (text), upto (Int64 VND),
+        rate (float64, not increasing within a cell).
+    notes : tuple of Note
+        What it rests on: borrowed history, assumed arrival, estimates used.
+    warnings : tuple of Fault
+    provenance : Provenance
+    """
+
+    year: int
+    as_of: int
+    year_end: int
+    unit: str
+    cells: pd.DataFrame
+    draws: NDArray[np.float64]
+    capacity: NDArray[np.float64]
+    slices: pd.DataFrame
+    notes: tuple[Note, ...]
+    warnings: tuple[Fault, ...]
+    provenance: Provenance
+    details: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``forecast.json`` holds: everything but the table."""
+        return {
+            "year": self.year,
+            "as_of": self.as_of,
+            "year_end": self.year_end,
+            "unit": self.unit,
+            "cells": self.cells[["place", "area", "activity", "source", "basis"]].to_dict(
+                "records"
+            ),
+            "details": dict(self.details),
+            "warnings": _warnings(self.warnings),
+            "notes": [asdict(note) for note in self.notes],
+            "provenance": asdict(self.provenance),
+        }
+
+    def save(self, folder: str | Path, expected: Mapping[str, str] | None = None) -> None:
+        """Write ``forecast.csv``, ``forecast.json`` and ``run.json``, whole or not at all.
+
+        Parameters
+        ----------
+        folder : path
+        expected : mapping or None
+            Fingerprints of the files as they were when the command began.
+
+        Raises
+        ------
+        SaveError
+            If it cannot be saved, or somebody else saved in between.
+        """
+        files = {
+            "forecast.csv": csv_bytes(self.table()),
+            "forecast.json": json_bytes(self.summary()),
+            "run.json": json_bytes(_run(self.seconds)),
+        }
+        save_files(folder, files, (), expected)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A plan with its proof, or the reason why there is none.
+
+    Parameters
+    ----------
+    status : {"optimal", "infeasible", "limit"}
+        Only an optimal result has numbers.
+    scenario_name, title, unit, vintage : str
+    synthetic : bool
+        Whether the dataset is.
+    year : int
+    as_of : int or None
+    cells : DataFrame
+        In official order: year (int64), place, area, activity, source, region (text), amount,
+        baseline (Int64 VND), expected_disbursed (float64 VND, NaN where unknown), lowest, highest
+        (Int64 VND, <NA> where not computed).
+    rules : DataFrame
+        One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
+        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
+        measure (money, outputs or column:NAME), text, basis.
+    goals, tiers : tuple of dict
+        name, best, achieved; name, best, shortfall: of the rounded plan.
+    undecided : tuple of str
+        Cells that the goals left open and the settlement decided.
+    reserve : tuple of dict
+        budget, amount (VND) that is not spent.
+    conflicts : tuple of dict
+        Why there is no plan.
+    gap : float or None
+    certificate : mapping
+    warnings : tuple of Fault
+    notes : tuple of Note
+    provenance : Provenance
+    """
+
+    status: str
+    scenario_name: str
+    title: str
+    unit: str
+    vintage: str
+    synthetic: bool
+    year: int
+    as_of: int | None
+    cells: pd.DataFrame
+    rules: pd.DataFrame
+    goals: tuple[Mapping[str, Any], ...]
+    tiers: tuple[Mapping[str, Any], ...]
+    undecided: tuple[str, ...]
+    reserve: tuple[Mapping[str, Any], ...]
+    conflicts: tuple[Mapping[str, Any], ...]
+    gap: float | None
+    certificate: Mapping[str, Any]
+    warnings: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+    provenance: Provenance
+    baseline_year: int | None = None
+    sources: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+    def table(self) -> pd.DataFrame:
+        """Return the plan as ``allocation.csv`` has it: amounts in the dataset's unit.
+
+        Returns
+        -------
+        DataFrame
+            The cell keys (year and activity only where there are any), amount, baseline,
+            expected_disbursed, lowest, highest.
+        """
+        if self.cells.empty:
+            return pd.DataFrame()
+        keys = ["year", "place", "area", "activity", "source"]
+        if (self.cells["year"] == self.year).all():
+            keys.remove("year")
+        if not (self.cells["activity"] != "").any():
+            keys.remove("activity")
+        money = ["amount", "baseline", "expected_disbursed", "lowest", "highest"]
+        values = {name: to_unit(self.cells[name], self.unit) for name in money}
+        return self.cells[keys].assign(**values)
+
+    def rules_table(self) -> pd.DataFrame:
+        """Return ``rules.csv``: the contract's columns, then measure, text and basis."""
+        return self.rules
+
+    def explain(self, language: Language = "vi") -> list[str]:
+        """Return the plan, or why there is none, in sentences; see `kc_model.explain`."""
+        return explain(self, language)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``result.json`` holds: everything but the tables."""
+        reserve = [{**row, "amount": to_unit(row["amount"], self.unit)} for row in self.reserve]
+        return {
+            "status": self.status,
+            "scenario": self.scenario_name,
+            "title": self.title,
+            "year": self.year,
+            "as_of": self.as_of,
+            "unit": self.unit,
+            "vintage": self.vintage,
+            "synthetic": self.synthetic,
+            "goals": list(self.goals),
+            "tiers": list(self.tiers),
+            "gap": self.gap,
+            "certificate": dict(self.certificate),
+            "undecided": list(self.undecided),
+            "reserve": reserve,
+            "conflicts": list(self.conflicts),
+            "warnings": _warnings(self.warnings),
+            "notes": [asdict(note) for note in self.notes],
+            "sentences": {language: self.explain(language) for language in LANGUAGES},
+            "provenance": asdict(self.provenance),
+        }
+
+    def save(
+        self,
+        folder: str | Path,
+        language: Language = "vi",
+        expected: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the result into a folder, whole or not at all.
+
+        Without a plan only ``result.json`` (and ``run.json``) is written, and the files of an
+        older plan are removed.
+
+        Parameters
+        ----------
+        folder : path
+        language : {"vi", "en"}
+            Language of ``allocation.xlsx``.
+        expected : mapping or None
+            Fingerprints of the files as they were when the command began.
+
+        Raises
+        ------
+        SaveError
+            If it cannot be saved, or somebody else saved in between.
+        """
+        files = {
+            "result.json": json_bytes(self.summary()),
+            "run.json": json_bytes(_run(self.seconds)),
+        }
+        if self.status == "optimal":
+            files["allocation.csv"] = csv_bytes(self.table())
+            files["rules.csv"] = csv_bytes(self.rules_table())
+            files["allocation.xlsx"] = self.workbook(language)
+        stale = [name for name in ALLOCATION_FILES if name not in files]
+        save_files(folder, files, stale, expected)
+
+    def workbook(self, language: Language = "vi") -> bytes:
+        """Return ``allocation.xlsx``, the plan as an office prints it."""
+        goal = self.goals[0]["name"].split(" ", 1)[1].split(":")[0] if self.goals else ""
+        stamp = Stamp(
+            title=self.title,
+            scenario=self.scenario_name,
+            year=self.year,
+            as_of=self.as_of,
+            unit=self.unit,
+            vintage=self.vintage,
+            synthetic=self.synthetic,
+            dataset_hash=self.provenance.dataset,
+            scenario_hash=self.provenance.scenario,
+            versions=self.provenance.versions,
+            seed=self.provenance.seed,
+            baseline_year=self.baseline_year,
+            goal=goal,
+            summary=tuple(self.explain(language)),
+            reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
+            notes=self.notes,
+            warnings=self.warnings,
+            sources=self.sources,
+        )
+        return allocation_workbook(stamp, self.cells, self.rules, language)
+
+
+def _run(seconds: float) -> dict[str, Any]:
+    """Return what may differ between two runs of the same input."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _warnings(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    return [
+        {"code": fault.code, "at": str(fault.at), "vi": fault.text("vi"), "en": fault.text("en")}
+        for fault in faults
+    ]

@@ -1,0 +1,407 @@
+"""Rules made concrete: one row for every rule, group and side over the cells of a plan.
+
+A row says ``L ≥ m · B`` (side min), ``L ≤ m · B`` (max) or ``L = m · B`` (a budget that is used
+up), with L = Σ coef · x and B = const + Σ base_coef · x, x in million VND. Budgets and the bounds
+of cells are rows too, so that one table can tell of everything that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model import money
+from kc_model.cells import MILLION, Cells
+from kc_model.errors import Address, Fault
+from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.tables import CELL_KEYS, SCHEMAS
+
+__all__ = ["Row", "bound_rows", "budget_rows", "column_of", "rule_rows"]
+
+_MONEY = frozenset(
+    column.name
+    for schema in ("cells", "projects")
+    for column in SCHEMAS[schema].columns
+    if column.kind == "money"
+)
+_NOWHERE = Address()
+_SHOWN = 5
+_SIDES = ("min", "max")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One side of one group of a rule, a budget or a bound.
+
+    Parameters
+    ----------
+    id, group : str
+        Rule id (``budget:N``, ``bound:CELL:side``) and the group's values joined by ``|``.
+    side : {"min", "max", "equal"}
+    tier : str
+    weight : float
+    cells, coef : arrays
+        L; in million VND, in outputs, or in the column's unit times million VND.
+    base, base_coef, const : arrays and float
+        B, in the same unit as L where m is a share.
+    factor : float
+        m; the bound in the user's unit where B is 1.
+    scale : float
+        One unit of the row in the user's unit.
+    exact : Fraction or None
+        The bound in VND where L is money and B is fixed: such a bound holds to the đồng.
+    measure : str
+        What L counts: ``money``, ``outputs`` or ``column:NAME``.
+    text, basis : str
+    at : Address
+    """
+
+    id: str
+    group: str
+    side: str
+    tier: str
+    weight: float
+    cells: NDArray[np.int64]
+    coef: NDArray[np.float64]
+    base: NDArray[np.int64]
+    base_coef: NDArray[np.float64]
+    const: float
+    factor: float
+    scale: float
+    exact: Fraction | None
+    measure: str = "money"
+    text: str = ""
+    basis: str = ""
+    at: Address = _NOWHERE
+
+    @property
+    def is_law(self) -> bool:
+        """Whether it is never broken."""
+        return self.tier == "law"
+
+    def lhs(self, money: NDArray[np.float64]) -> float:
+        """Return L of a plan given in million VND."""
+        return float(self.coef @ money[self.cells])
+
+    def bound(self, money: NDArray[np.float64]) -> float:
+        """Return m · B of a plan given in million VND."""
+        return self.factor * (self.const + float(self.base_coef @ money[self.base]))
+
+    def shortfall(self, money: NDArray[np.float64]) -> float:
+        """Return by how much a plan misses the row, in the row's unit; 0 where it holds."""
+        over = self.lhs(money) - self.bound(money)
+        return max(0.0, -over if self.side == "min" else over if self.side == "max" else abs(over))
+
+    def coefficients(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return cells and coefficients of L − m · Σ base, each cell once."""
+        cells, place = np.unique(np.concatenate([self.cells, self.base]), return_inverse=True)
+        values = np.zeros(len(cells))
+        np.add.at(values, place, np.concatenate([self.coef, -self.factor * self.base_coef]))
+        return cells, values
+
+
+_NONE = np.array([], dtype=np.int64)
+_NIL = np.array([], dtype=np.float64)
+
+
+def _fixed(row_id: str, side: str, cells: NDArray[np.int64], vnd: Fraction, unit: str) -> Row:
+    """Return a row of the law on plain money: Σ x against an amount."""
+    return Row(
+        row_id,
+        "",
+        side,
+        "law",
+        1.0,
+        cells,
+        np.ones(len(cells)),
+        _NONE,
+        _NIL,
+        float(vnd / MILLION),
+        1.0,
+        MILLION / money.UNITS[unit],
+        vnd,
+    )
+
+
+# ---------------------------------------------------------------------------- budgets, bounds
+
+
+def budget_rows(
+    cells: Cells, scenario: Scenario, unit: str, faults: list[Fault]
+) -> tuple[tuple[Row, ...], NDArray[np.bool_]]:
+    """Return the budgets as rows, and the mask of the cells that some budget covers.
+
+    A row that could move money between provinces' KCDP or between the funds must say
+    ``pooled: true``, unless its cells are held apart by budgets of their own.
+    """
+    masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
+    spend = scenario.spend or "all"
+    purse = _purses(cells)
+    apart = [set(purse[mask]) for mask in masks]
+    held = np.zeros(len(cells), dtype=bool)
+    for mask, purses in zip(masks, apart, strict=True):
+        if len(purses) == 1:
+            held |= mask
+    rows = []
+    for number, (row, mask, purses) in enumerate(
+        zip(scenario.budget, masks, apart, strict=True), 1
+    ):
+        if not mask.any():
+            faults.append(Fault("empty-budget", row.at, {"number": number}))
+        elif len(purses) > 1 and not row.pooled and not (mask <= held).all():
+            shown = ", ".join(sorted(purses)[:_SHOWN])
+            faults.append(Fault("not-pooled", row.at, {"number": number, "purses": shown}))
+        side = "equal" if spend == "all" else "max"
+        vnd = _vnd(row, unit, faults)
+        fixed = _fixed(f"budget:{number}", side, np.flatnonzero(mask), vnd, unit)
+        rows.append(replace(fixed, text=row.text, basis=row.basis))
+    covered = np.any(masks, axis=0) if masks else np.zeros(len(cells), dtype=bool)
+    return tuple(rows), covered
+
+
+def _vnd(row: Budget, unit: str, faults: list[Fault]) -> Fraction:
+    vnd = Fraction(row.amount) * money.UNITS[unit]
+    if vnd.denominator != 1:
+        faults.append(Fault("part-of-dong", row.at, {"found": row.amount}))
+    return vnd
+
+
+def _purses(cells: Cells) -> NDArray[np.object_]:
+    """Name of the purse that every cell draws on: KCQG is one, KCDP one per place."""
+    source, place = cells.frame["source"], cells.frame["place"]
+    return source.where(source != "KCDP", source + " " + place).to_numpy(dtype=object)
+
+
+def bound_rows(cells: Cells, unit: str) -> tuple[Row, ...]:
+    """Return the cells' own min and max as rows of the law."""
+    names = cells.names()
+    bounds = {side: cells.frame[side].fillna(-1).tolist() for side in _SIDES}
+    return tuple(
+        _fixed(f"bound:{name}:{side}", side, np.array([i]), Fraction(bounds[side][i]), unit)
+        for i, name in enumerate(names)
+        for side in _SIDES
+        if bounds[side][i] >= (0 if side == "max" else 1)
+    )
+
+
+# ---------------------------------------------------------------------------- rules
+
+
+def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple[Row, ...]:
+    """Return the rows of one rule: one for every group and side.
+
+    Parameters
+    ----------
+    cells : Cells
+        The plan's cells; `cells.select` has not removed any since the budgets were read.
+    rule : Rule
+    unit : str
+        The dataset's unit.
+    faults : list of Fault
+        Unknown names, missing values and selections that are empty are added to it.
+    """
+    before = len(faults)
+    selected = cells.select(rule.where, rule.at, faults)
+    for key in rule.each:
+        if cells.attribute(key) is None:
+            faults.append(cells.unknown(key, rule.at))
+    measure = _measure(cells, rule, selected, unit, faults)
+    whole = _Whole(cells, rule, measure, unit, faults)
+    if len(faults) > before:
+        return ()
+    rows: list[Row] = []
+    empty: list[str] = []
+    for group, members in _groups(cells, rule):
+        chosen = members[selected[members]]
+        name = "|".join(str(value) for value in group.values())
+        if not len(chosen):
+            empty.append(name)
+            continue
+        rows.extend(_sides(rule, name, chosen, measure, whole.of(group, chosen)))
+    if not rows:
+        faults.append(Fault("empty-rule", rule.at, {"id": rule.id}))
+    elif empty:
+        shown = ", ".join(empty[:_SHOWN]) + ("…" if len(empty) > _SHOWN else "")
+        faults.append(
+            Fault(
+                "empty-groups",
+                rule.at,
+                {"id": rule.id, "count": len(empty), "groups": shown},
+                level="warning",
+            )
+        )
+    return tuple(rows)
+
+
+def _groups(cells: Cells, rule: Rule) -> Iterator[tuple[dict[str, object], NDArray[np.int64]]]:
+    if not rule.each:
+        yield {}, np.arange(len(cells))
+        return
+    grouped = cells.frame.groupby(list(rule.each), sort=False, dropna=True).indices
+    for key, members in sorted(grouped.items(), key=lambda item: int(item[1][0])):
+        group = dict(zip(rule.each, key if isinstance(key, tuple) else (key,), strict=True))
+        if all(value != "" or name == "activity" for name, value in group.items()):
+            yield group, np.asarray(members, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What a rule counts: its coefficient for every cell and the size of one user's unit."""
+
+    coef: NDArray[np.float64]
+    one: float
+    is_money: bool
+
+
+def _measure(
+    cells: Cells, rule: Rule, selected: NDArray[np.bool_], unit: str, faults: list[Fault]
+) -> _Measure:
+    one = money.UNITS[unit] / MILLION
+    if rule.count == "outputs":
+        cost = cells.frame["unit_cost"].astype("float64").to_numpy(na_value=np.nan)
+        with np.errstate(divide="ignore"):
+            return _Measure(np.where(cost > 0, MILLION / cost, 0.0), 1.0, is_money=False)
+    if rule.count == "projects":
+        faults.append(Fault("no-projects", rule.at, {"id": rule.id}))
+    if rule.count.startswith("column:"):
+        name = rule.count.removeprefix("column:")
+        values = column_of(cells, name, selected, unit, rule.at, faults)
+        return _Measure(np.nan_to_num(values), one, is_money=False)
+    return _Measure(np.ones(len(cells)), one, is_money=True)
+
+
+def column_of(
+    cells: Cells,
+    name: str,
+    selected: NDArray[np.bool_],
+    unit: str,
+    at: Address,
+    faults: list[Fault],
+) -> NDArray[np.float64]:
+    """Return a numeric column of the cells, money in the dataset's unit.
+
+    Faults: no such column, not a number, or missing in a cell that is counted (missing is never
+    taken for zero).
+    """
+    column = cells.attribute(name)
+    if column is None:
+        faults.append(cells.unknown(name, at))
+        return np.zeros(len(cells))
+    if not pd.api.types.is_numeric_dtype(column) or name in CELL_KEYS:
+        faults.append(Fault("not-numeric", at, {"name": name}))
+        return np.zeros(len(cells))
+    values = np.asarray(column.astype("float64").to_numpy(na_value=np.nan), dtype=np.float64)
+    missing = np.flatnonzero(np.isnan(values) & selected)
+    if len(missing):
+        names = cells.names()
+        shown = ", ".join(names[i] for i in missing[:_SHOWN])
+        faults.append(Fault("missing-value", at, {"name": name, "cells": shown}))
+    return values / money.UNITS[unit] if name in _MONEY else values
+
+
+@dataclass(frozen=True)
+class _Base:
+    """B of one group."""
+
+    cells: NDArray[np.int64]
+    coef: NDArray[np.float64]
+    const: float
+    exact: Fraction | None  # const in VND where it is a fixed sum of money
+
+
+class _Whole:
+    """Finds B for every group of a rule: one, a share of a selection, or a column's sum."""
+
+    def __init__(
+        self, cells: Cells, rule: Rule, measure: _Measure, unit: str, faults: list[Fault]
+    ) -> None:
+        self.cells, self.rule, self.measure, self.unit = cells, rule, measure, unit
+        if rule.of is not None:
+            self._find_shares(faults)
+        elif rule.per == "previous_year":
+            self._find_previous()
+        elif rule.per:
+            selected = cells.select(rule.where, rule.at, [])
+            self.values = column_of(cells, rule.per, selected, unit, rule.at, faults)
+            self.places = pd.factorize(cells.frame["place"])[0]
+            if rule.per in _MONEY and cells.attribute(rule.per) is not None:
+                self.vnd = cells.frame[rule.per].fillna(0).to_numpy(dtype=np.int64)
+
+    def of(self, group: Mapping[str, object], chosen: NDArray[np.int64]) -> _Base:
+        rule, one = self.rule, self.measure.one
+        if rule.of is not None:
+            base = self.shares.get(tuple(group[key] for key in self.same), _NONE)
+            return _Base(base, self.measure.coef[base], 0.0, None)
+        if rule.per == "previous_year":
+            return self._previous_year(chosen)
+        unit_vnd = Fraction(money.UNITS[self.unit])
+        if not rule.per:
+            return _Base(_NONE, _NIL, one, unit_vnd if self.measure.is_money else None)
+        counted = chosen
+        if rule.per in self.cells.place_columns:
+            counted = chosen[np.sort(np.unique(self.places[chosen], return_index=True)[1])]
+        total = float(self.values[counted].sum())
+        exact = None
+        if self.measure.is_money and rule.per in _MONEY:
+            exact = Fraction(int(self.vnd[counted].sum()))
+        elif self.measure.is_money:
+            exact = sum((Fraction(v) for v in self.values[counted]), Fraction(0)) * unit_vnd
+        return _Base(_NONE, _NIL, total * one, exact)
+
+    def _find_shares(self, faults: list[Fault]) -> None:
+        of = self.rule.of or {}
+        self.same = tuple(key for key, values in of.items() if values == ("same",))
+        plain = {key: values for key, values in of.items() if key not in self.same}
+        mask = self.cells.select(plain, self.rule.at, faults)
+        if not mask.any():
+            faults.append(Fault("empty-whole", self.rule.at, {"id": self.rule.id}))
+        self.shares: dict[tuple[object, ...], NDArray[np.int64]] = {(): np.flatnonzero(mask)}
+        if self.same and all(key in self.cells.frame for key in self.same):
+            for key, members in self.cells.frame[mask].groupby(list(self.same)).groups.items():
+                values = key if isinstance(key, tuple) else (key,)
+                self.shares[values] = members.to_numpy(dtype=np.int64)
+
+    def _find_previous(self) -> None:
+        keys = list(self.cells.frame[list(CELL_KEYS)].itertuples(index=False, name=None))
+        self.keys, self.place_of = keys, {key: i for i, key in enumerate(keys)}
+
+    def _previous_year(self, chosen: NDArray[np.int64]) -> _Base:
+        before = [self.place_of.get((self.keys[i][0] - 1, *self.keys[i][1:])) for i in chosen]
+        known = np.array([i for i in before if i is not None], dtype=np.int64)
+        first = [i for i, past in zip(chosen, before, strict=True) if past is None]
+        baseline = int(self.cells.frame["baseline"].iloc[first].sum())
+        one = 1.0 if self.measure.is_money else MILLION / money.UNITS[self.unit]
+        exact = Fraction(baseline) if self.measure.is_money and not len(known) else None
+        return _Base(known, np.full(len(known), one), baseline / MILLION * one, exact)
+
+
+def _sides(
+    rule: Rule, name: str, chosen: NDArray[np.int64], measure: _Measure, base: _Base
+) -> Iterator[Row]:
+    for side, factor in (("min", rule.min), ("max", rule.max)):
+        if factor is None:
+            continue
+        yield Row(
+            rule.id,
+            name,
+            side,
+            rule.tier,
+            float(rule.weight),
+            chosen,
+            measure.coef[chosen],
+            base.cells,
+            base.coef,
+            base.const,
+            float(factor),
+            1 / measure.one,
+            None if base.exact is None else Fraction(factor) * base.exact,
+            rule.count or "money",
+            rule.text,
+            rule.basis,
+            rule.at,
+        )

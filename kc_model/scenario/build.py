@@ -1,0 +1,321 @@
+"""From raw items to a scenario: every key typed, every fault found at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal, InvalidOperation
+
+from kc_model.errors import Address, Fault, raise_faults
+from kc_model.scenario.files import Item
+from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
+from kc_model.tables import Note
+
+__all__ = ["build_scenario"]
+
+_SPEND = ("all", "at_most")
+_MAXIMISE = ("money", "disbursed", "evenness", "outputs")
+_MINIMISE = ("change", "risk")
+_MACHINE_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
+    """Return the scenario that raw layers make, the base first.
+
+    Whole keys replace; rules replace by id in their place; ``drop: true`` removes one.
+
+    Parameters
+    ----------
+    layers : sequence of mappings
+        What `parse_scenario`, or the sheets of a workbook, gave.
+
+    Raises
+    ------
+    InputError
+        With every fault of every layer at once.
+    """
+    faults: list[Fault] = []
+    merged: dict[str, Item] = {}
+    rules: dict[str, Rule] = {}
+    for layer in layers:
+        _known_keys(layer, _SCENARIO_KEYS, faults)
+        merged.update(layer)
+        _merge_rules(layer.get("rules"), rules, faults)
+    at = next((item.at for item in merged.values()), Address())
+    at = Address(at.file, at.sheet)
+    for key in ("name", "year", "budget"):
+        if key not in merged:
+            faults.append(Fault("missing-key", at, {"key": key}))
+    year = _number(merged.get("year"), faults)
+    round_to = _number(merged.get("round_to"), faults)
+    if round_to is not None and round_to <= 0:
+        faults.append(Fault("not-positive", merged["round_to"].at, {"key": "round_to"}))
+    budget = tuple(_budget(item, faults) for item in _list(merged.get("budget"), faults))
+    if "budget" in merged and not budget:
+        faults.append(Fault("missing-key", merged["budget"].at, {"key": "budget"}))
+    goals = tuple(
+        goal for item in _list(merged.get("goals"), faults) if (goal := _goal(item, faults))
+    )
+    scenario = Scenario(
+        name=_text(merged.get("name"), faults),
+        year=_whole_year(year, merged, faults),
+        budget=tuple(row for row in budget if row is not None),
+        rules=tuple(rules.values()),
+        goals=goals,
+        spend=_choice(merged.get("spend"), _SPEND, "", faults),
+        round_to=round_to,
+        notes=_notes(merged.get("notes"), faults),
+    )
+    raise_faults(faults)
+    return scenario
+
+
+_SCENARIO_KEYS = (
+    "name",
+    "year",
+    "extends",
+    "budget",
+    "spend",
+    "rules",
+    "goals",
+    "round_to",
+    "notes",
+)
+_RULE_KEYS = (*(part.name for part in fields(Rule) if part.name != "at"), "drop")
+_GOAL_KEYS = ("maximise", "minimise", "where", "per", "level", "give")
+_BUDGET_WORDS = ("amount", "pooled", "text", "basis", "where")
+
+
+def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fault]) -> None:
+    for key, item in found.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            faults.append(
+                Fault(
+                    "unknown-key",
+                    item.at,
+                    {"key": key, "near": near[0] if near else ", ".join(known)},
+                )
+            )
+
+
+def _list(item: Item | None, faults: list[Fault]) -> list[Item]:
+    if item is None or item.value == "":
+        return []
+    if not isinstance(item.value, list):
+        faults.append(Fault("not-a-list", item.at, {"key": item.at.column}))
+        return []
+    return item.value
+
+
+def _mapping(item: Item | None, faults: list[Fault]) -> dict[str, Item]:
+    if item is None or item.value == "":
+        return {}
+    if not isinstance(item.value, dict):
+        faults.append(Fault("not-a-mapping", item.at, {"key": item.at.column}))
+        return {}
+    return item.value
+
+
+def _text(item: Item | None, faults: list[Fault]) -> str:
+    if item is None:
+        return ""
+    if not isinstance(item.value, str):
+        faults.append(Fault("not-a-text", item.at, {"key": item.at.column}))
+        return ""
+    return item.value
+
+
+def _number(item: Item | None, faults: list[Fault]) -> Decimal | None:
+    text = _text(item, faults)
+    if item is None or text in {"", "null", "~"}:
+        return None
+    if _MACHINE_NUMBER.fullmatch(text):
+        try:
+            number = Decimal(text)
+            if abs(number.adjusted()) < 30:
+                return number
+        except InvalidOperation:
+            pass
+    faults.append(Fault("scenario-number", item.at, {"found": text, "key": item.at.column}))
+    return None
+
+
+def _choice(item: Item | None, choices: Sequence[str], default: str, faults: list[Fault]) -> str:
+    text = _text(item, faults)
+    if item is None or text in choices or text == "":
+        return text or default
+    faults.append(Fault("not-one-of", item.at, {"found": text, "choices": ", ".join(choices)}))
+    return default
+
+
+def _flag(item: Item | None, faults: list[Fault]) -> bool:
+    words = {"true": True, "yes": True, "false": False, "no": False, "": False}
+    text = _text(item, faults).lower()
+    if item is not None and text not in words:
+        faults.append(Fault("not-one-of", item.at, {"found": text, "choices": "true, false"}))
+    return words.get(text, False)
+
+
+def _where(item: Item | None, faults: list[Fault]) -> Where:
+    found: dict[str, tuple[str, ...]] = {}
+    for key, value in _mapping(item, faults).items():
+        parts = value.value if isinstance(value.value, list) else [value]
+        found[key] = tuple(_text(part, faults) for part in parts)
+        if not found[key]:
+            faults.append(Fault("empty-list", value.at, {"key": key}))
+    return dict(sorted(found.items()))
+
+
+def _count(item: Item | None, faults: list[Fault]) -> str:
+    if item is not None and isinstance(item.value, dict):
+        _known_keys(item.value, ("column",), faults)
+        return f"column:{_text(item.value.get('column'), faults)}"
+    return _choice(item, ("outputs", "projects"), "", faults)
+
+
+def _budget(item: Item, faults: list[Fault]) -> Budget | None:
+    row = _mapping(item, faults)
+    amount = _number(row.get("amount"), faults)
+    if "amount" not in row:
+        faults.append(Fault("missing-key", item.at, {"key": "amount"}))
+    if amount is not None and amount < 0:
+        faults.append(
+            Fault("scenario-negative", row["amount"].at, {"key": "amount", "found": amount})
+        )
+    keys = {key: value for key, value in row.items() if key not in _BUDGET_WORDS}
+    where = {**_where(row.get("where"), faults), **_where(Item(keys, item.at), faults)}
+    if amount is None:
+        return None
+    return Budget(
+        amount,
+        dict(sorted(where.items())),
+        _flag(row.get("pooled"), faults),
+        _text(row.get("text"), faults),
+        _text(row.get("basis"), faults),
+        item.at,
+    )
+
+
+def _merge_rules(item: Item | None, rules: dict[str, Rule], faults: list[Fault]) -> None:
+    here: set[str] = set()
+    for entry in _list(item, faults):
+        row = _mapping(entry, faults)
+        rule_id = _text(row.get("id"), faults)
+        if not rule_id or "|" in rule_id or rule_id.startswith(("budget:", "bound:")):
+            faults.append(Fault("bad-rule-id", entry.at, {"found": rule_id}))
+            continue
+        if rule_id in here:
+            faults.append(Fault("repeated-rule", entry.at, {"id": rule_id}))
+        here.add(rule_id)
+        if _flag(row.get("drop"), faults):
+            if rules.pop(rule_id, None) is None:
+                faults.append(Fault("nothing-to-drop", entry.at, {"id": rule_id}, level="warning"))
+            continue
+        rules[rule_id] = _rule(rule_id, row, entry.at, faults)
+
+
+def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) -> Rule:
+    _known_keys(row, _RULE_KEYS, faults)
+    low, high = _number(row.get("min"), faults), _number(row.get("max"), faults)
+    if "min" not in row and "max" not in row:
+        faults.append(Fault("no-bound", at, {"id": rule_id}))
+    for key, bound in (("min", low), ("max", high)):
+        if bound is not None and bound < 0:
+            faults.append(Fault("scenario-negative", row[key].at, {"key": key, "found": bound}))
+    if low is not None and high is not None and low > high:
+        faults.append(Fault("rule-min-above-max", at, {"id": rule_id, "min": low, "max": high}))
+    weight = _number(row.get("weight"), faults)
+    if weight is not None and weight <= 0:
+        faults.append(Fault("not-positive", row["weight"].at, {"key": "weight"}))
+    each = row.get("each")
+    parts = each.value if each is not None and isinstance(each.value, list) else [each]
+    rule = Rule(
+        id=rule_id,
+        min=low,
+        max=high,
+        where=_where(row.get("where"), faults),
+        each=tuple(_text(part, faults) for part in parts if part is not None and part.value),
+        of=_of(row.get("of"), faults),
+        per=_text(row.get("per"), faults),
+        count=_count(row.get("count"), faults),
+        tier=_choice(row.get("tier"), TIERS, "law", faults),
+        weight=Decimal(1) if weight is None else weight,
+        text=_text(row.get("text"), faults),
+        basis=_text(row.get("basis"), faults),
+        at=at,
+    )
+    if rule.of is not None and rule.per:
+        faults.append(Fault("of-and-per", at, {"id": rule_id}))
+    for key, values in (rule.of or {}).items():
+        if "same" in values and key not in rule.each:
+            faults.append(Fault("same-without-each", at, {"id": rule_id, "key": key}))
+    return rule
+
+
+def _of(item: Item | None, faults: list[Fault]) -> Where | None:
+    if item is None or item.value == "":
+        return None
+    if item.value == "all":
+        return {}
+    if isinstance(item.value, str):
+        faults.append(Fault("not-one-of", item.at, {"found": item.value, "choices": "all, {...}"}))
+        return None
+    return _where(item, faults)
+
+
+def _goal(item: Item, faults: list[Fault]) -> Goal | None:
+    row = _mapping(item, faults)
+    _known_keys(row, _GOAL_KEYS, faults)
+    senses = [sense for sense in ("maximise", "minimise") if sense in row]
+    if len(senses) != 1:
+        faults.append(Fault("goal-sense", item.at))
+        return None
+    sense = senses[0]
+    named = row[sense]
+    if isinstance(named.value, dict):
+        _known_keys(named.value, ("column",), faults)
+        what = f"column:{_text(named.value.get('column'), faults)}"
+        if sense == "minimise":
+            faults.append(
+                Fault("not-one-of", named.at, {"found": what, "choices": ", ".join(_MINIMISE)})
+            )
+    else:
+        what = _choice(named, _MAXIMISE if sense == "maximise" else _MINIMISE, "", faults)
+    per = _text(row.get("per"), faults)
+    if (what == "evenness") != bool(per):
+        faults.append(Fault("evenness-per", item.at))
+    level, give = _number(row.get("level"), faults), _number(row.get("give"), faults)
+    for key, value, top in (("level", level, 1), ("give", give, None)):
+        if value is not None and (value < 0 or (top is not None and value >= top)):
+            faults.append(Fault("outside-0-1", row[key].at, {"key": key, "found": value}))
+    return Goal(
+        sense,
+        what,
+        _where(row.get("where"), faults),
+        per,
+        Decimal("0.9") if level is None else level,
+        Decimal(0) if give is None else give,
+        item.at,
+    )
+
+
+def _notes(item: Item | None, faults: list[Fault]) -> tuple[Note, ...]:
+    known = ("standing", "vi", "en", "table", "column")
+    notes = []
+    for entry in _list(item, faults):
+        row = _mapping(entry, faults)
+        _known_keys(row, known, faults)
+        notes.append(Note(**{key: _text(row.get(key), faults) for key in known}))
+    return tuple(notes)
+
+
+def _whole_year(year: Decimal | None, merged: Mapping[str, Item], faults: list[Fault]) -> int:
+    if year is None:
+        return 0
+    if year != int(year) or not 1990 <= year <= 2100:
+        faults.append(Fault("bad-scenario-year", merged["year"].at, {"found": year}))
+        return 0
+    return int(year)

@@ -1,0 +1,182 @@
+"""What a scenario says: budgets, rules and goals, frozen and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from typing import Any
+
+from kc_model.errors import Address
+from kc_model.tables import Note
+
+__all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
+
+TIERS = ("law", "directive", "preference")
+"""Standing of a rule: bắt buộc, theo chỉ đạo, ưu tiên."""
+
+Where = Mapping[str, tuple[str, ...]]
+"""A selection: key or attribute -> any of these values, as text."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A pot of money and the cells it may be spent on.
+
+    Parameters
+    ----------
+    amount : Decimal, in the dataset's unit
+    where : mapping
+        Cells it covers, by any key or attribute.
+    pooled : bool
+        Says in words that the row may move money between provinces or funds.
+    text, basis : str
+        For reports.
+    """
+
+    amount: Decimal
+    where: Where
+    pooled: bool = False
+    text: str = ""
+    basis: str = ""
+    at: Address = field(default=Address(), compare=False)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``min · B ≤ L ≤ max · B`` for every group; see the contract, section 3.
+
+    Parameters
+    ----------
+    id : str
+    min, max : Decimal or None
+        None: that side is open. In the dataset's unit, in outputs, or a share, as `count`, `of`
+        and `per` make it.
+    where : mapping
+        Cells that L adds up.
+    each : tuple of str
+        Keys or attributes whose values make the groups; empty: one group.
+    of : None, mapping
+        Cells of the whole that a share refers to (an empty mapping: all); None: no share.
+    per : str
+        Column whose sum the bounds are multiplied by, or ``previous_year``; "" for none.
+    count : str
+        "" money, ``outputs``, ``projects`` or ``column:NAME``.
+    tier : {"law", "directive", "preference"}
+    weight : Decimal
+        Weight of one unit of shortfall within its tier.
+    text, basis : str
+        The rule in words and its legal or office ground.
+    """
+
+    id: str
+    min: Decimal | None = None
+    max: Decimal | None = None
+    where: Where = field(default_factory=dict)
+    each: tuple[str, ...] = ()
+    of: Where | None = None
+    per: str = ""
+    count: str = ""
+    tier: str = "law"
+    weight: Decimal = Decimal(1)
+    text: str = ""
+    basis: str = ""
+    at: Address = field(default=Address(), compare=False)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One wish, in its place in the order of importance.
+
+    Parameters
+    ----------
+    sense : {"maximise", "minimise"}
+    what : str
+        money, disbursed, evenness, outputs, ``column:NAME``; change, risk.
+    where : mapping
+        Cells its sums are limited to.
+    per : str
+        Column of evenness; "" otherwise.
+    level : Decimal
+        Level of risk.
+    give : Decimal
+        Share of its best that later goals may cost.
+    """
+
+    sense: str
+    what: str
+    where: Where = field(default_factory=dict)
+    per: str = ""
+    level: Decimal = Decimal("0.9")
+    give: Decimal = Decimal(0)
+    at: Address = field(default=Address(), compare=False)
+
+    @property
+    def name(self) -> str:
+        """The goal in the contract's words, such as ``maximise disbursed``."""
+        return f"{self.sense} {self.what}"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A complete scenario, after ``extends``.
+
+    Parameters
+    ----------
+    name : str
+    year : int
+        Budget year; the first one of a plan over several years.
+    budget, rules, goals : tuple
+    spend : {"all", "at_most", ""}
+        "" takes the default: all, or at_most where projects are chosen.
+    round_to : Decimal or None
+        Grid of the amounts in the dataset's unit; None: one đồng.
+    notes : tuple of Note
+    """
+
+    name: str
+    year: int
+    budget: tuple[Budget, ...]
+    rules: tuple[Rule, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    spend: str = ""
+    round_to: Decimal | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what it says; where it was written down does not matter."""
+        return hashlib.sha256(json.dumps(_plain(self), sort_keys=True).encode()).hexdigest()
+
+    def with_rule(self, rule_id: str, **changes: Any) -> Scenario:
+        """Return a copy in which one rule is changed.
+
+        Raises
+        ------
+        KeyError
+            If there is no such rule.
+        """
+        if rule_id not in {rule.id for rule in self.rules}:
+            raise KeyError(rule_id)
+        return replace(
+            self,
+            rules=tuple(
+                replace(rule, **changes) if rule.id == rule_id else rule for rule in self.rules
+            ),
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Address):
+        return None
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(part) for part in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+    return value

@@ -1,0 +1,368 @@
+"""The canonical tables: which columns each has, of what kind, and what identifies a row.
+
+Everything downstream works on these long tables, whatever file they came from:
+
+- keys are text (``place``, ``area``, ``activity``, ``source``) or integers (``year``, ``month``);
+  a key that a table leaves out is "" (``activity``) or missing (``year``);
+- money is nullable ``Int64`` in VND; missing is ``<NA>`` and never zero;
+- other numbers are ``float64`` with NaN for missing; other texts are ``str`` with "" for missing;
+- optional columns a file leaves out are present and missing; a table that is not there is empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+import pandas as pd
+
+from kc_model.errors import Address, Fault
+
+__all__ = [
+    "CELL_KEYS",
+    "FORMS",
+    "SCHEMAS",
+    "Column",
+    "Dataset",
+    "Kind",
+    "Note",
+    "Schema",
+    "column_dtype",
+    "empty_table",
+]
+
+CELL_KEYS = ("year", "place", "area", "activity", "source")
+"""The keys of a cell in the order that holds everywhere."""
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    YEAR = "year"
+    MONTH = "month"
+    PLACE = "place"
+    PLACES = "places"  # one or more place codes joined by ";" (a group project)
+    AREA = "area"
+    SOURCE = "source"
+    VINTAGE = "vintage"
+    MONEY = "money"
+    NUMBER = "number"
+    WHOLE = "whole"
+    RATE = "rate"  # a number from 0 to 1
+    TEXT = "text"
+    CHOICE = "choice"
+    DATE = "date"
+    ATTRIBUTE = "attribute"  # number if every value of the column is one, text otherwise
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+        The contract's ASCII name; its headings are ``headings.<table>.<name>``, or
+        ``headings.any.<name>``.
+    kind : Kind
+    required : bool
+        Whether the column must be there and filled in every row.
+    choices : tuple of str
+        Allowed values of a CHOICE column.
+    signed : bool
+        Whether numbers below zero are allowed.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One table.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.csv``; its sheet names are ``headings.sheets.<name>``.
+    columns : tuple of Column
+        In the contract's order.
+    key : tuple of str
+        Columns that identify a row; no two rows share them.
+    extra : bool
+        Whether further columns are allowed; they are kept as attributes.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    extra: bool = False
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Column]:
+        """Columns by name."""
+        return {column.name: column for column in self.columns}
+
+
+def _required(name: str, kind: Kind, choices: tuple[str, ...] = ()) -> Column:
+    return Column(name, kind, required=True, choices=choices)
+
+
+_PLACE = _required("place", Kind.PLACE)
+_AREA = _required("area", Kind.AREA)
+_ACTIVITY = Column("activity", Kind.TEXT)
+_SOURCE = _required("source", Kind.SOURCE)
+_YEAR = Column("year", Kind.YEAR)
+
+SCHEMAS: Mapping[str, Schema] = {
+    schema.name: schema
+    for schema in (
+        Schema(
+            "history",
+            (
+                _required("year", Kind.YEAR),
+                _required("month", Kind.MONTH),
+                _PLACE,
+                _AREA,
+                _ACTIVITY,
+                _SOURCE,
+                Column("plan", Kind.MONEY),
+                Column("disbursed", Kind.MONEY, signed=True),
+                Column("vintage", Kind.VINTAGE),
+                Column("registered", Kind.MONEY),
+                Column("released", Kind.MONEY),
+                Column("advanced", Kind.MONEY),
+                Column("carried", Kind.MONEY),
+                Column("outputs_plan", Kind.NUMBER),
+                Column("outputs", Kind.NUMBER),
+                Column("status", Kind.CHOICE, choices=("estimate", "reported", "settled")),
+            ),
+            key=("year", "month", "place", "area", "activity", "source"),
+        ),
+        Schema(
+            "cells",
+            (
+                _YEAR,
+                _PLACE,
+                _AREA,
+                _ACTIVITY,
+                _SOURCE,
+                Column("baseline", Kind.MONEY),
+                Column("weight", Kind.NUMBER),
+                Column("unit_cost", Kind.MONEY),
+                Column("min", Kind.MONEY),
+                Column("max", Kind.MONEY),
+                Column("counterpart", Kind.MONEY),
+            ),
+            key=CELL_KEYS,
+            extra=True,
+        ),
+        Schema(
+            "absorption",
+            (
+                _YEAR,
+                _PLACE,
+                _AREA,
+                _ACTIVITY,
+                _SOURCE,
+                _required("upto", Kind.MONEY),
+                _required("rate", Kind.RATE),
+            ),
+            key=(*CELL_KEYS, "upto"),
+        ),
+        Schema(
+            "draws",
+            (
+                _required("draw", Kind.WHOLE),
+                _YEAR,
+                _PLACE,
+                _AREA,
+                _ACTIVITY,
+                _SOURCE,
+                _required("capacity", Kind.MONEY),
+            ),
+            key=("draw", *CELL_KEYS),
+        ),
+        Schema("places", (_PLACE,), key=("place",), extra=True),
+        Schema(
+            "projects",
+            (
+                _required("id", Kind.TEXT),
+                _required("name", Kind.TEXT),
+                _required("place", Kind.PLACES),
+                _AREA,
+                _ACTIVITY,
+                _SOURCE,
+                Column("cost", Kind.MONEY),
+                _required("support", Kind.MONEY),
+                Column("min_support", Kind.MONEY),
+                Column("score", Kind.NUMBER, signed=True),
+                Column("kind", Kind.CHOICE, choices=("normal", "flagship", "group")),
+                Column("requires", Kind.TEXT),
+                Column("excludes", Kind.TEXT),
+                Column("unit", Kind.TEXT),
+                Column("beneficiary", Kind.TEXT),
+                Column("objective", Kind.TEXT),
+                Column("result", Kind.TEXT),
+                Column("start", Kind.DATE),
+                Column("end", Kind.DATE),
+                Column("counterpart", Kind.MONEY),
+                Column("other", Kind.MONEY),
+                Column(
+                    "stage",
+                    Kind.CHOICE,
+                    choices=("registered", "assigned", "contracted", "accepted", "stopped"),
+                ),
+                Column("disbursed", Kind.MONEY),
+                Column("split", Kind.TEXT),
+            ),
+            key=("id",),
+        ),
+        Schema(
+            "evidence",
+            (
+                _required("id", Kind.TEXT),
+                Column("document", Kind.TEXT),
+                Column("table", Kind.TEXT),
+                Column("year", Kind.YEAR),
+                Column("month", Kind.WHOLE),
+                Column("place", Kind.TEXT),
+                Column("area", Kind.TEXT),
+                Column("activity", Kind.TEXT),
+                Column("source", Kind.TEXT),
+                Column("column", Kind.TEXT),
+                Column("value", Kind.NUMBER, signed=True),
+                Column("unit", Kind.TEXT),
+                Column(
+                    "standing",
+                    Kind.CHOICE,
+                    choices=("real", "estimate", "settled", "derived", "synthetic", "assumed"),
+                ),
+                Column("quote", Kind.TEXT),
+                Column("note", Kind.TEXT),
+                Column("relation", Kind.TEXT),
+                Column("terms", Kind.TEXT),
+            ),
+            key=("id",),
+        ),
+    )
+}
+"""Every table of a dataset by name; `evidence` is ours: it says where each published number stands
+in print and how the printed numbers hang together."""
+
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "dataset": ("key", "value", "meaning"),
+    "notes": ("standing", "vi", "en", "table", "column"),
+    "scenario": ("key", "value", "meaning"),
+    "budget": (
+        *("year", "source", "place", "area", "activity", "region", "amount", "pooled", "where"),
+        *("text", "basis"),
+    ),
+    "rules": (
+        *("id", "text", "where", "each", "of", "per", "count", "min", "max"),
+        *("tier", "weight", "basis", "drop"),
+    ),
+    "goals": ("sense", "what", "per", "where", "level", "give"),
+}
+"""Columns of the other sheets of a workbook: what ``dataset.yaml`` and a scenario say in YAML."""
+
+_DTYPES = {
+    Kind.YEAR: "Int64",
+    Kind.MONTH: "Int64",
+    Kind.WHOLE: "Int64",
+    Kind.MONEY: "Int64",
+    Kind.NUMBER: "float64",
+    Kind.RATE: "float64",
+    Kind.DATE: "datetime64[s]",
+}
+
+
+def column_dtype(kind: Kind) -> str:
+    """Return the canonical dtype of a kind of column."""
+    return _DTYPES.get(kind, "str")
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return a table without rows: every column of its schema with its canonical dtype."""
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(dtype=column_dtype(column.kind))
+            for column in SCHEMAS[name].columns
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a figure rests on, to be printed wherever the figure is.
+
+    Parameters
+    ----------
+    standing : str
+        ``real``, ``estimate``, ``settled``, ``synthetic`` or ``assumed``.
+    vi, en : str
+        The sentence in both languages.
+    table, column : str
+        What it speaks of; "" for the whole dataset or table.
+    """
+
+    standing: str
+    vi: str
+    en: str
+    table: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A validated dataset: the canonical tables and what is known about them.
+
+    Parameters
+    ----------
+    title, vintage, unit : str
+        Vintage "63" or "34" of the places in every table but a history that says otherwise;
+        unit of money in the files and in every output (vnd, thousand_vnd, million_vnd,
+        billion_vnd). The tables themselves hold VND.
+    synthetic : bool
+    sources : tuple of str
+        Documents the data come from.
+    tables : mapping of str to DataFrame
+        Every table of `SCHEMAS`; treat as read-only.
+    notes : tuple of Note
+    warnings : tuple of Fault
+        What reading found that leaves the data right.
+    """
+
+    title: str
+    vintage: str
+    unit: str
+    synthetic: bool
+    sources: tuple[str, ...]
+    tables: Mapping[str, pd.DataFrame]
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    origins: Mapping[tuple[str, int], Address] = field(default_factory=dict, repr=False)
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name in SCHEMAS:
+            return self.tables[name]
+        raise AttributeError(name)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the content: equal for a folder and a workbook that say the same."""
+        digest = hashlib.sha256()
+        digest.update("|".join((self.vintage, self.unit, str(self.synthetic))).encode())
+        for name, schema in SCHEMAS.items():
+            frame = self.tables[name]
+            ordered = frame.sort_values(list(schema.key)) if len(frame) else frame
+            ordered = ordered.reindex(columns=sorted(ordered.columns))
+            digest.update(name.encode())
+            digest.update(ordered.to_csv(index=False, lineterminator="\n").encode())
+        return digest.hexdigest()
