@@ -1,0 +1,298 @@
+"""One workbook of ours: its styles, its page, and the only ways a value gets into a cell."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from textwrap import wrap
+from typing import Any
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from kc_model import reference
+from kc_model.wording import Language, say
+
+__all__ = ["Book", "Display", "cut_text"]
+
+_LONGEST = 32_000  # a cell holds 32,767 characters
+_READABLE = 2_000  # of them fit in the highest row
+_FONT = "Times New Roman"
+_LINE = 15.0  # points of a line of text
+_HIGHEST = 409.0  # points a row can have
+_GAP = 6.0  # points of a row that keeps things apart
+_PAGE = (139.0, 505.0)  # A4 landscape: characters across, points down (with some to spare)
+_SQUEEZE = 1.15  # how much more than a page may be made to fit it
+_DENSITY = 1.12  # letters of a line of text per character of width, which is a digit
+_WRAPPED = frozenset({"wrap", "head"})
+_BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
+
+_NO_FAULT = ("number_stored_as_text", "formula_differs", "formula_range")  # codes, subtotals
+
+_STYLES: Mapping[str, Mapping[str, Any]] = {
+    "cell": {"border": 1, "border_color": "#7F7F7F"},
+    "head": {"bold": True, "align": "center", "text_wrap": True, "bg_color": "#DDE6F0"},
+    "index": {"italic": True, "align": "center", "font_size": 9},
+    "title": {"bold": True, "align": "center", "font_size": 14},
+    "bold": {"bold": True},
+    "italic": {"italic": True},
+    "underline": {"underline": 1},
+    "center": {"align": "center"},
+    "right": {"align": "right"},
+    "wrap": {"text_wrap": True},
+    "top": {"valign": "top"},
+    "band": {"bg_color": "#EEF3F8"},
+    "total": {"bg_color": "#FCE9C8"},
+    "warn": {"bold": True, "font_color": "#C00000"},
+    "missed": {"bg_color": "#F8D7DA"},
+    "binding": {"bg_color": "#FFF3CD"},
+    "code": {"font_size": 8, "font_color": "#7F7F7F"},
+    "share": {"num_format": "0.0%"},
+    "rise": {"num_format": "+0.0%;-0.0%;0.0%"},
+    "indent1": {"indent": 1},
+    "indent2": {"indent": 2},
+    "indent3": {"indent": 3},
+}
+
+
+def cut_text(text: str) -> list[str]:
+    """Return a text in pieces that a row can show, cut between words; nothing is left out."""
+    return wrap(text, _READABLE, replace_whitespace=False, drop_whitespace=False) or [""]
+
+
+@dataclass(frozen=True)
+class Display:
+    """How money is shown; the cells hold all of it.
+
+    Parameters
+    ----------
+    unit : str
+        A key of `kc_model.money.UNITS`.
+    digits : int
+        Digits after the decimal mark.
+    rounds : bool
+        Whether that leaves something out.
+    width : float
+        Characters that the largest amount needs.
+    """
+
+    unit: str
+    digits: int
+    rounds: bool
+    width: float
+
+
+class Book:
+    """A workbook being written.
+
+    Parameters
+    ----------
+    language : {"vi", "en"}
+    vintage : {"63", "34"}
+        Of the places' codes.
+    money : Display
+
+    Notes
+    -----
+    Text goes in by `text` and `merge` alone, which write strings whatever they look like; formulas
+    by `formula` alone, always with the value they have, so that viewers which do not compute show
+    it too.
+    """
+
+    def __init__(self, language: Language, vintage: str, money: Display) -> None:
+        self.language = language
+        self.vintage = vintage
+        self.money = money
+        self.stream = io.BytesIO()
+        self.workbook = xlsxwriter.Workbook(
+            self.stream,
+            {
+                "in_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+                "default_format_properties": {"font_name": _FONT, "font_size": 11},
+            },
+        )
+        point = f".{'0' * money.digits}" if money.digits else ""
+        self._styles = {
+            **_STYLES,
+            "money": {"num_format": f"#,##0{point}"},
+            "change": {"num_format": f"+#,##0{point};-#,##0{point};0{point}"},
+            "whole": {"num_format": "#,##0"},
+            "decimal": {"num_format": "#,##0.0##"},
+        }
+        self._formats: dict[tuple[str, ...], Format] = {}
+        self._widths: dict[Worksheet, list[float]] = {}
+        self._heights: dict[tuple[Worksheet, int], float] = {}
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a text of the wording file ``export``."""
+        return say(f"export.{key}", self.language, **values)
+
+    def name(self, key: str, value: object) -> str:
+        """Return what a value of a cell's key, or a region, is called."""
+        code = str(value)
+        if key == "year":
+            return self.say("year", year=code)
+        if key == "area":
+            return reference.area_name(code, self.language)
+        if key == "source":
+            return self.say(f"sources.{code}")
+        if key in ("place", "region") and code:
+            return reference.place_name(code, self.vintage, self.language)
+        return code or self.say(f"none.{key}")
+
+    def style(self, *names: str) -> Format:
+        """Return the format that the named styles make together; later ones win."""
+        if names not in self._formats:
+            properties: dict[str, Any] = {"font_name": _FONT, "font_size": 11, "valign": "vcenter"}
+            for name in names:
+                properties |= self._styles[name]
+            self._formats[names] = self.workbook.add_format(properties)
+        return self._formats[names]
+
+    def sheet(self, name: str, widths: Sequence[float], beside: Sequence[float] = ()) -> Worksheet:
+        """Add a sheet by the wording key of its name: A4, landscape, one page wide.
+
+        Parameters
+        ----------
+        name : str
+        widths : sequence of float
+            Width of each printed column from the first, in characters.
+        beside : sequence of float
+            Widths of the columns after them.
+        """
+        sheet = self.workbook.add_worksheet(self.say(f"sheets.{name}"))
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_margins(left=0.5, right=0.5, top=0.55, bottom=0.55)
+        sheet.center_horizontally()
+        sheet.hide_gridlines(2)
+        sheet.ignore_errors(dict.fromkeys(_NO_FAULT, "A1:XFD1048576"))
+        for column, width in enumerate((*widths, *beside)):
+            sheet.set_column(column, column, width)
+        self._widths[sheet] = list(widths)
+        return sheet
+
+    def text(self, sheet: Worksheet, row: int, column: int, text: str, *styles: str) -> None:
+        """Write a text as text; what a cell cannot hold is cut, and says so."""
+        self._write_text(sheet, (row, column, row, column), text, styles)
+
+    def merge(
+        self, sheet: Worksheet, area: tuple[int, int, int, int], text: str, *styles: str
+    ) -> None:
+        """Write a text over an area (first row, first column, last row, last column)."""
+        if area[:2] != area[2:]:
+            sheet.merge_range(*area, "", self.style(*styles))
+        self._write_text(sheet, area, text, styles)
+
+    def _write_text(
+        self, sheet: Worksheet, area: tuple[int, int, int, int], text: str, styles: tuple[str, ...]
+    ) -> None:
+        row, column, last_row, last_column = area
+        shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        if not text:
+            sheet.write_blank(row, column, None, self.style(*styles))
+            return
+        sheet.write_string(row, column, shown, self.style(*styles))
+        if row == last_row and _WRAPPED.intersection(styles):
+            self._raise(sheet, row, sum(self._widths[sheet][column : last_column + 1]), shown)
+
+    def _raise(self, sheet: Worksheet, row: int, width: float, text: str) -> None:
+        """Make a row high enough for a text: no viewer does it for merged cells, some for none."""
+        lines = sum(
+            max(1, len(wrap(line, max(1, int(_DENSITY * width))))) for line in text.split("\n")
+        )
+        height = min(_HIGHEST, _LINE * lines + 1)
+        if lines > 1 and height > self._heights.get((sheet, row), 0):
+            self._heights[sheet, row] = height
+            sheet.set_row(row, height)
+
+    def gap(self, sheet: Worksheet, row: int) -> int:
+        """Leave a narrow row blank; return the next one."""
+        self._heights[sheet, row] = _GAP
+        sheet.set_row(row, _GAP)
+        return row + 1
+
+    def paragraph(
+        self, sheet: Worksheet, row: int, columns: tuple[int, int], text: str, *styles: str
+    ) -> int:
+        """Write a text over a row's columns, in as many rows as it takes; return the next row."""
+        for piece in cut_text(text):
+            self.merge(sheet, (row, columns[0], row, columns[1]), piece, "wrap", "top", *styles)
+            row += 1
+        return row
+
+    def number(
+        self, sheet: Worksheet, row: int, column: int, value: float | None, *styles: str
+    ) -> None:
+        """Write a number; None leaves the cell blank."""
+        if value is None:
+            sheet.write_blank(row, column, None, self.style(*styles))
+        else:
+            sheet.write_number(row, column, value, self.style(*styles))
+
+    def formula(
+        self, sheet: Worksheet, row: int, column: int, formula: str, value: float, *styles: str
+    ) -> None:
+        """Write a formula of ours with the value it has."""
+        sheet.write_formula(row, column, formula, self.style(*styles), value)
+
+    def break_pages(
+        self,
+        sheet: Worksheet,
+        starts: Sequence[int],
+        heading: tuple[int, int],
+        together: tuple[int, int],
+    ) -> None:
+        """Begin pages at some rows, and before a block that a page's end would cut.
+
+        A sheet a little too long for its one page is made to fit it.
+
+        Parameters
+        ----------
+        starts : sequence of int
+            Rows that begin a page.
+        heading : (int, int)
+            First and last of the rows that every page repeats.
+        together : (int, int)
+            First and last row of the block; the sheet ends with it.
+
+        Notes
+        -----
+        How much fits is reckoned from the heights written here; a page of another program may take
+        a row more or less, which `_PAGE` allows for.
+        """
+        scale = min(1.0, _PAGE[0] / sum(self._widths[sheet]))
+        room = _PAGE[1] / scale
+        first, last = together
+        heights = [self._heights.get((sheet, row), _LINE) for row in range(last + 1)]
+        if not starts and room < sum(heights) <= room * _SQUEEZE:
+            sheet.fit_to_pages(1, 1)
+            return
+        used, cut = 0.0, False
+        for row in range(starts[-1] if starts else 0, last + 1):
+            if used + heights[row] > room:
+                used = sum(heights[heading[0] : heading[1] + 1])
+                cut = row > first
+            used += heights[row]
+        sheet.set_h_pagebreaks([*starts, *([first] if cut else [])])
+
+    def footer(self, sheet: Worksheet, stamp: str, warning: str = "") -> None:
+        """Print a stamp and page numbers under every page, a warning over it."""
+        page = self.say("page", page="&P", pages="&N")
+        font = f'&"{_FONT},Regular"&8 '
+        sheet.set_footer(f"&L{font}{stamp.replace('&', '&&')[:150]}&R{font}{page}")
+        if warning:
+            sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}')
+
+    def close(self, **properties: str) -> bytes:
+        """Finish the workbook and return its bytes."""
+        self.workbook.set_properties({**properties, "created": _BORN})
+        self.workbook.close()
+        return self.stream.getvalue()

@@ -1,0 +1,83 @@
+"""``allocation.xlsx``: a plan as an office prints, signs and files it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kc_model.export.book import Book, Display
+from kc_model.export.ground import write_ground, write_rules
+from kc_model.export.places import write_changes, write_places
+from kc_model.export.plan import write_plan
+from kc_model.export.stamp import Stamp, stamp_line
+from kc_model.export.table import Amount, amounts_of
+from kc_model.money import UNITS
+from kc_model.wording import Language
+
+__all__ = ["allocation_workbook"]
+
+_DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}  # displayed at most
+_NARROWEST = 13.5  # characters of a money column
+
+
+def allocation_workbook(
+    stamp: Stamp, cells: pd.DataFrame, rules: pd.DataFrame, language: Language = "vi"
+) -> bytes:
+    """Return a plan as an Excel workbook, ready to print on A4.
+
+    Its sheets: the plan by area and place, with subtotals and totals as formulas that carry their
+    values; the same by place, linked to it; who loses and who gains, where there is a baseline;
+    the rules with what they cost; what it all rests on.
+
+    Parameters
+    ----------
+    stamp : Stamp
+    cells : DataFrame, one row per cell in official order
+        year (int), place, area, activity, source, region (text), amount, baseline (Int64, VND),
+        expected_disbursed (float64, VND; NaN where unknown). Other columns are not printed.
+    rules : DataFrame, one row per rule, group and side
+        id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price,
+        price_from, price_to (float64, NaN blank; money in the stamp's unit), measure (what the
+        row counts: money, outputs, projects or ``column:NAME``).
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    bytes
+        The same for the same input. No text of the user's is a formula, a link or a number.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
+    """
+    amounts = amounts_of(cells)
+    if not amounts:
+        raise ValueError("a plan without cells cannot be printed")
+    book = Book(language, stamp.vintage, _display(amounts, stamp.unit))
+    table = write_plan(book, stamp, amounts)
+    write_places(book, stamp, amounts, table)
+    if "change" in table.columns:
+        write_changes(book, stamp, amounts)
+    write_rules(book, stamp, rules, amounts)
+    write_ground(book, stamp)
+    for sheet in book.workbook.worksheets():
+        warning = book.say("synthetic") if stamp.synthetic else ""
+        book.footer(sheet, stamp_line(book, stamp), warning)
+    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
+
+
+def _display(amounts: Sequence[Amount], unit: str) -> Display:
+    """Return the digits that show all of the money, or the unit's usual ones."""
+    money = [vnd for cell in amounts for vnd in (cell.amount, cell.baseline) if vnd is not None]
+    exact = (
+        digits
+        for digits in range(_DIGITS[unit] + 1)
+        if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
+    )
+    digits = next(exact, None)
+    shown = _DIGITS[unit] if digits is None else digits
+    largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
+    width = max(_NARROWEST, len(f"{largest:,.{shown}f}") + 2.0)
+    return Display(unit, shown, rounds=digits is None, width=width)

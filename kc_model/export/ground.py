@@ -1,0 +1,178 @@
+"""The last two sheets of a plan: the rules with what they cost, and what it all rests on."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kc_model.explain import rule_label
+from kc_model.export.book import Book, cut_text
+from kc_model.export.stamp import Stamp, cut_off, note_lines
+from kc_model.export.table import Amount
+from kc_model.money import format_number, unit_name
+from kc_model.wording import say, texts
+
+__all__ = ["write_ground", "write_rules"]
+
+_STATUSES = ("missed", "binding", "met")  # what a planner wants to see first
+_COLUMNS = {  # key of the heading: width
+    "number": 5.0,
+    "rule": 36.0,
+    "group": 24.0,
+    "tier": 10.5,
+    "side": 9.5,
+    "bound": 0.0,  # as wide as money is
+    "lhs": 0.0,
+    "slack": 0.0,
+    "status": 11.5,
+    "price": 30.0,
+    "basis": 26.0,
+}
+_BOUND = re.compile("bound:(.*):(min|max)", re.DOTALL)
+_DIGITS = 3  # of prices
+
+
+def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence[Amount]) -> None:
+    """Write the rules: those missed first, then those that bind, then the others."""
+    wide = {"bound": book.money.width, "lhs": book.money.width, "slack": book.money.width}
+    sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
+    last = len(_COLUMNS) - 1
+    book.merge(sheet, (0, 0, 0, last), book.say("rules.title"), "title")
+    unit = unit_name(stamp.unit, book.language)
+    book.merge(sheet, (1, 0, 1, last), book.say("rules.unit", unit=unit), "italic", "center")
+    for column, key in enumerate(_COLUMNS):
+        book.text(sheet, 2, column, book.say(f"rules.columns.{key}"), "cell", "head")
+    sheet.freeze_panes(3, 2)
+    sheet.repeat_rows(2)
+    codes = _codes(book, amounts)
+    rank = {status: i for i, status in enumerate(_STATUSES)}
+    rows = sorted(rules.to_dict("records"), key=lambda rule: rank.get(rule["status"], len(rank)))
+    for number, rule in enumerate(rows, 1):
+        row = 2 + number
+        style = (rule["status"],) if rule["status"] in ("missed", "binding") else ()
+        for key, text in _rule_texts(book, stamp, rule, codes).items():
+            column = list(_COLUMNS).index(key)
+            side = ("center",) if key in ("tier", "side", "status") else ()
+            book.text(sheet, row, column, text, "cell", "wrap", "top", *side, *style)
+        book.text(sheet, row, 0, str(number), "cell", "center", "top", *style)
+        missed = rule["shortfall"] if rule["shortfall"] > 0 else math.nan
+        slack = rule["slack"] if math.isnan(missed) else -missed
+        for column, value in enumerate((rule["bound"], rule["lhs"], slack), 5):
+            known = None if pd.isna(value) else _clean(value)
+            look = "whole" if known is None or known.is_integer() else "decimal"
+            book.number(sheet, row, column, known, "cell", look, "top", *style)
+    sheet.autofilter(2, 0, 2 + len(rows), last)
+    sheet.print_area(0, 0, 2 + len(rows), last)
+
+
+def _clean(value: float) -> float:
+    """Return a number without the noise of arithmetic, so that whole ones are shown whole."""
+    return round(float(value), 9) + 0.0
+
+
+def _rule_texts(book: Book, stamp: Stamp, rule: Any, codes: dict[str, str]) -> dict[str, str]:
+    """Return the text columns of one rule."""
+    bound = _BOUND.fullmatch(rule["id"])
+    group = bound[1] if bound else rule["group"]
+    return {
+        "rule": rule_label(rule["id"], rule["text"], book.language),
+        "group": "; ".join(codes.get(value, value) for value in group.split("|")) if group else "",
+        "tier": _known(book, "explain.tiers", rule["tier"]),
+        "side": _known(book, "export.sides", rule["side"]),
+        "status": _known(book, "export.statuses", rule["status"]),
+        "price": _price(book, stamp, rule),
+        "basis": rule["basis"],
+    }
+
+
+def _known(book: Book, kind: str, word: str) -> str:
+    """Return a word of ours in the user's language; any other word as it is."""
+    return say(f"{kind}.{word}", book.language) if f"{kind}.{word}" in texts() else word
+
+
+def _codes(book: Book, amounts: Sequence[Amount]) -> dict[str, str]:
+    """Return the names of the codes of this plan; no other value of a group is one."""
+    return {
+        getattr(cell, key): book.name(key, getattr(cell, key))
+        for key in ("region", "place", "area", "source")
+        for cell in amounts
+        if getattr(cell, key)
+    }
+
+
+def _price(book: Book, stamp: Stamp, rule: Any) -> str:
+    """Return in a sentence what loosening a rule by one would bring."""
+    if pd.isna(rule["price"]) or not stamp.goal:
+        return ""
+    money = unit_name(stamp.unit, book.language)
+    measure = rule["measure"].partition(":")[0]
+    step = book.say(
+        "prices.step", unit=money if measure in {"money", "share"} else book.say(f"measures.{measure}")
+    )
+    if not _clean(rule["price"]):
+        return book.say("prices.nothing", step=step)
+    gain = _shown(book, rule["price"])
+    goal = stamp.goal if f"export.prices.{stamp.goal}" in texts() else "other"
+    sentence = book.say(f"prices.{goal}", step=step, gain=gain, unit=money)
+    start, end = rule["price_from"], rule["price_to"]
+    if pd.isna(start) or pd.isna(end):
+        return sentence
+    reach = book.say("prices.reach", start=_shown(book, start), end=_shown(book, end))
+    return f"{sentence} {reach}"
+
+
+def _shown(book: Book, value: float) -> str:
+    """Return a number as a sentence says it: rounded, without zeros at its end."""
+    digits = _DIGITS if abs(value) >= 0.1 else 6
+    return format_number(round(value, digits) + 0.0, None, book.language)
+
+
+# ---------------------------------------------------------------------------- what it rests on
+
+
+def write_ground(book: Book, stamp: Stamp) -> None:
+    """Write the summary, notes, warnings, sources and provenance."""
+    sheet = book.sheet("ground", (30.0, 105.0))
+    book.merge(sheet, (0, 0, 0, 1), book.say("ground.title"), "title")
+    row = 2
+    for key, lines in _sections(book, stamp):
+        book.merge(sheet, (row, 0, row, 1), book.say(f"ground.{key}"), "cell", "bold", "band")
+        row += 1
+        for label, text in lines:
+            for piece in cut_text(text):
+                book.text(sheet, row, 0, label, "cell", "wrap", "top")
+                book.text(sheet, row, 1, piece, "cell", "wrap", "top")
+                row += 1
+        row += 1
+    sheet.print_area(0, 0, row - 1, 1)
+
+
+def _sections(book: Book, stamp: Stamp) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Give the sections that have something to say: heading key, rows of label and text."""
+    notes = [book.say("synthetic")] if stamp.synthetic else []
+    numbered = {
+        "summary": list(stamp.summary),
+        "notes": [*notes, *note_lines(book, stamp)],
+        "warnings": [fault.text(book.language) for fault in stamp.warnings],
+        "sources": list(stamp.sources),
+    }
+    for key, lines in numbered.items():
+        if lines:
+            yield key, [(str(number), line) for number, line in enumerate(lines, 1)]
+    known = {
+        "dataset": stamp.title,
+        "scenario": stamp.scenario,
+        "year": str(stamp.year),
+        "as_of": cut_off(book, stamp),
+        "unit": unit_name(stamp.unit, book.language),
+        "vintage": book.say(f"vintages.{stamp.vintage}"),
+        "dataset_hash": stamp.dataset_hash,
+        "scenario_hash": stamp.scenario_hash,
+        "seed": str(stamp.seed),
+        "versions": "; ".join(f"{name} {version}" for name, version in stamp.versions.items()),
+    }
+    yield "provenance", [(book.say(f"known.{key}"), text) for key, text in known.items() if text]

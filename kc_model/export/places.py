@@ -1,0 +1,130 @@
+"""The plan by place, linked to the form, and who gets less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xlsxwriter.worksheet import Worksheet
+
+from kc_model.export.book import Book
+from kc_model.export.stamp import Stamp, baseline_heading, years_of
+from kc_model.export.table import Amount, Table, grow, levels_of
+from kc_model.money import UNITS, format_number, unit_name
+
+__all__ = ["write_changes", "write_places"]
+
+_NAMED = 3  # losses named in one line
+_CODES = (3.0, 5.0, 5.0)  # widths right of the table: a gap and the codes
+_CHANGES = {  # key of the heading: width
+    "number": 5.5,
+    "name": 34.0,
+    "baseline": 0.0,  # as wide as money is
+    "plan": 0.0,
+    "change": 0.0,
+    "share": 11.0,
+    "where": 56.0,
+}
+
+
+def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Table) -> None:
+    """Write the sums by place; every number is a formula over the plan's table."""
+    sheet = book.sheet("places", (5.5, 36.0, *([book.money.width] * len(plan.columns))), _CODES)
+    table = Table(book, sheet, plan.columns, linked=plan)
+    title = book.say("places.title", years=years_of(amounts))
+    book.merge(sheet, (0, 0, 0, table.right), title, "title", "wrap")
+    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    book.merge(sheet, (1, 0, 1, table.right), unit, "italic", "right")
+    first = table.write_heading(2, baseline_heading(book, stamp))
+    sheet.freeze_panes(first, 2)
+    sheet.repeat_rows(2, first - 1)
+    above = levels_of(amounts, ("year", "region", "place"))
+    above = [key for key in above if key != "place"]
+    row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
+    sheet.print_area(0, 0, row - 1, table.right)
+    years = tops[1:] if above[:1] == ["year"] else []
+    book.break_pages(sheet, years, (2, first - 1), (row - 1, row - 1))
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a part of the plan had and has, VND, over its cells whose baseline is known."""
+
+    value: str
+    cells: tuple[Amount, ...]
+    before: int
+    after: int
+
+
+def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
+    """Write who gets less or more than the baseline, the largest loss first."""
+    wide = {"baseline": book.money.width, "plan": book.money.width, "change": book.money.width}
+    sheet = book.sheet("changes", tuple({**_CHANGES, **wide}.values()))
+    last = len(_CHANGES) - 1
+    baseline = baseline_heading(book, stamp)
+    title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
+    book.merge(sheet, (0, 0, 0, last), title, "title", "wrap")
+    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    book.merge(sheet, (1, 0, 1, last), unit, "italic", "right")
+    keys = ("place", "area", "activity", "source")
+    several = [key for key in keys if len({getattr(cell, key) for cell in amounts}) > 1]
+    level, detail = (*several, "", "")[:2] if several else ("place", "")
+    headings = {"name": book.say(f"changes.{level}"), "baseline": baseline}
+    for column, key in enumerate(_CHANGES):
+        text = headings.get(key) or book.say(f"changes.{key}")
+        book.text(sheet, 2, column, text, "cell", "head")
+    sheet.freeze_panes(3, 2)
+    sheet.repeat_rows(2)
+    changes = _changes(amounts, level)
+    for row, change in enumerate(changes, 3):
+        _write_change(book, sheet, row, change, book.name(level, change.value))
+        book.text(sheet, row, last, _named_losses(book, change, detail), "cell", "wrap")
+    if not changes:
+        book.merge(sheet, (3, 0, 3, last), book.say("changes.none"), "cell", "center")
+    sheet.print_area(0, 0, 2 + max(1, len(changes)), last)
+
+
+def _changes(amounts: Sequence[Amount], level: str) -> list[_Change]:
+    """Return the parts of a plan that change, from the largest loss to the largest gain."""
+    parts: dict[str, list[Amount]] = {}
+    for cell in amounts:
+        if cell.baseline is not None:
+            parts.setdefault(getattr(cell, level), []).append(cell)
+    found = [
+        _Change(value, tuple(part), sum(c.baseline or 0 for c in part), sum(c.amount for c in part))
+        for value, part in parts.items()
+    ]
+    changed = [change for change in found if change.after != change.before]
+    return sorted(changed, key=lambda change: change.after - change.before)
+
+
+def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name: str) -> None:
+    scale = UNITS[book.money.unit]
+    book.text(sheet, row, 0, str(row - 2), "cell", "center")
+    book.text(sheet, row, 1, name, "cell", "wrap")
+    book.number(sheet, row, 2, change.before / scale, "cell", "money")
+    book.number(sheet, row, 3, change.after / scale, "cell", "money")
+    moved = (change.after - change.before) / scale
+    book.formula(sheet, row, 4, f"=D{row + 1}-C{row + 1}", moved, "cell", "change")
+    if change.before:
+        rise = change.after / change.before - 1
+        book.formula(sheet, row, 5, f"=D{row + 1}/C{row + 1}-1", rise, "cell", "rise")
+    else:
+        book.text(sheet, row, 5, book.say("changes.new"), "cell", "center")
+
+
+def _named_losses(book: Book, change: _Change, detail: str) -> str:
+    """Return in words where a part loses most."""
+    if not detail:
+        return ""
+    losses = [part for part in _changes(change.cells, detail) if part.after < part.before]
+    shown = [
+        f"{book.name(detail, part.value)}: −"
+        + format_number(
+            (part.before - part.after) / UNITS[book.money.unit], book.money.digits, book.language
+        )
+        for part in losses[:_NAMED]
+    ]
+    if len(losses) > _NAMED:
+        shown.append(book.say("changes.more", count=len(losses) - _NAMED))
+    return "; ".join(shown)

@@ -1,0 +1,998 @@
+"""Saving, CSV, JSON and the printed workbook."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import multiprocessing
+import os
+import re
+import signal
+import time
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kc_model import reference
+from kc_model.errors import Address, Fault, SaveError
+from kc_model.export import (
+    Stamp,
+    allocation_workbook,
+    csv_bytes,
+    escape_formula,
+    fingerprint,
+    json_bytes,
+    recover_folder,
+    save_file,
+    save_files,
+    saving,
+    unescape_formula,
+)
+from kc_model.tables import Note
+from kc_model.wording import LANGUAGES
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and locks")
+
+# ---------------------------------------------------------------------------- saving
+
+OLD = {"a.csv": b"old a", "b.json": b"old b", "stale.csv": b"stale"}
+NEW = {"a.csv": b"new a", "b.json": b"new b", "c.xlsx": b"new c"}
+AFTER = {**NEW, "mine.txt": b"mine"}
+BEFORE = {**OLD, "mine.txt": b"mine"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "Kết quả phân bổ (đợt 1)"
+    path.mkdir()
+    for name, data in BEFORE.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+def content(folder):
+    """Everything in a folder, temporary files included."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def save(folder):
+    save_files(folder, NEW, remove=["stale.csv", "never-there.csv"])
+
+
+def test_save_replaces_adds_removes_and_leaves_the_rest(folder):
+    save(folder)
+    assert content(folder) == AFTER
+    assert {path.name for path in folder.iterdir()} == set(AFTER)
+
+
+def test_save_makes_folders(tmp_path):
+    save(tmp_path / "một" / "hai ba")
+    assert content(tmp_path / "một" / "hai ba") == NEW
+
+
+def test_name_in_both_files_and_remove_is_written(folder):
+    save_files(folder, {"a.csv": b"x"}, remove=["a.csv"])
+    assert (folder / "a.csv").read_bytes() == b"x"
+
+
+def test_mode_of_a_replaced_file_is_kept(folder):
+    (folder / "a.csv").chmod(0o640)
+    before = (folder / "a.csv").stat().st_mode
+    save(folder)
+    assert (folder / "a.csv").stat().st_mode == before
+
+
+@pytest.mark.parametrize("name", ["../x", "x/y", "", ".", "..", ".kc-save"])
+def test_only_plain_names_are_saved(folder, name):
+    with pytest.raises(ValueError, match="plain"):
+        save_files(folder, {name: b""})
+    assert content(folder) == BEFORE
+
+
+CALLS = ("mkdir", "open", "fsync", "replace", "unlink", "access")
+
+
+def break_call(monkeypatch, number, failure):
+    """Make the `number`-th call that touches the disk fail, once; tell whether it came to it."""
+    seen = {"calls": 0}
+
+    def breaking(real):
+        def call(*args, **kwargs):
+            seen["calls"] += 1
+            if seen["calls"] == number:
+                raise failure
+            return real(*args, **kwargs)
+
+        return call
+
+    for name in CALLS:
+        monkeypatch.setattr(os, name, breaking(getattr(os, name)))
+    monkeypatch.setattr(io, "open", breaking(io.open))
+    return seen
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), MemoryError()],
+    ids=["disk full", "Ctrl-C", "memory"],
+)
+def test_a_failure_at_any_step_leaves_everything_as_it_was(tmp_path, monkeypatch, failure):
+    expected = SaveError if isinstance(failure, OSError) else type(failure)
+    failed = 0
+    for number in range(1, 200):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, data in BEFORE.items():
+            (folder / name).write_bytes(data)
+        with monkeypatch.context() as patch:
+            seen = break_call(patch, number, failure)
+            try:
+                save(folder)
+            except expected:
+                raised = True
+            else:
+                raised = False
+        found, failed = content(folder), failed + raised
+        if raised:  # Ctrl-C while clearing up is passed on although the save has happened
+            wanted = (BEFORE,) if expected is SaveError else (BEFORE, AFTER)
+            assert found in wanted, f"call {number}"
+        else:  # nothing that matters failed
+            assert {k: v for k, v in found.items() if ".kc-save" not in k} == AFTER
+            assert not (folder / ".kc-save" / "journal.json").exists()
+        if seen["calls"] < number:
+            break
+    assert failed > 15
+    assert content(folder) == AFTER
+
+
+def test_a_failure_in_a_new_folder_leaves_no_folder(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EROFS, "Read-only file system", str(source), None, str(target))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(SaveError, match="save-read-only"):
+        save(tmp_path / "one" / "two")
+    assert list(tmp_path.iterdir()) == []
+
+
+def save_until_killed(folder, call, number):
+    """Save in another process, which is killed before the `number`-th call of an os function."""
+    real, seen = getattr(os, call), []
+
+    def kill(*args, **kwargs):
+        seen.append(args)
+        if len(seen) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+
+    def run():
+        setattr(os, call, kill)
+        save(folder)
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("fsync", 3), *(("replace", n) for n in (1, 2, 3, 4)), *(("unlink", n) for n in (1, 2, 3))],
+)
+def test_a_killed_save_is_cleared_up_by_the_next_command(folder, call, number):
+    save_until_killed(folder, call, number)
+    for name in AFTER.keys() & BEFORE.keys():  # each file is whole at any moment
+        assert (folder / name).read_bytes() in (AFTER[name], BEFORE[name])
+    seen = fingerprint(folder, NEW)
+    assert content(folder) in (BEFORE, AFTER)
+    save_files(folder, NEW, remove=["stale.csv"], expected=seen)
+    assert content(folder) == AFTER
+
+
+@POSIX
+def test_a_killed_save_is_cleared_up_by_the_next_save(folder):
+    save_until_killed(folder, "replace", 3)
+    save_files(folder, {"d.csv": b"d"})
+    assert content(folder) == {**BEFORE, "d.csv": b"d"}
+
+
+@POSIX
+def test_clearing_up_leaves_what_was_saved_since(folder):
+    save_until_killed(folder, "replace", 4)
+    assert (folder / "a.csv").read_bytes() == NEW["a.csv"]
+    (folder / "a.csv").write_bytes(b"by hand")
+    assert recover_folder(folder)
+    assert content(folder) == {**BEFORE, "a.csv": b"by hand"}
+    assert not recover_folder(folder)
+
+
+def test_what_somebody_else_saved_is_not_overwritten(folder):
+    names = [*NEW, "stale.csv"]
+    seen = fingerprint(folder, names)
+    assert seen["c.xlsx"] == ""
+    for change in ({"a.csv": b"theirs"}, {"c.xlsx": b"theirs"}, {"stale.csv": b"theirs"}):
+        for name, data in change.items():
+            (folder / name).write_bytes(data)
+        with pytest.raises(SaveError, match="save-changed-meanwhile"):
+            save_files(folder, NEW, ["stale.csv"], seen)
+        assert content(folder) == {**BEFORE, **change}
+        for name in change:
+            (folder / name).unlink()
+            if name in BEFORE:
+                (folder / name).write_bytes(BEFORE[name])
+    save_files(folder, NEW, ["stale.csv"], seen)
+    assert content(folder) == AFTER
+
+
+def test_a_file_removed_in_between_counts_as_changed(folder):
+    seen = fingerprint(folder, NEW)
+    (folder / "a.csv").unlink()
+    with pytest.raises(SaveError, match="save-changed-meanwhile"):
+        save_files(folder, NEW, expected=seen)
+
+
+@POSIX
+def test_two_saves_wait_for_each_other(folder, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(saving, "_PATIENCE", 0.1)
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(SaveError, match="save-in-progress"):
+            save(folder)
+        assert content(folder) == BEFORE
+    finally:
+        os.close(handle)
+    save(folder)
+    assert content(folder) == AFTER
+
+
+@POSIX
+def test_a_folder_without_locks_can_be_saved_into(folder, monkeypatch):
+    import fcntl
+
+    def refuse(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    save(folder)
+    assert content(folder) == AFTER
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "save-disk-full"),
+        (errno.EROFS, "save-read-only"),
+        (errno.EACCES, "save-no-permission"),
+        (errno.EPERM, "save-no-permission"),
+        (errno.EIO, "save-failed"),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_a_remedy(folder, monkeypatch, number, code):
+    real = os.replace
+
+    def refuse(source, target):
+        if Path(target).name == "b.json":  # open in Excel, say
+            raise OSError(number, os.strerror(number), str(source), None, str(target))
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(SaveError) as caught:
+            save_files(folder, NEW, ["stale.csv"])
+    assert content(folder) == BEFORE
+    (fault,) = caught.value.faults
+    assert fault.code == code
+    assert fault.at.file == "b.json"
+    for language in LANGUAGES:
+        assert str(folder / "b.json") in fault.found(language) + fault.remedy(language)
+    assert str(caught.value) == fault.text("vi")
+
+
+def test_every_save_fault_has_both_texts():
+    codes = {*saving._CODES.values(), "save-failed", "save-cut-off", "save-in-progress"}
+    for code in {*codes, "save-changed-meanwhile"}:
+        fault = Fault(code, Address(), {"path": "p", "reason": "r"})
+        for language in LANGUAGES:
+            assert fault.found(language)
+            assert fault.remedy(language)
+
+
+def test_a_file_is_no_folder_and_a_folder_is_no_file(folder):
+    with pytest.raises(SaveError, match="save-not-a-folder"):
+        save_files(folder / "mine.txt", NEW)
+    with pytest.raises(SaveError, match="save-not-a-folder"):
+        save_files(folder / "mine.txt" / "below", NEW)
+    with pytest.raises(SaveError, match="save-not-a-folder"):
+        fingerprint(folder / "mine.txt", NEW)
+    (folder / "c.xlsx").mkdir()
+    with pytest.raises(SaveError, match="save-is-a-folder"):
+        save(folder)
+    with pytest.raises(SaveError, match="save-is-a-folder"):
+        save_file(folder / "c.xlsx", b"")
+    assert content(folder) == BEFORE
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="a folder may always be written by root"
+)
+def test_a_folder_without_permission(folder):
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(SaveError, match="save-no-permission"):
+            save(folder)
+    finally:
+        folder.chmod(0o700)
+    assert content(folder) == BEFORE
+
+
+def test_a_protected_file_is_not_replaced(folder, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "b.json")
+    with pytest.raises(SaveError, match="save-no-permission"):
+        save(folder)
+    assert content(folder) == BEFORE
+
+
+def test_one_file(folder):
+    save_file(folder / "a.csv", b"x", fingerprint(folder, ["a.csv"]))
+    assert content(folder) == {**BEFORE, "a.csv": b"x"}
+    save_file(folder / "mới" / "mẫu.xlsx", b"y")
+    assert (folder / "mới" / "mẫu.xlsx").read_bytes() == b"y"
+
+
+@POSIX
+def test_one_file_through_a_link(folder):
+    (folder / "link.csv").symlink_to(folder / "a.csv")
+    save_file(folder / "link.csv", b"x")
+    assert (folder / "link.csv").is_symlink()
+    assert (folder / "a.csv").read_bytes() == b"x"
+
+
+# ---------------------------------------------------------------------------- csv, json
+
+DANGEROUS = ("=HYPERLINK(0)", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "\n=1", " =1", "'=1", "＝1")
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (1234.0, "1234"),
+        (-0.0, "0"),
+        (-1234.5, "-1234.5"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1e-7, "0.0000001"),
+        (1e22, "10000000000000000000000"),
+        (float("nan"), ""),
+        (None, ""),
+        (pd.NA, ""),
+        (pd.NaT, ""),
+        (np.int64(-5), "-5"),
+        (True, "true"),
+        (np.bool_(False), "false"),
+        (date(2024, 5, 3), "2024-05-03"),
+        (pd.Timestamp("2024-05-03"), "2024-05-03"),
+        (pd.Timestamp("2024-05-03 10:00"), "2024-05-03T10:00:00"),
+        ("01", "01"),
+        ("R-N", "R-N"),
+        ("", ""),
+        ("01;04", "01;04"),
+        ("bound:01|TECH|KCQG:min", "bound:01|TECH|KCQG:min"),
+        ("Đắk Lắk", "Đắk Lắk"),
+        ("a,b", '"a,b"'),
+        ('a"b', '"a""b"'),
+        ("a\rb", '"a\rb"'),
+        ("=1+1", "'=1+1"),
+        ("-2", "'-2"),
+        ("01;=1+1", "01;'=1+1"),
+        ("x\n=1+1", '"x\n\'=1+1"'),
+    ],
+)
+def test_csv_fields(value, field):
+    frame = pd.DataFrame(
+        {"id": pd.Series(["k"], dtype="str"), "x": pd.Series([value], dtype=object)}
+    )
+    assert csv_bytes(frame).decode() == f"id,x\nk,{field}\n"
+
+
+def test_csv_of_canonical_columns():
+    frame = pd.DataFrame(
+        {
+            "place": pd.Series(["01", "NA"], dtype="str"),
+            "amount": pd.array([10**15, None], dtype="Int64"),
+            "rate": [0.5, np.nan],
+            "=x": ["a", "b"],
+        }
+    )
+    assert csv_bytes(frame) == b"place,amount,rate,'=x\n01,1000000000000000,0.5,a\nNA,,,b\n"
+
+
+def test_csv_of_one_blank_column_keeps_its_rows():
+    assert csv_bytes(pd.DataFrame({"x": [None, None]})) == b'x\n""\n""\n'
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_number_is_refused(value):
+    with pytest.raises(ValueError, match="infinite"):
+        csv_bytes(pd.DataFrame({"x": [value]}))
+    with pytest.raises(ValueError, match="JSON"):
+        json_bytes([value])
+
+
+texts_with_signs = st.text(
+    st.sampled_from(list("a1;=+-@'\t\r\n ,\"|＝\u00a0")) | st.characters(codec="utf-8"), max_size=12
+)
+
+
+@given(texts_with_signs)
+def test_escaped_text_is_no_formula_and_comes_back(text):
+    escaped = escape_formula(text)
+    assert unescape_formula(escaped) == text
+    assert not escaped or escaped[0] not in "=+-@\t\r\n＝＋－＠"
+    for part in re.split(r"[;\t\r\n]", escaped):
+        assert not part.strip(" \u00a0").startswith(tuple("=+-@＝＋－＠"))
+
+
+@given(
+    st.lists(
+        st.tuples(texts_with_signs, st.floats(allow_infinity=False), st.integers(-(2**62), 2**62)),
+        max_size=5,
+    )
+)
+@settings(max_examples=60)
+def test_csv_reads_back_exactly(rows):
+    frame = pd.DataFrame(rows, columns=["text", "x", "n"])
+    data = csv_bytes(frame)
+    assert data == csv_bytes(frame.copy())
+    read = list(csv.reader(io.StringIO(data.decode(), newline="")))
+    assert read[0] == ["text", "x", "n"]
+    for (text, x, n), fields in zip(rows, read[1:], strict=True):
+        assert unescape_formula(fields[0]) == text
+        assert (float(fields[1]) if fields[1] else None) == (None if x != x else x)
+        assert int(fields[2]) == n
+        assert "e" not in fields[1]
+        assert not fields[1].endswith(".0")
+
+
+def test_json():
+    value = {
+        "b": [1, 2.5, np.float64("nan"), np.int64(3), None, pd.NA, True, np.bool_(False)],
+        "a": {"tên": "Đắk Lắk", "ngày": date(2024, 5, 3), "mảng": np.array([1.0, np.nan])},
+        "c": (-0.0, 1e-9),
+    }
+    data = json_bytes(value)
+    assert data == json_bytes(value)
+    assert data.endswith(b"}\n")
+    assert "Đắk Lắk".encode() in data
+    assert json.loads(data, parse_constant=pytest.fail) == {
+        "b": [1, 2.5, None, 3, None, None, True, False],
+        "a": {"tên": "Đắk Lắk", "ngày": "2024-05-03", "mảng": [1.0, None]},
+        "c": [0.0, 1e-9],
+    }
+    assert list(json.loads(data)) == ["b", "a", "c"]
+    assert b"-0.0" not in data
+    with pytest.raises(TypeError):
+        json_bytes({"x": object()})
+
+
+# ---------------------------------------------------------------------------- the workbook
+
+AREAS = [code for code in reference.area_order() if code != "ALL"]
+PROVINCES = [
+    code for code in reference.place_order("34") if not code.startswith("R-") and code != "VN"
+]
+EVIL = (
+    "=1+1",
+    "+1",
+    "-2",
+    "@SUM(A1)",
+    "{=1}",
+    "https://x.vn/?a=1&b=2",
+    "mailto:a@b.vn",
+    "=cmd|'x'",
+)
+
+
+def make_stamp(**changes):
+    values = {
+        "title": "Số liệu mẫu",
+        "scenario": "co-so",
+        "year": 2026,
+        "as_of": None,
+        "unit": "million_vnd",
+        "vintage": "34",
+        "synthetic": False,
+        "dataset_hash": "ab" * 32,
+        "scenario_hash": "cd" * 32,
+        "versions": {"kc_model": "0.1.0", "highspy": "1.15.1"},
+        "notes": (Note("assumed", "Mức chia là giả định.", "The split is assumed."),),
+    }
+    return Stamp(**{**values, **changes})
+
+
+def make_cells(places=("TW", "01", "48"), areas=("TRAIN", "TECH"), sources=("KCQG", "KCDP"),
+               years=(2026,), activities=("",), vintage="34", seed=0):  # fmt: skip
+    rng = np.random.default_rng(seed)
+    rows = [
+        (year, place, area, activity, source, reference.region_of(place, vintage))
+        for year in years
+        for place in places
+        for area in areas
+        for activity in (activities if area == "TECH" else ("",))
+        for source in sources
+    ]
+    frame = pd.DataFrame(rows, columns=["year", "place", "area", "activity", "source", "region"])
+    frame["amount"] = pd.array(rng.integers(0, 10**10, len(frame)), dtype="Int64")
+    frame["baseline"] = pd.array(rng.integers(0, 10**10, len(frame)), dtype="Int64")
+    frame["expected_disbursed"] = frame["amount"].astype("float64") * 0.8
+    frame["lowest"] = frame["highest"] = pd.array([None] * len(frame), dtype="Int64")
+    return frame
+
+
+RULE = {
+    "id": "r", "group": "", "side": "min", "tier": "law", "lhs": 1.0, "bound": 1.0, "slack": 0.0,
+    "status": "binding", "shortfall": 0.0, "price": np.nan, "price_from": np.nan,
+    "price_to": np.nan, "measure": "money", "text": "", "basis": "",
+}  # fmt: skip
+
+
+def make_rules(*changes):
+    return pd.DataFrame([{**RULE, **change} for change in changes], columns=list(RULE))
+
+
+def load(data, **options):
+    return openpyxl.load_workbook(io.BytesIO(data), **options)
+
+
+def rows_of(sheet, column=2):
+    """Values of a column by row number."""
+    return {row: sheet.cell(row, column).value for row in range(1, sheet.max_row + 1)}
+
+
+def row_of(sheet, text, column=2):
+    return next(row for row, value in rows_of(sheet, column).items() if value == text)
+
+
+def heading(sheet, text):
+    """Column of a heading, wherever it stands."""
+    return next(cell.column for row in sheet.iter_rows() for cell in row if cell.value == text)
+
+
+class Sheets:
+    """Works out our formulas from the cells that are not formulas, as Excel would."""
+
+    def __init__(self, book):
+        self.book = book
+
+    def value(self, sheet, at):
+        value = sheet[at].value
+        if isinstance(value, str) and sheet[at].data_type == "f":
+            return self.formula(sheet, value)
+        return value or 0
+
+    def formula(self, sheet, text):
+        if found := re.fullmatch(r"=SUM\(([^()]+)\)", text):
+            return sum(
+                self.value(sheet, at) for part in found[1].split(",") for at in cells_of(part)
+            )
+        if found := re.fullmatch(r"=SUMIFS\((.+)\)", text):
+            ranges = [part.rsplit("!", 1) for part in found[1].split(",")]
+            other = self.book[ranges[0][0].strip("'")]
+            keep = [True] * len(cells_of(ranges[0][1]))
+            for (_, keys), (at,) in zip(ranges[1::2], ranges[2::2], strict=True):
+                wanted = sheet[at].value
+                keep = [
+                    k and other[c].value == wanted
+                    for k, c in zip(keep, cells_of(keys), strict=True)
+                ]
+            return sum(
+                self.value(other, at)
+                for at, k in zip(cells_of(ranges[0][1]), keep, strict=True)
+                if k and isinstance(self.value(other, at), int | float)
+            )
+        found = re.fullmatch(r"=([A-Z]+\d+)([-/])([A-Z]+\d+)(-1)?", text)
+        assert found, text
+        left, right = self.value(sheet, found[1]), self.value(sheet, found[3])
+        return (left - right if found[2] == "-" else left / right) - (1 if found[4] else 0)
+
+
+def cells_of(area):
+    area = area.replace("$", "")
+    rows = openpyxl.utils.cell.rows_from_range(area) if ":" in area else ((area,),)
+    return [at for row in rows for at in row]
+
+
+def check_formulas(data):
+    """Hold every stored value against the formula; return how many formulas there are."""
+    book, stored = load(data), load(data, data_only=True)
+    sheets, count = Sheets(book), 0
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    count += 1
+                    expected = sheets.formula(sheet, cell.value)
+                    found = stored[sheet.title][cell.coordinate].value
+                    assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), cell
+    return count
+
+
+SHAPES = {
+    "places, areas, funds": {},
+    "one fund": {"sources": ("ALL",)},
+    "one place": {"places": ("01",)},
+    "one area": {"areas": ("ALL",)},
+    "one cell": {"places": ("VN",), "areas": ("ALL",), "sources": ("KCQG",)},
+    "years": {"years": (2026, 2027)},
+    "activities": {"activities": ("Máy móc", "", "Mô hình")},
+    "years and activities": {"years": (2026, 2027), "activities": ("=1", "B"), "places": ("01",)},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_formulas_have_the_values_they_come_to(shape, language):
+    cells = make_cells(**SHAPES[shape])
+    data = allocation_workbook(make_stamp(), cells, make_rules({}), language)
+    assert check_formulas(data) > 5
+    stored = load(data, data_only=True)
+    total = {"vi": "TỔNG CỘNG", "en": "TOTAL"}[language]
+    for sheet in stored.worksheets[:2]:  # to the đồng, on the form and by place
+        row = row_of(sheet, total)
+        funds = cells.groupby("source")["amount"].sum()
+        n_funds = len(funds)
+        shown = [sheet.cell(row, 3 + i).value for i in range(n_funds)]
+        assert sorted(round(value * 10**6) for value in shown) == sorted(int(v) for v in funds)
+        main = sheet.cell(row, 3 + (n_funds if n_funds > 1 else 0)).value
+        assert round(main * 10**6) == int(cells["amount"].sum())
+
+
+@given(
+    st.lists(st.integers(0, 10**13), min_size=12, max_size=12),
+    st.sampled_from(["vnd", "thousand_vnd", "million_vnd", "billion_vnd"]),
+)
+@settings(max_examples=12, deadline=None)
+def test_no_dong_is_lost_in_any_unit(amounts, unit):
+    cells = make_cells()
+    cells["amount"] = pd.array(amounts, dtype="Int64")
+    data = allocation_workbook(make_stamp(unit=unit), cells, make_rules({}))
+    scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
+    sheet = load(data, data_only=True).worksheets[0]
+    codes = {name: heading(sheet, name) for name in ("Mã ĐB", "Mã ND")}
+    kept = {}
+    for row in range(1, sheet.max_row + 1):
+        place, area = (sheet.cell(row, codes[name]).value for name in codes)
+        if area in AREAS:
+            for column, source in ((3, "KCQG"), (4, "KCDP")):
+                kept[place, area, source] = round(sheet.cell(row, column).value * scale)
+    keys = zip(cells["place"], cells["area"], cells["source"], strict=True)
+    assert kept == dict(zip(keys, amounts, strict=True))
+    total = sheet.cell(row_of(sheet, "TỔNG CỘNG"), 5).value
+    assert round(total * scale) == sum(amounts)
+
+
+def test_areas_stand_in_the_decrees_order_with_roman_numbers():
+    cells = make_cells(places=("01", "04"), areas=AREAS, sources=("ALL",))
+    cells = cells.drop(index=0).reset_index(drop=True)  # the first place has no TRAIN
+    sheet = load(allocation_workbook(make_stamp(), cells, make_rules({}))).worksheets[0]
+    numbers = [(sheet.cell(r, 1).value, sheet.cell(r, 2).value) for r in range(1, sheet.max_row)]
+    romans = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
+    assert [name for number, name in numbers if number in romans] == [
+        reference.area_name(code) for code in AREAS
+    ]
+    assert ("1", "Cao Bằng") in numbers
+    assert ("2", "Cao Bằng") in numbers
+
+
+def test_the_form_is_official():
+    stamp = make_stamp(unit_name="Sở Công Thương", as_of=6, synthetic=True)
+    data = allocation_workbook(stamp, make_cells(), make_rules({}))
+    book = load(data)
+    assert book.sheetnames == [
+        "Phương án phân bổ", "Tổng hợp theo địa bàn", "Tăng, giảm", "Ràng buộc", "Ghi chú",
+    ]  # fmt: skip
+    shown = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    for text in (
+        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+        "Độc lập - Tự do - Hạnh phúc",
+        "SỞ CÔNG THƯƠNG",
+        "PHƯƠNG ÁN PHÂN BỔ KINH PHÍ KHUYẾN CÔNG NĂM 2026",
+        "Đơn vị tính: triệu đồng",
+        "Kế hoạch đang thực hiện",
+        "Dự kiến giải ngân",
+        "NGƯỜI LẬP BIỂU",
+        "THỦ TRƯỞNG ĐƠN VỊ",
+        "(ký, ghi rõ họ tên, đóng dấu)",
+        "- Giả định: Mức chia là giả định.",
+        "SỐ LIỆU MÔ PHỎNG - KHÔNG DÙNG ĐỂ BÁO CÁO",
+    ):
+        assert text in shown, text
+    for sheet in book:
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.page_setup.paperSize == 9
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.page_setup.fitToWidth in (None, 1)
+        assert "SỐ LIỆU MÔ PHỎNG" in sheet.oddHeader.center.text
+        assert "abababababab" in sheet.oddFooter.left.text
+        assert "cdcdcdcdcdcd" in sheet.oddFooter.left.text
+        assert "kc_model 0.1.0" in sheet.oddFooter.left.text
+        assert "tháng 6/2026" in sheet.oddFooter.left.text
+        assert "&P" in sheet.oddFooter.right.text
+        assert sheet.print_area
+    for sheet in book.worksheets[:4]:
+        assert sheet.print_title_rows
+        assert sheet.freeze_panes
+    fonts = {cell.font.name for sheet in book for row in sheet.iter_rows() for cell in row}
+    assert fonts == {"Times New Roman"}
+
+
+@pytest.mark.parametrize(
+    ("stamp", "text"),
+    [
+        ({"baseline_year": 2025}, "Kế hoạch năm 2025"),
+        ({"as_of": 3, "baseline_year": 2025}, "Kế hoạch đang thực hiện"),
+        ({}, "Mốc so sánh"),
+    ],
+)
+def test_what_the_plan_is_compared_with_is_named(stamp, text):
+    sheet = load(allocation_workbook(make_stamp(**stamp), make_cells(), make_rules({}))).worksheets[
+        0
+    ]
+    assert heading(sheet, text)
+
+
+def test_columns_without_anything_to_show_are_left_out():
+    cells = make_cells(sources=("KCQG",))
+    cells["baseline"] = pd.array([0] * len(cells), dtype="Int64")
+    cells["expected_disbursed"] = np.nan
+    book = load(allocation_workbook(make_stamp(), cells, make_rules({})))
+    row = row_of(book.worksheets[0], "TỔNG CỘNG")
+    assert book.worksheets[0].cell(row, 3).value is not None
+    assert book.worksheets[0].cell(row, 4).value is None
+    assert "Tăng, giảm" not in book.sheetnames
+
+
+def test_a_sum_with_an_unknown_part_is_blank():
+    cells = make_cells(places=("01", "04"), areas=("TRAIN", "TECH"), sources=("ALL",))
+    cells.loc[0, "expected_disbursed"] = np.nan
+    book = load(allocation_workbook(make_stamp(), cells, make_rules({})), data_only=True)
+    for sheet, parts in (
+        (book.worksheets[0], ("Đào tạo nghề", "TỔNG CỘNG")),
+        (book.worksheets[1], ("Hà Nội", "TỔNG CỘNG")),
+    ):
+        column = heading(sheet, "Dự kiến giải ngân")
+        for name in parts:
+            assert sheet.cell(row_of(sheet, name), column).value is None
+    sheet = book.worksheets[1]
+    known = sheet.cell(row_of(sheet, "Cao Bằng"), heading(sheet, "Dự kiến giải ngân")).value
+    part = cells[cells["place"] == "04"]["expected_disbursed"].sum()
+    assert known == pytest.approx(part / 10**6)
+
+
+def test_no_text_of_the_users_is_live():
+    cells = make_cells(activities=EVIL)
+    rules = make_rules(*({"id": t, "group": t, "text": t, "basis": t} for t in EVIL))
+    notes = tuple(Note("assumed", text, text) for text in EVIL)
+    warnings = (Fault("save-failed", Address("=x"), {"path": "=1", "reason": "@y"}, "warning"),)
+    ours = re.compile(r"=(SUM|SUMIFS)\(.*\)|=[A-Z]+\d+[-/][A-Z]+\d+(-1)?")
+    for text in EVIL:
+        stamp = make_stamp(
+            title=text, scenario=text, unit_name=text, notes=notes, warnings=warnings,
+            summary=EVIL, sources=EVIL, versions={"kc_model": text},
+        )  # fmt: skip
+        data = allocation_workbook(stamp, cells, rules)
+        book = load(data)
+        for sheet in book:
+            assert not sheet._hyperlinks
+            for row in sheet.iter_rows():
+                for cell in row:
+                    if cell.data_type == "f":
+                        assert isinstance(cell.value, str), "no array formulas"
+                        assert ours.fullmatch(cell.value), cell.value
+                    assert cell.hyperlink is None
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert not any("externalLink" in name or "vba" in name for name in archive.namelist())
+    plan = set(rows_of(book.worksheets[0]).values())
+    ground = set(rows_of(book["Ghi chú"]).values())
+    table = {cell.value for row in book["Ràng buộc"].iter_rows() for cell in row}
+    for text in EVIL:  # shown as it was written
+        assert {text} <= plan
+        assert {text} <= ground
+        assert {text} <= table
+    assert check_formulas(data)
+
+
+def test_long_and_odd_texts_are_not_lost():
+    long = " ".join(f"từ{i}" for i in range(8000))  # beyond what one cell holds
+    odd = "dòng 1\ndòng 2\x00\x0b<>&\"'\u202e\U0001f600"
+    stamp = make_stamp(notes=(Note("assumed", long, long), Note("real", odd, odd)), sources=(odd,))
+    book = load(allocation_workbook(stamp, make_cells(), make_rules({"text": long, "basis": odd})))
+    for sheet, column in ((book["Ghi chú"], 2), (book.worksheets[0], 1)):
+        joined = "".join(str(v) for v in rows_of(sheet, column).values() if v)
+        assert long in joined
+    table = {str(cell.value) for row in book["Ràng buộc"].iter_rows() for cell in row}
+    assert any(len(text) > 30_000 and text.endswith("…") for text in table)
+    assert any("dòng 1\ndòng 2" in str(v) for v in rows_of(book["Ghi chú"], 2).values())
+
+
+def test_who_loses_stands_first():
+    cells = make_cells(places=("01", "04", "08", "48"), areas=("TRAIN", "TECH"), sources=("ALL",))
+    cells["baseline"] = pd.array([100 * 10**6] * 8, dtype="Int64")
+    cells["amount"] = pd.array(
+        [v * 10**6 for v in (90, 90, 150, 20, 200, 100, 100, 100)], dtype="Int64"
+    )
+    sheet = load(allocation_workbook(make_stamp(), cells, make_rules({})), data_only=True)[
+        "Tăng, giảm"
+    ]
+    names = [name for row, name in rows_of(sheet).items() if row > 3 and name]
+    assert names == ["Cao Bằng", "Hà Nội", "Tuyên Quang"]  # Đà Nẵng does not change
+    row = row_of(sheet, "Cao Bằng")
+    assert sheet.cell(row, 5).value == -30
+    assert sheet.cell(row, 6).value == pytest.approx(-0.15)
+    assert sheet.cell(row, 7).value == f"{reference.area_name('TECH')}: −80"
+    assert sheet.cell(row_of(sheet, "Tuyên Quang"), 7).value is None
+
+
+def test_rules_read_aloud():
+    rules = make_rules(
+        {"id": "floor", "group": "01|TECH", "status": "met", "lhs": 12.5, "slack": 2.5,
+         "bound": 10.0, "text": "Mức sàn", "basis": "Kế hoạch 2024"},
+        {"id": "budget:1", "side": "equal", "price": 0.8312345, "price_from": 17000.0,
+         "price_to": 18500.0, "bound": 17800.0, "lhs": 17800.0},
+        {"id": "models", "side": "min", "tier": "directive", "status": "missed", "bound": 13.0,
+         "lhs": 11.5, "slack": -1.5, "shortfall": 1.5, "measure": "outputs", "price": 0.25},
+        {"id": "bound:01|TECH|KCQG:max", "side": "max", "price": 0.0},
+        {"id": "pref", "tier": "preference", "group": "ward-7", "bound": np.nan, "lhs": np.nan,
+         "slack": np.nan, "shortfall": np.nan, "status": "met"},
+    )  # fmt: skip
+    sheet = load(allocation_workbook(make_stamp(), make_cells(), rules))["Ràng buộc"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=4)]
+    area = reference.area_name("TECH")
+    assert [row[8] for row in rows] == ["chưa đạt", "chạm giới hạn", "chạm giới hạn", "đạt", "đạt"]
+    missed, budget, bound, floor, preference = rows
+    assert missed[3:8] == ["theo chỉ đạo", "ít nhất", 13, 11.5, -1.5]
+    assert missed[9] == "Nới 1 kết quả đầu ra thì giải ngân thêm 0,25 triệu đồng."
+    assert budget[9] == (
+        "Nới 1 triệu đồng thì giải ngân thêm 0,831 triệu đồng. "
+        "Đúng khi giới hạn từ 17.000 đến 18.500."
+    )
+    assert budget[4] == "dùng hết"
+    assert bound[2] == f"Hà Nội; {area}; KCQG"
+    assert bound[9] == "Nới 1 triệu đồng thì kết quả không đổi."
+    assert floor[1:4] == ["Mức sàn", f"Hà Nội; {area}", "bắt buộc"]
+    assert floor[5:8] == [10, 12.5, 2.5]
+    assert floor[10] == "Kế hoạch 2024"
+    assert preference[2:4] == ["ward-7", "ưu tiên"]
+    assert preference[5:8] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "goal", ["money", "disbursed", "outputs", "evenness", "change", "risk", "column"]
+)
+@pytest.mark.parametrize("measure", ["money", "outputs", "projects", "column:NAME"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_price_has_a_sentence(goal, measure, language):
+    rules = make_rules({"price": 0.5, "measure": measure})
+    data = allocation_workbook(make_stamp(goal=goal), make_cells(), rules, language)
+    sheet = load(data).worksheets[3]
+    half = {"vi": "0,5", "en": "0.5"}[language]
+    assert half in sheet.cell(4, 10).value
+
+
+def test_without_a_goal_there_are_no_prices():
+    data = allocation_workbook(make_stamp(goal=""), make_cells(), make_rules({"price": 0.5}))
+    assert load(data)["Ràng buộc"].cell(4, 10).value is None
+
+
+def test_no_rules_at_all():
+    assert load(allocation_workbook(make_stamp(), make_cells(), make_rules()))["Ràng buộc"]
+
+
+def test_reserve_is_shown_beside_the_total():
+    stamp = make_stamp(reserve=(("budget:2", 5 * 10**8), ("budget:1", 0)))
+    cells = make_cells()
+    sheet = load(allocation_workbook(stamp, cells, make_rules({})), data_only=True).worksheets[0]
+    row = row_of(sheet, "TỔNG CỘNG")
+    assert round(sheet.cell(row, 5).value * 10**6) == int(cells["amount"].sum())
+    assert sheet.cell(row + 1, 5).value == 500
+    assert "dòng 2" in sheet.cell(row + 1, 2).value
+    assert sheet.cell(row + 2, 5).value is None
+
+
+def test_ground_tells_where_it_comes_from():
+    warning = Fault("save-failed", Address("x.csv"), {"path": "x.csv", "reason": "r"}, "warning")
+    stamp = make_stamp(
+        summary=("Câu một.",), warnings=(warning,), sources=("S1",), synthetic=True, seed=7, as_of=0
+    )
+    sheet = load(allocation_workbook(stamp, make_cells(), make_rules({})))["Ghi chú"]
+    shown = [(row[0].value, row[1].value) for row in sheet.iter_rows(max_col=2)]
+    for pair in (
+        ("1", "Câu một."),
+        ("2", "Giả định: Mức chia là giả định."),
+        ("1", warning.text("vi")),
+        ("1", "S1"),
+        ("Mã băm bộ số liệu (SHA-256)", "ab" * 32),
+        ("Phiên bản phần mềm", "kc_model 0.1.0; highspy 1.15.1"),
+        ("Hạt giống ngẫu nhiên", "7"),
+        ("Thời điểm số liệu", "Số liệu trước khi bước vào năm 2026"),
+    ):
+        assert pair in shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "shown"),
+    [
+        (5 * 10**6, "million_vnd", "#,##0"),
+        (5 * 10**5, "million_vnd", "#,##0.0"),
+        (1, "million_vnd", "#,##0.0"),
+        (1, "vnd", "#,##0"),
+        (10**7, "billion_vnd", "#,##0.00"),
+    ],
+)
+def test_money_is_shown_with_the_digits_it_has(amount, unit, shown):
+    cells = make_cells(places=("01",), areas=("TECH",), sources=("ALL",))
+    cells["amount"] = cells["baseline"] = pd.array([amount], dtype="Int64")
+    sheet = load(allocation_workbook(make_stamp(unit=unit), cells, make_rules({}))).worksheets[0]
+    row = row_of(sheet, "TỔNG CỘNG")
+    assert sheet.cell(row, 3).number_format == shown
+    notes = " ".join(str(v) for v in rows_of(sheet, 1).values())
+    assert ("làm tròn" in notes) == (amount == 1 and unit != "vnd")
+
+
+@pytest.mark.parametrize("n_places", [3, 9, 13, 16, 20, 24, 28, 34])
+def test_signatures_are_not_cut_off_by_a_page(n_places):
+    cells = make_cells(places=PROVINCES[:n_places], areas=("TECH",))
+    sheet = load(allocation_workbook(make_stamp(), cells, make_rules({}))).worksheets[0]
+    total, sign = row_of(sheet, "TỔNG CỘNG"), row_of(sheet, "NGƯỜI LẬP BIỂU", 1)
+    if sheet.page_setup.fitToHeight in (None, 1):  # all on one page
+        assert n_places < 20
+        return
+    breaks = {entry.id + 1 for entry in sheet.row_breaks.brk}
+    printed = sum(sheet.column_dimensions[letter].width for letter in "ABCDEFGHI")
+    room = 507 * max(1, printed / 140)  # points of an A4 page across, less the margins
+    page, used, pages = 1, 0.0, {}
+    for row in range(1, sign + 5):
+        height = sheet.row_dimensions[row].height or 15
+        if used + height > room or row in breaks:
+            page, used = page + 1, 61.0  # the heading again
+        used += height
+        pages[row] = page
+    assert pages[total - 1] == pages[total] == pages[sign] == pages[sign + 4]
+
+
+def test_the_same_input_gives_the_same_bytes():
+    stamp, cells, rules = make_stamp(), make_cells(), make_rules({})
+    data = allocation_workbook(stamp, cells, rules)
+    assert data == allocation_workbook(stamp, cells.copy(), rules.copy())
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert load(data).properties.created.isoformat() == "2000-01-01T00:00:00"
+
+
+def test_a_national_plan_is_written_quickly():
+    cells = make_cells(places=PROVINCES, areas=AREAS)
+    start = time.perf_counter()
+    data = allocation_workbook(make_stamp(), cells, make_rules(*[{}] * 600))
+    assert time.perf_counter() - start < 5
+    assert len(cells) == 35 * 9 * 2
+    assert load(data).sheetnames
+
+
+def test_a_plan_without_cells_is_refused():
+    with pytest.raises(ValueError, match="cells"):
+        allocation_workbook(make_stamp(), make_cells(places=()), make_rules({}))
