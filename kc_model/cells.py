@@ -7,6 +7,7 @@ known of each, which of them a selection means, and how much of its money a cell
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,7 @@ __all__ = [
 MILLION = 1_000_000
 """VND in the unit that the program works in."""
 
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _MONEY = tuple(c.name for c in SCHEMAS["cells"].columns if c.kind == "money")
 
 
@@ -139,12 +141,10 @@ class Cells:
                 )
                 return np.zeros(len(self), dtype=bool)
         if pd.api.types.is_numeric_dtype(column):
-            try:
-                number = float(value)
-            except ValueError:
+            if not _NUMBER.fullmatch(value):
                 faults.append(Fault("scenario-number", at, {"key": key, "found": value}))
                 return np.zeros(len(self), dtype=bool)
-            return (column == number).to_numpy(dtype=bool, na_value=False)
+            return (column == float(value)).to_numpy(dtype=bool, na_value=False)
         return (column == value).to_numpy(dtype=bool, na_value=False)
 
 

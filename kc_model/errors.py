@@ -126,7 +126,17 @@ class NotOptimalError(KcError, RuntimeError):
 
 
 class SaveError(KcError, OSError):
-    """A file could not be saved; what stood there before is untouched (exit code 1)."""
+    """A file could not be saved; what stood there before is untouched (exit code 1).
+
+    Parameters
+    ----------
+    faults : iterable of Fault
+        Why, and what to do.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(fault.text("vi") for fault in self.faults))
 
 
 def raise_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:

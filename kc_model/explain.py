@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
@@ -15,7 +16,9 @@ from kc_model.wording import Language, say
 __all__ = ["explain", "rule_label"]
 
 _SHOWN = 5
+_MONEY = ("money", "share")
 _SMALL = 1e-6
+_NOTICED = 5e-4  # of the baseline: less is rounding
 _DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 
 
@@ -33,6 +36,10 @@ class _Explained(Protocol):
     def vintage(self) -> str: ...
     @property
     def year(self) -> int: ...
+    @property
+    def as_of(self) -> int | None: ...
+    @property
+    def baseline_year(self) -> int | None: ...
     @property
     def cells(self) -> pd.DataFrame: ...
     @property
@@ -114,11 +121,12 @@ class _Teller:
         return self.money(amount / UNITS[self.plan.unit])
 
     def number(self, value: float, digits: int = 1) -> str:
-        return format_number(value, digits, self.language)
+        """Show a number to so many digits, without zeros at its end."""
+        return format_number(Decimal(repr(round(value, digits))), None, self.language)
 
     def group(self, values: str) -> str:
         """Show a group's values as names."""
-        return ", ".join(self.name(value) for value in values.split("|"))
+        return " – ".join(self.name(value) for value in values.split("|"))
 
     def name(self, value: str) -> str:
         if value in reference.place_order(self.plan.vintage):
@@ -160,57 +168,67 @@ class _Teller:
     def goal_value(self, name: str, value: float) -> str:
         if name.endswith((" money", " disbursed", " change")):
             return self.money(value)
-        return self.number(value, 4 if abs(value) < 1 else 1)
+        return self.number(value, _significant(value))
 
     def missed(self) -> Iterator[str]:
         rules = self.plan.rules
         for rule_id, rows in rules[rules["status"] == "missed"].groupby("id", sort=False):
             first = rows.iloc[0]
             worst = rows.sort_values("shortfall", ascending=False, kind="stable")
-            groups = [self.group(group) for group in worst["group"].head(_SHOWN) if group]
-            more = len(rows) - len(groups)
-            shown = ", ".join(groups) or "—"
-            if groups and more:
-                shown += self.say("and_more", count=more)
+            groups = [self.group(group) for group in worst["group"] if group]
             yield self.say(
-                "missed",
+                "missed_at" if groups else "missed",
                 rule=rule_label(str(rule_id), first["text"], self.language),
                 tier=self.say(f"tiers.{first['tier']}"),
                 amount=self.amount(first, float(rows["shortfall"].sum())),
-                groups=shown,
+                groups=self.listed(groups),
             )
 
     def amount(self, row: pd.Series, value: float) -> str:
         """Show an amount in the row's own unit."""
-        if row["measure"] == "money":
-            return self.money(value)
-        return self.say("outputs", amount=self.number(value))
+        return self.money(value) if row["measure"] in _MONEY else self.outputs(value)
+
+    def outputs(self, value: float) -> str:
+        return self.say("outputs", amount=self.number(value, _significant(value)))
+
+    def listed(self, names: Sequence[str]) -> str:
+        """Show the first few of a list and how many more there are."""
+        more = len(names) - _SHOWN
+        tail = self.say("and_more", count=more) if more > 0 else ""
+        return ", ".join(names[:_SHOWN]) + tail
 
     def changes(self) -> Iterator[str]:
-        by_place = self.plan.cells.groupby("place", sort=False)[["amount", "baseline"]].sum()
-        change = (by_place["amount"] - by_place["baseline"]).astype("int64")
-        baseline = by_place["baseline"].astype("int64").to_dict()
-        if not any(baseline.values()):
+        """Tell who loses, then who wins, by place and by area."""
+        if not int(self.plan.cells["baseline"].sum()):
             return
-        for key, places in (
-            ("losers", change[change < 0].sort_values(kind="stable")),
-            ("winners", change[change > 0].sort_values(ascending=False, kind="stable")),
-        ):
-            if len(places):
-                shown = [
-                    self.change(str(place), int(amount), int(baseline[place]))
-                    for place, amount in places.head(_SHOWN).items()
-                ]
-                more = len(places) - len(shown)
-                tail = self.say("and_more", count=more) if more else ""
-                yield self.say(key, places=", ".join(shown) + tail)
+        for key in ("place", "area"):
+            sums = self.plan.cells.groupby(key, sort=False)[["amount", "baseline"]].sum()
+            if len(sums) == 1:
+                continue
+            change = (sums["amount"] - sums["baseline"]).astype("int64")
+            change = change[change.abs() > _NOTICED * sums["baseline"]]
+            if change.empty:
+                yield self.say(f"no_change.{key}", base=self.base())
+            for side, chosen in (
+                ("losers", change[change < 0].sort_values(kind="stable")),
+                ("winners", change[change > 0].sort_values(ascending=False, kind="stable")),
+            ):
+                if len(chosen):
+                    shown = [self.change(str(c), int(chosen[c]), sums.loc[c]) for c in chosen.index]
+                    yield self.say(f"{side}.{key}", base=self.base(), names=self.listed(shown))
 
-    def change(self, place: str, amount: int, baseline: int) -> str:
+    def base(self) -> str:
+        """Say what the plan is compared with."""
+        if self.plan.as_of is not None:
+            return self.say("base.in_force")
+        if self.plan.baseline_year is not None:
+            return self.say("base.year", year=self.plan.baseline_year)
+        return self.say("base.given")
+
+    def change(self, code: str, amount: int, sums: pd.Series) -> str:
         sign = "+" if amount > 0 else "−"
-        values = {
-            "place": reference.place_name(place, self.plan.vintage, self.language),
-            "amount": sign + self.vnd(abs(amount)),
-        }
+        values = {"name": self.name(code), "amount": sign + self.vnd(abs(amount))}
+        baseline = int(sums["baseline"])
         if not baseline:
             return self.say("change_new", **values)
         return self.say("change", **values, share=sign + self.number(100 * abs(amount) / baseline))
@@ -236,24 +254,37 @@ class _Teller:
                 if len(rows) > 1
                 else self.say("one_group", group=name)
             )
-        is_money = top["measure"] == "money"
+        label = rule_label(rule_id, top["text"], self.language)
+        step, price = self.step(top)
         return self.say(
             "price.disbursed" if goal == "maximise disbursed" else "price.other",
-            rule=rule_label(rule_id, top["text"], self.language),
+            rule=label,
             groups=groups,
-            step=self.money(1.0) if is_money else self.say("one_output"),
+            step=step,
             goal=self.goal_name(goal),
-            price=self.priced(goal, float(top["price"])),
+            price=self.priced(goal, price),
         )
+
+    def step(self, row: pd.Series) -> tuple[str, float]:
+        """Say by what a rule is loosened, a unit or a point of a share, and what that gives."""
+        price = float(row["price"])
+        if row["measure"] == "share" and row["factor"]:
+            limit = self.number(100 * float(row["factor"]), 2)
+            whole = float(row["bound"]) / float(row["factor"])
+            return self.say("one_point", limit=limit), price * whole / 100
+        if row["measure"] == "money":
+            return self.money(1.0), price
+        return self.say("one_output"), price
 
     def priced(self, goal: str, price: float) -> str:
         if goal.endswith((" money", " disbursed", " change")):
             return self.money(price, 3)  # 0,83 million must not become 1 million
-        return self.number(price, 4)
+        return self.number(price, _significant(price))
 
     def open_cells(self) -> Iterator[str]:
         if self.plan.undecided:
-            yield self.say("undecided", count=len(self.plan.undecided))
+            count = len(self.plan.undecided)
+            yield self.say("undecided", count=count, base=self.base())
         for row in self.plan.reserve:
             if row["amount"]:
                 number = str(row["budget"]).removeprefix("budget:")
@@ -269,17 +300,19 @@ class _Teller:
                 yield self.say("grid", step=self.money(conflict["grid"]), rules=shown)
                 continue
             yield self.say("conflict", rules=shown)
-            for repair in conflict["repairs"]:
-                group = f" ({self.group(repair['group'])})" if repair["group"] else ""
-                is_money = repair["measure"] == "money"
-                yield self.say(
-                    "repair",
-                    rule=labels[repair["rule"]],
-                    group=group,
-                    amount=self.money(repair["by"])
-                    if is_money
-                    else self.say("outputs", amount=self.number(repair["by"], 4)),
-                )
+            for rule, label in labels.items():
+                repairs = [repair for repair in conflict["repairs"] if repair["rule"] == rule]
+                if repairs:
+                    yield self.repair(label, repairs)
+
+    def repair(self, label: str, repairs: Sequence[Mapping[str, Any]]) -> str:
+        """Say by how much one rule must give way, in all and where."""
+        total = sum(repair["by"] for repair in repairs)
+        groups = [self.group(repair["group"]) for repair in repairs if repair["group"]]
+        is_money = repairs[0]["measure"] in _MONEY
+        amount = self.money(total) if is_money else self.outputs(total)
+        key = "repair_at" if groups else "repair"
+        return self.say(key, rule=label, amount=amount, groups=self.listed(groups))
 
     def labels(self, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
         filled = [*texts, *[""] * (len(rules) - len(texts))]
@@ -287,3 +320,8 @@ class _Teller:
             rule: rule_label(rule, text, self.language)
             for rule, text in zip(rules, filled, strict=True)
         }
+
+
+def _significant(value: float) -> int:
+    """Digits after the mark that show four figures of a number."""
+    return 1 if abs(value) >= 1000 or not value else max(1, 3 - math.floor(math.log10(abs(value))))

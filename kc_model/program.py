@@ -150,7 +150,7 @@ def build_problem(
         data.unit,
         grid,
         outlook,
-        (*data.warnings, *warnings),
+        (*data.warnings, *scenario.warnings, *warnings),
         (*data.notes, *scenario.notes, *(outlook.notes if outlook is not None else ())),
         newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None,
     )
@@ -167,7 +167,8 @@ def _grid(scenario: Scenario, unit: str, faults: list[Fault]) -> int:
         return 1
     vnd = scenario.round_to * money.UNITS[unit]
     if vnd != int(vnd):
-        faults.append(Fault("part-of-dong", Address(), {"found": scenario.round_to}))
+        at = replace(scenario.at, column="round_to")
+        faults.append(Fault("part-of-dong", at, {"found": scenario.round_to}))
     return max(1, int(vnd))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.explain import explain
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
@@ -27,6 +28,26 @@ FORECAST_FILES = ("forecast.csv", "forecast.json")
 
 ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx")
 """What a plan is saved as, beside ``result.json`` and ``run.json``; removed where there is none."""
+
+
+_MILLION = 1_000_000
+
+_LEVELS = {
+    "cell": ["place", "area", "activity", "source"],
+    "place": ["place"],
+    "area": ["area"],
+    "source": ["source"],
+    "region": ["region"],
+    "all": [],
+}
+_ORDERS: Mapping[str, Callable[[], list[str]]] = {
+    "area": reference.area_order,
+    "source": reference.source_order,
+    "region": lambda: ["R-N", "R-C", "R-S"],
+}
+_QUANTILES = (0.1, 0.9, 0.025, 0.975)
+_LABELS = ["level", "place", "area", "activity", "source"]
+_MONEY = ["plan", "disbursed", "expected", "lower_80", "upper_80", "lower_95", "upper_95"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +114,48 @@ class Forecast:
     details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
 
+    def table(self) -> pd.DataFrame:
+        """Return the year-end as ``forecast.csv`` has it: amounts in the dataset's unit.
+
+        Returns
+        -------
+        DataFrame
+            level (cell, place, area, source, region, all), place (of a region its code), area,
+            activity (only where there are any), source, plan, disbursed, expected, lower_80,
+            upper_80, lower_95, upper_95, completion_expected, probability_full. A key that a level
+            does not fix is "". `expected` is the mean of the draws to the đồng, of a level the sum
+            of its cells; the ranges of a level come from sums of draws. `disbursed` is NaN where a
+            cell in it did not report, the last two where the plan is zero.
+        """
+        expected = np.rint(self.draws.mean(0) * _MILLION).astype(np.int64)
+        cells = self.cells.assign(expected=pd.array(expected, dtype="Int64"))
+        levels = {level: _groups(cells, by) for level, by in _LEVELS.items()}
+        parts = [self._level(cells, level, *of) for level, of in levels.items() if len(of[0])]
+        frame = pd.concat(parts, ignore_index=True)
+        planned = frame["plan"].to_numpy(dtype=float)
+        planned = np.where(planned > 0, planned, np.nan)
+        completion = frame["expected"].to_numpy(dtype=float) / planned
+        full = frame["probability_full"].where(np.isfinite(planned))
+        columns = [*_LABELS, *_MONEY]
+        if not (cells["activity"] != "").any():
+            columns.remove("activity")
+        money = {name: to_unit(frame[name], self.unit) for name in _MONEY}
+        return frame[columns].assign(**money, completion_expected=completion, probability_full=full)
+
+    def _level(
+        self, cells: pd.DataFrame, level: str, labels: pd.DataFrame, group: NDArray[np.intp]
+    ) -> pd.DataFrame:
+        """Return one level of the table in VND."""
+        inside = group >= 0
+        sums = cells[inside].groupby(group[inside])[_MONEY[:3]].sum(skipna=False)
+        total = np.stack([self.draws[:, group == g].sum(1) for g in range(len(labels))], 1)
+        ranges = np.rint(np.quantile(total, _QUANTILES, axis=0) * _MILLION).astype(np.int64)
+        plan = sums["plan"].to_numpy(dtype=float) / _MILLION
+        full = (total >= plan - 1e-9 * np.maximum(1.0, plan)).mean(0)
+        return labels.assign(
+            level=level, **sums, **dict(zip(_MONEY[3:], ranges, strict=True)), probability_full=full
+        )
+
     def summary(self) -> dict[str, Any]:
         """Return what ``forecast.json`` holds: everything but the table."""
         return {
@@ -151,7 +214,8 @@ class Allocation:
     rules : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
         shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
-        measure (money, outputs or column:NAME), text, basis.
+        measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
+        basis.
     goals, tiers : tuple of dict
         name, best, achieved; name, best, shortfall: of the rounded plan.
     undecided : tuple of str
@@ -212,7 +276,7 @@ class Allocation:
         return self.cells[keys].assign(**values)
 
     def rules_table(self) -> pd.DataFrame:
-        """Return ``rules.csv``: the contract's columns, then measure, text and basis."""
+        """Return ``rules.csv``: the contract's columns, then measure, factor, text and basis."""
         return self.rules
 
     def explain(self, language: Language = "vi") -> list[str]:
@@ -320,3 +384,19 @@ def _warnings(faults: Sequence[Fault]) -> list[dict[str, str]]:
         {"code": fault.code, "at": str(fault.at), "vi": fault.text("vi"), "en": fault.text("en")}
         for fault in faults
     ]
+
+
+def _groups(cells: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """Return the keys of every group of a level in official order, and each cell's group.
+
+    A region's code stands as its place; a cell of no region is in no group (-1).
+    """
+    if not by:
+        return pd.DataFrame("", index=[0], columns=_LABELS[1:]), np.zeros(len(cells), dtype=np.intp)
+    keys = cells[by].drop_duplicates()
+    order = _ORDERS[by[0]]() if len(by) == 1 and by[0] in _ORDERS else None
+    if order is not None:
+        keys = keys[keys[by[0]] != ""].sort_values(by, key=lambda code: code.map(order.index))
+    group = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells[by]))
+    labels = keys.rename(columns={"region": "place"}).reindex(columns=_LABELS[1:], fill_value="")
+    return labels.reset_index(drop=True), group.astype(np.intp)

@@ -56,7 +56,8 @@ class Row:
     exact : Fraction or None
         The bound in VND where L is money and B is fixed: such a bound holds to the đồng.
     measure : str
-        What L counts: ``money``, ``outputs`` or ``column:NAME``.
+        What L counts: ``money``, ``share`` (money against a share of money), ``outputs`` or
+        ``column:NAME``.
     text, basis : str
     at : Address
     """
@@ -92,10 +93,15 @@ class Row:
         """Return m · B of a plan given in million VND."""
         return self.factor * (self.const + float(self.base_coef @ money[self.base]))
 
+    def slack(self, money: NDArray[np.float64]) -> float:
+        """Return how much room a plan leaves, in the row's unit; below 0 where it misses."""
+        over = self.lhs(money) - self.bound(money)
+        return over if self.side == "min" else -over
+
     def shortfall(self, money: NDArray[np.float64]) -> float:
         """Return by how much a plan misses the row, in the row's unit; 0 where it holds."""
-        over = self.lhs(money) - self.bound(money)
-        return max(0.0, -over if self.side == "min" else over if self.side == "max" else abs(over))
+        slack = self.slack(money)
+        return abs(slack) if self.side == "equal" else max(0.0, -slack)
 
     def coefficients(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return cells and coefficients of L − m · Σ base, each cell once."""
@@ -137,7 +143,7 @@ def budget_rows(
     """Return the budgets as rows, and the mask of the cells that some budget covers.
 
     A row that could move money between provinces' KCDP or between the funds must say
-    ``pooled: true``, unless its cells are held apart by budgets of their own.
+    ``pooled: true``. One that names no fund need not where other rows hold all its cells apart.
     """
     masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
     spend = scenario.spend or "all"
@@ -153,7 +159,7 @@ def budget_rows(
     ):
         if not mask.any():
             faults.append(Fault("empty-budget", row.at, {"number": number}))
-        elif len(purses) > 1 and not row.pooled and not (mask <= held).all():
+        elif len(purses) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
             shown = ", ".join(sorted(purses)[:_SHOWN])
             faults.append(Fault("not-pooled", row.at, {"number": number, "purses": shown}))
         side = "equal" if spend == "all" else "max"
@@ -210,7 +216,8 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
     for key in rule.each:
         if cells.attribute(key) is None:
             faults.append(cells.unknown(key, rule.at))
-    measure = _measure(cells, rule, selected, unit, faults)
+    counted = selected if rule.of is None else selected | _plain_whole(cells, rule, faults)
+    measure = _measure(cells, rule, counted, unit, faults)
     whole = _Whole(cells, rule, measure, unit, faults)
     if len(faults) > before:
         return ()
@@ -218,7 +225,7 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
     empty: list[str] = []
     for group, members in _groups(cells, rule):
         chosen = members[selected[members]]
-        name = "|".join(str(value) for value in group.values())
+        name = "|".join(_shown(value) for value in group.values())
         if not len(chosen):
             empty.append(name)
             continue
@@ -236,6 +243,10 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
             )
         )
     return tuple(rows)
+
+
+def _shown(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _groups(cells: Cells, rule: Rule) -> Iterator[tuple[dict[str, object], NDArray[np.int64]]]:
@@ -304,6 +315,12 @@ def column_of(
     return values / money.UNITS[unit] if name in _MONEY else values
 
 
+def _plain_whole(cells: Cells, rule: Rule, faults: list[Fault]) -> NDArray[np.bool_]:
+    """Mask of the cells that ``of`` means in any group: all of it but ``same``."""
+    plain = {key: values for key, values in (rule.of or {}).items() if values != ("same",)}
+    return cells.select(plain, rule.at, faults)
+
+
 @dataclass(frozen=True)
 class _Base:
     """B of one group."""
@@ -356,15 +373,15 @@ class _Whole:
     def _find_shares(self, faults: list[Fault]) -> None:
         of = self.rule.of or {}
         self.same = tuple(key for key, values in of.items() if values == ("same",))
-        plain = {key: values for key, values in of.items() if key not in self.same}
-        mask = self.cells.select(plain, self.rule.at, faults)
+        mask = _plain_whole(self.cells, self.rule, [])
         if not mask.any():
             faults.append(Fault("empty-whole", self.rule.at, {"id": self.rule.id}))
         self.shares: dict[tuple[object, ...], NDArray[np.int64]] = {(): np.flatnonzero(mask)}
         if self.same and all(key in self.cells.frame for key in self.same):
-            for key, members in self.cells.frame[mask].groupby(list(self.same)).groups.items():
+            held = np.flatnonzero(mask)
+            for key, members in self.cells.frame[mask].groupby(list(self.same)).indices.items():
                 values = key if isinstance(key, tuple) else (key,)
-                self.shares[values] = members.to_numpy(dtype=np.int64)
+                self.shares[values] = held[members]
 
     def _find_previous(self) -> None:
         keys = list(self.cells.frame[list(CELL_KEYS)].itertuples(index=False, name=None))
@@ -400,7 +417,7 @@ def _sides(
             float(factor),
             1 / measure.one,
             None if base.exact is None else Fraction(factor) * base.exact,
-            rule.count or "money",
+            rule.count or ("money" if rule.of is None else "share"),
             rule.text,
             rule.basis,
             rule.at,

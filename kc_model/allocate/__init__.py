@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.conflicts import find_conflict
+from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.prices import find_prices
-from kc_model.allocate.proof import certify
+from kc_model.allocate.proof import certify, stage_value
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.allocate.stages import Ladder
+from kc_model.cells import MILLION
 from kc_model.program import Problem, build_problem, build_program
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
@@ -86,7 +87,7 @@ def allocate(
     tell("solve", 0.1)
     climb = ladder.climb()
     if climb.status is Status.INFEASIBLE:
-        conflicts = find_conflict(problem.rows, len(problem.cells), deadline)
+        conflicts = find_conflicts(problem.rows, len(problem.cells), deadline)
         return draft.without_plan("infeasible", conflicts)
     x = _columns_of_cells(solver)
     settled = _settled(problem, solver, x) if climb.status is Status.OPTIMAL else None
@@ -101,10 +102,14 @@ def allocate(
     certificate = certify(problem, stages, climb, settled, amounts)
     if certificate["failed"]:
         return draft.without_plan("limit", certificate=certificate)
-    draft.fill(amounts, stages, climb, certificate)
+    draft.fill(amounts, settled, stages, climb, certificate)
     if detail:
-        wanted = len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges
-        draft.fill_ranges(*_ranges(solver, x, settled, wanted, tell), shown=wanted)
+        tell("ranges", 0.3)
+        draft.fill_undecided(*_ranges(solver, x, settled, whole=False))
+        if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
+            achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
+            ladder.keep(achieved)
+            draft.fill_ranges(*_ranges(solver, x, settled, whole=True, tell=tell))
         tell("price", 0.8)
         draft.fill_prices(find_prices(problem, ladder, draft.tight()))
     tell("done", 1.0)
@@ -127,18 +132,22 @@ def _settled(problem: Problem, solver: Solver, x: NDArray[np.int64]) -> Money | 
 
 
 def _ranges(
-    solver: Solver, x: NDArray[np.int64], settled: Money, wanted: bool, tell: Progress
+    solver: Solver,
+    x: NDArray[np.int64],
+    settled: Money,
+    *,
+    whole: bool,
+    tell: Progress | None = None,
 ) -> tuple[Money, Money]:
-    """Lowest and highest of every cell among the plans that no goal tells apart, million VND.
+    """Lowest and highest of every cell among the plans that still stand, million VND.
 
-    Without `wanted` only which cells are open is certain: a cell seen at two amounts is not
-    pursued to its ends.
+    Unless `whole`, a cell that has been seen at two amounts is not pursued to its ends.
     """
     low, high = settled.copy(), settled.copy()
     cost = np.zeros(len(solver.cost))
     for i, j in enumerate(x):
         for sign in (1.0, -1.0):
-            if not wanted and high[i] - low[i] > _OPEN * max(1.0, high[i]):
+            if not whole and high[i] - low[i] > _OPEN * max(1.0, high[i]):
                 continue
             cost[j] = sign
             solver.set_cost(cost)
@@ -147,6 +156,6 @@ def _ranges(
                 low = np.minimum(low, outcome.values[x])
                 high = np.maximum(high, outcome.values[x])
         cost[j] = 0.0
-        if i % 50 == 0:
+        if tell is not None and i % 20 == 0:
             tell("ranges", 0.3 + 0.5 * i / len(x))
     return np.maximum(low, 0.0), high

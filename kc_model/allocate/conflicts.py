@@ -1,9 +1,9 @@
-"""Why no plan exists: a smallest set of laws that contradict each other, and what would mend it."""
+"""Why no plan exists: smallest sets of laws that contradict each other, and what mends them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,48 +11,72 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kc_model.rules import Row
-from kc_model.solver import Model, Solver, Status
+from kc_model.solver import Model, Outcome, Solver, Status
 
-__all__ = ["find_conflict"]
+__all__ = ["find_conflicts"]
 
 _NOTHING = 1e-6
+_MOST = 10
 
 
-def find_conflict(rows: Sequence[Row], n_cells: int, deadline: float) -> list[dict[str, Any]]:
-    """Return one smallest conflict among the laws with its repairs.
+def find_conflicts(rows: Sequence[Row], n_cells: int, deadline: float) -> list[dict[str, Any]]:
+    """Return smallest conflicts among the laws, each with its repairs.
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
-    hold together. A repair is the least total loosening of one of them, alone, after which *all*
-    laws hold; one that alone cannot mend everything is not offered.
+    hold together. After each conflict one of its rules is set aside and the search goes on. A
+    repair is the least total loosening of one rule, alone, that mends its conflict while every law
+    not set aside for another conflict holds.
 
     Parameters
     ----------
     rows : sequence of Row
     n_cells : int
     deadline : float
-        As in `Solver`; a search it cuts short says ``complete: false``.
+        As in `Solver`.
 
     Returns
     -------
     list of dict
-        Empty if no conflict was found in time, else one entry: rules (ids), texts, repairs (rule,
-        group, side, by in the user's unit, measure), complete (always false: others may exist).
+        Up to ten: rules (ids), texts, repairs (option, rule, group, side, by in the user's unit,
+        measure; repairs of one option go together, options are alternatives), complete (whether
+        there is certainly no other conflict). Empty if none was found in time.
     """
     laws = [row for row in rows if row.is_law]
-    elastic = _Elastic(laws, n_cells, deadline)
-    suspects = elastic.suspects()
-    if suspects is None:
-        return []
-    minimal = _shrink(elastic, suspects)
     texts = {row.id: row.text for row in laws}
+    elastic = _Elastic(laws, n_cells, deadline)
+    found: list[list[str]] = []
+    aside: list[str] = []
+    while len(found) < _MOST:
+        suspects = elastic.suspects([rule for rule in texts if rule not in aside])
+        if suspects is None:
+            break
+        found.append(_shrink(elastic, suspects))
+        aside.append(_least_firm(found[-1]))
+    only = len(found) == 1 and not any(
+        elastic.contradict([other for other in texts if other != rule]) for rule in found[0]
+    )
     return [
         {
-            "rules": minimal,
-            "texts": [texts[rule] for rule in minimal],
-            "repairs": [repair for rule in minimal for repair in elastic.repair(rule)],
-            "complete": False,
+            "rules": rules,
+            "texts": [texts[rule] for rule in rules],
+            "repairs": list(_repairs(elastic, rules, set(aside) - {mine})),
+            "complete": only,
         }
+        for rules, mine in zip(found, aside, strict=True)
     ]
+
+
+def _least_firm(rules: Sequence[str]) -> str:
+    """Return the rule to set aside: a rule before a bound, a bound before a budget."""
+    kinds = ("budget:", "bound:")
+    firm = [next((k for k, kind in enumerate(kinds) if r.startswith(kind)), 2) for r in rules]
+    return max(zip(firm, range(len(rules)), rules, strict=True))[2]
+
+
+def _repairs(elastic: _Elastic, rules: Sequence[str], aside: set[str]) -> Iterator[dict[str, Any]]:
+    for option, rule in enumerate(rules, 1):
+        for step in elastic.repair(rule, aside):
+            yield {"option": option, **step}
 
 
 def _shrink(elastic: _Elastic, suspects: list[str]) -> list[str]:
@@ -115,11 +139,9 @@ class _Elastic:
             every, np.where(ignored, -math.inf, low), np.where(ignored, math.inf, high)
         )
 
-    def suspects(self) -> list[str] | None:
-        """Ids of the laws that one proof of the contradiction uses; None if there is none."""
-        every = np.ones(len(self.laws), dtype=bool)
-        self._only(~every, every)
-        outcome = self.solver.run()
+    def suspects(self, rules: Sequence[str]) -> list[str] | None:
+        """Ids of those laws that one proof of their contradiction uses; None if there is none."""
+        outcome = self._loosest(rules)
         if outcome.status is not Status.OPTIMAL or outcome.objective <= _NOTHING:
             return None
         used = np.abs(outcome.row_duals) > _NOTHING
@@ -127,15 +149,19 @@ class _Elastic:
 
     def contradict(self, rules: Sequence[str]) -> bool:
         """Whether these laws alone cannot hold together."""
-        chosen = np.array([row.id in rules for row in self.laws])
-        self._only(np.zeros(len(self.laws), dtype=bool), chosen)
-        outcome = self.solver.run()
+        outcome = self._loosest(rules)
         return outcome.status is Status.OPTIMAL and outcome.objective > _NOTHING
 
-    def repair(self, rule: str) -> list[dict[str, Any]]:
-        """Least loosening of one law after which all laws hold; empty if there is none."""
+    def _loosest(self, rules: Sequence[str]) -> Outcome:
+        chosen = np.array([row.id in rules for row in self.laws])
+        self._only(np.zeros(len(self.laws), dtype=bool), chosen)
+        return self.solver.run()
+
+    def repair(self, rule: str, aside: set[str]) -> list[dict[str, Any]]:
+        """Least loosening of one law after which all laws not aside hold; empty if none does."""
         mine = np.array([row.id == rule for row in self.laws])
-        self._only(~mine, mine)
+        held = np.array([row.id != rule and row.id not in aside for row in self.laws])
+        self._only(held, mine)
         outcome = self.solver.run()
         if outcome.status is not Status.OPTIMAL:
             return []

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.allocate.proof import missed_by
+from kc_model.allocate.proof import missed_by, stage_value
 from kc_model.allocate.rounding import tolerance
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, Stage, goal_value
+from kc_model.program import Problem, Stage
 from kc_model.results import Allocation, Provenance
 from kc_model.tables import Dataset
 
@@ -84,11 +84,12 @@ class Draft:
     def fill(
         self,
         amounts: NDArray[np.int64],
+        settled: Money,
         stages: Sequence[Stage],
         climb: Climb,
         certificate: Mapping[str, Any],
     ) -> None:
-        """Put in a proven plan, in VND."""
+        """Put in a proven plan, in VND, and what it was before rounding, in million VND."""
         x = amounts / MILLION
         goals = [s for s, stage in enumerate(stages) if stage.goal is not None]
         tiers = [s for s, stage in enumerate(stages) if stage.goal is None]
@@ -96,9 +97,9 @@ class Draft:
             self.result,
             status="optimal",
             cells=self._cells(x, amounts),
-            rules=self._rules(x, amounts),
+            rules=self._rules(x, amounts, settled),
             goals=tuple(self._goal(stages[s], climb.best[s], x) for s in goals),
-            tiers=tuple(self._tier(stages[s].name, climb.best[s], x) for s in tiers),
+            tiers=tuple(self._tier(stages[s], climb.best[s], x) for s in tiers),
             reserve=tuple(
                 {"budget": row.id, "amount": int(row.exact or 0) - int(amounts[row.cells].sum())}
                 for row in self.problem.rows
@@ -108,21 +109,20 @@ class Draft:
             certificate=certificate,
         )
 
-    def fill_ranges(self, low: Money, high: Money, *, shown: bool) -> None:
-        """Put in which cells the goals left open and, if `shown`, between which amounts."""
-        cells = self.result.cells
+    def fill_undecided(self, low: Money, high: Money) -> None:
+        """Put in which cells the goals left open: those seen at different amounts."""
         is_open = high - low > _OPEN * np.maximum(1.0, high)
-        if shown:
-            amounts = cells["amount"].to_numpy(dtype=np.int64)
-            least = np.minimum(np.rint(low * MILLION).astype(np.int64), amounts)
-            most = np.maximum(np.rint(high * MILLION).astype(np.int64), amounts)
-            cells = cells.assign(
-                lowest=pd.array(least, dtype="Int64"), highest=pd.array(most, dtype="Int64")
-            )
         names = zip(self.problem.cells.names(), is_open, strict=True)
-        self.result = replace(
-            self.result, cells=cells, undecided=tuple(name for name, free in names if free)
-        )
+        self.result = replace(self.result, undecided=tuple(name for name, free in names if free))
+
+    def fill_ranges(self, low: Money, high: Money) -> None:
+        """Put in the lowest and highest amount of every cell."""
+        cells = self.result.cells
+        amounts = cells["amount"].to_numpy(dtype=np.int64)
+        least = np.minimum(np.rint(low * MILLION).astype(np.int64), amounts)
+        most = np.maximum(np.rint(high * MILLION).astype(np.int64), amounts)
+        lowest, highest = pd.array(least, dtype="Int64"), pd.array(most, dtype="Int64")
+        self.result = replace(self.result, cells=cells.assign(lowest=lowest, highest=highest))
 
     def tight(self) -> list[int]:
         """Return the numbers of the rows that bind or are missed."""
@@ -146,16 +146,19 @@ class Draft:
             highest=blank,
         )
 
-    def _rules(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
+    def _rules(self, x: Money, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
         rows = []
         for row in self.problem.rows:
             lhs, bound = row.lhs(x), row.bound(x)
             missed = missed_by(row, x, amounts)
             noise = max(tolerance(row, self.problem.grid), 1e-9 * max(1.0, abs(bound)))
             missed = missed if missed > noise else 0.0
-            slack = lhs - bound if row.side == "min" else bound - lhs
+            slack = row.slack(x)
             close = noise + self.problem.grid / MILLION * float(np.max(np.abs(row.coef), initial=0))
-            status = "missed" if missed else "binding" if abs(slack) <= close else "met"
+            # A row that held the plan before rounding binds, whatever the last steps add up to.
+            bound_it = row.slack(settled) <= _OPEN * max(1.0, abs(bound))
+            binding = bound_it or abs(slack) <= close
+            status = "missed" if missed else "binding" if binding else "met"
             rows.append(
                 {
                     "id": row.id,
@@ -171,16 +174,15 @@ class Draft:
                     "price_from": np.nan,
                     "price_to": np.nan,
                     "measure": row.measure,
+                    "factor": row.factor,
                     "text": row.text,
                     "basis": row.basis,
                 }
             )
         return pd.DataFrame(rows)
 
-    def _tier(self, tier: str, best: float, x: Money) -> dict[str, Any]:
-        rows = [row for row in self.problem.rows if row.tier == tier]
-        missed = sum(row.weight * row.shortfall(x) for row in rows)
-        return {"name": tier, "best": best, "shortfall": missed}
+    def _tier(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
+        return {"name": stage.name, "best": best, "shortfall": stage_value(self.problem, stage, x)}
 
     def _goal(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
         problem, k = self.problem, stage.goal or 0
@@ -188,7 +190,7 @@ class Draft:
         return {
             "name": stage.name,
             "best": stage.sign * stage.scale * best * size,
-            "achieved": goal_value(problem, k, x) * size,
+            "achieved": stage_value(problem, stage, x) * size,
         }
 
 

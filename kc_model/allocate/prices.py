@@ -8,7 +8,6 @@ import numpy as np
 
 from kc_model.allocate.stages import Ladder
 from kc_model.program import Problem, Stage
-from kc_model.rules import Row
 from kc_model.solver import Status
 
 __all__ = ["find_prices"]
@@ -21,9 +20,9 @@ _NOISE = 1e-6
 def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[int, float]:
     """Return the price of every tight row, in the first goal's unit per unit of the row.
 
-    The row is loosened by a little and the tiers and the first goal are solved again: that is
-    right where a dual value is not (at a corner many duals are true at once, and a directive that
-    is missed moves when a law does). The dual is used for its digits where it agrees.
+    The tiers are kept at their values, the row is loosened by a little and the first goal solved
+    again: that is right where a dual value is not (at a corner many duals are true at once). The
+    dual is used for its digits where it agrees.
 
     Parameters
     ----------
@@ -42,40 +41,37 @@ def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[
     first = next((s for s, stage in enumerate(ladder.stages) if stage.goal is not None), None)
     if first is None:
         return {}
-    stage = ladder.stages[first]
+    stage, solver = ladder.stages[first], ladder.solver
     ladder.back()
-    now = ladder.climb(first + 1)
+    tiers = ladder.climb(first) if first else None
+    if tiers is not None and tiers.status is not Status.OPTIMAL:
+        return {}
+    ladder.back()
+    ladder.cap(tiers.best if tiers is not None else ())
+    now = ladder.solve(first)
     if now.status is not Status.OPTIMAL:
         return {}
-    duals = now.outcomes[first].row_duals
-    place = {name: i for i, name in enumerate(ladder.solver.model.rows)}
+    place = {name: i for i, name in enumerate(solver.model.rows)}
     prices = {}
     for r in tight:
         row, at = problem.rows[r], place[f"row_{r}"]
-        gain = _loosened(ladder, row, at, first, now.best[first])
-        if gain is None:
+        low, high = float(solver.row_low[at]), float(solver.row_high[at])
+        one = np.array([at])
+        up, down = (0.0, _STEP) if row.side == "min" else (_STEP, 0.0)
+        solver.set_rows(
+            one, np.array([low - down + up * (row.side == "equal")]), np.array([high + up])
+        )
+        again = ladder.solve(first)
+        solver.set_rows(one, np.array([low]), np.array([high]))
+        if again.status is not Status.OPTIMAL:
             continue
-        dual = float(duals[at]) if row.side == "min" else -float(duals[at])
+        gain = (now.objective - again.objective) / _STEP
+        dual = float(now.row_duals[at]) * (1.0 if row.side == "min" else -1.0)
         exact = dual if abs(gain - dual) <= _AGREE * max(1.0, abs(dual)) else gain
         exact = exact if abs(exact) > _NOISE else 0.0
         prices[r] = exact * stage.scale * _goal_unit(stage, problem) / row.scale
     ladder.back()
     return prices
-
-
-def _loosened(ladder: Ladder, row: Row, at: int, first: int, best: float) -> float | None:
-    """Gain of the stage per unit of the row when the row is loosened by a little."""
-    ladder.back()
-    solver = ladder.solver
-    one = np.array([at])
-    down = _STEP if row.side == "min" else 0.0
-    up = _STEP if row.side != "min" else 0.0
-    low = solver.row_low[one] - down + (up if row.side == "equal" else 0.0)
-    solver.set_rows(one, low, solver.row_high[one] + up)
-    again = ladder.climb(first + 1)
-    if again.status is not Status.OPTIMAL:
-        return None
-    return (best - again.best[first]) / _STEP
 
 
 def _goal_unit(stage: Stage, problem: Problem) -> float:

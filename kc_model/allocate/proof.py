@@ -15,9 +15,10 @@ from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage, goal_value
 from kc_model.rules import Row
 
-__all__ = ["certify", "missed_by"]
+__all__ = ["certify", "missed_by", "stage_value"]
 
 _CLOSE = 1e-6
+_EXACT = 1e-9
 
 Money = NDArray[np.float64]
 
@@ -29,25 +30,24 @@ def certify(
     settled: Money,
     amounts: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Recompute from the data, on the rounded plan, everything that must hold."""
+    """Recompute from the data everything that must hold.
+
+    The laws on the rounded plan; on the settled plan that tiers and goals are what the solver said
+    they are. ``failed`` names what does not hold: then there is no plan.
+    """
     x = amounts / MILLION
     step = problem.grid / MILLION
     failed = []
     worst = 0.0
     for row in problem.rows:
-        missed = missed_by(row, x, amounts)
-        allowed = tolerance(row, problem.grid) + (
-            0.0 if row.is_law else row.shortfall(settled) + _CLOSE * max(1.0, abs(row.bound(x)))
-        )
-        excess = missed - allowed
-        if excess > 1e-9 * max(1.0, abs(row.bound(x))):
-            failed.append(row.id)
-        worst = max(worst, excess)
+        if row.is_law:
+            excess = missed_by(row, x, amounts) - tolerance(row, problem.grid)
+            if excess > _EXACT * max(1.0, abs(row.bound(x))):
+                failed.append(row.id)
+            worst = max(worst, excess)
     for s, stage in enumerate(stages):
-        if stage.goal is None:
-            continue
         best = stage.sign * stage.scale * climb.best[s]
-        value = goal_value(problem, stage.goal, settled)
+        value = stage_value(problem, stage, settled)
         room = (stage.give + _CLOSE) * max(abs(best), stage.scale * step)
         if stage.sign * (value - best) > room + _CLOSE * stage.scale:
             failed.append(stage.name)
@@ -72,3 +72,10 @@ def missed_by(row: Row, x: Money, amounts: NDArray[np.int64]) -> float:
     over = int(amounts[row.cells].sum()) - row.exact
     side = {"min": -over, "max": over, "equal": abs(over)}[row.side]
     return max(0.0, float(side) / MILLION)
+
+
+def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
+    """Return what a plan achieves of a tier or goal, recomputed from the data alone."""
+    if stage.goal is not None:
+        return goal_value(problem, stage.goal, x)
+    return sum(row.weight * row.shortfall(x) for row in problem.rows if row.tier == stage.name)

@@ -24,7 +24,9 @@ __all__ = ["impossible_grid", "round_plan", "tolerance"]
 
 _SNAP = 1e-5
 _FURTHER = 20
-_NONE = np.array([], dtype=np.int64)
+_PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against one step moved
+
+Floats = NDArray[np.float64]
 
 
 def tolerance(row: Row, grid: int) -> float:
@@ -39,14 +41,17 @@ def tolerance(row: Row, grid: int) -> float:
 
 
 def round_plan(
-    rows: Sequence[Row], plan: NDArray[np.float64], grid: int, deadline: float
+    rows: Sequence[Row], plan: Floats, grid: int, deadline: float
 ) -> NDArray[np.int64] | None:
-    """Return the amounts in VND, multiples of `grid`, or None if no grid plan keeps the rules.
+    """Return the amounts in VND, multiples of `grid`, or None if no grid plan keeps the laws.
+
+    A law binds the grid; a directive or preference yields to it, at a price that comes before the
+    distance from the plan.
 
     Parameters
     ----------
     rows : sequence of Row
-        Budgets, bounds and rules; a soft row may miss by what the plan already misses.
+        Budgets, bounds and rules.
     plan : array (n_cells,), million VND
     grid : int, VND
     deadline : float
@@ -55,78 +60,81 @@ def round_plan(
     steps = plan * MILLION / grid
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
+    rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
     for further in (0, _FURTHER):
-        model = _model(rows, plan, below, grid, further)
+        model, price = _model(rows, plan, below, grid, further)
         solver = Solver(model, deadline)
-        rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
-        solver.set_cost(np.concatenate([rise, np.full(2 * len(steps) * (further > 0), 2.0)]))
+        moved = [rise] if not further else [rise, np.full(2 * len(steps), 2.0)]
+        solver.set_cost(np.concatenate([*moved, price]))
         outcome = solver.run()
         if outcome.status is Status.OPTIMAL:
-            moves = np.rint(outcome.values).astype(np.int64).reshape(-1, len(steps))
-            if further:
-                moves = moves[0] + moves[1] - moves[2]
-            return np.asarray((below.astype(np.int64) + moves.reshape(len(steps))) * grid)
+            moves = np.rint(outcome.values[: len(rise) * (3 if further else 1)])
+            parts = moves.astype(np.int64).reshape(-1, len(steps))
+            up = parts[0] + (parts[1] - parts[2] if further else 0)
+            return np.asarray((below.astype(np.int64) + up) * grid)
     return None
 
 
 def _model(
-    rows: Sequence[Row],
-    plan: NDArray[np.float64],
-    below: NDArray[np.float64],
-    grid: int,
-    further: int,
-) -> Model:
-    """Whole steps up (0 or 1) and, where needed, further up and down, against every row."""
-    n = len(plan)
-    index: list[NDArray[np.int64]] = []
-    value: list[NDArray[np.float64]] = []
-    low, high = [], []
-    for row in rows:
-        cells, net = row.coefficients()
-        index.append(cells)
-        value.append(net if row.exact is None else np.sign(net))
-        least, most = _limits(row, plan, below, grid)
-        low.append(least)
-        high.append(most)
-    starts = np.cumsum([0, *(len(part) for part in index)])
+    rows: Sequence[Row], plan: Floats, below: Floats, grid: int, further: int
+) -> tuple[Model, Floats]:
+    """Whole steps up (0 or 1) and, where needed, further up and down, against every row.
+
+    Behind them stands what each soft row misses more than the plan itself; its price is returned.
+    """
+    n, step = len(plan), grid / MILLION
+    parts = [row.coefficients() for row in rows]
+    index = [cells for cells, _ in parts]
+    starts = np.cumsum([0, *(len(cells) for cells in index)])
     one = sparse.csr_array(
-        (np.concatenate([*value, plan[:0]]), np.concatenate([*index, _NONE]), starts),
+        (np.concatenate([net for _, net in parts]), np.concatenate(index), starts),
         shape=(len(rows), n),
     )
+    limits = [_limits(row, below, grid) for row in rows]
+    soft = [r for r, row in enumerate(rows) if not row.is_law]
+    sign = [1.0 if rows[r].side == "min" else -1.0 for r in soft]
+    missed = sparse.csr_array((sign, (soft, range(len(soft)))), shape=(len(rows), len(soft)))
     wide = 3 if further else 1
     top = np.concatenate([np.ones(n), np.full((wide - 1) * n, float(further))])
     if further:
         top[2 * n :] = np.minimum(top[2 * n :], below)
-    return Model(
-        tuple(f"n_{i}" for i in range(wide * n)),
+    already = np.array([rows[r].shortfall(plan) for r in soft]) / step
+    model = Model(
+        tuple(f"n_{i}" for i in range(wide * n)) + tuple(f"v_{r}" for r in soft),
         tuple(f"row_{r}" for r in range(len(rows))),
-        sparse.csr_array(sparse.hstack([one, one, -one])) if further else one,
-        np.array(low),
-        np.array(high),
-        np.zeros(wide * n),
-        top,
-        np.ones(wide * n, dtype=bool),
+        sparse.csr_array(sparse.hstack([one, one, -one, missed] if further else [one, missed])),
+        np.array([low for low, _ in limits]) - _shift(missed, already),
+        np.array([high for _, high in limits]) - _shift(missed, already),
+        np.concatenate([np.zeros(wide * n), -already]),
+        np.concatenate([top, np.full(len(soft), np.inf)]),
+        np.concatenate([np.ones(wide * n, dtype=bool), np.zeros(len(soft), dtype=bool)]),
     )
+    heaviest = max((rows[r].weight for r in soft), default=1.0)
+    price = [_PRICE[rows[r].tier] * rows[r].weight / heaviest for r in soft]
+    return model, np.array(price)
 
 
-def _limits(
-    row: Row, plan: NDArray[np.float64], below: NDArray[np.float64], grid: int
-) -> tuple[float, float]:
-    """Bounds of a row on the steps still open; whole numbers where the row is plain money."""
+def _shift(missed: sparse.csr_array, already: Floats) -> Floats:
+    return np.asarray(missed @ already, dtype=np.float64)
+
+
+def _limits(row: Row, below: Floats, grid: int) -> tuple[float, float]:
+    """Bounds of a row on the steps still open; whole numbers where a law is plain money."""
     if row.exact is not None:
         done = sum(int(below[i]) for i in row.cells)
-        missed = 0.0 if row.is_law else math.ceil(row.shortfall(plan) * MILLION / grid - _SNAP) + 1
-        least, most = math.ceil(row.exact / grid) - done, math.floor(row.exact / grid) - done
-        sides = (least - missed, most + missed)
+        steps = row.exact / grid - done
+        low, high = float(steps), float(steps)
+        if row.is_law:
+            low, high = float(math.ceil(steps)), float(math.floor(steps))
     else:
         cells, net = row.coefficients()
         step = grid / MILLION
         right = row.factor * row.const / step - float(net @ below[cells])
-        room = (tolerance(row, grid) + (0.0 if row.is_law else row.shortfall(plan))) / step
-        sides = (right - room, right + room)
+        room = tolerance(row, grid) / step if row.is_law else 0.0
+        low, high = right - room, right + room
     return (
-        -np.inf if row.side == "max" else float(sides[0]),
-        np.inf if row.side == "min" else float(sides[1]),
+        -np.inf if row.side == "max" else low,
+        np.inf if row.side == "min" else high,
     )
 
 

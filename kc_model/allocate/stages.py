@@ -79,22 +79,37 @@ class Ladder:
         """Solve the first `upto` stages (None: all) and leave their best plans standing."""
         best: list[float] = []
         outcomes: list[Outcome] = []
-        for stage, column in list(zip(self.stages, self.columns, strict=True))[:upto]:
-            outcome = self._solve(column)
+        for s, stage in enumerate(self.stages[:upto]):
+            outcome = self.solve(s)
             if outcome.status is not Status.OPTIMAL:
                 return Climb(outcome.status, tuple(best), tuple(outcomes))
             best.append(outcome.objective)
             outcomes.append(outcome)
-            self._shut(stage, column, outcome)
+            self._shut(stage, self.columns[s], outcome)
         if not outcomes:
-            outcomes.append(self._solve(None))
+            outcomes.append(self.solve(None))
             return Climb(outcomes[0].status, (), tuple(outcomes))
         return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes))
 
-    def _solve(self, column: int | None) -> Outcome:
+    def keep(self, values: Sequence[float]) -> None:
+        """Let no plan be worse in any stage than these values, given in each stage's own terms."""
+        for stage, column, value in zip(self.stages, self.columns, values, strict=True):
+            limit = stage.sign * value / stage.scale
+            high = np.array([limit + _FROZEN * max(1.0, abs(limit))])
+            one = np.array([column])
+            self.solver.set_columns(one, self.solver.col_low[one], high)
+
+    def cap(self, best: Sequence[float]) -> None:
+        """Keep the first stages at their best values, without shutting anything else."""
+        columns = np.array(self.columns[: len(best)], dtype=np.int64)
+        if len(columns):
+            self.solver.set_columns(columns, self.solver.col_low[columns], np.array(best))
+
+    def solve(self, stage: int | None) -> Outcome:
+        """Solve one stage with what stands now; None: find any plan."""
         cost = np.zeros(len(self.solver.cost))
-        if column is not None:
-            cost[column] = 1.0
+        if stage is not None:
+            cost[self.columns[stage]] = 1.0
         self.solver.set_cost(cost)
         return self.solver.run()
 

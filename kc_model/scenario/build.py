@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 
 from kc_model.errors import Address, Fault, raise_faults
-from kc_model.scenario.files import Item
 from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
+from kc_model.sheets import Item
 from kc_model.tables import Note
 
 __all__ = ["build_scenario"]
@@ -18,7 +18,7 @@ __all__ = ["build_scenario"]
 _SPEND = ("all", "at_most")
 _MAXIMISE = ("money", "disbursed", "evenness", "outputs")
 _MINIMISE = ("change", "risk")
-_MACHINE_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_MACHINE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
@@ -46,15 +46,15 @@ def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
     at = next((item.at for item in merged.values()), Address())
     at = Address(at.file, at.sheet)
     for key in ("name", "year", "budget"):
-        if key not in merged:
-            faults.append(Fault("missing-key", at, {"key": key}))
+        if _blank(merged.get(key)):
+            faults.append(
+                Fault("missing-key", merged[key].at if key in merged else at, {"key": key})
+            )
     year = _number(merged.get("year"), faults)
     round_to = _number(merged.get("round_to"), faults)
     if round_to is not None and round_to <= 0:
         faults.append(Fault("not-positive", merged["round_to"].at, {"key": "round_to"}))
     budget = tuple(_budget(item, faults) for item in _list(merged.get("budget"), faults))
-    if "budget" in merged and not budget:
-        faults.append(Fault("missing-key", merged["budget"].at, {"key": "budget"}))
     goals = tuple(
         goal for item in _list(merged.get("goals"), faults) if (goal := _goal(item, faults))
     )
@@ -67,9 +67,9 @@ def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
         spend=_choice(merged.get("spend"), _SPEND, "", faults),
         round_to=round_to,
         notes=_notes(merged.get("notes"), faults),
+        at=at,
     )
-    raise_faults(faults)
-    return scenario
+    return replace(scenario, warnings=raise_faults(faults))
 
 
 _SCENARIO_KEYS = (
@@ -99,6 +99,10 @@ def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fa
                     {"key": key, "near": near[0] if near else ", ".join(known)},
                 )
             )
+
+
+def _blank(item: Item | None) -> bool:
+    return item is None or item.value in ("", [], {})
 
 
 def _list(item: Item | None, faults: list[Fault]) -> list[Item]:
@@ -179,8 +183,9 @@ def _count(item: Item | None, faults: list[Fault]) -> str:
 def _budget(item: Item, faults: list[Fault]) -> Budget | None:
     row = _mapping(item, faults)
     amount = _number(row.get("amount"), faults)
-    if "amount" not in row:
-        faults.append(Fault("missing-key", item.at, {"key": "amount"}))
+    if _blank(row.get("amount")):
+        at = row["amount"].at if "amount" in row else item.at
+        faults.append(Fault("missing-key", at, {"key": "amount"}))
     if amount is not None and amount < 0:
         faults.append(
             Fault("scenario-negative", row["amount"].at, {"key": "amount", "found": amount})
@@ -220,7 +225,7 @@ def _merge_rules(item: Item | None, rules: dict[str, Rule], faults: list[Fault])
 def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) -> Rule:
     _known_keys(row, _RULE_KEYS, faults)
     low, high = _number(row.get("min"), faults), _number(row.get("max"), faults)
-    if "min" not in row and "max" not in row:
+    if _blank(row.get("min")) and _blank(row.get("max")):
         faults.append(Fault("no-bound", at, {"id": rule_id}))
     for key, bound in (("min", low), ("max", high)):
         if bound is not None and bound < 0:

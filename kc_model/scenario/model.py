@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
-from kc_model.errors import Address
+from kc_model.errors import Address, Fault
 from kc_model.tables import Note
 
 __all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
@@ -134,6 +134,7 @@ class Scenario:
     round_to : Decimal or None
         Grid of the amounts in the dataset's unit; None: one đồng.
     notes : tuple of Note
+    warnings : tuple of Fault
     """
 
     name: str
@@ -144,6 +145,8 @@ class Scenario:
     spend: str = ""
     round_to: Decimal | None = None
     notes: tuple[Note, ...] = ()
+    warnings: tuple[Fault, ...] = field(default=(), compare=False)
+    at: Address = field(default=Address(), compare=False)
 
     @property
     def hash(self) -> str:
@@ -169,8 +172,6 @@ class Scenario:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Address):
-        return None
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, Mapping):
@@ -178,5 +179,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(part) for part in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        return {
+            part.name: _plain(getattr(value, part.name)) for part in fields(value) if part.compare
+        }
     return value

@@ -1,0 +1,53 @@
+"""Planning and forecasting for Vietnam's industrial promotion programme (khuyến công).
+
+>>> import kc_model as kc
+>>> data = kc.read_dataset("data/sample")
+>>> outlook = kc.forecast(data, year=2026, as_of=6)
+>>> plan = kc.allocate(data, kc.read_scenario("data/sample/base.yaml"), outlook)
+>>> plan.table(), plan.rules_table(), plan.explain(), plan.save("out/")
+"""
+
+from __future__ import annotations
+
+from kc_model.allocate import allocate
+from kc_model.errors import (
+    Address,
+    Fault,
+    InfeasibleError,
+    InputError,
+    KcError,
+    NotOptimalError,
+    SaveError,
+)
+from kc_model.forecast import forecast
+from kc_model.reading import read_dataset
+from kc_model.results import Allocation, Forecast
+from kc_model.scenario import Budget, Goal, Rule, Scenario, read_scenario
+from kc_model.tables import Dataset, Note
+from kc_model.template import write_template, write_workbook
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Address",
+    "Allocation",
+    "Budget",
+    "Dataset",
+    "Fault",
+    "Forecast",
+    "Goal",
+    "InfeasibleError",
+    "InputError",
+    "KcError",
+    "Note",
+    "NotOptimalError",
+    "Rule",
+    "SaveError",
+    "Scenario",
+    "allocate",
+    "forecast",
+    "read_dataset",
+    "read_scenario",
+    "write_template",
+    "write_workbook",
+]

@@ -1,0 +1,213 @@
+"""Results as charts, each with its table: which figures are shown; no arithmetic of its own.
+
+A `Picture` keeps apart what stays (marks, axes, colours, one language) from what a new result
+brings (rows, heading), so that a screen draws once and then only exchanges data. Names and titles
+are set as text, never read as markup or as an expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from kc_model.charts import structures
+from kc_model.charts.structures import COLOURS, FIGURES
+from kc_model.charts.words import DIGITS, Picture, Tongue
+from kc_model.money import to_unit, unit_name
+from kc_model.results import Allocation, Forecast
+from kc_model.tables import Dataset
+from kc_model.wording import Language
+
+__all__ = [
+    "COLOURS",
+    "DIGITS",
+    "Picture",
+    "allocation_chart",
+    "change_chart",
+    "completion_chart",
+    "forecast_chart",
+]
+
+_PARTS = {"area": "source"}  # bars are stacked by area, those of areas by fund
+
+
+# ---------------------------------------------------------------------------- allocation
+
+
+def allocation_chart(plan: Allocation, by: str = "area", language: Language = "vi") -> Picture:
+    """Return an allocation as stacked bars, its exact total in the heading.
+
+    Parameters
+    ----------
+    plan : Allocation
+        Of status "optimal".
+    by : {"area", "place", "source", "region", "year"}
+        What the bars stand for; they are stacked by area, those of areas by fund.
+    language : {"vi", "en"}
+    """
+    tongue = Tongue("allocation", plan.unit, plan.vintage, language)
+    part = _PARTS.get(by, "area")
+    sums = plan.cells.pivot_table("amount", by, part, "sum", fill_value=0, sort=False)
+    sums = sums.loc[tongue.in_order(by, sums.index), tongue.in_order(part, sums.columns)]
+    total = int(sums.to_numpy().sum())
+    names = [tongue.name(part, code) for code in sums.columns]
+    rows: list[dict[str, Any]] = []
+    table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
+    for key, amounts in sums.iterrows():
+        name, money = tongue.name(by, key), to_unit(amounts, plan.unit)
+        bar = to_unit(int(amounts.sum()), plan.unit)
+        share = tongue.percent(100 * int(amounts.sum()) / total if total else None)
+        label = tongue.say("label", amount=tongue.number(bar), share=share)
+        table.append((name, *map(tongue.number, money), tongue.number(bar), share))
+        rows += [
+            {"name": name, "part": names[order], "order": order, "money": amount}
+            for order, amount in enumerate(money)
+            if amount
+        ]
+        rows.append({"name": name, "part": names[0], "order": 0, "total": bar, "label": label})
+    structure = structures.stacked(
+        unit_name(plan.unit, language),
+        tuple((name, COLOURS[code]) for name, code in zip(names, sums.columns, strict=True)),
+        (tongue.any(f"by.{by}"), tongue.any(f"by.{part}")),
+        language,
+    )
+    return tongue.picture(
+        structure,
+        rows,
+        table,
+        synthetic=plan.synthetic,
+        year=plan.year,
+        by=tongue.any(f"by.{by}"),
+        total=tongue.money(total, exact=True),
+        name=plan.scenario_name,
+    )
+
+
+def change_chart(plan: Allocation, by: str = "place", language: Language = "vi") -> Picture:
+    """Return what every line gains or loses against the baseline, the largest loss first.
+
+    Parameters
+    ----------
+    plan, by, language
+        As for `allocation_chart`.
+    """
+    tongue = Tongue("change", plan.unit, plan.vintage, language)
+    sums = plan.cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
+    change = sums["amount"] - sums["baseline"]
+    sums = sums.assign(change=change).sort_values("change", kind="stable")
+    rows, table = [], [tongue.head(by, "baseline", "amount", "change", "change_share")]
+    for key, base, amount, vnd in sums.itertuples(name=None):
+        sign = "+" if vnd > 0 else "−" if vnd < 0 else ""
+        money = to_unit(vnd, plan.unit)
+        shown = sign + tongue.number(abs(money))
+        share = sign + tongue.percent(100 * abs(vnd) / base if base else None)
+        name, label = tongue.name(by, key), tongue.say("label", amount=shown, share=share)
+        rows.append({"name": name, "money": money, "label": label})
+        was, is_now = (tongue.number(to_unit(value, plan.unit)) for value in (base, amount))
+        table.append((name, was, is_now, shown, share))
+    lost, won = change[change < 0], change[change > 0]
+    axis = tongue.say("axis", unit=unit_name(plan.unit, language))
+    return tongue.picture(
+        structures.diverging(axis, language),
+        rows,
+        table,
+        synthetic=plan.synthetic,
+        year=plan.year,
+        by=tongue.any(f"by.{by}"),
+        losers=len(lost),
+        lost=tongue.money(-int(lost.sum())),
+        winners=len(won),
+        won=tongue.money(int(won.sum())),
+    )
+
+
+# ---------------------------------------------------------------------------- forecast
+
+
+def forecast_chart(
+    outlook: Forecast, data: Dataset, level: str = "area", language: Language = "vi"
+) -> Picture:
+    """Return the year-end forecast: expected, 80 % and 95 % ranges, plan and money disbursed.
+
+    Parameters
+    ----------
+    outlook : Forecast
+    data : Dataset
+        What the forecast was made from: its vintage names the places.
+    level : {"area", "place", "source", "region", "cell", "all"}
+    language : {"vi", "en"}
+    """
+    tongue = Tongue("forecast", outlook.unit, data.vintage, language)
+    frame, unit = outlook.table(), unit_name(outlook.unit, language)
+    rows, table = [], [tongue.head(level, *FIGURES, "completion", "full")]
+    for name, line in _named(frame, level, tongue):
+        rows.append({"name": name} | {key: _known(line[key]) for key in FIGURES})
+        shares = (100 * line[key] for key in ("completion_expected", "probability_full"))
+        money = (tongue.number(line[key]) for key in FIGURES)
+        table.append((name, *money, *(tongue.percent(share) for share in shares)))
+    whole = frame[frame["level"] == "all"].iloc[0]
+    return tongue.picture(
+        structures.intervals(unit, language),
+        rows,
+        table,
+        synthetic=data.synthetic,
+        year=outlook.year,
+        by=tongue.any(f"by.{level}"),
+        as_of=tongue.as_of(outlook.as_of),
+        unit=unit,
+        **{key: tongue.number(whole[key]) for key in FIGURES},
+    )
+
+
+def completion_chart(
+    outlook: Forecast, data: Dataset, level: str = "area", language: Language = "vi"
+) -> Picture:
+    """Return the share of the plan disbursed so far, and expected at year-end.
+
+    Parameters
+    ----------
+    outlook, data, level, language
+        As for `forecast_chart`.
+    """
+    tongue = Tongue("completion", outlook.unit, data.vintage, language)
+    frame = outlook.table()
+    frame["done"] = 100 * frame["disbursed"] / frame["plan"]
+    frame["share"] = 100 * frame["completion_expected"]
+    rows, table = [], [tongue.head(level, "done", "completion")]
+    for name, line in _named(frame, level, tongue):
+        done, share = tongue.percent(line["done"]), tongue.percent(line["share"])
+        label = tongue.say("label", share=share)
+        known = {"done": _known(line["done"]), "expected": _known(line["share"])}
+        rows.append({"name": name, **known, "label": label})
+        table.append((name, done, share))
+    whole = frame[frame["level"] == "all"].iloc[0]
+    return tongue.picture(
+        structures.completion(language),
+        rows,
+        table,
+        synthetic=data.synthetic,
+        year=outlook.year,
+        by=tongue.any(f"by.{level}"),
+        as_of=tongue.as_of(outlook.as_of),
+        share=tongue.percent(whole["share"]),
+    )
+
+
+def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[str, pd.Series[Any]]]:
+    """Yield the rows of one level with their names, in the table's order."""
+    rows = frame[frame["level"] == level]
+    keys = [key for key in ("place", "area", "activity", "source") if key in rows]
+    told = [key for key in keys if len(set(rows[key])) > 1] or keys[:1]
+    for _, line in rows.iterrows():
+        if level == "all":
+            yield tongue.any("total"), line
+        elif level == "cell":
+            yield " · ".join(tongue.name(key, line[key]) for key in told), line
+        else:
+            yield tongue.name(level, line["place" if level == "region" else level]), line
+
+
+def _known(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

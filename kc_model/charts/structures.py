@@ -1,0 +1,185 @@
+"""What a chart looks like: marks, axes, colours and number format, without any data.
+
+Structures are cached and shared: treat them as read-only. Each draws the data set ``rows`` and
+shows the parameter ``heading``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+
+from kc_model.wording import Language, say
+
+__all__ = ["COLOURS", "FIGURES", "completion", "diverging", "intervals", "stacked"]
+
+COLOURS = {
+    "TRAIN": "#56B4E9",
+    "MGMT": "#F0E442",
+    "TECH": "#0072B2",
+    "PROD": "#E69F00",
+    "CONS": "#CC79A7",
+    "INFO": "#009E73",
+    "CLUS": "#D55E00",
+    "INTL": "#000000",
+    "ADMN": "#999999",
+    "ALL": "#0072B2",
+    "KCQG": "#0072B2",
+    "KCDP": "#E69F00",
+    "loss": "#D55E00",
+    "gain": "#0072B2",
+    "plan": "#D55E00",
+    "done": "#0072B2",
+    "expected": "#000000",
+    "range_80": "#56B4E9",
+    "range_95": "#C4E3F5",
+}
+"""Okabe and Ito's palette, told apart with every kind of colour blindness, with grey and a lighter
+blue for the outer range."""
+
+FIGURES = ("plan", "disbursed", "expected", "lower_80", "upper_80", "lower_95", "upper_95")
+"""Columns of a forecast's table that are money."""
+
+_FONT = "Segoe UI, Noto Sans, DejaVu Sans, Arial, sans-serif"  # no generic end: text may vanish
+_NUMBER = ",.3~f"
+
+
+def _structure(*layers: alt.Chart, language: Language) -> dict[str, Any]:
+    """Lay layers over each other, with the shared data, heading and number format."""
+    decimal, thousands = (",", ".") if language == "vi" else (".", ",")
+    number = {"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["", ""]}
+    chart = (
+        alt.layer(*layers, data=alt.NamedData("rows"))
+        .properties(
+            title=alt.TitleParams(text=alt.ExprRef("heading"), anchor="start", offset=14),
+            width=460,
+            height=alt.Step(24),
+        )
+        .configure(font=_FONT, locale={"number": number})
+        .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
+        .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
+        .configure_legend(
+            labelFontSize=12, orient="bottom", columns=3, labelLimit=200, symbolType="square"
+        )
+        .configure_view(strokeWidth=0)
+    )
+    structure: dict[str, Any] = chart.to_dict()
+    return structure
+
+
+def _axis(title: str) -> alt.Axis:
+    return alt.Axis(title=title, format=_NUMBER, tickCount=6, gridColor="#e6e6e6")
+
+
+def _names() -> alt.Y:
+    axis = alt.Axis(title=None, labelLimit=240, ticks=False, domain=False, labelPadding=6)
+    return alt.Y("name:N", sort=None, axis=axis)
+
+
+def _labels(x: alt.X, only: str) -> alt.Chart:
+    """Return texts to the right of a place on the axis, where a condition holds."""
+    mark: alt.Chart = alt.Chart().mark_text(align="left", dx=6, fontSize=12)
+    labels: alt.Chart = mark.encode(x=x, y=_names(), text="label:N").transform_filter(only)
+    return labels
+
+
+def _keyed(group: str, language: Language, *keys: str) -> Callable[[str], alt.Color]:
+    """Return a colour for each of some fixed marks, all in one legend."""
+    names = {key: say(f"charts.{group}.{key}", language) for key in keys}
+    scale = alt.Scale(domain=list(names.values()), range=[COLOURS[key] for key in keys])
+    legend = alt.Legend(title=None)
+    return lambda key: alt.Color(datum=names[key], type="nominal", scale=scale, legend=legend)
+
+
+@lru_cache(maxsize=64)
+def stacked(
+    unit: str, parts: tuple[tuple[str, str], ...], by: tuple[str, str], language: Language
+) -> dict[str, Any]:
+    """Return bars stacked by part: name, part, order, money; total and label of each bar.
+
+    `parts` are names with colours in stacking order, `by` what bars and parts are called.
+    """
+    bars = alt.Chart().mark_bar(stroke="white", strokeWidth=0.5)
+    bars = bars.encode(
+        x=alt.X("money:Q", axis=_axis(unit)),
+        y=_names(),
+        color=alt.Color(
+            "part:N",
+            scale=alt.Scale(
+                domain=[name for name, _ in parts], range=[colour for _, colour in parts]
+            ),
+            legend=alt.Legend(title=None) if len(parts) > 1 else None,
+        ),
+        order="order:Q",
+        tooltip=[
+            alt.Tooltip("name:N", title=by[0]),
+            alt.Tooltip("part:N", title=by[1]),
+            alt.Tooltip("money:Q", title=unit, format=_NUMBER),
+        ],
+    )
+    return _structure(bars, _labels(alt.X("total:Q"), "isValid(datum.total)"), language=language)
+
+
+@lru_cache(maxsize=16)
+def diverging(axis: str, language: Language) -> dict[str, Any]:
+    """Return bars to both sides of zero: name, money, label."""
+    loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
+    bars = alt.Chart().mark_bar()
+    bars = bars.encode(
+        x=alt.X("money:Q", axis=_axis(axis)),
+        y=_names(),
+        color=alt.condition("datum.money < 0", loss, gain),
+        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=axis)],
+    )
+    zero = alt.Chart().mark_rule(color="#666666").encode(x=alt.datum(0))
+    below = _labels(alt.X(datum=0), "datum.money < 0")  # beside the name there is no room
+    above = _labels(alt.X("money:Q"), "datum.money >= 0")
+    return _structure(bars, zero, below, above, language=language)
+
+
+@lru_cache(maxsize=16)
+def intervals(unit: str, language: Language) -> dict[str, Any]:
+    """Return ranges with expectation, plan and money disbursed: name and `FIGURES`."""
+    colour = _keyed("forecast", language, "done", "expected", "range_80", "range_95", "plan")
+    titles = {key: say(f"charts.columns.{key}", language, unit=unit) for key in FIGURES}
+    tips = [alt.Tooltip("name:N", title=" ")] + [
+        alt.Tooltip(f"{key}:Q", title=title, format=_NUMBER) for key, title in titles.items()
+    ]
+
+    def layer(mark: alt.Chart, figure: str, key: str, **more: Any) -> alt.Chart:
+        x = alt.X(f"{figure}:Q", axis=_axis(unit))
+        done: alt.Chart = mark.encode(x=x, y=_names(), color=colour(key), tooltip=tips, **more)
+        return done
+
+    wide: alt.Chart = alt.Chart().mark_bar(height=16)
+    narrow: alt.Chart = alt.Chart().mark_bar(height=6)
+
+    return _structure(
+        layer(wide, "lower_95", "range_95", x2="upper_95"),
+        layer(wide, "lower_80", "range_80", x2="upper_80"),
+        layer(narrow, "disbursed", "done"),
+        layer(alt.Chart().mark_tick(thickness=3, size=18), "expected", "expected"),
+        layer(alt.Chart().mark_point(shape="diamond", size=70, strokeWidth=2), "plan", "plan"),
+        language=language,
+    )
+
+
+@lru_cache(maxsize=4)
+def completion(language: Language) -> dict[str, Any]:
+    """Return shares of the plan so far and expected, in percent: name, done, expected, label."""
+    colour = _keyed("completion", language, "done", "expected")
+    axis = _axis(say("charts.completion.axis", language))
+    tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=axis.title)]
+    bars = alt.Chart().mark_bar(height=14)
+    ticks = alt.Chart().mark_tick(thickness=3, size=20)
+    whole = alt.Chart().mark_rule(color="#666666", strokeDash=[4, 3]).encode(x=alt.datum(100))
+    return _structure(
+        bars.encode(x=alt.X("done:Q", axis=axis), y=_names(), color=colour("done"), tooltip=tips),
+        whole,
+        ticks.encode(x="expected:Q", y=_names(), color=colour("expected"), tooltip=tips),
+        _labels(alt.X("expected:Q"), "isValid(datum.expected)"),
+        language=language,
+    )

@@ -1,0 +1,143 @@
+"""What stands in a chart: names, amounts and sentences in one language and unit, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from kc_model import reference
+from kc_model.money import format_money, format_number, to_unit, unit_name
+from kc_model.wording import Language, say
+
+__all__ = ["DIGITS", "Picture", "Tongue"]
+
+DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
+"""Most digits after the decimal mark with which money of a unit is shown on screen."""
+
+Record = Mapping[str, Any]
+Line = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One chart and its table: what stays, and what a new result exchanges.
+
+    Parameters
+    ----------
+    structure : mapping
+        Vega-Lite without data, equal for equal kinds of results; treat as read-only.
+    rows : tuple of dict
+        Records of the data set named ``rows``.
+    heading : str
+    description : str
+        For screen readers.
+    table : tuple of tuple of str
+        The same figures as texts, headings first: for whoever cannot or will not read the chart.
+    """
+
+    structure: Mapping[str, Any]
+    rows: tuple[Record, ...]
+    heading: str
+    description: str
+    table: tuple[Line, ...]
+
+    def spec(self) -> dict[str, Any]:
+        """Return the complete Vega-Lite specification."""
+        return {
+            **self.structure,
+            "description": self.description,
+            "params": [{"name": "heading", "value": self.heading}],
+            "datasets": {"rows": [dict(row) for row in self.rows]},
+        }
+
+    def chart(self) -> alt.LayerChart:
+        """Return it as an Altair chart, to be shown, changed or saved."""
+        chart: alt.LayerChart = alt.LayerChart.from_dict(self.spec())
+        return chart
+
+
+class Tongue:
+    """Speaks for one kind of chart.
+
+    Parameters
+    ----------
+    kind : str
+        Its texts are ``charts.<kind>``.
+    unit : str
+        The dataset's unit.
+    vintage, language : str
+    """
+
+    def __init__(self, kind: str, unit: str, vintage: str, language: Language) -> None:
+        self.kind, self.unit, self.vintage, self.language = kind, unit, vintage, language
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a text of this kind of chart."""
+        return say(f"charts.{self.kind}.{key}", self.language, **values)
+
+    def any(self, key: str, **values: object) -> str:
+        """Return a text that all charts share."""
+        return say(f"charts.{key}", self.language, **values)
+
+    def head(self, *keys: str) -> Line:
+        """Return headings of a table, units with them."""
+        unit = unit_name(self.unit, self.language)
+        return tuple(self.any(f"columns.{key}", unit=unit) for key in keys)
+
+    def name(self, key: str, code: Any) -> str:
+        """Return the name of a place, region, area or fund; other keys name themselves."""
+        names: dict[str, Callable[[], str]] = {
+            "place": lambda: reference.place_name(code, self.vintage, self.language),
+            "region": lambda: reference.place_name(code, self.vintage, self.language),
+            "area": lambda: reference.area_name(code, self.language),
+            "source": lambda: reference.source_name(code, self.language),
+        }
+        return names.get(key, lambda: str(code))() if code != "" else self.any(f"none.{key}")
+
+    def number(self, amount: float) -> str:
+        """Return an amount given in the dataset's unit, without the unit's name."""
+        if pd.isna(amount):
+            return "–"
+        return format_number(round(float(amount), DIGITS[self.unit]), None, self.language)
+
+    def percent(self, share: float | None) -> str:
+        """Return a share given in percent, without its sign; "–" where there is none."""
+        known = share is not None and pd.notna(share)
+        return format_number(share, 1, self.language) if known and share is not None else "–"
+
+    def money(self, vnd: int, *, exact: bool = False) -> str:
+        """Return an amount with its unit: to the last đồng, or as labels have it."""
+        if exact:
+            return format_money(vnd, self.unit, self.language)
+        return f"{self.number(to_unit(vnd, self.unit))} {unit_name(self.unit, self.language)}"
+
+    def as_of(self, month: int) -> str:
+        """Return up to when the figures are."""
+        return self.any("as_of.month", month=month) if month else self.any("as_of.before")
+
+    def in_order(self, key: str, codes: Iterable[Any]) -> list[Any]:
+        """Return the codes that occur: areas and funds in official order, others as they come."""
+        found = list(dict.fromkeys(codes))
+        orders = {"area": reference.area_order, "source": reference.source_order}
+        return [code for code in orders[key]() if code in found] if key in orders else found
+
+    def picture(
+        self,
+        structure: Mapping[str, Any],
+        rows: Sequence[Record],
+        table: Sequence[Line],
+        *,
+        synthetic: bool,
+        **words: object,
+    ) -> Picture:
+        """Put a chart together; synthetic figures are called so wherever they are shown."""
+        subtitle = self.say("subtitle", **words)
+        if synthetic:
+            subtitle = f"{self.any('synthetic')} · {subtitle}"
+        structure = {**structure, "title": {**structure["title"], "subtitle": subtitle}}
+        heading, description = self.say("title", **words), self.say("description", **words)
+        return Picture(structure, tuple(rows), heading, description, tuple(table))

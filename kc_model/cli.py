@@ -1,0 +1,227 @@
+"""The console script ``kc``: thin, bilingual, never a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kc_model.template import write_template
+from kc_model.workbench.lab import open_lab
+from tqdm import tqdm
+
+from kc_model.allocate import allocate
+from kc_model.errors import Fault, InfeasibleError, InputError, KcError, NotOptimalError, SaveError
+from kc_model.export import fingerprint
+from kc_model.forecast import forecast
+from kc_model.program import build_problem
+from kc_model.reading import read_dataset
+from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forecast
+from kc_model.scenario import read_scenario
+from kc_model.wording import LANGUAGES, say
+
+__all__ = ["main"]
+
+_EXIT_CODES = {
+    "optimal": 0,
+    "infeasible": InfeasibleError.exit_code,
+    "limit": NotOptimalError.exit_code,
+}
+_WORKBOOKS = {".xlsx", ".xlsm"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        None: those of the command line.
+
+    Returns
+    -------
+    int
+        0 done; 2 bad input, nothing written; 3 the laws contradict each other; 4 no proven optimum
+        in the time allowed; 1 anything else.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (InputError, SaveError) as error:
+        _tell_faults(error.faults)
+        return error.exit_code
+    except KcError as error:
+        _say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _both("stopped")
+        return 1
+    except Exception:  # noqa: BLE001 - a planner never sees a traceback
+        _both("unexpected", log=_log())
+        return 1
+
+
+def _log() -> Path:
+    """Keep the traceback where somebody who can read it will find it."""
+    path = Path(tempfile.gettempdir()) / "kc_model.log"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return path
+
+
+# ---------------------------------------------------------------------------- commands
+
+
+def _run_template(options: argparse.Namespace) -> int:
+    write_template(options.file)
+    _both("template.done", path=options.file)
+    return 0
+
+
+def _run_check(options: argparse.Namespace) -> int:
+    faults: list[Fault] = []
+    data = scenario = None
+    with _collecting(faults):
+        data = read_dataset(options.dataset)
+        faults.extend(data.warnings)
+    source = options.scenario
+    if source is None and options.dataset.suffix.lower() in _WORKBOOKS:
+        with _collecting([]):
+            scenario = read_scenario(options.dataset)
+    elif source is not None:
+        with _collecting(faults):
+            scenario = read_scenario(source)
+    if data is not None and scenario is not None:
+        with _collecting(faults):
+            problem = build_problem(data, scenario)
+            faults.extend(fault for fault in problem.warnings if fault not in faults)
+    _tell_faults(faults)
+    if any(fault.level == "error" for fault in faults):
+        return InputError.exit_code
+    _both("check.fine", path=options.dataset)
+    return 0
+
+
+@contextmanager
+def _collecting(faults: list[Fault]) -> Iterator[None]:
+    """Gather the faults of one step, so that the next steps' are told in the same pass."""
+    try:
+        yield
+    except InputError as error:
+        faults.extend(fault for fault in error.faults if fault not in faults)
+
+
+def _run_forecast(options: argparse.Namespace) -> int:
+    expected = fingerprint(options.out, FORECAST_FILES)
+    result: Forecast = forecast(read_dataset(options.dataset), options.year, options.as_of)
+    _tell_faults(result.warnings)
+    result.save(options.out, expected)
+    _both("saved", path=options.out / "forecast.csv")
+    return 0
+
+
+def _run_allocate(options: argparse.Namespace) -> int:
+    expected = fingerprint(options.out, (*ALLOCATION_FILES, "result.json"))
+    data, scenario = read_dataset(options.dataset), read_scenario(options.scenario)
+    with _progress() as progress:
+        plan: Allocation = allocate(
+            data,
+            scenario,
+            as_of=options.as_of,
+            ranges=options.ranges or None,
+            time_limit=options.time_limit,
+            progress=progress,
+        )
+    _tell_faults(plan.warnings)
+    plan.save(options.out, expected=expected)
+    for language in LANGUAGES:
+        _say("\n".join(plan.explain(language)))
+    shown = "allocation.xlsx" if plan.status == "optimal" else "result.json"
+    _both("saved", path=options.out / shown)
+    return _EXIT_CODES[plan.status]
+
+
+def _run_lab(options: argparse.Namespace) -> int:
+    return open_lab(options.folder, options.rest)
+
+
+# ---------------------------------------------------------------------------- talking
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _both(key: str, **values: object) -> None:
+    for language in LANGUAGES:
+        _say(say(f"cli.{key}", language, **values))
+
+
+def _tell_faults(faults: Sequence[Fault]) -> None:
+    """List every fault, errors first, each in both languages."""
+    for level in ("error", "warning"):
+        chosen = [fault for fault in faults if fault.level == level]
+        if chosen:
+            _both(f"check.{level}s", count=len(chosen))
+        for fault in chosen:
+            _say(f"  {fault.text('vi')}")
+            _say(f"    {fault.found('en')} → {fault.remedy('en')}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar where somebody watches; silent in a pipe."""
+    with tqdm(total=100, disable=None, leave=False, bar_format="{desc} {bar} {n:.0f} %") as bar:
+
+        def tell(step: str, share: float) -> None:
+            bar.set_description_str(say(f"cli.steps.{step}"))
+            bar.update(round(100 * share) - bar.n)
+
+        yield tell
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kc", description=_help("about"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("template", help=_help("template"))
+    command.add_argument("file", type=Path)
+    command.set_defaults(run=_run_template)
+
+    command = commands.add_parser("check", help=_help("check"))
+    command.add_argument("dataset", type=Path)
+    command.add_argument("scenario", type=Path, nargs="?")
+    command.set_defaults(run=_run_check)
+
+    command = commands.add_parser("forecast", help=_help("forecast"))
+    command.add_argument("dataset", type=Path)
+    command.add_argument("--year", type=int, required=True, help=_help("year"))
+    command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
+    command.add_argument("--out", type=Path, required=True, help=_help("out"))
+    command.set_defaults(run=_run_forecast)
+
+    command = commands.add_parser("allocate", help=_help("allocate"))
+    command.add_argument("dataset", type=Path)
+    command.add_argument("scenario", type=Path)
+    command.add_argument("--out", type=Path, required=True, help=_help("out"))
+    command.add_argument("--as-of", type=int, help=_help("as_of"))
+    command.add_argument("--ranges", action="store_true", help=_help("ranges"))
+    command.add_argument("--time-limit", type=float, default=60.0, help=_help("time_limit"))
+    command.set_defaults(run=_run_allocate)
+
+    command = commands.add_parser("lab", help=_help("lab"))
+    command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))
+    command.add_argument("rest", nargs=argparse.REMAINDER)
+    command.set_defaults(run=_run_lab)
+    return parser
+
+
+def _help(key: str) -> str:
+    return " / ".join(say(f"cli.help.{key}", language) for language in LANGUAGES).replace("%", "%%")

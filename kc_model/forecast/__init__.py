@@ -1,0 +1,163 @@
+"""Year-end disbursement of every cell, as joint draws, from what was known at a date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+
+from kc_model import reference
+from kc_model.errors import Address, Fault, raise_faults
+from kc_model.forecast.draws import absorption, draw
+from kc_model.forecast.expectation import (
+    Estimate,
+    Evidence,
+    build_evidence,
+    estimate_now,
+    hindcasts,
+)
+from kc_model.forecast.grounds import basis, notes, warnings
+from kc_model.forecast.panel import MILLION, build_panel
+from kc_model.results import Forecast, Provenance
+from kc_model.tables import Dataset
+
+__all__ = ["forecast"]
+
+_HISTORY = Address("history.csv")
+
+
+def forecast(
+    data: Dataset,
+    year: int,
+    as_of: int,
+    *,
+    arrival: Mapping[str, int] | None = None,
+    cells: pd.DataFrame | None = None,
+    draws: int = 1000,
+    seed: int = 20260101,
+) -> Forecast:
+    """Forecast year-end disbursement from what was known at the end of a month.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+        Budget year.
+    as_of : int
+        Last month known, 0 (before the year) to 12. Nothing later is looked at, whatever the
+        dataset holds.
+    arrival : mapping of source to month, or None
+        Month in which the money of a source arrives, against what the tables say; 1 takes a late
+        arrival away. None: as `released` says, or in time.
+    cells : DataFrame or None
+        Cells to forecast instead of those with a plan in force: place, area, source, maybe
+        activity, and ``plan`` or ``baseline`` (Int64 VND), which counts where the year has no plan
+        for the cell yet. None: the cells with a plan in force at that month, or, before the year
+        has any, those of the newest earlier year with the plan they had.
+    draws : int
+        Number of joint draws, at least 1.
+    seed : int
+        Equal seeds give equal draws.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    InputError
+        ``forecast-month`` (as_of outside 0 to 12), ``forecast-year`` (a year the dataset does not
+        reach), ``forecast-arrival`` (a source or month that does not exist), ``forecast-draws``,
+        ``nothing-to-forecast`` (no plan is known).
+
+    Notes
+    -----
+    The expectation is plan x completion borrowed by credibility over source, area, region, place
+    and cell, from a published prior; the year so far enters by Benktander and Cape Cod in equal
+    parts, on a clock that starts when the money arrives; errors of past years, forecast the same
+    way, give the joint draws. Completion of past years is against their last plan in force.
+    """
+    start = time.perf_counter()
+    arrival = dict(arrival or {})
+    raise_faults(_faults(data, year, as_of, arrival, cells, draws))
+    cells = cells.assign(activity="") if cells is not None and "activity" not in cells else cells
+    panel = build_panel(data, year, as_of, arrival=arrival, cells=cells)
+    if not len(panel.wanted):
+        raise_faults([Fault("nothing-to-forecast", _HISTORY, {"year": year, "month": as_of})])
+    evidence = build_evidence(panel)
+    now = estimate_now(evidence)
+    past = hindcasts(evidence)
+    drawn = draw(evidence, now, past, n_draws=draws, seed=seed)
+    frame = _cells(evidence, now)
+    return Forecast(
+        year=year,
+        as_of=as_of,
+        year_end=panel.n_periods,
+        unit=data.unit,
+        cells=frame,
+        draws=drawn.year_end,
+        capacity=drawn.capacity,
+        slices=absorption(frame, drawn.capacity),
+        notes=notes(evidence, frame, drawn, arrival),
+        warnings=warnings(panel, arrival),
+        provenance=Provenance(_versions(), data.hash, seed=seed),
+        details={
+            "past_years": [int(panel.years[target]) for target, _ in past],
+            "past_errors": drawn.n_errors,
+        },
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _faults(
+    data: Dataset,
+    year: int,
+    as_of: int,
+    arrival: Mapping[str, int],
+    cells: pd.DataFrame | None,
+    draws: int,
+) -> list[Fault]:
+    faults = []
+    if as_of not in range(13):
+        faults.append(Fault("forecast-month", values={"month": as_of}))
+    if draws < 1:
+        faults.append(Fault("forecast-draws", values={"draws": draws}))
+    sources = reference.source_order()
+    for source, month in arrival.items():
+        if source not in sources or month not in range(1, 14):
+            values = {"source": source, "month": month, "sources": ", ".join(sources)}
+            faults.append(Fault("forecast-arrival", values=values))
+    known = data.history["year"]
+    if known.empty:
+        if cells is None:
+            faults.append(Fault("nothing-to-forecast", _HISTORY, {"year": year, "month": as_of}))
+        return faults
+    first, last = int(known.min()), int(known.max())
+    beyond = cells is None and year > last + (as_of == 0)
+    if year < first or beyond:
+        values = {"year": year, "first": first, "last": last}
+        faults.append(Fault("forecast-year", _HISTORY, values))
+    return faults
+
+
+def _cells(evidence: Evidence, now: Estimate) -> pd.DataFrame:
+    rows = evidence.panel.wanted
+    frame = evidence.panel.cells.iloc[rows].reset_index(drop=True)
+    for column, money in (("plan", now.plan), ("disbursed", now.disbursed)):
+        vnd = pd.Series(np.rint(money[rows] * MILLION), dtype="Float64")
+        frame[column] = vnd.mask(np.isnan(money[rows])).astype("Int64")
+    return frame.assign(basis=basis(evidence))
+
+
+def _versions() -> dict[str, str]:
+    """Return the version of every package the draws depend on; "?" if not installed as one."""
+    found = {}
+    for package in ("kc-model", "numpy", "pandas", "scipy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "?"
+    return found

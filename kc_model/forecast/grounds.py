@@ -1,0 +1,137 @@
+"""What a forecast rests on: the basis of every cell, the notes and the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from kc_model import reference
+from kc_model.errors import Address, Fault
+from kc_model.forecast.draws import Draws
+from kc_model.forecast.expectation import Evidence
+from kc_model.forecast.panel import Panel
+from kc_model.runoff import latest
+from kc_model.tables import Note
+from kc_model.wording import LANGUAGES, Language, say
+
+__all__ = ["basis", "notes", "warnings"]
+
+_FEW_YEARS = 3  # with fewer past years the published spread carries most of the interval
+
+
+def basis(evidence: Evidence) -> list[str]:
+    """Return for every cell wanted the nearest past that knows its completion.
+
+    Returns
+    -------
+    list of str
+        Keys of the wording file ``forecast``: basis.cell, basis.area, basis.place, basis.source,
+        basis.all or basis.published.
+    """
+    panel = evidence.panel
+    ended = np.isfinite(evidence.final[:, :-1]) & (np.nan_to_num(panel.plan[:, :-1]) > 0)
+    has_past = ended.any(1)
+    nearest = np.full(len(panel.cells), "published", dtype=object)
+    for name in ("all", "source", "place", "area", "cell"):
+        group, size = evidence.factors[name]
+        known = np.bincount(group[has_past], minlength=size) > 0
+        nearest[known[group]] = name
+    return [f"basis.{name}" for name in nearest[panel.wanted]]
+
+
+def notes(
+    evidence: Evidence, cells: pd.DataFrame, drawn: Draws, given: Mapping[str, int]
+) -> tuple[Note, ...]:
+    """Return what is estimated, borrowed or assumed, to be printed wherever the figures are.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    cells : DataFrame
+        As in `Forecast.cells`.
+    drawn : Draws
+    given : mapping
+        Arrival by source that the caller set.
+    """
+    panel = evidence.panel
+    n_cells = len(cells)
+    found = [_note("method", "estimate")]
+    borrowed = cells["basis"].ne("basis.cell") & cells["basis"].ne("basis.published")
+    for name, mask in (
+        ("published", cells["basis"].eq("basis.published")),
+        ("borrowed", borrowed),
+    ):
+        if mask.any():
+            found.append(_note(name, "assumed", count=int(mask.sum()), total=n_cells))
+    if panel.baseline:
+        found.append(_note("baseline", "assumed", "plan", year=int(panel.years[-1])))
+    found += _reports(panel)
+    found += _arrivals(panel, given)
+    if drawn.n_years < _FEW_YEARS:
+        found.append(_note("few-years", "assumed", "lower_80", years=drawn.n_years))
+    found.append(_note("capacity", "assumed", "capacity"))
+    return tuple(found)
+
+
+def _reports(panel: Panel) -> list[Note]:
+    """Return notes on figures that are estimates, old or missing."""
+    if panel.as_of == 0:
+        return []
+    found = []
+    total = len(panel.wanted)
+    estimated = int(panel.estimated[panel.wanted].sum())
+    _, newest = latest(panel.paths[panel.wanted, -1])
+    missing, old = int((newest < 0).sum()), int(((newest >= 0) & (newest + 1 < panel.as_of)).sum())
+    if estimated:
+        found.append(_note("estimated", "estimate", "disbursed", count=estimated, total=total))
+    if old:
+        values = {"count": old, "total": total, "month": panel.as_of}
+        found.append(_note("old", "estimate", "disbursed", **values))
+    if missing:
+        found.append(_note("missing", "assumed", "disbursed", count=missing, total=total))
+    return found
+
+
+def _arrivals(panel: Panel, given: Mapping[str, int]) -> list[Note]:
+    """Return a note for every source and month in which money came, or is taken to come, late."""
+    found = []
+    rows = panel.cells.iloc[panel.wanted].assign(
+        month=panel.arrival[panel.wanted, -1].astype(np.int64),
+        awaited=panel.awaited[panel.wanted],
+    )
+    for (code, when, awaited), members in rows.groupby(["source", "month", "awaited"], sort=False):
+        source, month = str(code), int(str(when))
+        key = "given" if source in given else "awaited" if awaited else "reported"
+        if month > 1 or key == "given":
+            names: dict[str, object] = {
+                f"source_{language}": reference.source_name(source, language)
+                for language in LANGUAGES
+            }
+            values = {**names, "month": month, "count": len(members), "total": len(rows)}
+            standing = "real" if key == "reported" else "assumed"
+            found.append(_note(f"arrival-{key}", standing, "released", **values))
+    return found
+
+
+def _note(key: str, standing: str, column: str = "", **values: object) -> Note:
+    def text(language: Language) -> str:
+        return say(f"forecast.notes.{key}", language, **values)
+
+    return Note(standing, text("vi"), text("en"), "forecast", column)
+
+
+def warnings(panel: Panel, given: Mapping[str, int]) -> tuple[Fault, ...]:
+    """Return what leaves the forecast right but should be looked at."""
+    found = []
+    year = int(panel.years[-1])
+    if panel.unplanned:
+        values = {"count": panel.unplanned, "year": year}
+        found.append(Fault("disbursed-without-plan", Address("history.csv"), values, "warning"))
+    sources = panel.cells["source"].iloc[panel.wanted]
+    for source in given:
+        if not sources.eq(source).any():
+            unused = {"source": source, "year": year}
+            found.append(Fault("forecast-arrival-unused", values=unused, level="warning"))
+    return tuple(found)

@@ -1,0 +1,158 @@
+"""What forecasts of past years, made the same way, got wrong: lasting, shared and single errors.
+
+Everything is in the share of the plan still unspent that gets spent by year-end, which lies between
+0 and 1 whatever the plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from kc_model.forecast.credibility import Grouping, Integers, shrink
+from kc_model.forecast.expectation import Estimate, Evidence
+from kc_model.runoff import Floats, ratio
+
+__all__ = ["Lessons", "learn", "spread_at"]
+
+_LEAST_ODDS = 0.02  # shares closer to 0 or 1 are read as this
+_RIDGE = 5.0  # the method as it stands counts as so many past errors of a quarter
+_LEAST_SPREAD = 0.2  # of the root of r(1 - r), for shares close to 0 or 1
+_EDGE = 0.005  # no expectation is closer to nothing, or all, of the plan left
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Errors of past years and the forecast corrected for those that last.
+
+    Parameters
+    ----------
+    share : array (n_cells,)
+        Expected share of the plan left, corrected, strictly between 0 and 1.
+    shared : array (n_cells, n_past)
+        Error a cell shared with its source and area in each past year, in units of `spread_at`.
+    own : array (n_cells, n_past)
+        The rest, same units; NaN where nothing was left or known.
+    """
+
+    share: Floats
+    shared: Floats
+    own: Floats
+
+
+def spread_at(share: Floats) -> Floats:
+    """Return the unit of errors: the root of r(1 - r), never near 0."""
+    return np.maximum(np.sqrt(share * (1.0 - share)), _LEAST_SPREAD)
+
+
+def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -> Lessons:
+    """Return the forecast corrected by past errors, and what is left of these.
+
+    What came is regressed, as a share of the plan left and on the log-odds scale, on the share the
+    method expected and on the share plan x completion alone would need; a ridge pulls to the method
+    as it stands. Past cells count by the root of the plan left.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    now : Estimate
+    past : list of (position of the year, Estimate)
+    """
+    n_cells, n_past = len(now.plan), len(past)
+    shared, own = np.zeros((n_cells, n_past)), np.full((n_cells, n_past), np.nan)
+    if not past:
+        return Lessons(_inside(_share(now, now.expected)), shared, own)
+    came = np.stack([_share(guess, evidence.final[:, target]) for target, guess in past], 1)
+    left = np.stack([_left(guess) for _, guess in past], 1)
+    knew = np.stack([_features(guess) for _, guess in past], 1)
+    at = np.nonzero(np.isfinite(came))
+    if not len(at[0]):
+        return Lessons(_inside(_share(now, now.expected)), shared, own)
+    weights = np.sqrt(left[at])
+    slope = _fit(knew[at], came[at], weights)
+    after = expit(knew @ slope)
+    errors = ((came - after) / spread_at(after))[at]
+    if n_past > 1:  # one year alone does not show what changes from year to year
+        shared = _shared_part(evidence, (errors, weights), (at[0], at[1]), n_past)
+    own[at] = errors - shared[at]
+    return Lessons(_inside(expit(_features(now) @ slope)), shared, own)
+
+
+def _left(guess: Estimate) -> Floats:
+    """Return the plan still unspent, NaN where that is next to nothing."""
+    left = guess.plan - np.nan_to_num(guess.disbursed)
+    return np.where(left > 0.01 * guess.plan, left, np.nan)
+
+
+def _share(guess: Estimate, money: Floats) -> Floats:
+    """Return what part of the plan left brings year-end money to `money`."""
+    share = ratio(money - np.nan_to_num(guess.disbursed), np.nan_to_num(_left(guess)))
+    return np.clip(share, 0.0, 1.0)
+
+
+def _log_odds(guess: Estimate, money: Floats) -> Floats:
+    """Return the log-odds of the share of the plan left that brings year-end money to `money`."""
+    share = np.nan_to_num(_share(guess, money), nan=1.0)
+    odds: Floats = logit(np.clip(share, _LEAST_ODDS, 1.0 - _LEAST_ODDS))
+    return odds
+
+
+def _features(guess: Estimate) -> Floats:
+    """Return a level, the odds of the method's share, and of that of plan x completion alone."""
+    method = _log_odds(guess, guess.expected)
+    by_plan = _log_odds(guess, guess.plan * guess.completion)
+    return np.stack([np.ones_like(method), method, by_plan], -1)
+
+
+def _fit(features: Floats, came: Floats, weights: Floats) -> Floats:
+    """Return the coefficients of a regression of shares on the log-odds scale.
+
+    A ridge pulls them to the method as it stands: level 0, own odds 1, other odds 0.
+    """
+    weights = weights / weights.mean()
+    start = np.array([0.0, 1.0, 0.0])
+
+    def loss(slope: Floats) -> tuple[float, Floats]:
+        odds = features @ slope
+        share = expit(odds)
+        pull = slope - start
+        value = weights @ (np.logaddexp(0.0, odds) - came * odds) + _RIDGE / 2 * (pull @ pull)
+        return float(value), features.T @ (weights * (share - came)) + _RIDGE * pull
+
+    return np.asarray(minimize(loss, start, jac=True, method="BFGS").x, dtype=np.float64)
+
+
+def _inside(share: Floats) -> Floats:
+    return np.clip(np.nan_to_num(share, nan=1.0), _EDGE, 1.0 - _EDGE)
+
+
+def _shared_part(
+    evidence: Evidence,
+    errors: tuple[Floats, Floats],
+    at: tuple[Integers, Integers],
+    n_past: int,
+) -> Floats:
+    """Return what each cell's source and area missed together in each year.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    errors : (array, array)
+        Errors and their weights.
+    at : (array, array)
+        Cell and year of each error.
+    n_past : int
+    """
+    cell, year = at
+    factors = [evidence.factors[name] for name in ("source", "area")]
+    everybody = Grouping(np.zeros(len(cell), dtype=np.intp), 1)
+    yearly = [Grouping(group[cell] * n_past + year, size * n_past) for group, size in factors]
+    values, weights = errors[0][:, None], errors[1][:, None]
+    effects = shrink(values, weights, [everybody, *yearly], _RIDGE)[1:]
+    shared = np.zeros((len(evidence.panel.cells), n_past))
+    for (group, size), effect in zip(factors, effects, strict=True):
+        shared += effect.mean[:, 0].reshape(size, n_past)[group]
+    return shared

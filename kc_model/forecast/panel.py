@@ -1,0 +1,276 @@
+"""What was known at a date, from long tables to arrays of cells x years x months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model import reference
+from kc_model.forecast.credibility import Integers
+from kc_model.runoff import Floats, latest
+from kc_model.tables import Dataset
+
+__all__ = ["KEYS", "MILLION", "Panel", "build_panel"]
+
+KEYS = ["place", "area", "activity", "source"]
+"""Keys of a cell within a year."""
+
+MILLION = 1e6
+"""VND in the unit of the arrays."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Everything a forecast may look at, and nothing later.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        place, area, activity, source, region of every cell, with or without a plan this year, in
+        official order.
+    wanted : integer array (n_wanted,)
+        Rows of `cells` to forecast, rising.
+    years : integer array (n_years,)
+        Rising; the last is the year to forecast.
+    as_of : int
+    paths : array (n_cells, n_years, n_periods), million VND
+        Money disbursed so far by month; NaN = not known. n_periods is the year-end, 12 or 13.
+    plan : array (n_cells, n_years), million VND
+        The newest known plan in force of each year; NaN = none known.
+    arrival : array (n_cells, n_years)
+        Month in which the money of the year arrived: 1 for in time or not told.
+    told : bool array (n_cells,)
+        Whether this year's arrival is known or assumed (else the clock is left alone).
+    awaited : bool array (n_cells,)
+        Whether the money is reported not to have arrived.
+    estimated : bool array (n_cells,)
+        Whether this year's newest figure is an estimate.
+    unplanned : int
+        Cells that report money disbursed this year but no plan.
+    baseline : bool
+        Whether the plan is an earlier year's, none of this year being known.
+    """
+
+    cells: pd.DataFrame
+    wanted: Integers
+    years: NDArray[np.int64]
+    as_of: int
+    paths: Floats
+    plan: Floats
+    arrival: Floats
+    told: NDArray[np.bool_]
+    awaited: NDArray[np.bool_]
+    estimated: NDArray[np.bool_]
+    unplanned: int
+    baseline: bool
+
+    @property
+    def n_periods(self) -> int:
+        """Return the year-end: 12, or 13 with a settlement period."""
+        return int(self.paths.shape[2])
+
+    def codes(self, keys: list[str]) -> tuple[Integers, int]:
+        """Return a group number for every cell by the keys given (none: one), and how many."""
+        if not keys:
+            return np.zeros(len(self.cells), dtype=np.intp), 1
+        number, groups = pd.factorize(pd.MultiIndex.from_frame(self.cells[keys]))
+        return number.astype(np.intp), len(groups)
+
+
+def build_panel(
+    data: Dataset,
+    year: int,
+    as_of: int,
+    *,
+    arrival: dict[str, int],
+    cells: pd.DataFrame | None,
+) -> Panel:
+    """Return what a dataset knew at the end of month `as_of` of `year`.
+
+    Parameters
+    ----------
+    data : Dataset
+    year, as_of : int
+    arrival : dict
+        Month of arrival by source, against whatever the tables say.
+    cells : DataFrame or None
+        Keys and ``plan`` or ``baseline`` (Int64 VND) of the cells wanted. None: the cells with a
+        plan in force, of this year or else of the newest year before.
+    """
+    rows = _known(data, year, as_of)
+    plans = _plans(rows)
+    wanted, baseline = _wanted(plans, year, cells)
+    frame = _in_order(pd.concat([wanted[KEYS], rows[KEYS]]), data.vintage)
+    years = np.unique(np.r_[rows["year"].to_numpy(dtype=np.int64), year])
+    year_end = 13 if bool((rows["month"].eq(13) & rows["disbursed"].notna()).any()) else 12
+    at = _positions(frame, rows, years)
+    shape = (len(frame), len(years), year_end)
+    paths = _grid(rows, "disbursed", at, shape)
+    released = _grid(rows, "released", at, shape)
+    plan = np.full(shape[:2], np.nan)
+    where = _positions(frame, plans, years)
+    plan[where] = plans["plan"].to_numpy(dtype=np.float64) / MILLION
+    rank = frame.reset_index().merge(wanted, on=KEYS)
+    plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64) / MILLION
+    clock = _clock(frame, paths, released, arrival, as_of)
+    has_money = rows[rows["year"].eq(year) & rows["disbursed"].gt(0)][KEYS].drop_duplicates()
+    return Panel(
+        cells=frame,
+        wanted=rank["index"].sort_values().to_numpy(dtype=np.intp),
+        years=years,
+        as_of=as_of,
+        paths=paths,
+        plan=plan,
+        arrival=clock[0],
+        told=clock[1],
+        awaited=clock[2],
+        estimated=_estimated(frame, rows, year),
+        unplanned=len(has_money.merge(wanted, how="left", on=KEYS).query("plan.isna()")),
+        baseline=baseline,
+    )
+
+
+def _known(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
+    """Return the rows of the past, in the dataset's vintage of places."""
+    rows = data.history
+    rows = rows[(rows["year"] < year) | ((rows["year"] == year) & (rows["month"] <= as_of))]
+    columns = ["plan", "disbursed", "released"]
+    keys = ["year", "month", *KEYS]
+    rows = rows[[*keys, *columns, "status", "vintage"]]
+    if not rows["vintage"].isin(["", data.vintage]).all():
+        rows = reference.to_vintage(rows, data.vintage, keys=keys, sums=columns, given=data.vintage)
+    return rows.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _plans(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest known plan of every cell and year."""
+    planned = rows[rows["plan"].notna()]
+    return planned.groupby(["year", *KEYS], sort=True)["plan"].last().reset_index()
+
+
+def _wanted(
+    plans: pd.DataFrame, year: int, cells: pd.DataFrame | None
+) -> tuple[pd.DataFrame, bool]:
+    """Return keys and plan of the cells to forecast, and whether the plan is an earlier one."""
+    now = plans.loc[plans["year"] == year, [*KEYS, "plan"]]
+    newest = plans.loc[plans["year"] == plans["year"].max(), [*KEYS, "plan"]]
+    if cells is None:
+        return (now, False) if len(now) else (newest, True)
+    chosen = cells.drop_duplicates(KEYS)
+    given = pd.Series(pd.NA, index=chosen.index, dtype="Int64")
+    for column in ("plan", "baseline"):
+        if column in chosen:
+            given = given.fillna(chosen[column].astype("Int64"))
+    chosen = chosen[KEYS].assign(given=given)
+    chosen = chosen.merge(now, how="left", on=KEYS)
+    chosen["plan"] = chosen["plan"].fillna(chosen["given"])
+    if chosen["plan"].isna().any():
+        before = newest.rename(columns={"plan": "before"})
+        chosen = chosen.merge(before, how="left", on=KEYS)
+        chosen["plan"] = chosen["plan"].fillna(chosen["before"]).fillna(0)
+    return chosen[[*KEYS, "plan"]], now.empty
+
+
+def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
+    """Return each cell once, in official order, with its region."""
+    frame = keys.drop_duplicates(ignore_index=True)
+    ranks = {
+        "place": reference.place_order(vintage),
+        "area": reference.area_order(),
+        "source": reference.source_order(),
+    }
+    order = pd.DataFrame(
+        {
+            key: frame[key].map({code: i for i, code in enumerate(ranks[key])})
+            if key in ranks
+            else frame[key]
+            for key in KEYS
+        }
+    ).sort_values(KEYS, kind="stable")
+    frame = frame.loc[order.index].reset_index(drop=True)
+    region = {code: reference.region_of(code, vintage) for code in frame["place"].unique()}
+    return frame.assign(region=frame["place"].map(region).astype("str"))
+
+
+def _positions(
+    frame: pd.DataFrame, rows: pd.DataFrame, years: NDArray[np.int64]
+) -> tuple[Integers, Integers]:
+    cell = pd.MultiIndex.from_frame(frame[KEYS]).get_indexer(pd.MultiIndex.from_frame(rows[KEYS]))
+    return cell.astype(np.intp), np.searchsorted(years, rows["year"].to_numpy(dtype=np.int64))
+
+
+def _grid(
+    rows: pd.DataFrame, column: str, at: tuple[Integers, Integers], shape: tuple[int, int, int]
+) -> Floats:
+    grid = np.full(shape, np.nan)
+    month = rows["month"].to_numpy(dtype=np.intp)
+    inside = month <= shape[2]
+    money = rows[column].to_numpy(dtype=np.float64, na_value=np.nan) / MILLION
+    grid[at[0][inside], at[1][inside], month[inside] - 1] = money[inside]
+    return grid
+
+
+def _estimated(frame: pd.DataFrame, rows: pd.DataFrame, year: int) -> NDArray[np.bool_]:
+    now = rows[rows["year"].eq(year) & rows["disbursed"].notna()]
+    newest = now.groupby(KEYS, sort=False)["status"].last().eq("estimate")
+    index = pd.MultiIndex.from_frame(frame[KEYS])
+    return newest.reindex(index, fill_value=False).to_numpy(dtype=bool)
+
+
+# --- when the money came ------------------------------------------------------------------------
+
+
+def _clock(
+    frame: pd.DataFrame, paths: Floats, released: Floats, given: dict[str, int], as_of: int
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return arrival of every cell and year, whether this year's is told, whether it is awaited.
+
+    A cell's own releases tell, else its source's; in earlier years, where neither does, the source
+    cannot have had money while all its cells report nothing spent.
+    """
+    arrival, _ = _first_money(released)
+    told = np.zeros(len(frame), dtype=bool)
+    for source in frame["source"].unique():
+        mine = frame["source"].eq(source).to_numpy()
+        of_source, _ = _first_money(_together(released[mine]))
+        _, not_before = _first_money(_together(paths[mine]))
+        own = np.where(np.isnan(arrival[mine]), of_source, arrival[mine])
+        told[mine] = source in given or np.isfinite(own[:, -1]) | np.isinf(own[:, -1])
+        earlier = np.where(np.isfinite(own[:, :-1]), own[:, :-1], not_before[:-1])
+        arrival[mine] = np.c_[np.where(told[mine][:, None], earlier, 1.0), own[:, -1]]
+        if source in given:
+            arrival[mine, -1] = given[source]
+    awaited = np.isinf(arrival[:, -1])
+    arrival[awaited, -1] = as_of + 1.0
+    return np.where(np.isfinite(arrival), arrival, 1.0), told, awaited
+
+
+def _together(money: Floats) -> Floats:
+    """Return 1 in months when any cell has money, 0 when all that report have none, NaN else."""
+    known = np.isfinite(money)
+    return np.where(known.any(0), (np.where(known, money, 0.0) > 0).any(0), np.nan)
+
+
+def _first_money(money: Floats) -> tuple[Floats, Floats]:
+    """Return the month the first money came, and the first in which it can have come.
+
+    Between a report of none and the next of some, the middle month is taken. NaN: nothing reported;
+    infinity: only zeros reported.
+
+    Parameters
+    ----------
+    money : array (..., n_periods)
+    """
+    n_periods = money.shape[-1]
+    some = money > 0
+    first = np.where(some.any(-1), some.argmax(-1) + 1.0, np.inf)
+    month = np.arange(1, n_periods + 1)
+    none = np.where((money == 0) & (month < first[..., None]), money, np.nan)
+    _, last_zero = latest(none)
+    earliest = np.where(last_zero >= 0, last_zero + 2.0, 1.0)
+    middle = np.where(last_zero >= 0, np.floor((earliest + first) / 2), first)
+    reported = np.isfinite(money).any(-1)
+    return np.where(reported, middle, np.nan), np.where(np.isfinite(first), earliest, 1.0)

@@ -1,0 +1,367 @@
+"""Exact money: reading what a planner wrote, writing what a planner reads, splitting to the đồng.
+
+Money in tables is integer VND. A text is read digit by digit as a decimal number, never as a binary
+one, so that nothing is lost; what can be read in two ways is refused unless the file settles which
+mark is the decimal one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
+from typing import Any, Literal, NamedTuple, overload
+
+import numpy as np
+import pandas as pd
+from babel.numbers import format_decimal
+from numpy.typing import NDArray
+
+from kc_model.wording import LANGUAGES, Language, say
+
+__all__ = [
+    "MARKS",
+    "UNITS",
+    "DecimalMark",
+    "NumberError",
+    "find_unit",
+    "format_money",
+    "format_number",
+    "largest_remainder",
+    "parse_money",
+    "parse_number",
+    "read_mark",
+    "stated_unit",
+    "to_unit",
+    "unit_name",
+]
+
+UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}
+"""VND in one of each unit."""
+
+DecimalMark = Literal["point", "comma"]
+MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}
+"""The two decimal marks and their names in ``dataset.yaml``."""
+
+_INT64 = 2**63 - 1
+_LONGEST = 60
+_EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
+_CHARACTERS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\t\n"), " ") | {0x2212: "-"}
+_WORD = r"[^\d\s.,()+-][^\d()]*"
+_WRITTEN = re.compile(
+    rf"(?P<open>\( ?)?(?P<sign>[+-] ?)?(?P<body>[0-9.,]([0-9., ]*[0-9.,])?)"
+    rf"( ?(?P<inner>{_WORD}))?(?P<close> ?\))?( ?(?P<outer>{_WORD}))?"
+)
+_GROUPS = {mark: re.compile(rf"[1-9][0-9]{{0,2}}(\{mark}[0-9]{{3}})+") for mark in MARKS}
+_SPACED = re.compile(r"[1-9][0-9]{0,2}( [0-9]{3})+")
+
+
+class NumberError(ValueError):
+    """A value that cannot be read as a number without guessing.
+
+    Parameters
+    ----------
+    code : str
+        Code of the fault: bad-number, ambiguous-number, mixed-decimal, fraction-of-dong,
+        amount-too-large.
+    found : object
+        What stood there.
+    """
+
+    def __init__(self, code: str, found: object) -> None:
+        self.code = code
+        self.found = found
+        super().__init__(f"{code}: {found!r}")
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def parse_money(value: str | float | Decimal, unit: str, decimal: DecimalMark | None = None) -> int:
+    """Return an amount in VND, exactly.
+
+    Parameters
+    ----------
+    value : str, int, float or Decimal
+        A text may be in Vietnamese or machine format and may name its own unit: "34,7 tỷ",
+        "1.234.567 đồng", "2.500,5", "(2.000)". A float is what its shortest decimal form says.
+    unit : str
+        Unit of a value that names none; a key of `UNITS`.
+    decimal : {"point", "comma"} or None
+        The decimal mark of the file; None: not known, so "34.700" is refused.
+
+    Returns
+    -------
+    int
+        VND. Only the noise of binary arithmetic is rounded away: a number of 15 or more digits
+        that lies within 1e-6 đồng (or 1e-14 of itself) of a whole đồng.
+
+    Raises
+    ------
+    NumberError
+        bad-number, ambiguous-number, mixed-decimal, fraction-of-dong or amount-too-large.
+    """
+    if isinstance(value, str):
+        written = _read(value)
+        if written.word and find_unit(written.word) is None:
+            raise NumberError("bad-number", value)
+        unit = find_unit(written.word) or unit
+        amount = written.settle(value, decimal)
+    else:
+        amount = _machine_number(value)
+    exact = _EXACT.multiply(amount, Decimal(UNITS[unit]))
+    nearest = exact.to_integral_value(context=_EXACT)
+    noise = max(Decimal("1e-6"), abs(nearest) * Decimal("1e-14"))
+    is_noise = len(amount.as_tuple().digits) >= 15 and abs(exact - nearest) <= noise
+    if exact != nearest and not is_noise:
+        raise NumberError("fraction-of-dong", value)
+    if abs(nearest) > _INT64:
+        raise NumberError("amount-too-large", value)
+    return int(nearest)
+
+
+def parse_number(value: str | float | Decimal, decimal: DecimalMark | None = None) -> Decimal:
+    """Return a plain number exactly; "57,4 %" is 0.574.
+
+    Parameters
+    ----------
+    value : str, int, float or Decimal
+    decimal : {"point", "comma"} or None
+        As for `parse_money`.
+
+    Raises
+    ------
+    NumberError
+        bad-number, ambiguous-number or mixed-decimal.
+    """
+    if not isinstance(value, str):
+        return _machine_number(value)
+    written = _read(value)
+    if written.word not in ("", "%"):
+        raise NumberError("bad-number", value)
+    amount = written.settle(value, decimal)
+    return amount.scaleb(-2, _EXACT) if written.word else amount
+
+
+def read_mark(text: str) -> DecimalMark | None:
+    """Return which mark a text shows to be the decimal one; None if it shows neither.
+
+    Parameters
+    ----------
+    text : str
+        A number, an amount with its unit, or anything else (which shows nothing).
+    """
+    try:
+        return _read(text).shows
+    except NumberError:
+        return None
+
+
+def stated_unit(text: str) -> str | None:
+    """Return the unit that an amount states itself ("34,7 tỷ"); None if it states none."""
+    try:
+        return find_unit(_read(text).word)
+    except NumberError:
+        return None
+
+
+def find_unit(text: str) -> str | None:
+    """Return the unit that a word means ("tỷ", "triệu đồng", "VND"); None for any other word."""
+    return _units().get(_plain(text))
+
+
+def _machine_number(value: float | Decimal) -> Decimal:
+    if isinstance(value, (bool, np.bool_)):
+        raise NumberError("bad-number", value)
+    number = Decimal(repr(float(value))) if isinstance(value, (float, np.floating)) else None
+    number = Decimal(value) if number is None else number
+    if not number.is_finite() or number.adjusted() > _LONGEST:
+        raise NumberError("bad-number", value)
+    return number
+
+
+class _Written(NamedTuple):
+    """A number as it stands: digits before and after its last mark, and what the marks show."""
+
+    sign: str
+    whole: str
+    fraction: str = ""
+    shows: DecimalMark | None = None
+    unclear: DecimalMark | None = None
+    word: str = ""
+
+    def settle(self, found: str, decimal: DecimalMark | None) -> Decimal:
+        """Return the number, its decimal mark being known or shown."""
+        if decimal is not None and self.shows not in (None, decimal):
+            raise NumberError("mixed-decimal", found)
+        if self.unclear is not None and decimal is None:
+            raise NumberError("ambiguous-number", found)
+        between = "" if self.unclear not in (None, decimal) else "."
+        return Decimal(f"{self.sign}{self.whole}{between}{self.fraction}")
+
+
+def _read(text: str) -> _Written:
+    """Take a text apart, without deciding what an unclear mark means."""
+    shown = re.sub(" +", " ", text.translate(_CHARACTERS)).strip().removeprefix("'").strip()
+    found = _WRITTEN.fullmatch(shown) if len(shown) <= 2 * _LONGEST else None
+    if found is None:
+        raise NumberError("bad-number", text)
+    words = [word.strip() for word in (found["inner"], found["outer"]) if word]
+    sign = (found["sign"] or "").strip()
+    brackets = [found["open"], found["close"]]
+    if len(words) > 1 or any(brackets) != all(brackets) or (sign and any(brackets)):
+        raise NumberError("bad-number", text)
+    digits = _digits(found["body"])
+    if digits is None:
+        raise NumberError("bad-number", text)
+    word = "".join(words)
+    if digits.unclear is not None and find_unit(word) == "vnd":  # "34.700 đồng": it can only group
+        groups: DecimalMark = "comma" if digits.unclear == "point" else "point"
+        digits = _Written("", digits.whole + digits.fraction, shows=groups)
+    sign = "-" if any(brackets) or sign == "-" else ""
+    return digits._replace(sign=sign, word=word)
+
+
+def _digits(body: str) -> _Written | None:
+    """Read the digits and marks of a number; None if they stand in no known order."""
+    last = max(body.rfind("."), body.rfind(","))
+    if last < 0:
+        whole = body.replace(" ", "")
+        return _Written("", whole) if whole == body or _SPACED.fullmatch(body) else None
+    mark, whole, fraction = body[last], body[:last], body[last + 1 :]
+    own, other = MARKS[mark], "," if mark == "." else "."
+    if mark in whole:  # it stands twice, so it groups
+        plain = body.replace(mark, "")
+        return _Written("", plain, shows=MARKS[other]) if _GROUPS[mark].fullmatch(body) else None
+    if not fraction.isdigit():
+        return None
+    if other in whole or " " in whole:
+        grouped = _GROUPS[other].fullmatch(whole) or _SPACED.fullmatch(whole)
+        plain = whole.replace(other, "").replace(" ", "")
+        return _Written("", plain, fraction, own) if grouped else None
+    if len(fraction) == 3 and 1 <= len(whole) <= 3 and whole[0] != "0":
+        return _Written("", whole, fraction, unclear=own)
+    return _Written("", whole or "0", fraction, own)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s.]+", "", text).casefold()
+
+
+@cache
+def _units() -> dict[str, str]:
+    return {
+        _plain(word): unit
+        for unit in UNITS
+        for language in LANGUAGES
+        for word in say(f"units.{unit}.known", language).split("|")
+    }
+
+
+# ---------------------------------------------------------------------------- writing
+
+
+@overload
+def to_unit(vnd: pd.Series[Any], unit: str) -> pd.Series[float]: ...
+@overload
+def to_unit(vnd: float, unit: str) -> float: ...
+def to_unit(vnd: float | pd.Series[Any], unit: str) -> float | pd.Series[float]:
+    """Return money in a unit, as floating-point numbers for outputs.
+
+    Parameters
+    ----------
+    vnd : number or Series, VND
+        Missing stays missing (NaN).
+    unit : str
+        A key of `UNITS`.
+    """
+    if isinstance(vnd, pd.Series):
+        return vnd.astype("Float64").astype("float64") / UNITS[unit]
+    return vnd / UNITS[unit]
+
+
+def unit_name(unit: str, language: Language = "vi") -> str:
+    """Return a unit's name: triệu đồng, million VND."""
+    return say(f"units.{unit}.name", language)
+
+
+def format_number(x: float | Decimal, digits: int | None = None, language: Language = "vi") -> str:
+    """Return a number with the marks of a language: 1.234,5 or 1,234.5.
+
+    Parameters
+    ----------
+    x : number
+    digits : int or None
+        Digits after the decimal mark, rounded half to even; None: all there are.
+    language : {"vi", "en"}
+    """
+    exact = _machine_number(x)
+    if digits is None:
+        digits = max(0, -int(exact.normalize(_EXACT).as_tuple().exponent))
+    exact = exact.quantize(Decimal(1).scaleb(-digits), context=_EXACT)
+    pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
+    shown: str = format_decimal(exact, pattern, language, decimal_quantization=False)
+    return shown
+
+
+def format_money(
+    vnd: float | Decimal, unit: str, language: Language = "vi", digits: int | None = None
+) -> str:
+    """Return an amount with its unit: 1.234,5 triệu đồng.
+
+    Parameters
+    ----------
+    vnd : number, VND
+    unit : str
+        A key of `UNITS`.
+    language : {"vi", "en"}
+    digits : int or None
+        Digits after the decimal mark; None: all there are, so that nothing is lost.
+    """
+    amount = _EXACT.divide(_machine_number(vnd), Decimal(UNITS[unit]))
+    return f"{format_number(amount, digits, language)} {unit_name(unit, language)}"
+
+
+# ---------------------------------------------------------------------------- splitting
+
+
+def largest_remainder(weights: Sequence[float] | NDArray[Any], total: int) -> NDArray[np.int64]:
+    """Split a whole amount in proportion to weights, to the last đồng.
+
+    Every part gets the whole đồng of its exact share; those left over go one each to the largest
+    fractions, and among equal fractions to the part that comes first.
+
+    Parameters
+    ----------
+    weights : sequence (n,)
+        Not negative, finite, at least one above zero.
+    total : int
+        Not negative.
+
+    Returns
+    -------
+    array (n,), int64
+        Adds up to `total` exactly; parts of weight zero get nothing.
+
+    Raises
+    ------
+    ValueError
+        If the weights or the total are not as said.
+
+    References
+    ----------
+    Hamilton's method; M. Balinski and H. P. Young, *Fair Representation*, 1982, p. 17.
+    """
+    ratios = [float(weight).as_integer_ratio() for weight in weights]
+    scale = max((below for _, below in ratios), default=1)  # powers of two: every one divides it
+    exact = [above * (scale // below) for above, below in ratios]
+    whole = sum(exact)
+    if total < 0 or whole <= 0 or min(exact) < 0:
+        raise ValueError("weights and total must not be negative, and some weight above zero")
+    parts = [divmod(total * weight, whole) for weight in exact]
+    left = total - sum(part for part, _ in parts)
+    first = sorted(range(len(parts)), key=lambda i: -parts[i][1])[:left]
+    split = np.array([part for part, _ in parts], dtype=np.int64)
+    split[first] += 1
+    return split

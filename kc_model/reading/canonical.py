@@ -1,0 +1,114 @@
+"""From typed rows to the canonical tables: one vintage, official order, every value traceable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pandas as pd
+
+from kc_model import reference
+from kc_model.errors import Address
+from kc_model.reading.columns import Typed
+from kc_model.sheets import Grid
+from kc_model.tables import SCHEMAS, Kind, Schema, column_dtype, empty_table
+
+__all__ = ["Origins", "canonical_tables"]
+
+_SUMMED = {Kind.MONEY, Kind.NUMBER}
+_ORDERS: Mapping[str, Callable[[str], list[str]]] = {
+    "place": reference.place_order,
+    "area": lambda _: reference.area_order(),
+    "source": lambda _: reference.source_order(),
+}
+
+
+class Origins(Mapping[tuple[str, int], Address]):
+    """Where each row of each canonical table stands: (table, row) -> address of its first cell.
+
+    A row that was summed from several leads to the first of them.
+
+    Parameters
+    ----------
+    rows : mapping
+        Table -> its grid and, for each canonical row, the position in the grid.
+    """
+
+    def __init__(self, rows: Mapping[str, tuple[Grid, list[int]]]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: tuple[str, int]) -> Address:
+        table, row = key
+        grid, positions = self._rows[table]
+        if not 0 <= row < len(positions):
+            raise KeyError(key)
+        return grid.sheet.cell_at(positions[row], 0)
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return ((name, i) for name, (_, rows) in self._rows.items() for i in range(len(rows)))
+
+    def __len__(self) -> int:
+        return sum(len(rows) for _, rows in self._rows.values())
+
+
+def canonical_tables(
+    tables: Mapping[str, Typed], vintage: str
+) -> tuple[dict[str, pd.DataFrame], Origins]:
+    """Return every table of `SCHEMAS` and where its rows come from.
+
+    Parameters
+    ----------
+    tables : mapping
+        Table -> typed rows without a fault.
+    vintage : {"63", "34"}
+        The dataset's; history of the other is summed.
+
+    Raises
+    ------
+    InputError
+        vintage-total, if a sum is too large for its type.
+    """
+    frames: dict[str, pd.DataFrame] = {}
+    rows: dict[str, tuple[Grid, list[int]]] = {}
+    for name, schema in SCHEMAS.items():
+        if name not in tables:
+            frames[name] = empty_table(name)
+            continue
+        typed = tables[name]
+        frame = typed.frame
+        if "vintage" in schema.by_name and len(frame):
+            frame = _in_vintage(typed, schema, vintage)
+        order = _official_order(frame, schema, vintage)
+        rows[name] = (typed.grid, [int(row) for row in order])
+        frames[name] = frame.loc[order].reset_index(drop=True)
+    return frames, Origins(rows)
+
+
+def _in_vintage(typed: Typed, schema: Schema, vintage: str) -> pd.DataFrame:
+    """Return the table with its places in one vintage; index: the first row of each sum."""
+    frame, keys = typed.frame, list(schema.key)
+    sums = [column.name for column in schema.columns if column.kind in _SUMMED]
+    at = typed.grid.sheet.at
+    result = reference.to_vintage(frame, vintage, vintage, keys=keys, sums=sums, at=at)
+    result = result[list(schema.by_name)].astype(
+        {column.name: column_dtype(column.kind) for column in schema.columns}
+    )
+    if len(result) == len(frame) and (frame["vintage"].isin(["", vintage])).all():
+        return result
+    old = ~frame["vintage"].isin(["", vintage])
+    places = {code: reference.successor(code) for code in frame.loc[old, "place"].unique()}
+    first = frame.assign(place=frame["place"].mask(old, frame["place"].map(places)))
+    first = first.reset_index(names="row").drop_duplicates(keys)[[*keys, "row"]]
+    return result.merge(first, how="left", on=keys).set_index("row").rename_axis(None)
+
+
+def _official_order(frame: pd.DataFrame, schema: Schema, vintage: str) -> pd.Index:
+    """Return the index in official order of the keys; evidence stays as it was written."""
+    if schema.name == "evidence":
+        return frame.index
+    ranks = {}
+    for name in schema.key:
+        order = _ORDERS[name](vintage) if name in _ORDERS else None
+        ranks[name] = (
+            frame[name] if order is None else frame[name].map({c: i for i, c in enumerate(order)})
+        )
+    return pd.DataFrame(ranks).sort_values(list(schema.key), kind="stable").index

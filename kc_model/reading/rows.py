@@ -1,0 +1,146 @@
+"""Rows that are no data: totals, which are checked and left out, and remarks below a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from kc_model.errors import Address, Fault
+from kc_model.reading.columns import Typed
+from kc_model.reading.values import WrongError, is_missing, is_number, parse_value
+from kc_model.sheets import Grid, Value, clean_text
+from kc_model.tables import SCHEMAS, Column, Kind
+
+__all__ = ["dong", "reconcile", "set_aside"]
+
+_TOTAL = re.compile(r"(tổng|cộng)([\s:].*)?|tong( cong| so)?|cong", re.IGNORECASE | re.DOTALL)
+_OF_WHICH = re.compile(r"trong (đó|do)\b.*", re.IGNORECASE | re.DOTALL)
+_LABELLED = {Kind.YEAR, Kind.MONTH, Kind.PLACE, Kind.PLACES, Kind.AREA, Kind.SOURCE}
+_NOT_SUMMED = {"unit_cost", "upto", "min_support"}
+
+
+def set_aside(grid: Grid, table: str, faults: list[Fault]) -> tuple[Grid, tuple[int, ...]]:
+    """Return the grid without rows of totals and remarks, and the rows of totals.
+
+    A row is a total where a key, or its first filled cell before any key, says "Cộng" or "Tổng".
+    Rows below the last complete one that hold nothing but words are remarks and signatures. Both
+    are reported as warnings; a row "Trong đó" is refused, since what it breaks down is not said.
+
+    Parameters
+    ----------
+    grid : Grid
+    table : str
+        Name of its schema.
+    faults : list of Fault
+        total-rows and ignored-rows (warnings) and of-which-row are added to it.
+    """
+    required = [c.name for c in SCHEMAS[table].columns if c.required]
+    labels = _labels(grid, table)
+    totals = tuple(row for row, label in labels.items() if label == "total")
+    for row, label in labels.items():
+        if label == "of which":
+            faults.append(Fault("of-which-row", _first_cell(grid, row)))
+    left = [row for row in grid.rows if row not in labels]
+    full = (row for row in reversed(left) if not _empty(grid, row, required))
+    last = next(full, -1)
+    remarks = [row for row in left if row > last and _is_remark(grid, row, required)]
+    for code, rows in (("total-rows", totals), ("ignored-rows", remarks)):
+        if rows:
+            shown = ", ".join(str(grid.sheet.numbers[row]) for row in rows)
+            faults.append(Fault(code, _first_cell(grid, rows[0]), {"rows": shown}, "warning"))
+    kept = tuple(row for row in left if row not in set(remarks))
+    return replace(grid, rows=kept), totals
+
+
+def _labels(grid: Grid, table: str) -> dict[int, str]:
+    """Return the rows that their keys call total or of which."""
+    schema = SCHEMAS[table]
+    keys = [
+        grid.column(name)
+        for name in schema.key
+        if name in grid.columns and (schema.by_name[name].kind in _LABELLED or name == "id")
+    ]
+    words = {value for column in keys for value in set(column) if _what(value)}
+    found = {}
+    for row, values in zip(grid.rows, zip(*keys, strict=True), strict=False):
+        if words and not words.isdisjoint(values):
+            found[row] = next(_what(value) for value in values if value in words)
+        elif not any(values):
+            first = next((value for value in grid.sheet.rows[row] if value is not None), None)
+            found[row] = _what(first)
+    return {row: label for row, label in found.items() if label}
+
+
+@lru_cache(maxsize=65_536)
+def _what(value: Value) -> str:
+    text = clean_text(value) if isinstance(value, str) else ""
+    if _OF_WHICH.fullmatch(text):
+        return "of which"
+    return "total" if _TOTAL.fullmatch(text) else ""
+
+
+def _empty(grid: Grid, row: int, required: Sequence[str]) -> list[str]:
+    return [name for name in required if is_missing(grid.value(row, name), Kind.PLACE)]
+
+
+def _is_remark(grid: Grid, row: int, required: Sequence[str]) -> bool:
+    """Tell whether a row holds only words, with two required columns or more left empty."""
+    filled = [value for value in grid.sheet.rows[row] if value is not None]
+    words = all(
+        isinstance(value, str) and not is_number(value) and any(map(str.isalpha, value))
+        for value in filled
+    )
+    return words and len(_empty(grid, row, required)) > 1
+
+
+def _first_cell(grid: Grid, row: int) -> Address:
+    values = grid.sheet.rows[row]
+    column = next(i for i, value in enumerate(values) if value is not None)
+    return grid.sheet.cell_at(row, column)
+
+
+def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
+    """Compare every total with the sum of the rows above it.
+
+    A total is right if it is the sum since the total before, or of all rows above; else it is the
+    fault total-differs, with both figures. Rows at fault leave nothing to compare with.
+
+    Parameters
+    ----------
+    typed : Typed
+    totals : sequence of int
+        Rows of totals, as `set_aside` gave them.
+    faults : list of Fault
+    """
+    if typed.bad or not totals:
+        return
+    before = -1
+    for row in totals:
+        above = typed.frame[typed.frame.index < row]
+        block = above[above.index > before]
+        for column in SCHEMAS[typed.name].columns:
+            if column.kind is Kind.MONEY and column.name not in _NOT_SUMMED:
+                stated = _stated(typed, row, column, faults)
+                sums = [sum(map(int, part[column.name].dropna())) for part in (block, above)]
+                if stated is not None and stated not in sums:
+                    values = {"stated": dong(stated), "computed": dong(sums[0])}
+                    at = typed.grid.at(row, column.name)
+                    faults.append(Fault("total-differs", at, values))
+        before = row
+
+
+def _stated(typed: Typed, row: int, column: Column, faults: list[Fault]) -> int | None:
+    """Return the amount of a total; None where it states none."""
+    try:
+        amount = parse_value(typed.grid.value(row, column.name), column, typed.terms)
+    except WrongError as error:
+        faults.append(Fault(error.code, typed.grid.at(row, column.name), error.values))
+        return None
+    return amount if isinstance(amount, int) else None
+
+
+def dong(vnd: int) -> str:
+    """Return an amount in đồng as both languages read it: 1 234 567."""
+    return f"{vnd:,}".replace(",", "\u202f")

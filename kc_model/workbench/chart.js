@@ -1,0 +1,73 @@
+// Draws one chart and keeps it: as long as its structure stays, only data and heading are exchanged.
+// vegaEmbed comes with the bundle that vl-convert makes of this file; nothing is fetched.
+async function render({ model, el }) {
+  el.classList.add("kc-chart");
+  let shown = null;
+  let last = Promise.resolve();
+
+  const embed = async (picture, key) => {
+    const stage = document.createElement("div");
+    stage.style.display = shown ? "none" : "";
+    el.append(stage);
+    const { structure, rows, heading, description } = structuredClone(picture);
+    const spec = {
+      ...structure,
+      description,
+      params: [{ name: "heading", value: heading }],
+      datasets: { rows },
+    };
+    const menu = model.get("menu");
+    const { view, finalize } = await vegaEmbed(stage, spec, {
+      mode: "vega-lite",
+      renderer: "svg",
+      actions: { export: { svg: true, png: true }, source: false, compiled: false, editor: false },
+      i18n: { CLICK_TO_VIEW_ACTIONS: menu.open, SVG_ACTION: menu.svg, PNG_ACTION: menu.png },
+      downloadFileName: "bieu-do",
+    });
+    const old = shown;
+    stage.style.display = "";
+    shown = { key, stage, view, finalize };
+    if (old) {
+      old.stage.remove();
+      old.finalize();
+    }
+  };
+
+  const exchange = async (picture) => {
+    shown.view
+      .description(picture.description)
+      .signal("heading", picture.heading)
+      .data("rows", structuredClone(picture.rows));
+    await shown.view.runAsync();
+  };
+
+  const draw = async () => {
+    const picture = model.get("picture");
+    if (!picture?.structure) return;
+    const key = JSON.stringify([picture.structure, model.get("menu")]);
+    await (shown && shown.key === key ? exchange(picture) : embed(picture, key));
+  };
+
+  const update = () => {
+    last = last.then(draw).catch((error) => {
+      console.error(error);
+      el.textContent = model.get("menu").failed;
+      shown = null;
+    });
+    return last;
+  };
+
+  const grey = () => el.classList.toggle("kc-grey", model.get("greyed"));
+
+  model.on("change:picture", update);
+  model.on("change:greyed", grey);
+  grey();
+  await update();
+  return () => {
+    model.off("change:picture", update);
+    model.off("change:greyed", grey);
+    if (shown) shown.finalize();
+  };
+}
+
+export default { render };

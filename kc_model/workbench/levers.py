@@ -1,0 +1,240 @@
+"""What a slider may move: the total of a scenario, or a bound of one of its rules."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import combinations
+
+from kc_model.explain import rule_label
+from kc_model.money import UNITS, format_number, largest_remainder, unit_name
+from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.tables import SCHEMAS, Note
+from kc_model.wording import LANGUAGES, Language, say
+
+__all__ = ["Lever", "RuleLever", "TotalLever", "adjust", "levers_of"]
+
+_SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
+_SHARES |= {"previous_year"}
+_HALF_PERCENT = Decimal("0.005")
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One number of a scenario that a slider moves.
+
+    Parameters
+    ----------
+    start : Decimal
+        What the scenario says: in the dataset's unit, or a share or number.
+    kind : {"money", "share", "number"}
+    unit : str
+        The dataset's unit.
+    """
+
+    start: Decimal
+    kind: str
+    unit: str
+
+    @property
+    def key(self) -> str:
+        """``total``, or ``rule-id:min``, ``rule-id:max``."""
+        return "total"
+
+    def choices(self) -> tuple[Decimal, ...]:
+        """Return what the slider offers, in order, the scenario's own value among it."""
+        raise NotImplementedError
+
+    def title(self, value: Decimal, language: Language) -> str:
+        """Return what the slider stands for, once it is at a value."""
+        raise NotImplementedError
+
+    def apply(self, scenario: Scenario, value: Decimal) -> Scenario:
+        """Return the scenario with this number changed."""
+        raise NotImplementedError
+
+    def number(self, value: Decimal, language: Language) -> str:
+        """Return a value without its unit: 57,4 for a share of 0.574."""
+        return format_number(100 * value if self.kind == "share" else value, None, language)
+
+    def shown(self, value: Decimal, language: Language) -> str:
+        """Return a value as the slider shows it: 57,4 % or 170.800 triệu đồng."""
+        number = self.number(value, language)
+        if self.kind == "money":
+            return f"{number} {unit_name(self.unit, language)}"
+        return say(f"screen.{self.kind}", language, number=number)
+
+
+@dataclass(frozen=True)
+class TotalLever(Lever):
+    """All budgets together, scaled alike; in percent where budgets overlap and have no sum.
+
+    Parameters
+    ----------
+    amounts : tuple of Decimal
+        The scenario's budgets, in the dataset's unit.
+    grid : Decimal
+        Step of every amount, in the dataset's unit.
+    """
+
+    amounts: tuple[Decimal, ...]
+    grid: Decimal
+
+    @classmethod
+    def of(cls, scenario: Scenario, unit: str) -> TotalLever:
+        """Return the lever of a scenario's total."""
+        amounts = tuple(row.amount for row in scenario.budget)
+        grid = scenario.round_to or Decimal(1) / UNITS[unit]
+        has_sum = all(_apart(one, other) for one, other in combinations(scenario.budget, 2))
+        start, kind = (sum(amounts, Decimal(0)), "money") if has_sum else (Decimal(1), "share")
+        return cls(start, kind, unit, amounts, grid)
+
+    def choices(self) -> tuple[Decimal, ...]:
+        """Return about a hundred round steps from half the total to one and a half times it."""
+        step = _HALF_PERCENT
+        if self.kind == "money" and self.start:
+            step = _round_step(self.start / 100)
+            step = self.grid * math.ceil(step / self.grid)
+        return _steps(self.start, self.start / 2, self.start * 3 / 2, step)
+
+    def title(self, value: Decimal, language: Language) -> str:  # noqa: ARG002
+        """Return what it is called; the value stands beside it."""
+        return say("screen.total", language)
+
+    def apply(self, scenario: Scenario, value: Decimal) -> Scenario:
+        """Return the scenario with every budget scaled; together they keep the exact total."""
+        if value == self.start:
+            return scenario
+        total = value if self.kind == "money" else value * sum(self.amounts, Decimal(0))
+        steps = int((total / self.grid).to_integral_value(ROUND_HALF_EVEN))
+        parts = largest_remainder([float(amount) for amount in self.amounts], steps)
+        budget = tuple(
+            replace(row, amount=self.grid * int(part))
+            for row, part in zip(scenario.budget, parts, strict=True)
+        )
+        return replace(scenario, budget=budget)
+
+
+@dataclass(frozen=True)
+class RuleLever(Lever):
+    """The lower or upper bound of one rule, whose words follow the value.
+
+    Parameters
+    ----------
+    rule : Rule
+        As the scenario has it.
+    side : {"min", "max"}
+    """
+
+    rule: Rule
+    side: str
+
+    @classmethod
+    def of(cls, rule: Rule, side: str, unit: str) -> RuleLever | None:
+        """Return the lever of one side of a rule; None where that side is open."""
+        start: Decimal | None = getattr(rule, side)
+        if start is None:
+            return None
+        is_share = rule.of is not None or rule.per in _SHARES
+        kind = "share" if is_share else "number" if rule.per or rule.count else "money"
+        return cls(start, kind, unit, rule, side)
+
+    @property
+    def key(self) -> str:
+        """Rule and side."""
+        return f"{self.rule.id}:{self.side}"
+
+    def choices(self) -> tuple[Decimal, ...]:
+        """Return half percentage points from 0 to 100 %, or round steps to the double."""
+        top = Decimal(1) if self.kind == "share" and self.start <= 1 else 2 * self.start
+        top = top or Decimal(100)
+        step = _HALF_PERCENT if self.kind == "share" else _round_step(top / 100)
+        return _steps(self.start, Decimal(0), top, step)
+
+    def title(self, value: Decimal, language: Language) -> str:
+        """Return the rule as a planner knows it, the value filled in; the side where unclear."""
+        label = rule_label(self.rule.id, self._told(self.rule.text, value), language)
+        if self.rule.text and None in (self.rule.min, self.rule.max):
+            return label
+        return say(f"screen.side.{self.side}", language, rule=label)
+
+    def apply(self, scenario: Scenario, value: Decimal) -> Scenario:
+        """Return the scenario with the bound moved, its text too."""
+        (rule,) = (rule for rule in scenario.rules if rule.id == self.rule.id)
+        changes = {self.side: value, "text": self._told(rule.text, value)}
+        return scenario.with_rule(rule.id, **changes)
+
+    def _told(self, text: str, value: Decimal) -> str:
+        """Put the new value where the text has the old one, or else behind the text."""
+        if value == self.start or not text:
+            return text
+        for language in LANGUAGES:
+            old = re.escape(self.number(self.start, language))
+            sign = r"(?=\s?%)" if self.kind == "share" else ""
+            pattern = rf"(?<![\d.,]){old}(?!\d|[.,]\d){sign}"
+            if len(re.findall(pattern, text)) == 1:
+                return re.sub(pattern, self.number(value, language), text)
+        return f"{text} → {self.shown(value, 'vi')}"
+
+
+def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
+    """Return every lever of a scenario: its total, then the rules' bounds in their order."""
+    sides = [(rule, side) for rule in scenario.rules for side in ("min", "max")]
+    found = [RuleLever.of(rule, side, unit) for rule, side in sides]
+    return (TotalLever.of(scenario, unit), *(lever for lever in found if lever is not None))
+
+
+def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
+    """Return the scenario with levers moved; its name and notes say so on every output.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    levers : sequence of Lever
+        Made from this scenario.
+    values : mapping of key to Decimal
+        Levers that are not named stay.
+    """
+    moved = [lever for lever in levers if values.get(lever.key, lever.start) != lever.start]
+    changed = scenario
+    for lever in moved:
+        changed = lever.apply(changed, values[lever.key])
+    if not moved:
+        return scenario
+    notes = tuple(_note(lever, values[lever.key]) for lever in moved)
+    name = say("screen.adjusted", "vi", name=scenario.name)
+    return replace(changed, name=name, notes=(*scenario.notes, *notes))
+
+
+def _note(lever: Lever, value: Decimal) -> Note:
+    told = {
+        language: say(
+            "screen.moved",
+            language,
+            what=lever.title(lever.start, language),
+            old=lever.shown(lever.start, language),
+            new=lever.shown(value, language),
+        )
+        for language in LANGUAGES
+    }
+    return Note("assumed", told["vi"], told["en"])
+
+
+def _apart(one: Budget, other: Budget) -> bool:
+    """Whether some key keeps two budgets from sharing a cell."""
+    keys = one.where.keys() & other.where.keys()
+    return any(set(one.where[key]).isdisjoint(other.where[key]) for key in keys)
+
+
+def _steps(start: Decimal, low: Decimal, high: Decimal, step: Decimal) -> tuple[Decimal, ...]:
+    numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return tuple(sorted({step * number for number in numbers} | {start}))
+
+
+def _round_step(value: Decimal) -> Decimal:
+    """Return the largest of 1, 2 and 5 times a power of ten that is at most a value."""
+    power = Decimal(1).scaleb(value.adjusted())
+    return max(digit * power for digit in (1, 2, 5) if digit * power <= value)

@@ -1,0 +1,288 @@
+"""The desk "Phương án": sliders in front of an allocation that follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import ipywidgets
+
+from kc_model.allocate import allocate
+from kc_model.charts import allocation_chart, change_chart
+from kc_model.results import Allocation, Forecast
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
+from kc_model.wording import Language
+from kc_model.workbench import screen
+from kc_model.workbench.desk import Desk, choices, explain_error
+from kc_model.workbench.folders import new_folder
+from kc_model.workbench.levers import Lever, adjust, levers_of
+from kc_model.workbench.newest import Newest, Progress, Step
+
+__all__ = ["PlanDesk"]
+
+_CALM = 0.4  # seconds without a move before prices are worked out
+_VIEWS = ("area", "place", "source", "region", "year")
+
+
+class PlanDesk(Desk):
+    """Shows the plan of a scenario and, as its sliders move, the plan of what they say.
+
+    Amounts follow every move; prices, and what the goals leave open, follow when it is calm. A
+    result that a newer move has overtaken is dropped. Where the laws contradict each other, the
+    last plan turns grey and the conflict stands above it.
+
+    Parameters
+    ----------
+    data : Dataset
+    scenario : Scenario
+    outlook, as_of
+        As for `kc_model.allocate.allocate`.
+    sliders : sequence of str or None
+        Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
+        a fold. None: the directives.
+    language : {"vi", "en"}
+
+    Attributes
+    ----------
+    plan : Allocation or None
+        The newest result, whatever its status.
+    sliders : dict of str to SelectionSlider
+        By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
+    view : Dropdown
+        What the charts are by.
+    chart, changes : ChartView
+    folder : Path or None
+        Where the next export goes; None: a new folder below ``out``.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        scenario: Scenario,
+        outlook: Forecast | None = None,
+        *,
+        as_of: int | None = None,
+        sliders: Sequence[str] | None = None,
+        language: Language = "vi",
+    ) -> None:
+        super().__init__(data, language)
+        self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
+        self.plan: Allocation | None = None
+        self._drawn: Allocation | None = None  # the last one that is a plan
+        self.folder: Path | None = None
+        self._exports = Newest(self._export_failed, self.work.lock)
+        self._levers = levers_of(scenario, data.unit)
+        self._labels = {lever.key: screen.Text() for lever in self._levers}
+        self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
+        self.view = ipywidgets.Dropdown(options=[("", "area")])
+        self.reset = ipywidgets.Button(icon="undo")
+        self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
+        self.chart, self.changes = screen.ChartView(language), screen.ChartView(language)
+        self.shares, self.losers = screen.Text(), screen.Text()
+        self.findings, self.saved = screen.Text(), screen.Text()
+        self._when(self.view, lambda _view: self._draw())
+        self._on_click(self.reset, self._reset)
+        self._on_click(self.export, self._export)
+        self._arrange(sliders)
+        self._words()
+        self._solve()
+
+    # ------------------------------------------------------------------ controls
+
+    def _slider(self, lever: Lever) -> ipywidgets.SelectionSlider:
+        slider = ipywidgets.SelectionSlider(
+            options=lever.choices(),
+            value=lever.start,
+            continuous_update=False,
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self._when(slider, lambda _value: self._solve())
+        return slider
+
+    def _arrange(self, wanted: Sequence[str] | None) -> None:
+        """Lay out: the sliders asked for, the others in a fold, then what comes of them."""
+        if wanted is None:
+            wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
+        pairs = {
+            lever.key: [self._labels[lever.key], self.sliders[lever.key]] for lever in self._levers
+        }
+        first = [key for key in pairs if key.rpartition(":")[0] in {"", *wanted}]
+        rest = [key for key in pairs if key not in first]
+        rows = [ipywidgets.VBox(pairs[key]) for key in rest]
+        self._fold = ipywidgets.Accordion([ipywidgets.VBox(rows)], selected_index=None)
+        self._lay_out(
+            *(ipywidgets.VBox(pairs[key]) for key in first),
+            *([self._fold] if rest else []),
+            screen.row(self.view, self.reset, self.export),
+            self.saved,
+            self.status,
+            screen.row(self.chart, self.findings),
+            self.shares,
+            self.changes,
+            self.losers,
+        )
+
+    def _reset(self) -> None:
+        with self._quiet():
+            for lever in self._levers:
+                self.sliders[lever.key].value = lever.start
+        self._solve()
+
+    def _words(self) -> None:
+        self.title.value = screen.heading(
+            self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
+            self.data.title,
+        )
+        self._fold.set_title(0, self.say("plan.more_sliders"))
+        self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
+        self.view.description = self.say("view")
+        for lever in self._levers:
+            options = [(lever.shown(value, self.language), value) for value in lever.choices()]
+            self._relabel(self.sliders[lever.key], options)
+        self.saved.value = ""
+        self._label()
+        self._show_status()
+        self._draw()
+
+    def _label(self) -> None:
+        """Say beside every slider what it stands for now."""
+        for lever in self._levers:
+            slider = self.sliders[lever.key]
+            title = lever.title(slider.value, self.language)
+            self._labels[lever.key].value = screen.label(title)
+            slider.tooltip = title
+
+    # ------------------------------------------------------------------ solving
+
+    def _scenario(self) -> Scenario:
+        values = {key: slider.value for key, slider in self.sliders.items()}
+        return adjust(self.scenario, self._levers, values)
+
+    def _allocate(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
+        return allocate(
+            self.data,
+            scenario,
+            self.outlook,
+            as_of=self.as_of,
+            detail=detail,
+            progress=progress,
+        )
+
+    def _solve(self) -> None:
+        self._label()
+        scenario = self._scenario()
+        self.status.value = screen.message([self.say("working")])
+
+        def soon(progress: Progress) -> Allocation:
+            return self._allocate(scenario, progress, detail=False)
+
+        def in_full(progress: Progress) -> Allocation | None:
+            is_plan = self.plan is not None and self.plan.status == "optimal"
+            return self._allocate(scenario, progress, detail=True) if is_plan else None
+
+        self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
+
+    def _failed(self, error: Exception) -> None:
+        super()._failed(error)
+        self.chart.greyed = self.changes.greyed = self.export.disabled = True
+
+    def _show(self, plan: Allocation) -> None:
+        self.plan = plan
+        if plan.status == "optimal":
+            self._drawn = plan
+        self._show_status(is_pricing=plan.status == "optimal")
+        self._draw(is_pricing=True)
+
+    def _complete(self, plan: Allocation | None) -> None:
+        """Take the same plan with its prices."""
+        if plan is not None:
+            self.plan = self._drawn = plan
+            self._show_status()
+            self._tell(plan, is_pricing=False)
+
+    # ------------------------------------------------------------------ showing
+
+    def _show_status(self, *, is_pricing: bool = False) -> None:
+        plan = self.plan
+        if plan is None:
+            return
+        self.export.disabled = plan.status != "optimal"
+        if plan.status != "optimal":
+            old = [self.say("plan.grey")] if self._drawn is not None else []
+            self.status.value = screen.message([*plan.explain(self.language), *old], "stop")
+            return
+        proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
+        pending = [self.say("plan.pricing")] if is_pricing else []
+        self.status.value = screen.message([" ".join([proven, *pending])])
+
+    def _draw(self, *, is_pricing: bool = False) -> None:
+        """Show the last plan that there is, grey if the sliders are no longer at it."""
+        plan, is_plan = self._drawn, self.plan is not None and self.plan.status == "optimal"
+        if plan is None or not is_plan:
+            self._standing((*self.data.notes, *self.scenario.notes))
+            self.chart.greyed = self.changes.greyed = True
+            self.shares.value = self.losers.value = self.findings.value = ""
+            return
+        self._views(plan)
+        self._standing(plan.notes)
+        by = self.view.value
+        shares = allocation_chart(plan, by, self.language)
+        changes = change_chart(plan, by, self.language)
+        self.chart.show(shares, self.language)
+        self.changes.show(changes, self.language)
+        self.shares.value = screen.fold(
+            self.say("table"), screen.table(shares.table, shares.heading)
+        )
+        self.losers.value = screen.table(changes.table, changes.heading)
+        self._tell(plan, is_pricing=is_pricing)
+
+    def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:
+        pending = [self.say("plan.pricing")] if is_pricing else []
+        warnings = [fault.text(self.language) for fault in plan.warnings]
+        self.findings.value = screen.bullets(
+            self.say("plan.findings"), [*plan.explain(self.language), *pending]
+        ) + screen.fold(self.say("warnings", count=len(warnings)), screen.bullets("", warnings))
+
+    def _views(self, plan: Allocation) -> None:
+        """Offer every key of which the plan has more than one value."""
+        keys = [key for key in _VIEWS if len(set(plan.cells[key])) > 1] or ["area"]
+        options = choices("charts.by", keys, self.language)
+        if tuple(options) != tuple(self.view.options):
+            chosen = self.view.value if self.view.value in keys else keys[0]
+            with self._quiet():
+                self.view.options, self.view.value = options, chosen
+
+    # ------------------------------------------------------------------ export
+
+    def _export(self) -> None:
+        scenario, language = self._scenario(), self.language
+        folder = self.folder or new_folder(scenario.name)
+        self.export.disabled = True
+        self.saved.value = screen.message([self.say("plan.exporting")])
+
+        def save(progress: Progress) -> Allocation:
+            plan = self._allocate(scenario, progress, detail=True)  # solved afresh for the files
+            if plan.status == "optimal":
+                plan.save(folder, language)
+            return plan
+
+        def link(plan: Allocation) -> None:
+            self.export.disabled = False
+            if plan.status != "optimal":
+                self.saved.value = screen.message(plan.explain(language), "stop")
+                return
+            book = (folder / "allocation.xlsx").read_bytes()
+            self.saved.value = screen.message(
+                [self.say("plan.saved", folder=folder)]
+            ) + screen.download("allocation.xlsx", book, self.say("plan.download"))
+
+        self._exports.start(Step(save, link))
+
+    def _export_failed(self, error: Exception) -> None:
+        self.export.disabled = False
+        self.saved.value = screen.message(explain_error(error, self.language), "stop")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the plan, its prices and an export; tell whether they came in time."""
+        return super().wait(timeout) and self._exports.wait(timeout)

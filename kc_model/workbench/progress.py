@@ -1,0 +1,217 @@
+"""The desk "Tiến độ": where the year will end, and what a late arrival of money would change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from kc_model import reference
+from kc_model.charts import completion_chart, forecast_chart
+from kc_model.forecast import forecast
+from kc_model.money import UNITS, format_money
+from kc_model.results import Forecast
+from kc_model.tables import Dataset
+from kc_model.wording import Language
+from kc_model.workbench import screen
+from kc_model.workbench.desk import Desk, choices
+from kc_model.workbench.newest import Progress, Step
+
+__all__ = ["ProgressDesk"]
+
+_LEVELS = ("area", "place", "source", "region", "cell", "all")
+_FUND = "KCQG"  # the fund whose money arrives late
+
+
+class ProgressDesk(Desk):
+    """Shows the year-end forecast from a cut-off month, with and without a late arrival of money.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    as_of : int
+        Last month known, 0 to 12.
+    arrival : int or None
+        Month in which the national money arrives; None: as the data say.
+    level : str or None
+        What the charts are by: area, place, source, region, cell or all; None: the first of them
+        of which there is more than one.
+    language : {"vi", "en"}
+
+    Attributes
+    ----------
+    outlook : Forecast or None
+        What is on screen.
+    year, as_of, arrival, level : Dropdown or SelectionSlider
+    chart, completion : ChartView
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        year: int,
+        as_of: int,
+        *,
+        arrival: int | None = None,
+        level: str | None = None,
+        language: Language = "vi",
+    ) -> None:
+        super().__init__(data, language)
+        self.outlook: Forecast | None = None
+        self._unmoved: Forecast | None = None  # the same with the money arriving as the data say
+        self._known: dict[tuple[int, int, int | None], Forecast] = {}
+        self._chosen = level
+        years = sorted({year, *(int(one) for one in data.history["year"])})
+        self.year = ipywidgets.Dropdown(options=years, value=year)
+        self.as_of = _slider(range(13), as_of)
+        self.arrival = _slider((None, *range(1, 13)), arrival)
+        self.level = ipywidgets.Dropdown(options=[("", "all")])
+        for control in (self.year, self.as_of, self.arrival):
+            self._when(control, lambda _value: self._forecast())
+        self._when(self.level, self._look)
+        self.chart, self.completion = screen.ChartView(language), screen.ChartView(language)
+        self._labels = {key: screen.Text() for key in ("as_of", "arrival")}
+        self.late, self.figures, self.ground = screen.Text(), screen.Text(), screen.Text()
+        self._arrange()
+        self._words()
+        self._forecast()
+
+    # ------------------------------------------------------------------ controls
+
+    def _arrange(self) -> None:
+        has_fund = _FUND in set(self.data.history["source"])
+        late = [ipywidgets.VBox([self._labels["arrival"], self.arrival])] if has_fund else []
+        self._lay_out(
+            screen.row(self.year, self.level),
+            ipywidgets.VBox([self._labels["as_of"], self.as_of]),
+            *late,
+            self.status,
+            self.late,
+            self.chart,
+            self.figures,
+            self.completion,
+            self.ground,
+        )
+
+    def _words(self) -> None:
+        self.year.description, self.level.description = self.say("progress.year"), self.say("view")
+        known = [(self.say("progress.before"), 0)]
+        known += [(self.say("progress.month", month=month), month) for month in range(1, 13)]
+        comes: list[tuple[str, int | None]] = [(self.say("progress.as_data"), None)]
+        comes += [(self.say("progress.arrives", month=month), month) for month in range(1, 13)]
+        self._relabel(self.as_of, known)
+        self._relabel(self.arrival, comes)
+        fund = reference.source_name(_FUND, self.language)
+        self._labels["as_of"].value = screen.label(self.say("progress.as_of"))
+        self._labels["arrival"].value = screen.label(self.say("progress.arrival", fund=fund))
+        self._draw()
+
+    # ------------------------------------------------------------------ forecasting
+
+    def _forecast(self) -> None:
+        key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
+        self.status.value = screen.message([self.say("working")])
+        self.work.start(
+            Step(lambda progress: self._outlooks(key, progress), self._show),
+        )
+
+    def _outlooks(
+        self, key: tuple[int, int, int | None], progress: Progress
+    ) -> tuple[Forecast, Forecast]:
+        """Return the forecast asked for, and the one with the money arriving as the data say."""
+        for year, as_of, arrival in dict.fromkeys((key, (*key[:2], None))):
+            if (year, as_of, arrival) not in self._known:
+                late = None if arrival is None else {_FUND: arrival}
+                made = forecast(self.data, year, as_of, arrival=late)
+                self._known[year, as_of, arrival] = made
+            progress("forecast", 1.0)
+        return self._known[key], self._known[(*key[:2], None)]
+
+    def _show(self, outlooks: tuple[Forecast, Forecast]) -> None:
+        self.outlook, self._unmoved = outlooks
+        self.status.value = ""
+        self._draw()
+
+    # ------------------------------------------------------------------ showing
+
+    def _draw(self) -> None:
+        outlook = self.outlook
+        self.title.value = screen.heading(
+            self.say("progress.title", year=self.year.value), self.data.title
+        )
+        if outlook is None:
+            self._standing(self.data.notes)
+            return
+        self._levels(outlook)
+        self._standing((*self.data.notes, *outlook.notes))
+        level = self.level.value
+        ranges = forecast_chart(outlook, self.data, level, self.language)
+        shares = completion_chart(outlook, self.data, level, self.language)
+        self.chart.show(ranges, self.language)
+        self.completion.show(shares, self.language)
+        self.figures.value = screen.table(ranges.table, ranges.heading)
+        self.late.value = self._lateness(outlook)
+        warnings = [fault.text(self.language) for fault in outlook.warnings]
+        self.ground.value = screen.fold(
+            self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
+        )
+
+    def _failed(self, error: Exception) -> None:
+        super()._failed(error)
+        self.chart.greyed = self.completion.greyed = True
+
+    def _levels(self, outlook: Forecast) -> None:
+        """Offer every level of which there is more than one row, and the total."""
+        counts = outlook.table()["level"].value_counts()
+        keys = [key for key in _LEVELS if counts.get(key, 0) > 1 or key == "all"]
+        options = choices("charts.by", keys, self.language)
+        if tuple(options) != tuple(self.level.options):
+            chosen = self._chosen if self._chosen in keys else keys[0]
+            with self._quiet():
+                self.level.options, self.level.value = options, chosen
+
+    def _look(self, level: str) -> None:
+        self._chosen = level
+        self._draw()
+
+    def _lateness(self, outlook: Forecast) -> str:
+        """Say what the arrival set on screen changes, for the fund and in all."""
+        if self.arrival.value is None or self._unmoved is None:
+            return ""
+        after, before = _totals(outlook), _totals(self._unmoved)
+        lines = [
+            self.say(
+                "progress.late",
+                month=self.arrival.value,
+                name=reference.source_name(key, self.language) if key else self.say("progress.all"),
+                expected=self._money(after[key]),
+                before=self._money(before[key]),
+                change=self._money(after[key] - before[key]),
+            )
+            for key in after
+            if key in before
+        ]
+        return screen.message(lines, "warn")
+
+    def _money(self, amount: float) -> str:
+        vnd = round(amount) * UNITS[self.data.unit]
+        return format_money(vnd, self.data.unit, self.language)
+
+
+def _totals(outlook: Forecast) -> dict[str, float]:
+    """Return what is expected of the late fund and in all ("")."""
+    table = outlook.table()
+    fund = table[(table["level"] == "source") & (table["source"] == _FUND)]
+    whole = table[table["level"] == "all"]
+    found = {key: frame["expected"] for key, frame in ((_FUND, fund), ("", whole)) if len(frame)}
+    return {key: float(expected.iloc[0]) for key, expected in found.items()}
+
+
+def _slider(values: Any, value: Any) -> ipywidgets.SelectionSlider:
+    return ipywidgets.SelectionSlider(
+        options=[(str(one), one) for one in values],
+        value=value,
+        continuous_update=False,
+        layout=ipywidgets.Layout(width="auto"),
+    )

@@ -1,0 +1,160 @@
+"""The one door to the screen: charts without a network, tables, messages, downloads.
+
+Everything shown passes here, so that names are escaped in one place and no chart ever asks the
+network for its code.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from typing import Any
+
+import altair as alt
+import anywidget
+import ipywidgets
+import traitlets
+import vl_convert
+
+from kc_model.charts import Picture
+from kc_model.wording import Language, say
+
+__all__ = [
+    "ChartView",
+    "Text",
+    "bullets",
+    "download",
+    "fold",
+    "heading",
+    "label",
+    "message",
+    "row",
+    "table",
+]
+
+
+@cache
+def _bundle() -> str:
+    """Return the chart's code with all it needs; made once per process, as that takes seconds."""
+    source = resources.files(__package__).joinpath("chart.js").read_text(encoding="utf-8")
+    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    return str(vl_convert.javascript_bundle(source, vl_version=version))
+
+
+@cache
+def _style() -> str:
+    return resources.files(__package__).joinpath("screen.css").read_text(encoding="utf-8")
+
+
+def style() -> str:
+    """Return the style sheet as markup, for a page without a chart (charts bring it along)."""
+    return f"<style>{_style()}</style>"
+
+
+class ChartView(anywidget.AnyWidget):
+    """A chart on screen; a new picture of the same structure only exchanges data and heading.
+
+    Parameters
+    ----------
+    language : {"vi", "en"}
+        Of the menu that saves the picture.
+    """
+
+    picture = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    menu = traitlets.Dict().tag(sync=True)
+    greyed = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, language: Language = "vi", **traits: Any) -> None:
+        type(self)._esm, type(self)._css = _bundle(), _style()
+        super().__init__(menu=_menu(language), **traits)
+
+    def show(self, picture: Picture, language: Language = "vi") -> None:
+        """Show a picture in full colour, in one message, without a blank moment."""
+        with self.hold_sync():
+            self.menu = _menu(language)
+            self.picture = {
+                "structure": picture.structure,
+                "rows": picture.rows,
+                "heading": picture.heading,
+                "description": picture.description,
+            }
+            self.greyed = False
+
+
+def _menu(language: Language) -> dict[str, str]:
+    return {key: say(f"charts.menu.{key}", language) for key in ("open", "svg", "png", "failed")}
+
+
+class Text(ipywidgets.HTML):  # type: ignore[misc]
+    """Markup that this module made; every name in it is escaped."""
+
+    def __init__(self, value: str = "") -> None:
+        super().__init__(value)
+
+
+def heading(title: str, line: str = "") -> str:
+    """Return a heading and a line under it."""
+    return f"<h2>{escape(title)}</h2>" + (f"<p>{escape(line)}</p>" if line else "")
+
+
+def bullets(title: str, sentences: Iterable[str]) -> str:
+    """Return sentences as a list, under a title if there is one; nothing without sentences."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    above = f"<h3>{escape(title)}</h3>" if title else ""
+    return f"{above}<ul>{items}</ul>" if items else ""
+
+
+def fold(title: str, inside: str) -> str:
+    """Return markup of this module that opens on a click; nothing if there is none."""
+    return f"<details><summary>{escape(title)}</summary>{inside}</details>" if inside else ""
+
+
+def label(title: str) -> str:
+    """Return the words above a control."""
+    return f"<b>{escape(title)}</b>"
+
+
+def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return widgets side by side, below each other where the screen is narrow."""
+    return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
+
+
+def message(sentences: Sequence[str], kind: str = "") -> str:
+    """Return sentences in a box that screen readers announce.
+
+    Parameters
+    ----------
+    sentences : sequence of str
+        None: no box.
+    kind : {"", "warn", "stop"}
+        Information, a warning, or the reason why there is no result.
+    """
+    if not sentences:
+        return ""
+    role = "alert" if kind == "stop" else "status"
+    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{lines}</div>'
+
+
+def table(lines: Sequence[Sequence[str]], caption: str) -> str:
+    """Return a table; the first line is its head, the first column names the rows."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in lines[0])
+    rows = "".join(
+        f'<tr><th scope="row">{escape(line[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
+        + "</tr>"
+        for line in lines[1:]
+    )
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    label = escape(caption, quote=True)
+    return f'<div class="kc-frame" tabindex="0"><table aria-label="{label}">{inside}</table></div>'
+
+
+def download(name: str, data: bytes, label: str) -> str:
+    """Return a link that saves a small file out of the page itself."""
+    content = base64.b64encode(data).decode("ascii")
+    link = f"data:application/octet-stream;base64,{content}"
+    return f'<p><a href="{link}" download="{escape(name, quote=True)}">{escape(label)}</a></p>'
