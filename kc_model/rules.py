@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,10 @@ class Row:
 
     def coefficients(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return cells and coefficients of L − m · Σ base, each cell once."""
+        return self._net
+
+    @cached_property
+    def _net(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         cells, place = np.unique(np.concatenate([self.cells, self.base]), return_inverse=True)
         values = np.zeros(len(cells))
         np.add.at(values, place, np.concatenate([self.coef, -self.factor * self.base_coef]))

@@ -356,15 +356,16 @@ def fill_gaps(cumulative: Floats, *, longest: int = 3) -> Floats:
         months between two quarterly reports.
     """
     filled = cumulative.copy()
+    paths = filled.reshape(-1, cumulative.shape[-1])
     months = np.arange(1, cumulative.shape[-1] + 1)
-    for path in filled.reshape(-1, cumulative.shape[-1]):
-        known = np.isfinite(path)
-        if known.any() and not known.all():
-            at, money = np.r_[0, months[known]], np.r_[0.0, path[known]]
-            after = np.minimum(np.searchsorted(at, months), len(at) - 1)
-            short = at[after] - at[after - 1] <= longest
-            inside = ~known & (months < at[-1]) & short
-            path[inside] = np.interp(months[inside], at, money)
+    all_known = np.isfinite(paths)
+    for i in np.flatnonzero(all_known.any(1) & ~all_known.all(1)):
+        known = all_known[i]
+        at, money = np.r_[0, months[known]], np.r_[0.0, paths[i, known]]
+        after = np.minimum(np.searchsorted(at, months), len(at) - 1)
+        short = at[after] - at[after - 1] <= longest
+        inside = ~known & (months < at[-1]) & short
+        paths[i, inside] = np.interp(months[inside], at, money)
     return filled
 
 

@@ -30,6 +30,7 @@ GAP_WHOLE = 1e-3
 """The same where whole projects are chosen."""
 
 _TOLERANCE = 1e-9
+_WIDER = 1e-7
 _INF = float("inf")
 
 Array = NDArray[np.float64]
@@ -143,11 +144,16 @@ class Solver:
     model : Model
     deadline : float
         Moment of `time.monotonic` after which nothing is proven any more.
+    scale : float
+        Size that HiGHS and Clarabel see as 1. Their tolerances are absolute: what is a rounding
+        error of a ministry's money is all the money of a commune. Bounds and values are given and
+        returned unscaled.
     """
 
-    def __init__(self, model: Model, deadline: float = _INF) -> None:
+    def __init__(self, model: Model, deadline: float = _INF, scale: float = 1.0) -> None:
         self.model = model
         self.deadline = deadline
+        self.scale = scale
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
         self.col_low, self.col_high = model.col_low.copy(), model.col_high.copy()
         self.cost = np.zeros(len(model.columns))
@@ -173,10 +179,10 @@ class Solver:
             int(highspy.ObjSense.kMinimize),
             0.0,
             self.cost,
-            self.col_low,
-            self.col_high,
-            self.row_low,
-            self.row_high,
+            self.col_low / self.scale,
+            self.col_high / self.scale,
+            self.row_low / self.scale,
+            self.row_high / self.scale,
             model.matrix.indptr.astype(np.int32),
             model.matrix.indices.astype(np.int32),
             model.matrix.data,
@@ -194,7 +200,10 @@ class Solver:
         """Replace the bounds of some rows."""
         self.row_low[rows], self.row_high[rows] = low, high
         self._highs.changeRowsBounds(
-            len(rows), np.asarray(rows, np.int32), self.row_low[rows], self.row_high[rows]
+            len(rows),
+            np.asarray(rows, np.int32),
+            self.row_low[rows] / self.scale,
+            self.row_high[rows] / self.scale,
         )
 
     def set_columns(self, columns: Indices, low: Array, high: Array) -> None:
@@ -203,8 +212,8 @@ class Solver:
         self._highs.changeColsBounds(
             len(columns),
             np.asarray(columns, np.int32),
-            self.col_low[columns],
-            self.col_high[columns],
+            self.col_low[columns] / self.scale,
+            self.col_high[columns] / self.scale,
         )
 
     def run(self) -> Outcome:
@@ -215,19 +224,19 @@ class Solver:
         Outcome
             Optimal only if HiGHS says so and the recomputed gap is closed.
         """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            return _ended(Status.LIMIT)
-        if not self.sound or np.any(self.col_low > self.col_high + _TOLERANCE):
-            return _ended(Status.FAILED if not self.sound else Status.INFEASIBLE)
-        # HiGHS counts the time of all runs of a model together.
-        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
-        self._highs.run()
-        status = self._status()
+        status = self._run()
+        for tolerance in (_TOLERANCE, _WIDER):
+            if status in (Status.OPTIMAL, Status.LIMIT) or not self.sound:
+                break
+            # A hot start may call a plan impossible that a fresh one finds.
+            self._highs.clearSolver()
+            self._highs.setOptionValue("primal_feasibility_tolerance", tolerance)
+            status = self._run()
+        self._highs.setOptionValue("primal_feasibility_tolerance", _TOLERANCE)
         if status is not Status.OPTIMAL:
             return _ended(status)
         solution = self._highs.getSolution()
-        values = np.array(solution.col_value)
+        values = np.array(solution.col_value) * self.scale
         if self.model.whole.any():
             gap = float(self._highs.getInfo().mip_gap)
             duals = (_NOTHING, _NOTHING)
@@ -235,9 +244,20 @@ class Solver:
             duals = (np.array(solution.col_dual), np.array(solution.row_dual))
             gap = self._gap(values, *duals)
         limit = GAP_WHOLE if self.model.whole.any() else GAP
-        if not gap <= limit:
+        if not (gap <= limit and self._residual(values) <= GAP):
             return _ended(Status.FAILED)
         return Outcome(status, values, *duals, float(self.cost @ values), gap)
+
+    def _run(self) -> Status:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            return Status.LIMIT
+        if not self.sound:
+            return Status.FAILED
+        # HiGHS counts the time of all runs of a model together.
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
+        self._highs.run()
+        return self._status()
 
     def _status(self) -> Status:
         status = self._highs.getModelStatus()
@@ -247,6 +267,18 @@ class Solver:
             self._highs.setOptionValue("presolve", "choose")
             status = self._highs.getModelStatus()
         return _ENDINGS.get(status, Status.FAILED)
+
+    def _residual(self, values: Array) -> float:
+        """Largest miss of any row or bound, against the size of the bound and the scale."""
+        worst = 0.0
+        for left, low, high in (
+            (self.model.matrix @ values, self.row_low, self.row_high),
+            (values, self.col_low, self.col_high),
+        ):
+            size = np.maximum(self.scale, np.abs(left))
+            missed = np.maximum(low - left, left - high) / size
+            worst = max(worst, float(np.max(missed, initial=0.0)))
+        return worst
 
     def _gap(self, values: Array, column_duals: Array, row_duals: Array) -> float:
         """Relative distance of the primal objective from the dual one, from the original data."""
@@ -259,7 +291,7 @@ class Solver:
         dual = _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
-        return abs(primal - dual) / max(1.0, abs(primal))
+        return abs(primal - dual) / max(self.scale, abs(primal))
 
 
 def _supported(duals: Array, low: Array, high: Array) -> float:
@@ -295,25 +327,22 @@ def settle(solver: Solver, columns: Indices, target: Array, weight: Array) -> Ar
     array (n_columns,) or None
         None if Clarabel does not solve it. Columns outside `columns` are feasible, not unique.
     """
-    low, high = solver.col_low, solver.col_high
-    start = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
-    free = np.flatnonzero(high - low > _TOLERANCE)
-    values = np.where(
-        high - low > _TOLERANCE, 0.0, (start + np.where(np.isfinite(high), high, start)) / 2
-    )
-    curve = np.zeros(len(low))
-    pull = np.zeros(len(low))
-    curve[columns], pull[columns] = 2 / weight, -2 * target / weight
+    size = solver.scale
+    low, high = solver.col_low / size, solver.col_high / size
+    is_free = high - low > _TOLERANCE
+    free = np.flatnonzero(is_free)
+    values = np.where(is_free, 0.0, low)
+    curve, pull = np.zeros(len(low)), np.zeros(len(low))
+    curve[columns], pull[columns] = 2 * size / weight, -2 * target / weight
     fixed = solver.model.matrix @ values
+    rows = (solver.row_low / size - fixed, solver.row_high / size - fixed)
     matrix = solver.model.matrix.tocsc()[:, free]
-    system = _inequalities(
-        matrix, solver.row_low - fixed, solver.row_high - fixed, low[free], high[free]
-    )
+    system = _inequalities(matrix, *rows, low[free], high[free])
     solution = _clarabel(curve[free], pull[free], *system)
     if solution is None:
         return None
     values[free] = np.clip(solution, low[free], high[free])
-    return values
+    return values * size
 
 
 def _inequalities(

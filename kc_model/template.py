@@ -18,7 +18,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
-from kc_model.errors import SaveError
+from kc_model.errors import Address, Fault, SaveError
 from kc_model.export.saving import save_file
 from kc_model.money import UNITS
 from kc_model.sheets import choices, heading, known_attributes
@@ -210,7 +210,8 @@ def _columns(name: str, frame: pd.DataFrame | None = None) -> list[Column]:
 
 def _save(path: Path, data: bytes) -> None:
     if path.exists():
-        raise SaveError(say("template.exists", path=path.name))
+        fault = Fault("workbook-exists", Address(path.name), {"path": path.name})
+        raise SaveError([fault])
     save_file(path, data, expected={path.name: ""})
 
 
@@ -312,7 +313,8 @@ class _Book:
         last = 0
         for last, row in enumerate(rows, start=1):
             if last >= _LAST_ROW:
-                raise SaveError(self.say("template.too_many", table=name, limit=_LAST_ROW))
+                values = {"table": name, "limit": _LAST_ROW}
+                raise SaveError([Fault("too-many-rows", Address(sheet=name), values)])
             for position, column in enumerate(columns):
                 self._write(sheet, (last, position), row.get(column.name), column)
         if example is not None:
@@ -369,8 +371,9 @@ class _Book:
             sheet.write_datetime(*cell, shown, self._formats["day"])
         elif isinstance(shown, str):
             if len(shown) > _LONGEST_TEXT:
-                at = f"{sheet.get_name()}!{xlsxwriter.utility.xl_rowcol_to_cell(*cell)}"
-                raise SaveError(self.say("template.too_long", limit=_LONGEST_TEXT, at=at))
+                place = xlsxwriter.utility.xl_rowcol_to_cell(*cell)
+                at = Address(sheet=sheet.get_name(), cell=place)
+                raise SaveError([Fault("text-too-long", at, {"limit": _LONGEST_TEXT})])
             sheet.write_string(*cell, shown, self._formats["plain"])
         elif shown is not None:
             plain = column.kind in (Kind.YEAR, Kind.MONTH, Kind.WHOLE)

@@ -28,6 +28,7 @@ RANGES_UP_TO = 200
 """Cells up to which lowest and highest are computed without being asked for."""
 
 _OPEN = 1e-6
+_SETTLED = 1e-6
 
 Progress = Callable[[str, float], None]
 Money = NDArray[np.float64]
@@ -82,13 +83,14 @@ def allocate(
     problem = build_problem(data, scenario, outlook, as_of)
     draft = Draft(data, problem, as_of)
     program, stages = build_program(problem)
-    solver = Solver(compile_program(program), deadline)
+    solver = Solver(compile_program(program), deadline, problem.size)
     ladder = Ladder(solver, stages)
     tell("solve", 0.1)
     climb = ladder.climb()
     if climb.status is Status.INFEASIBLE:
-        conflicts = find_conflicts(problem.rows, len(problem.cells), deadline)
-        return draft.without_plan("infeasible", conflicts)
+        conflicts = find_conflicts(problem, deadline)
+        # A contradiction that nobody can name is not believed.
+        return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
     x = _columns_of_cells(solver)
     settled = _settled(problem, solver, x) if climb.status is Status.OPTIMAL else None
     if settled is None:
@@ -127,8 +129,20 @@ def _settled(problem: Problem, solver: Solver, x: NDArray[np.int64]) -> Money | 
     """Plan of least Σ (x − b)² / max(b, m) among the best ones, million VND."""
     baseline = problem.baseline
     least = float(baseline.mean()) / 1000 or 1.0
-    values = settle(solver, x, baseline, np.maximum(baseline, least))
-    return None if values is None else np.maximum(values[x], 0.0)
+    weight = np.maximum(baseline, least)
+    values = settle(solver, x, baseline, weight)
+    if values is None:
+        return None
+    settled = np.maximum(values[x], 0.0)
+    # The plan is settled if it is best along its own slope (first-order condition of a convex
+    # program): one linear program proves what Clarabel says.
+    slope = np.zeros(len(solver.cost))
+    slope[x] = 2 * (settled - baseline) / weight
+    solver.set_cost(slope)
+    proof = solver.run()
+    gap = float(slope[x] @ settled) - proof.objective
+    worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
+    return settled if proof.status is Status.OPTIMAL and gap <= _SETTLED * worth else None
 
 
 def _ranges(

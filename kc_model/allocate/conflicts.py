@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kc_model.program import Problem
 from kc_model.rules import Row
 from kc_model.solver import Model, Outcome, Solver, Status
 
@@ -19,7 +20,7 @@ _NOTHING = 1e-6
 _MOST = 10
 
 
-def find_conflicts(rows: Sequence[Row], n_cells: int, deadline: float) -> list[dict[str, Any]]:
+def find_conflicts(problem: Problem, deadline: float) -> list[dict[str, Any]]:
     """Return smallest conflicts among the laws, each with its repairs.
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
@@ -29,8 +30,7 @@ def find_conflicts(rows: Sequence[Row], n_cells: int, deadline: float) -> list[d
 
     Parameters
     ----------
-    rows : sequence of Row
-    n_cells : int
+    problem : Problem
     deadline : float
         As in `Solver`.
 
@@ -41,9 +41,9 @@ def find_conflicts(rows: Sequence[Row], n_cells: int, deadline: float) -> list[d
         measure; repairs of one option go together, options are alternatives), complete (whether
         there is certainly no other conflict). Empty if none was found in time.
     """
-    laws = [row for row in rows if row.is_law]
+    laws = [row for row in problem.rows if row.is_law]
     texts = {row.id: row.text for row in laws}
-    elastic = _Elastic(laws, n_cells, deadline)
+    elastic = _Elastic(laws, problem, deadline)
     found: list[list[str]] = []
     aside: list[str] = []
     while len(found) < _MOST:
@@ -59,10 +59,10 @@ def find_conflicts(rows: Sequence[Row], n_cells: int, deadline: float) -> list[d
         {
             "rules": rules,
             "texts": [texts[rule] for rule in rules],
-            "repairs": list(_repairs(elastic, rules, set(aside) - {mine})),
+            "repairs": list(_repairs(elastic, rules, set(aside) - set(rules))),
             "complete": only,
         }
-        for rules, mine in zip(found, aside, strict=True)
+        for rules in found
     ]
 
 
@@ -92,9 +92,10 @@ def _shrink(elastic: _Elastic, suspects: list[str]) -> list[str]:
 class _Elastic:
     """The laws, each with room to be loosened at a cost."""
 
-    def __init__(self, laws: Sequence[Row], n_cells: int, deadline: float) -> None:
+    def __init__(self, laws: Sequence[Row], problem: Problem, deadline: float) -> None:
         self.laws = laws
-        self.n = n_cells
+        self.n = n_cells = len(problem.cells)
+        self.nothing = _NOTHING * problem.size
         low = np.array([-math.inf if row.side == "max" else _right(row) for row in laws])
         high = np.array([math.inf if row.side == "min" else _right(row) for row in laws])
         parts = [row.coefficients() for row in laws]
@@ -121,10 +122,12 @@ class _Elastic:
                 np.zeros(width, dtype=bool),
             ),
             deadline,
+            problem.size,
         )
         # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
-        size = np.array([max(1e-9, float(np.max(np.abs(net), initial=0.0))) for _, net in parts])
-        self.solver.set_cost(np.concatenate([np.zeros(n_cells), 1 / size, 1 / size]))
+        self.unit = np.array([max(1e-9, np.max(np.abs(net), initial=0.0)) for _, net in parts])
+        cost = 1 / self.unit
+        self.solver.set_cost(np.concatenate([np.zeros(n_cells), cost, cost]))
 
     def _only(self, held: NDArray[np.bool_], open_rows: NDArray[np.bool_]) -> None:
         """Held rows are hard, open rows may be loosened at their cost, the others do not count."""
@@ -142,7 +145,7 @@ class _Elastic:
     def suspects(self, rules: Sequence[str]) -> list[str] | None:
         """Ids of those laws that one proof of their contradiction uses; None if there is none."""
         outcome = self._loosest(rules)
-        if outcome.status is not Status.OPTIMAL or outcome.objective <= _NOTHING:
+        if outcome.status is not Status.OPTIMAL or outcome.objective <= self.nothing:
             return None
         used = np.abs(outcome.row_duals) > _NOTHING
         return list(dict.fromkeys(row.id for row, hit in zip(self.laws, used, strict=True) if hit))
@@ -150,7 +153,7 @@ class _Elastic:
     def contradict(self, rules: Sequence[str]) -> bool:
         """Whether these laws alone cannot hold together."""
         outcome = self._loosest(rules)
-        return outcome.status is Status.OPTIMAL and outcome.objective > _NOTHING
+        return outcome.status is Status.OPTIMAL and outcome.objective > self.nothing
 
     def _loosest(self, rules: Sequence[str]) -> Outcome:
         chosen = np.array([row.id in rules for row in self.laws])
@@ -176,7 +179,7 @@ class _Elastic:
             }
             for r, row in enumerate(self.laws)
             for side, amount in (("min", by[0, r]), ("max", by[1, r]))
-            if amount > _NOTHING
+            if amount > self.nothing * self.unit[r]
         ]
 
 

@@ -12,7 +12,7 @@ from kc_model.solver import Status
 
 __all__ = ["find_prices"]
 
-_STEP = 1e-2
+_STEP = 1e-2  # of what the solver sees as 1
 _AGREE = 1e-4
 _NOISE = 1e-6
 
@@ -57,15 +57,16 @@ def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[
         row, at = problem.rows[r], place[f"row_{r}"]
         low, high = float(solver.row_low[at]), float(solver.row_high[at])
         one = np.array([at])
-        up, down = (0.0, _STEP) if row.side == "min" else (_STEP, 0.0)
+        step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
+        up, down = (0.0, step) if row.side == "min" else (step, 0.0)
         solver.set_rows(
             one, np.array([low - down + up * (row.side == "equal")]), np.array([high + up])
         )
         again = ladder.solve(first)
         solver.set_rows(one, np.array([low]), np.array([high]))
-        if again.status is not Status.OPTIMAL:
+        if again.status is not Status.OPTIMAL or not step:
             continue
-        gain = (now.objective - again.objective) / _STEP
+        gain = (now.objective - again.objective) / step
         dual = float(now.row_duals[at]) * (1.0 if row.side == "min" else -1.0)
         exact = dual if abs(gain - dual) <= _AGREE * max(1.0, abs(dual)) else gain
         exact = exact if abs(exact) > _NOISE else 0.0

@@ -32,12 +32,14 @@ Floats = NDArray[np.float64]
 def tolerance(row: Row, grid: int) -> float:
     """Return how far a rounded plan may be from a row, in the row's unit.
 
-    Nothing for an amount of money; one step of money for a share, a count or a soft row.
+    Nothing for an amount of money; one step of money for a share, what one step of money counts
+    for a count.
     """
     if row.exact is not None and row.is_law:
         return 0.0
-    net = row.coefficients()[1]
-    return grid / MILLION * float(np.max(np.abs(net), initial=0.0))
+    step = grid / MILLION
+    is_money = row.measure in {"money", "share"}
+    return step if is_money else step * float(np.max(np.abs(row.coef), initial=0.0))
 
 
 def round_plan(

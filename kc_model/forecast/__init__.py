@@ -48,7 +48,7 @@ def forecast(
         Budget year.
     as_of : int
         Last month known, 0 (before the year) to 12. Nothing later is looked at, whatever the
-        dataset holds.
+        dataset holds; of earlier years everything is.
     arrival : mapping of source to month, or None
         Month in which the money of a source arrives, against what the tables say; 1 takes a late
         arrival away. None: as `released` says, or in time.

@@ -81,7 +81,7 @@ def draw(
     shocks += _doubt(evidence, now, errors, n_draws, random)
     shocks *= spread_at(share)
     shocks += _late(evidence, now, n_draws, random)
-    level = centre(shocks, share) + shocks
+    level = _centre(shocks, share) + shocks
     year_end = np.where(level >= 1.0, spent + left, spent + np.clip(level, 0.0, 1.0) * left)
     level[:, (plan > 0) & (left <= 0)] = 1.0
     return Draws(
@@ -92,7 +92,7 @@ def draw(
     )
 
 
-def centre(shocks: Floats, target: Floats) -> Floats:
+def _centre(shocks: Floats, target: Floats) -> Floats:
     """Return the level of each cell at which its bounded draws have the mean wanted.
 
     Finds m with mean over draws of min(max(m + shock, 0), 1) = target, so that bounding the draws

@@ -31,7 +31,7 @@ from kc_model.runoff import (
     usual_time,
 )
 
-__all__ = ["Estimate", "Evidence", "build_evidence", "estimate_now", "hindcasts"]
+__all__ = ["Estimate", "Evidence", "build_evidence", "estimate", "estimate_now", "hindcasts"]
 
 _PRIOR_WEIGHT = 3.0  # the published prior counts as so many cell-years
 _FADING = 0.9  # weight of a year next to the one after it

@@ -95,23 +95,30 @@ def _reports(panel: Panel) -> list[Note]:
 
 
 def _arrivals(panel: Panel, given: Mapping[str, int]) -> list[Note]:
-    """Return a note for every source and month in which money came, or is taken to come, late."""
+    """Return a note for every source whose money came, or is taken to come, late."""
+    cells = panel.cells.iloc[panel.wanted]
+    month = panel.arrival[panel.wanted, -1].astype(np.int64)
+    awaited = panel.awaited[panel.wanted]
     found = []
-    rows = panel.cells.iloc[panel.wanted].assign(
-        month=panel.arrival[panel.wanted, -1].astype(np.int64),
-        awaited=panel.awaited[panel.wanted],
-    )
-    for (code, when, awaited), members in rows.groupby(["source", "month", "awaited"], sort=False):
-        source, month = str(code), int(str(when))
-        key = "given" if source in given else "awaited" if awaited else "reported"
-        if month > 1 or key == "given":
-            names: dict[str, object] = {
-                f"source_{language}": reference.source_name(source, language)
-                for language in LANGUAGES
+    for source in cells["source"].unique():
+        mine = cells["source"].eq(source).to_numpy()
+        kinds = (
+            {"given": mine}
+            if source in given
+            else {
+                "reported": mine & ~awaited & (month > 1),
+                "awaited": mine & awaited,
             }
-            values = {**names, "month": month, "count": len(members), "total": len(rows)}
-            standing = "real" if key == "reported" else "assumed"
-            found.append(_note(f"arrival-{key}", standing, "released", **values))
+        )
+        for kind, late in kinds.items():
+            if late.any():
+                values: dict[str, object] = {
+                    f"source_{language}": reference.source_name(source, language)
+                    for language in LANGUAGES
+                }
+                values["months"] = ", ".join(map(str, np.unique(month[late])))
+                values |= {"count": int(late.sum()), "total": len(cells)}
+                found.append(_note(f"arrival-{kind}", "assumed", "released", **values))
     return found
 
 

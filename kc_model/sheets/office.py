@@ -187,9 +187,9 @@ def _read_sheet(sheet: Worksheet, file: str, uncached: set[tuple[int, int]]) -> 
     )
     cells: _Cells = sheet._cells
     filled = {key: cell for key, cell in cells.items() if cell.value is not None or key in uncached}
-    if any(row > _ROWS or column > _COLUMNS for row, column in filled):
-        far = max(filled)
-        fault = Fault("far-cell", _cell_at(at, far))
+    far = [key for key in filled if key[0] > _ROWS or key[1] > _COLUMNS]
+    if far:
+        fault = Fault("far-cell", _cell_at(at, far[0]))
         return Sheet(sheet.title, file, sheet.title, (), (), faults=(fault,))
     faults = _hidden(sheet, filled, at)
     fonts: dict[int, str] = {}

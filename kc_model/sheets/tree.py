@@ -37,12 +37,12 @@ def read_yaml(path: Path, faults: list[Fault]) -> dict[str, Item]:
     ----------
     path : Path
     faults : list of Fault
-        yaml-tag, repeated-key and not-a-mapping are added to it.
+        yaml-tag and repeated-key are added to it.
 
     Raises
     ------
     InputError
-        missing-file, file-locked, file-too-large, not-utf8 or broken-yaml.
+        missing-file, file-locked, file-too-large, not-utf8, broken-yaml or not-a-mapping.
     """
     at = Address(path.name)
     try:
@@ -66,8 +66,7 @@ def read_yaml(path: Path, faults: list[Fault]) -> dict[str, Item]:
     except RecursionError:  # nested without end, or an anchor that holds itself
         raise InputError([Fault("broken-yaml", at)]) from None
     if not isinstance(item.value, dict):
-        faults.append(Fault("not-a-mapping", at, {"key": path.name}))
-        return {}
+        raise InputError([Fault("not-a-mapping", at, {"key": path.name})])
     return item.value
 
 
@@ -99,5 +98,5 @@ class _Reader:
             item = self.item(value_node, f"{path}.{key}" if path else key)
             if key in found:
                 self.faults.append(Fault("repeated-key", item.at, {"key": key}))
-            found[key] = item
+            found.setdefault(key, item)
         return found

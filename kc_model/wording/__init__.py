@@ -1,7 +1,8 @@
 """Every word a planner reads, in Vietnamese and English.
 
 The YAML files of this folder hold the texts; each leaf is a mapping ``{vi: ..., en: ...}``
-and its key is ``file.path.to.leaf`` (``faults-tables.yaml`` is a part of ``faults``). Nothing in the package shows a text that is not here.
+and its key is ``file.path.to.leaf`` (``faults-tables.yaml`` is a part of ``faults``).
+Nothing in the package shows a text that is not here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Literal
 import yaml
 
 __all__ = ["LANGUAGES", "Language", "say", "texts"]
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where it was built
 
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
@@ -30,7 +33,7 @@ def texts() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for entry in sorted(resources.files(__name__).iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".yaml"):
-            tree = yaml.safe_load(entry.read_text(encoding="utf-8"))
+            tree = yaml.load(entry.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506
             _flatten(entry.name.removesuffix(".yaml").split("-")[0], tree, found)
     return found
 

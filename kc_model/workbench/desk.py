@@ -141,13 +141,6 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
         finally:
             self._is_quiet = False
 
-    def _relabel(self, control: ipywidgets.Widget, options: Sequence[tuple[str, Any]]) -> None:
-        """Give a control its options in another language; what is chosen stays chosen."""
-        index = control.index
-        with self._quiet():
-            control.options = options
-            control.index = index
-
     def _standing(self, notes: Iterable[Note]) -> None:
         """Show what the figures rest on: what is assumed at once, the rest on a click."""
         told = list(dict.fromkeys(notes))

@@ -47,7 +47,7 @@ class PlanDesk(Desk):
     ----------
     plan : Allocation or None
         The newest result, whatever its status.
-    sliders : dict of str to SelectionSlider
+    sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
     view : Dropdown
         What the charts are by.
@@ -73,7 +73,6 @@ class PlanDesk(Desk):
         self.folder: Path | None = None
         self._exports = Newest(self._export_failed, self.work.lock)
         self._levers = levers_of(scenario, data.unit)
-        self._labels = {lever.key: screen.Text() for lever in self._levers}
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
         self.view = ipywidgets.Dropdown(options=[("", "area")])
         self.reset = ipywidgets.Button(icon="undo")
@@ -90,29 +89,20 @@ class PlanDesk(Desk):
 
     # ------------------------------------------------------------------ controls
 
-    def _slider(self, lever: Lever) -> ipywidgets.SelectionSlider:
-        slider = ipywidgets.SelectionSlider(
-            options=lever.choices(),
-            value=lever.start,
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="auto"),
-        )
-        self._when(slider, lambda _value: self._solve())
+    def _slider(self, lever: Lever) -> screen.Slider:
+        slider = screen.Slider(lever.choices(), lever.start)
+        self._when(slider, lambda _index: self._solve(), "index")
         return slider
 
     def _arrange(self, wanted: Sequence[str] | None) -> None:
         """Lay out: the sliders asked for, the others in a fold, then what comes of them."""
         if wanted is None:
             wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
-        pairs = {
-            lever.key: [self._labels[lever.key], self.sliders[lever.key]] for lever in self._levers
-        }
-        first = [key for key in pairs if key.rpartition(":")[0] in {"", *wanted}]
-        rest = [key for key in pairs if key not in first]
-        rows = [ipywidgets.VBox(pairs[key]) for key in rest]
-        self._fold = ipywidgets.Accordion([ipywidgets.VBox(rows)], selected_index=None)
+        first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
+        rest = [slider for key, slider in self.sliders.items() if key not in first]
+        self._fold = ipywidgets.Accordion([ipywidgets.VBox(rest)], selected_index=None)
         self._lay_out(
-            *(ipywidgets.VBox(pairs[key]) for key in first),
+            *(self.sliders[key] for key in first),
             *([self._fold] if rest else []),
             screen.row(self.view, self.reset, self.export),
             self.saved,
@@ -138,20 +128,18 @@ class PlanDesk(Desk):
         self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
         self.view.description = self.say("view")
         for lever in self._levers:
-            options = [(lever.shown(value, self.language), value) for value in lever.choices()]
-            self._relabel(self.sliders[lever.key], options)
+            slider = self.sliders[lever.key]
+            slider.texts = [lever.shown(value, self.language) for value in slider.values]
         self.saved.value = ""
         self._label()
         self._show_status()
         self._draw()
 
     def _label(self) -> None:
-        """Say beside every slider what it stands for now."""
+        """Say over every slider what it stands for now."""
         for lever in self._levers:
             slider = self.sliders[lever.key]
-            title = lever.title(slider.value, self.language)
-            self._labels[lever.key].value = screen.label(title)
-            slider.tooltip = title
+            slider.label = lever.title(slider.value, self.language)
 
     # ------------------------------------------------------------------ solving
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ipywidgets
 
 from kc_model import reference
@@ -43,7 +41,8 @@ class ProgressDesk(Desk):
     ----------
     outlook : Forecast or None
         What is on screen.
-    year, as_of, arrival, level : Dropdown or SelectionSlider
+    year, level : Dropdown
+    as_of, arrival : Slider
     chart, completion : ChartView
     """
 
@@ -64,14 +63,13 @@ class ProgressDesk(Desk):
         self._chosen = level
         years = sorted({year, *(int(one) for one in data.history["year"])})
         self.year = ipywidgets.Dropdown(options=years, value=year)
-        self.as_of = _slider(range(13), as_of)
-        self.arrival = _slider((None, *range(1, 13)), arrival)
+        self.as_of = screen.Slider(range(13), as_of)
+        self.arrival = screen.Slider((None, *range(1, 13)), arrival)
         self.level = ipywidgets.Dropdown(options=[("", "all")])
-        for control in (self.year, self.as_of, self.arrival):
-            self._when(control, lambda _value: self._forecast())
+        for control, name in ((self.year, "value"), (self.as_of, "index"), (self.arrival, "index")):
+            self._when(control, lambda _new: self._forecast(), name)
         self._when(self.level, self._look)
         self.chart, self.completion = screen.ChartView(language), screen.ChartView(language)
-        self._labels = {key: screen.Text() for key in ("as_of", "arrival")}
         self.late, self.figures, self.ground = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
         self._words()
@@ -81,10 +79,10 @@ class ProgressDesk(Desk):
 
     def _arrange(self) -> None:
         has_fund = _FUND in set(self.data.history["source"])
-        late = [ipywidgets.VBox([self._labels["arrival"], self.arrival])] if has_fund else []
+        late = [self.arrival] if has_fund else []
         self._lay_out(
             screen.row(self.year, self.level),
-            ipywidgets.VBox([self._labels["as_of"], self.as_of]),
+            self.as_of,
             *late,
             self.status,
             self.late,
@@ -96,15 +94,18 @@ class ProgressDesk(Desk):
 
     def _words(self) -> None:
         self.year.description, self.level.description = self.say("progress.year"), self.say("view")
-        known = [(self.say("progress.before"), 0)]
-        known += [(self.say("progress.month", month=month), month) for month in range(1, 13)]
-        comes: list[tuple[str, int | None]] = [(self.say("progress.as_data"), None)]
-        comes += [(self.say("progress.arrives", month=month), month) for month in range(1, 13)]
-        self._relabel(self.as_of, known)
-        self._relabel(self.arrival, comes)
+        months = range(1, 13)
+        self.as_of.texts = [
+            self.say("progress.before"),
+            *(self.say("progress.month", month=month) for month in months),
+        ]
+        self.arrival.texts = [
+            self.say("progress.as_data"),
+            *(self.say("progress.arrives", month=month) for month in months),
+        ]
         fund = reference.source_name(_FUND, self.language)
-        self._labels["as_of"].value = screen.label(self.say("progress.as_of"))
-        self._labels["arrival"].value = screen.label(self.say("progress.arrival", fund=fund))
+        self.as_of.label = self.say("progress.as_of")
+        self.arrival.label = self.say("progress.arrival", fund=fund)
         self._draw()
 
     # ------------------------------------------------------------------ forecasting
@@ -206,12 +207,3 @@ def _totals(outlook: Forecast) -> dict[str, float]:
     whole = table[table["level"] == "all"]
     found = {key: frame["expected"] for key, frame in ((_FUND, fund), ("", whole)) if len(frame)}
     return {key: float(expected.iloc[0]) for key, expected in found.items()}
-
-
-def _slider(values: Any, value: Any) -> ipywidgets.SelectionSlider:
-    return ipywidgets.SelectionSlider(
-        options=[(str(one), one) for one in values],
-        value=value,
-        continuous_update=False,
-        layout=ipywidgets.Layout(width="auto"),
-    )

@@ -37,21 +37,20 @@ __all__ = [
 
 
 @cache
-def _bundle() -> str:
-    """Return the chart's code with all it needs; made once per process, as that takes seconds."""
-    source = resources.files(__package__).joinpath("chart.js").read_text(encoding="utf-8")
-    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(source, vl_version=version))
+def _own(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
-def _style() -> str:
-    return resources.files(__package__).joinpath("screen.css").read_text(encoding="utf-8")
+def _bundle() -> str:
+    """Return the chart's code with all it needs; made once per process, as that takes seconds."""
+    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    return str(vl_convert.javascript_bundle(_own("chart.js"), vl_version=version))
 
 
 def style() -> str:
     """Return the style sheet as markup, for a page without a chart (charts bring it along)."""
-    return f"<style>{_style()}</style>"
+    return f"<style>{_own('screen.css')}</style>"
 
 
 class ChartView(anywidget.AnyWidget):
@@ -68,7 +67,7 @@ class ChartView(anywidget.AnyWidget):
     greyed = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, language: Language = "vi", **traits: Any) -> None:
-        type(self)._esm, type(self)._css = _bundle(), _style()
+        type(self)._esm, type(self)._css = _bundle(), _own("screen.css")
         super().__init__(menu=_menu(language), **traits)
 
     def show(self, picture: Picture, language: Language = "vi") -> None:
@@ -86,6 +85,44 @@ class ChartView(anywidget.AnyWidget):
 
 def _menu(language: Language) -> dict[str, str]:
     return {key: say(f"charts.menu.{key}", language) for key in ("open", "svg", "png", "failed")}
+
+
+class Slider(anywidget.AnyWidget):
+    """A slider over a list of values, each with its text; a drag moves it once.
+
+    Parameters
+    ----------
+    values : sequence
+    value : object
+        One of them.
+
+    Attributes
+    ----------
+    label : str
+    texts : list of str
+        What each value is called, for the eye and for screen readers.
+    index : int
+        Number of the value it stands at.
+    """
+
+    label = traitlets.Unicode("").tag(sync=True)
+    texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, values: Sequence[Any], value: Any) -> None:
+        type(self)._esm, type(self)._css = _own("slider.js"), _own("screen.css")
+        self.values = tuple(values)
+        texts = [str(one) for one in self.values]
+        super().__init__(index=self.values.index(value), texts=texts)
+
+    @property
+    def value(self) -> Any:
+        """The value it stands at; setting it moves the slider."""
+        return self.values[self.index]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.index = self.values.index(value)
 
 
 class Text(ipywidgets.HTML):  # type: ignore[misc]
@@ -110,11 +147,6 @@ def bullets(title: str, sentences: Iterable[str]) -> str:
 def fold(title: str, inside: str) -> str:
     """Return markup of this module that opens on a click; nothing if there is none."""
     return f"<details><summary>{escape(title)}</summary>{inside}</details>" if inside else ""
-
-
-def label(title: str) -> str:
-    """Return the words above a control."""
-    return f"<b>{escape(title)}</b>"
 
 
 def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:

@@ -1,0 +1,43 @@
+// A labelled slider over a list of texts: what it stands at is read out, dragging asks once.
+// JupyterLab would take arrow keys, Enter and letters for the notebook: not inside a desk.
+if (!window.kcKeys) {
+  window.kcKeys = true;
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.closest(".kc-desk")) target.dataset.lmSuppressShortcuts = "true";
+  });
+}
+
+function render({ model, el }) {
+  const id = `kc-slider-${Math.random().toString(36).slice(2)}`;
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  const output = document.createElement("output");
+  label.htmlFor = output.htmlFor = input.id = id;
+  Object.assign(input, { type: "range", min: 0, step: 1 });
+  el.classList.add("kc-slider");
+  el.append(label, input, output);
+
+  const tell = () => {
+    const text = model.get("texts")[input.value] ?? "";
+    output.value = text;
+    input.setAttribute("aria-valuetext", text);
+  };
+  const update = () => {
+    label.textContent = model.get("label");
+    input.max = model.get("texts").length - 1;
+    input.value = model.get("index");
+    tell();
+  };
+  const moved = () => {
+    model.set("index", Number(input.value));
+    model.save_changes();
+  };
+
+  input.addEventListener("input", tell);
+  input.addEventListener("change", moved);
+  model.on("change", update);
+  update();
+  return () => model.off("change", update);
+}
+
+export default { render };
