@@ -4,7 +4,7 @@
 >>> data = kc.read_dataset("data/sample")
 >>> outlook = kc.forecast(data, year=2026, as_of=6)
 >>> plan = kc.allocate(data, kc.read_scenario("data/sample/base.yaml"), outlook)
->>> plan.table(), plan.rules_table(), plan.explain(), plan.save("out/")
+>>> plan.table(), plan.rules(), plan.explain(), plan.save("out/")
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ __all__ = [
     "InfeasibleError",
     "InputError",
     "KcError",
-    "Note",
     "NotOptimalError",
+    "Note",
     "Rule",
     "SaveError",
     "Scenario",

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kc_model.template import write_template
-from kc_model.workbench.lab import open_lab
 from tqdm import tqdm
 
 from kc_model.allocate import allocate
@@ -22,7 +20,9 @@ from kc_model.program import build_problem
 from kc_model.reading import read_dataset
 from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forecast
 from kc_model.scenario import read_scenario
+from kc_model.template import write_template
 from kc_model.wording import LANGUAGES, say
+from kc_model.workbench.lab import open_lab
 
 __all__ = ["main"]
 

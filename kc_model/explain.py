@@ -43,7 +43,7 @@ class _Explained(Protocol):
     @property
     def cells(self) -> pd.DataFrame: ...
     @property
-    def rules(self) -> pd.DataFrame: ...
+    def rule_rows(self) -> pd.DataFrame: ...
     @property
     def goals(self) -> tuple[Mapping[str, Any], ...]: ...
     @property
@@ -114,7 +114,7 @@ class _Teller:
     def money(self, amount: float, digits: int | None = None) -> str:
         """Show an amount in the dataset's unit, to as many digits as a sentence needs."""
         digits = _DIGITS[self.plan.unit] if digits is None else digits
-        vnd = Decimal(repr(round(amount, digits))) * UNITS[self.plan.unit]
+        vnd = Decimal(repr(round(amount, digits) + 0.0)) * UNITS[self.plan.unit]
         return format_money(vnd, self.plan.unit, self.language)
 
     def vnd(self, amount: float) -> str:
@@ -171,7 +171,7 @@ class _Teller:
         return self.number(value, _significant(value))
 
     def missed(self) -> Iterator[str]:
-        rules = self.plan.rules
+        rules = self.plan.rule_rows
         for rule_id, rows in rules[rules["status"] == "missed"].groupby("id", sort=False):
             first = rows.iloc[0]
             worst = rows.sort_values("shortfall", ascending=False, kind="stable")
@@ -234,7 +234,7 @@ class _Teller:
         return self.say("change", **values, share=sign + self.number(100 * abs(amount) / baseline))
 
     def prices(self) -> Iterator[str]:
-        rules = self.plan.rules
+        rules = self.plan.rule_rows
         if not self.plan.goals or not rules["price"].notna().any():
             return
         priced = rules[rules["price"] > _SMALL].sort_values("price", ascending=False, kind="stable")
@@ -297,7 +297,10 @@ class _Teller:
             labels = self.labels(conflict["rules"], conflict["texts"])
             shown = "; ".join(f"“{label}”" for label in labels.values())
             if "grid" in conflict:
-                yield self.say("grid", step=self.money(conflict["grid"]), rules=shown)
+                named = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
+                step = self.money(conflict["grid"], _DIGITS["billion_vnd"])
+                rules = "; ".join(named) or self.say("every_rule")
+                yield self.say("grid", step=step, rules=rules)
                 continue
             yield self.say("conflict", rules=shown)
             for rule, label in labels.items():
@@ -311,7 +314,8 @@ class _Teller:
         groups = [self.group(repair["group"]) for repair in repairs if repair["group"]]
         is_money = repairs[0]["measure"] in _MONEY
         amount = self.money(total) if is_money else self.outputs(total)
-        key = "repair_at" if groups else "repair"
+        way = "lower" if repairs[0]["side"] == "min" else "raise"
+        key = f"repair.{way}_at" if groups else f"repair.{way}"
         return self.say(key, rule=label, amount=amount, groups=self.listed(groups))
 
     def labels(self, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:

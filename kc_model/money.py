@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,8 @@ _WRITTEN = re.compile(
 )
 _GROUPS = {mark: re.compile(rf"[1-9][0-9]{{0,2}}(\{mark}[0-9]{{3}})+") for mark in MARKS}
 _SPACED = re.compile(r"[1-9][0-9]{0,2}( [0-9]{3})+")
+
+_Amount = TypeVar("_Amount", float, "pd.Series[Any]")
 
 
 class NumberError(ValueError):
@@ -262,11 +264,7 @@ def _units() -> dict[str, str]:
 # ---------------------------------------------------------------------------- writing
 
 
-@overload
-def to_unit(vnd: pd.Series[Any], unit: str) -> pd.Series[float]: ...
-@overload
-def to_unit(vnd: float, unit: str) -> float: ...
-def to_unit(vnd: float | pd.Series[Any], unit: str) -> float | pd.Series[float]:
+def to_unit(vnd: _Amount, unit: str) -> _Amount:
     """Return money in a unit, as floating-point numbers for outputs.
 
     Parameters

@@ -211,7 +211,7 @@ class Allocation:
         In official order: year (int64), place, area, activity, source, region (text), amount,
         baseline (Int64 VND), expected_disbursed (float64 VND, NaN where unknown), lowest, highest
         (Int64 VND, <NA> where not computed).
-    rules : DataFrame
+    rule_rows : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
         shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
         measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
@@ -240,7 +240,7 @@ class Allocation:
     year: int
     as_of: int | None
     cells: pd.DataFrame
-    rules: pd.DataFrame
+    rule_rows: pd.DataFrame
     goals: tuple[Mapping[str, Any], ...]
     tiers: tuple[Mapping[str, Any], ...]
     undecided: tuple[str, ...]
@@ -275,9 +275,9 @@ class Allocation:
         values = {name: to_unit(self.cells[name], self.unit) for name in money}
         return self.cells[keys].assign(**values)
 
-    def rules_table(self) -> pd.DataFrame:
+    def rules(self) -> pd.DataFrame:
         """Return ``rules.csv``: the contract's columns, then measure, factor, text and basis."""
-        return self.rules
+        return self.rule_rows
 
     def explain(self, language: Language = "vi") -> list[str]:
         """Return the plan, or why there is none, in sentences; see `kc_model.explain`."""
@@ -338,7 +338,7 @@ class Allocation:
         }
         if self.status == "optimal":
             files["allocation.csv"] = csv_bytes(self.table())
-            files["rules.csv"] = csv_bytes(self.rules_table())
+            files["rules.csv"] = csv_bytes(self.rules())
             files["allocation.xlsx"] = self.workbook(language)
         stale = [name for name in ALLOCATION_FILES if name not in files]
         save_files(folder, files, stale, expected)
@@ -366,7 +366,7 @@ class Allocation:
             warnings=self.warnings,
             sources=self.sources,
         )
-        return allocation_workbook(stamp, self.cells, self.rules, language)
+        return allocation_workbook(stamp, self.cells, self.rule_rows, language)
 
 
 def _run(seconds: float) -> dict[str, Any]:

@@ -332,7 +332,8 @@ class _Book:
         meaning = self._meaning(table, column.name) if own else ""
         if meaning:
             sheet.write_comment(0, position, f"{column.name}\n{meaning}")
-        sheet.set_column(position, position, _WIDTHS.get(column.kind, max(12, len(text) + 2)))
+        width = _WIDTHS.get(column.kind, max(12, len(text) + 2))
+        sheet.set_column(position, position, width if position else max(width, 14))
 
     def _meaning(self, table: str, column: str) -> str:
         keys = (f"template.meaning.{table}.{column}", f"template.meaning.any.{column}")

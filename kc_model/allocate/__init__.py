@@ -97,10 +97,11 @@ def allocate(
         return draft.without_plan("limit")
     tell("round", 0.3)
     amounts = round_plan(problem.rows, settled, problem.grid, deadline)
-    if amounts is None:
-        if time.monotonic() >= deadline:
-            return draft.without_plan("limit")
-        return draft.without_plan("infeasible", [impossible_grid(problem)])
+    if amounts is Status.INFEASIBLE:
+        conflict = impossible_grid(problem, settled, deadline)
+        return draft.without_plan("infeasible", [conflict])
+    if isinstance(amounts, Status):
+        return draft.without_plan("limit")
     certificate = certify(problem, stages, climb, settled, amounts)
     if certificate["failed"]:
         return draft.without_plan("limit", certificate=certificate)

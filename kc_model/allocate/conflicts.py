@@ -18,15 +18,15 @@ __all__ = ["find_conflicts"]
 
 _NOTHING = 1e-6
 _MOST = 10
+_VISITS = 400
 
 
 def find_conflicts(problem: Problem, deadline: float) -> list[dict[str, Any]]:
     """Return smallest conflicts among the laws, each with its repairs.
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
-    hold together. After each conflict one of its rules is set aside and the search goes on. A
-    repair is the least total loosening of one rule, alone, that mends its conflict while every law
-    not set aside for another conflict holds.
+    hold together. All of them are found by leaving out one rule of each known conflict in every
+    way (hitting-set tree, Reiter 1987), up to ten conflicts.
 
     Parameters
     ----------
@@ -37,40 +37,59 @@ def find_conflicts(problem: Problem, deadline: float) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Up to ten: rules (ids), texts, repairs (option, rule, group, side, by in the user's unit,
-        measure; repairs of one option go together, options are alternatives), complete (whether
-        there is certainly no other conflict). Empty if none was found in time.
+        rules (ids), texts, repairs (option, rule, group, side, by in the user's unit, measure;
+        repairs of one option go together, options are alternatives: the least total loosening of
+        one rule), mends_all (whether each option mends every conflict, or its own only), complete
+        (whether there is certainly no conflict beside the listed ones). Empty if none was found
+        in time.
     """
     laws = [row for row in problem.rows if row.is_law]
     texts = {row.id: row.text for row in laws}
     elastic = _Elastic(laws, problem, deadline)
+    found, complete = _search(elastic, list(texts))
+    conflicts = []
+    for rules in found:
+        repairs = list(_repairs(elastic, rules, set()))
+        mends_all = bool(repairs)
+        if not repairs:
+            repairs = list(_repairs(elastic, rules, set(texts) - set(rules)))
+        conflicts.append(
+            {
+                "rules": rules,
+                "texts": [texts[rule] for rule in rules],
+                "repairs": repairs,
+                "mends_all": mends_all,
+                "complete": complete,
+            }
+        )
+    return conflicts
+
+
+def _search(elastic: _Elastic, rules: list[str]) -> tuple[list[list[str]], bool]:
+    """Find conflicts breadth first; also whether the search came to its end."""
     found: list[list[str]] = []
-    aside: list[str] = []
-    while len(found) < _MOST:
-        suspects = elastic.suspects([rule for rule in texts if rule not in aside])
-        if suspects is None:
-            break
-        found.append(_shrink(elastic, suspects))
-        aside.append(_least_firm(found[-1]))
-    only = len(found) == 1 and not any(
-        elastic.contradict([other for other in texts if other != rule]) for rule in found[0]
-    )
-    return [
-        {
-            "rules": rules,
-            "texts": [texts[rule] for rule in rules],
-            "repairs": list(_repairs(elastic, rules, set(aside) - set(rules))),
-            "complete": only,
-        }
-        for rules in found
-    ]
-
-
-def _least_firm(rules: Sequence[str]) -> str:
-    """Return the rule to set aside: a rule before a bound, a bound before a budget."""
-    kinds = ("budget:", "bound:")
-    firm = [next((k for k, kind in enumerate(kinds) if r.startswith(kind)), 2) for r in rules]
-    return max(zip(firm, range(len(rules)), rules, strict=True))[2]
+    queue: list[frozenset[str]] = [frozenset()]
+    seen = set(queue)
+    visited = 0
+    while queue:
+        left_out = queue.pop(0)
+        visited += 1
+        conflict = next((known for known in found if not left_out & set(known)), None)
+        if conflict is None:
+            rest = [rule for rule in rules if rule not in left_out]
+            if elastic.agree(rest):
+                continue
+            suspects = elastic.suspects(rest)
+            if suspects is None or len(found) == _MOST or visited > _VISITS:
+                return found, False
+            conflict = _shrink(elastic, suspects)
+            found.append(conflict)
+        for rule in conflict:
+            further = left_out | {rule}
+            if further not in seen:
+                seen.add(further)
+                queue.append(further)
+    return found, True
 
 
 def _repairs(elastic: _Elastic, rules: Sequence[str], aside: set[str]) -> Iterator[dict[str, Any]]:
@@ -151,9 +170,14 @@ class _Elastic:
         return list(dict.fromkeys(row.id for row, hit in zip(self.laws, used, strict=True) if hit))
 
     def contradict(self, rules: Sequence[str]) -> bool:
-        """Whether these laws alone cannot hold together."""
+        """Whether these laws alone are proven not to hold together."""
         outcome = self._loosest(rules)
         return outcome.status is Status.OPTIMAL and outcome.objective > self.nothing
+
+    def agree(self, rules: Sequence[str]) -> bool:
+        """Whether these laws alone are proven to hold together."""
+        outcome = self._loosest(rules)
+        return outcome.status is Status.OPTIMAL and outcome.objective <= self.nothing
 
     def _loosest(self, rules: Sequence[str]) -> Outcome:
         chosen = np.array([row.id in rules for row in self.laws])

@@ -50,7 +50,7 @@ class Draft:
             year=scenario.year,
             as_of=as_of,
             cells=pd.DataFrame(),
-            rules=pd.DataFrame(),
+            rule_rows=pd.DataFrame(),
             goals=(),
             tiers=(),
             undecided=(),
@@ -97,7 +97,7 @@ class Draft:
             self.result,
             status="optimal",
             cells=self._cells(x, amounts),
-            rules=self._rules(x, amounts, settled),
+            rule_rows=self._rules(x, amounts, settled),
             goals=tuple(self._goal(stages[s], climb.best[s], x) for s in goals),
             tiers=tuple(self._tier(stages[s], climb.best[s], x) for s in tiers),
             reserve=tuple(
@@ -126,14 +126,14 @@ class Draft:
 
     def tight(self) -> list[int]:
         """Return the numbers of the rows that bind or are missed."""
-        return list(np.flatnonzero(self.result.rules["status"].isin(["binding", "missed"])))
+        return list(np.flatnonzero(self.result.rule_rows["status"].isin(["binding", "missed"])))
 
     def fill_prices(self, prices: Mapping[int, float]) -> None:
         """Put in the prices of tight rows; a row with room to spare costs nothing."""
-        rules = self.result.rules
+        rules = self.result.rule_rows
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
         price[list(prices)] = list(prices.values())
-        self.result = replace(self.result, rules=rules.assign(price=price))
+        self.result = replace(self.result, rule_rows=rules.assign(price=price))
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
         keys = ["year", "place", "area", "activity", "source", "region"]
@@ -189,7 +189,7 @@ class Draft:
         size = 1.0 if problem.goals[k].what == "outputs" else problem.million
         return {
             "name": stage.name,
-            "best": stage.sign * stage.scale * best * size,
+            "best": stage.sign * stage.scale * best * size + 0.0,  # never −0
             "achieved": stage_value(problem, stage, x) * size,
         }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ __all__ = ["impossible_grid", "round_plan", "tolerance"]
 
 _SNAP = 1e-5
 _FURTHER = 20
+_NAMED = 200  # laws up to which the search for those that clash with the grid is tried
 _PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against one step moved
 
 Floats = NDArray[np.float64]
@@ -44,11 +47,12 @@ def tolerance(row: Row, grid: int) -> float:
 
 def round_plan(
     rows: Sequence[Row], plan: Floats, grid: int, deadline: float
-) -> NDArray[np.int64] | None:
-    """Return the amounts in VND, multiples of `grid`, or None if no grid plan keeps the laws.
+) -> NDArray[np.int64] | Status:
+    """Return the amounts in VND, multiples of `grid`, or how the search ended without any.
 
-    A law binds the grid; a directive or preference yields to it, at a price that comes before the
-    distance from the plan.
+    A law binds the grid; a directive or preference yields to it, and so does the use of a budget
+    that may keep a reserve, at a price that comes before the distance from the plan. INFEASIBLE:
+    no plan on the grid keeps the laws.
 
     Parameters
     ----------
@@ -63,18 +67,31 @@ def round_plan(
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
+    rows = [*rows, *(_used(row, steps, grid) for row in rows if _has_reserve(row))]
+    status = Status.FAILED
     for further in (0, _FURTHER):
         model, price = _model(rows, plan, below, grid, further)
         solver = Solver(model, deadline)
         moved = [rise] if not further else [rise, np.full(2 * len(steps), 2.0)]
         solver.set_cost(np.concatenate([*moved, price]))
         outcome = solver.run()
-        if outcome.status is Status.OPTIMAL:
+        status = outcome.status
+        if status is Status.OPTIMAL:
             moves = np.rint(outcome.values[: len(rise) * (3 if further else 1)])
             parts = moves.astype(np.int64).reshape(-1, len(steps))
             up = parts[0] + (parts[1] - parts[2] if further else 0)
             return np.asarray((below.astype(np.int64) + up) * grid)
-    return None
+    return status
+
+
+def _has_reserve(row: Row) -> bool:
+    return row.id.startswith("budget:") and row.side == "max"
+
+
+def _used(row: Row, steps: Floats, grid: int) -> Row:
+    """Return the wish that rounding leaves no more of a budget unused than the plan itself."""
+    used = math.floor(float(steps[row.cells].sum()) + _SNAP) * grid
+    return replace(row, side="min", tier="preference", exact=Fraction(used))
 
 
 def _model(
@@ -140,16 +157,21 @@ def _limits(row: Row, below: Floats, grid: int) -> tuple[float, float]:
     )
 
 
-def impossible_grid(problem: Problem) -> dict[str, Any]:
-    """Return a conflict that names the grid, and the budgets that are no multiple of it."""
-    off = [
-        row
-        for row in problem.rows
-        if row.side == "equal" and row.exact and row.exact % problem.grid
-    ]
+def impossible_grid(problem: Problem, plan: Floats, deadline: float) -> dict[str, Any]:
+    """Return a conflict that names the grid and the laws that it cannot keep together."""
+    laws = [row for row in problem.rows if row.is_law]
+    texts = {row.id: row.text for row in laws}
+    off = {row.id for row in laws if row.side == "equal" and row.exact and row.exact % problem.grid}
+    needed = [rule for rule in texts if rule in off]
+    if not off and len(texts) <= _NAMED:
+        needed = list(texts)
+        for rule in texts:
+            rest = [row for row in laws if row.id in needed and row.id != rule]
+            if round_plan(rest, plan, problem.grid, deadline) is Status.INFEASIBLE:
+                needed.remove(rule)
     return {
-        "rules": ["round_to", *(row.id for row in off)],
-        "texts": ["", *(row.text for row in off)],
+        "rules": ["round_to", *needed],
+        "texts": ["", *(texts[rule] for rule in needed)],
         "grid": problem.grid / MILLION * problem.million,
         "repairs": [],
         "complete": False,

@@ -47,8 +47,13 @@ _FONT = "Segoe UI, Noto Sans, DejaVu Sans, Arial, sans-serif"  # no generic end:
 _NUMBER = ",.3~f"
 
 
-def _structure(*layers: alt.Chart, language: Language) -> dict[str, Any]:
-    """Lay layers over each other, with the shared data, heading and number format."""
+def _structure(
+    *layers: alt.Chart, language: Language, legend: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Lay layers over each other, with the shared data, heading and number format.
+
+    `legend` names the colours of fixed marks in the order in which the layers use them.
+    """
     decimal, thousands = (",", ".") if language == "vi" else (".", ",")
     number = {"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["", ""]}
     chart = (
@@ -62,8 +67,14 @@ def _structure(*layers: alt.Chart, language: Language) -> dict[str, Any]:
         .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
         .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
         .configure_legend(
-            labelFontSize=12, orient="bottom", columns=3, labelLimit=200, symbolType="square"
+            title=None,
+            labelFontSize=12,
+            labelLimit=200,
+            orient="bottom",
+            columns=3,
+            symbolType="square",
         )
+        .configure_range(category=[COLOURS[key] for key in legend])
         .configure_view(strokeWidth=0)
     )
     structure: dict[str, Any] = chart.to_dict()
@@ -71,7 +82,7 @@ def _structure(*layers: alt.Chart, language: Language) -> dict[str, Any]:
 
 
 def _axis(title: str) -> alt.Axis:
-    return alt.Axis(title=title, format=_NUMBER, tickCount=6, gridColor="#e6e6e6")
+    return alt.Axis(title=title, format=_NUMBER, tickCount=6, labelFlush=False, gridColor="#e6e6e6")
 
 
 def _names() -> alt.Y:
@@ -86,12 +97,9 @@ def _labels(x: alt.X, only: str) -> alt.Chart:
     return labels
 
 
-def _keyed(group: str, language: Language, *keys: str) -> Callable[[str], alt.Color]:
-    """Return a colour for each of some fixed marks, all in one legend."""
-    names = {key: say(f"charts.{group}.{key}", language) for key in keys}
-    scale = alt.Scale(domain=list(names.values()), range=[COLOURS[key] for key in keys])
-    legend = alt.Legend(title=None)
-    return lambda key: alt.Color(datum=names[key], type="nominal", scale=scale, legend=legend)
+def _keyed(group: str, language: Language) -> Callable[[str], alt.ColorDatum]:
+    """Return the colour that stands for a fixed mark in the legend; see `COLOURS` for which."""
+    return lambda key: alt.ColorDatum(say(f"charts.{group}.{key}", language), type="nominal")
 
 
 @lru_cache(maxsize=64)
@@ -111,7 +119,7 @@ def stacked(
             scale=alt.Scale(
                 domain=[name for name, _ in parts], range=[colour for _, colour in parts]
             ),
-            legend=alt.Legend(title=None) if len(parts) > 1 else None,
+            legend=alt.Legend() if len(parts) > 1 else None,
         ),
         order="order:Q",
         tooltip=[
@@ -143,7 +151,8 @@ def diverging(axis: str, language: Language) -> dict[str, Any]:
 @lru_cache(maxsize=16)
 def intervals(unit: str, language: Language) -> dict[str, Any]:
     """Return ranges with expectation, plan and money disbursed: name and `FIGURES`."""
-    colour = _keyed("forecast", language, "done", "expected", "range_80", "range_95", "plan")
+    colour = _keyed("forecast", language)
+    order = ("range_95", "range_80", "done", "expected", "plan")
     titles = {key: say(f"charts.columns.{key}", language, unit=unit) for key in FIGURES}
     tips = [alt.Tooltip("name:N", title=" ")] + [
         alt.Tooltip(f"{key}:Q", title=title, format=_NUMBER) for key, title in titles.items()
@@ -161,20 +170,25 @@ def intervals(unit: str, language: Language) -> dict[str, Any]:
         layer(wide, "lower_95", "range_95", x2="upper_95"),
         layer(wide, "lower_80", "range_80", x2="upper_80"),
         layer(narrow, "disbursed", "done"),
-        layer(alt.Chart().mark_tick(thickness=3, size=18), "expected", "expected"),
-        layer(alt.Chart().mark_point(shape="diamond", size=70, strokeWidth=2), "plan", "plan"),
+        layer(alt.Chart().mark_tick(thickness=3, size=18, opacity=1), "expected", "expected"),
+        layer(
+            alt.Chart().mark_point(shape="diamond", size=70, strokeWidth=2, opacity=1),
+            "plan",
+            "plan",
+        ),
         language=language,
+        legend=order,
     )
 
 
 @lru_cache(maxsize=4)
 def completion(language: Language) -> dict[str, Any]:
     """Return shares of the plan so far and expected, in percent: name, done, expected, label."""
-    colour = _keyed("completion", language, "done", "expected")
+    colour = _keyed("completion", language)
     axis = _axis(say("charts.completion.axis", language))
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=axis.title)]
     bars = alt.Chart().mark_bar(height=14)
-    ticks = alt.Chart().mark_tick(thickness=3, size=20)
+    ticks = alt.Chart().mark_tick(thickness=3, size=20, opacity=1)
     whole = alt.Chart().mark_rule(color="#666666", strokeDash=[4, 3]).encode(x=alt.datum(100))
     return _structure(
         bars.encode(x=alt.X("done:Q", axis=axis), y=_names(), color=colour("done"), tooltip=tips),
@@ -182,4 +196,5 @@ def completion(language: Language) -> dict[str, Any]:
         ticks.encode(x="expected:Q", y=_names(), color=colour("expected"), tooltip=tips),
         _labels(alt.X("expected:Q"), "isValid(datum.expected)"),
         language=language,
+        legend=("done", "expected"),
     )

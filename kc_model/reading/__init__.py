@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.evidence import check_evidence
 from kc_model.reading.canonical import canonical_tables
 from kc_model.reading.checks import check_attributes, check_table
-from kc_model.reading.columns import Typed, cell_order, type_table
+from kc_model.reading.columns import Typed, cell_order, shown_marks, type_table
 from kc_model.reading.meta import build_meta, sheet_items
 from kc_model.reading.rows import reconcile, set_aside
 from kc_model.reading.values import Terms
 from kc_model.sheets import (
+    Grid,
     Item,
     Sheet,
     known_attributes,
@@ -65,8 +66,14 @@ def read_dataset(path: str | Path, progress: Callable[[str, float], None] | None
     read = _open_folder if path.is_dir() else _open_workbook
     items, at, sheets = read(path, faults)
     meta = build_meta(items, at, faults)
-    terms = Terms(meta.unit, meta.vintage, meta.decimal)
-    tables = {name: _read_table(sheets[name], terms, faults) for name in SCHEMAS if name in sheets}
+    grids = {name: _lay_out(sheets[name], faults) for name in SCHEMAS if name in sheets}
+    marks = {mark for name, (grid, _) in grids.items() for mark in shown_marks(grid, name)}
+    elsewhere = marks.pop() if len(marks) == 1 else None
+    terms = Terms(meta.unit, meta.vintage, meta.decimal, elsewhere)
+    tables = {}
+    for share, (name, (grid, totals)) in enumerate(grids.items(), start=1):
+        tell("reading", 0.5 + 0.05 * share)
+        tables[name] = _type(grid, totals, terms, faults)
     check_attributes(tables, faults)
     _check_evidence(tables, faults)
     if not any(typed.grid.rows for typed in tables.values()) and not _errors(faults):
@@ -152,17 +159,26 @@ def _open_workbook(path: Path, faults: list[Fault]) -> _Opened:
 # ---------------------------------------------------------------------------- tables
 
 
-def _read_table(sheet: Sheet, terms: Terms, faults: list[Fault]) -> Typed:
-    """Type one table and check its rows against each other."""
+def _lay_out(sheet: Sheet, faults: list[Fault]) -> tuple[Grid, tuple[int, ...]]:
+    """Find the columns of a table and its rows of data; return its rows of totals beside them."""
     schema = SCHEMAS[sheet.name]
-    required = [column.name for column in schema.columns if column.required]
     faults += sheet.faults
     is_blank = not sheet.rows and bool(sheet.title)  # a sheet nobody has filled in
     columns = (*schema.by_name, *known_attributes(sheet.name))
-    grid = lay_out(sheet, columns, () if is_blank else required, faults, extra=schema.extra)
-    grid, totals = set_aside(grid, sheet.name, faults)
-    typed = type_table(grid, sheet.name, terms, faults)
-    if all(name in grid.columns for name in required):
+    required = () if is_blank else _required(sheet.name)
+    grid = lay_out(sheet, columns, required, faults, extra=schema.extra)
+    return set_aside(grid, sheet.name, faults)
+
+
+def _required(table: str) -> list[str]:
+    return [column.name for column in SCHEMAS[table].columns if column.required]
+
+
+def _type(grid: Grid, totals: Sequence[int], terms: Terms, faults: list[Fault]) -> Typed:
+    """Type one table and check its rows against each other."""
+    table = grid.sheet.name
+    typed = type_table(grid, table, terms, faults)
+    if all(name in grid.columns for name in _required(table)):
         reconcile(typed, totals, faults)
         check_table(typed, terms.vintage, faults)
     return typed

@@ -53,7 +53,7 @@ def check_attributes(tables: Mapping[str, Typed], faults: list[Fault]) -> None:
     if "places" not in tables:
         return
     cells = set(tables["cells"].grid.columns) if "cells" in tables else set()
-    taken = cells | set(SCHEMAS["cells"].by_name) | {"month"}
+    taken = cells | set(SCHEMAS["cells"].by_name)
     for name in tables["places"].grid.columns:
         if name != "place" and name in taken:
             at = tables["places"].grid.heading_at(name)

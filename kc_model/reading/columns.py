@@ -9,7 +9,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
-from kc_model.money import DecimalMark, read_mark, unit_name
+from kc_model.money import MARKS, DecimalMark, read_mark, unit_name
 from kc_model.reading.values import (
     Renamed,
     Terms,
@@ -22,7 +22,7 @@ from kc_model.reading.values import (
 from kc_model.sheets import BROKEN, Grid, Value, clean_text, value_text
 from kc_model.tables import SCHEMAS, Column, Kind, column_dtype
 
-__all__ = ["MERGER", "Typed", "cell_order", "type_table"]
+__all__ = ["MERGER", "Typed", "cell_order", "shown_marks", "type_table"]
 
 MERGER = (2025, 7)
 """First year and month of the 34 provinces."""
@@ -78,7 +78,7 @@ def type_table(grid: Grid, table: str, terms: Terms, faults: list[Fault]) -> Typ
         Faults are added to it.
     """
     columns = [*SCHEMAS[table].columns, *_attributes(grid, table, faults)]
-    terms = _settle_decimal(grid, columns, terms, faults)
+    terms = _settle_decimal(grid, table, terms, faults)
     empty = pd.DataFrame(index=pd.Index(grid.rows, dtype="int64"))
     typed = Typed(table, grid, empty, terms)
     for unit, at in grid.units.values():
@@ -125,25 +125,29 @@ def _attributes(grid: Grid, table: str, faults: list[Fault]) -> list[Column]:
     return found
 
 
-def _settle_decimal(
-    grid: Grid, columns: Iterable[Column], terms: Terms, faults: list[Fault]
-) -> Terms:
-    """Find the decimal mark that the numbers of the table show, unless it is declared.
-
-    Numbers that contradict each other are one fault, with both addresses.
-    """
-    if terms.decimal is not None:
-        return terms
+def shown_marks(grid: Grid, table: str) -> dict[DecimalMark, Address]:
+    """Return the decimal marks that the numbers of a table show, each with a cell that does."""
     shown: dict[DecimalMark, Address] = {}
-    for column in columns:
+    for column in (*SCHEMAS[table].columns, *_attributes(grid, table, [])):
         if column.kind in _NUMERIC and column.name in grid.columns:
             values = grid.column(column.name)
             marks = {text: read_mark(text) for text in set(values) if isinstance(text, str)}
             for mark in {m for m in marks.values() if m is not None} - set(shown):
                 i = next(i for i, v in enumerate(values) if isinstance(v, str) and marks[v] == mark)
                 shown[mark] = grid.at(grid.rows[i], column.name)
-    if len(shown) < len(("point", "comma")):
-        return replace(terms, decimal=next(iter(shown), None))
+    return shown
+
+
+def _settle_decimal(grid: Grid, table: str, terms: Terms, faults: list[Fault]) -> Terms:
+    """Take the decimal mark that is declared, that the table shows, or that the others show.
+
+    Numbers of a table that contradict each other are one fault, with both addresses.
+    """
+    if terms.decimal is not None:
+        return terms
+    shown = shown_marks(grid, table)
+    if len(shown) < len(MARKS):
+        return replace(terms, decimal=next(iter(shown), terms.elsewhere))
     first, second = sorted(shown.values(), key=lambda at: cell_order(at.cell))
     faults.append(Fault("mixed-decimal", second, {"other": first.cell}))
     return replace(terms, mixed=True)

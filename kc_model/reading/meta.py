@@ -49,7 +49,7 @@ def sheet_items(sheets: Mapping[str, Sheet], faults: list[Fault]) -> dict[str, I
         if key == "sources":
             sources += [item] if item.value else []
             items[key] = Item(sources, cell.at)
-        elif key in items:
+        elif item.value and key in items:
             faults.append(Fault("repeated-key", cell.at, {"key": key}))
         elif item.value:
             items[key] = item

@@ -43,6 +43,8 @@ class Terms:
         is blamed on the value.
     decimal : {"point", "comma"} or None
         Decimal mark of the file, declared or shown by its numbers; None: not known.
+    elsewhere : {"point", "comma"} or None
+        What the other tables of the dataset show, for a table that shows nothing itself.
     mixed : bool
         Whether the file has been found to mix its marks: each number then stands for itself.
     heading : str
@@ -52,6 +54,7 @@ class Terms:
     unit: str
     vintage: str
     decimal: DecimalMark | None = None
+    elsewhere: DecimalMark | None = None
     mixed: bool = False
     heading: str = ""
 
@@ -189,7 +192,7 @@ def _text(value: Value, _column: Column, _terms: Terms) -> str:
 
 
 def _choice(value: Value, column: Column, _terms: Terms) -> str:
-    text = clean_text(value_text(value))
+    text = clean_text(value_text(value)).removesuffix(".0")  # 34.0, as programs write numbers
     code = choice_code(column.name, text)
     known = column.choices or tuple(choices(column.name))
     if code not in known:

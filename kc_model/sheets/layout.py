@@ -381,7 +381,8 @@ def pairs(
     Parameters
     ----------
     sheet : Sheet
-        Key and value in the first two columns, with or without a header row.
+        Key and value in the first two columns, with or without a header row; or the keys in the
+        first row and their values below.
     keys : sequence of str
         Known keys; an unknown one is returned as it is written.
     faults : list of Fault
@@ -393,9 +394,8 @@ def pairs(
     header = spellings(sheet.name, FORMS[sheet.name])
     known = spellings(sheet.name, tuple(keys))
     found = []
-    for row in range(len(sheet.rows)):
-        key, value = sheet.value(row, 0), sheet.value(row, 1)
-        text = clean_text(key) if isinstance(key, str) else ""
+    for key, row, column in _key_cells(sheet, known):
+        text, value = clean_text(key) if isinstance(key, str) else "", sheet.value(row, column)
         if not text or (value is None and not blanks) or (row == 0 and _key(text) in header):
             continue
         name = known.get(_key(text), text)
@@ -403,5 +403,14 @@ def pairs(
             value = clean_text(value)
             value = choice_code(name, value) or value
         if value is not BROKEN:
-            found.append((name, Cell(value, sheet.cell_at(row, 1, text))))
+            found.append((name, Cell(value, sheet.cell_at(row, column, text))))
     return found
+
+
+def _key_cells(sheet: Sheet, known: Mapping[str, str]) -> list[tuple[Value, int, int]]:
+    """Return each key with the position of its value: beside it, or below where keys are a row."""
+    first = sheet.rows[0] if sheet.rows else ()
+    if sum(_key(text) in known for text in _texts_of(first)) > 1:
+        below = range(1, len(sheet.rows))
+        return [(key, row, column) for column, key in enumerate(first) for row in below]
+    return [(sheet.value(row, 0), row, 1) for row in range(len(sheet.rows))]

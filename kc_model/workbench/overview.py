@@ -43,10 +43,8 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
         heads = ("name", "title", "years", "places", "areas", "standing", "faults")
         head = tuple(say(f"screen.overview.{key}", language) for key in heads)
         lines = [_line(name, data, language) for name, data in self._read]
-        parts = [
-            screen.style(),
-            screen.table([head, *lines], say("screen.overview.name", language)),
-        ]
+        caption = say("screen.overview.name", language)
+        parts = [screen.style(), screen.table([head, *lines], caption, "words")]
         parts += [_details(name, data, language) for name, data in self._read]
         self.text.value = "".join(parts)
 

@@ -24,14 +24,15 @@ from kc_model.wording import Language, say
 
 __all__ = [
     "ChartView",
+    "Slider",
     "Text",
     "bullets",
     "download",
     "fold",
     "heading",
-    "label",
     "message",
     "row",
+    "style",
     "table",
 ]
 
@@ -117,11 +118,12 @@ class Slider(anywidget.AnyWidget):
 
     @property
     def value(self) -> Any:
-        """The value it stands at; setting it moves the slider."""
+        """Return the value it stands at; setting it moves the slider."""
         return self.values[self.index]
 
     @value.setter
     def value(self, value: Any) -> None:
+        """Move the slider to a value."""
         self.index = self.values.index(value)
 
 
@@ -171,8 +173,17 @@ def message(sentences: Sequence[str], kind: str = "") -> str:
     return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{lines}</div>'
 
 
-def table(lines: Sequence[Sequence[str]], caption: str) -> str:
-    """Return a table; the first line is its head, the first column names the rows."""
+def table(lines: Sequence[Sequence[str]], caption: str, kind: str = "figures") -> str:
+    """Return a table; the first line is its head, the first column names the rows.
+
+    Parameters
+    ----------
+    lines : sequence of sequence of str
+    caption : str
+        For screen readers.
+    kind : {"figures", "words"}
+        What the other columns hold.
+    """
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in lines[0])
     rows = "".join(
         f'<tr><th scope="row">{escape(line[0])}</th>'
@@ -182,7 +193,8 @@ def table(lines: Sequence[Sequence[str]], caption: str) -> str:
     )
     inside = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     label = escape(caption, quote=True)
-    return f'<div class="kc-frame" tabindex="0"><table aria-label="{label}">{inside}</table></div>'
+    whole = f'<table aria-label="{label}">{inside}</table>'
+    return f'<div class="kc-frame kc-{kind}" tabindex="0">{whole}</div>'
 
 
 def download(name: str, data: bytes, label: str) -> str:
