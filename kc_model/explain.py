@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Protocol
 
 import pandas as pd
@@ -114,7 +114,7 @@ class _Teller:
     def money(self, amount: float, digits: int | None = None) -> str:
         """Show an amount in the dataset's unit, to as many digits as a sentence needs."""
         digits = _DIGITS[self.plan.unit] if digits is None else digits
-        vnd = Decimal(repr(round(amount, digits) + 0.0)) * UNITS[self.plan.unit]
+        vnd = _rounded(amount, digits) * UNITS[self.plan.unit]
         return format_money(vnd, self.plan.unit, self.language)
 
     def vnd(self, amount: float) -> str:
@@ -122,7 +122,7 @@ class _Teller:
 
     def number(self, value: float, digits: int = 1) -> str:
         """Show a number to so many digits, without zeros at its end."""
-        return format_number(Decimal(repr(round(value, digits))), None, self.language)
+        return format_number(_rounded(value, digits), None, self.language)
 
     def group(self, values: str) -> str:
         """Show a group's values as names."""
@@ -324,6 +324,12 @@ class _Teller:
             rule: rule_label(rule, text, self.language)
             for rule, text in zip(rules, filled, strict=True)
         }
+
+
+def _rounded(value: float, digits: int) -> Decimal:
+    """Round half up after dropping the noise of arithmetic: equal numbers are shown equal."""
+    exact = Decimal(repr(round(value, 8) + 0.0))
+    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize()
 
 
 def _significant(value: float) -> int:

@@ -351,6 +351,11 @@ def _inequalities(
     """Return (G, h, n_equal): the first n_equal rows are G z = h, the others G z ≤ h."""
     rows = matrix.tocsr()
     used = np.diff(rows.indptr) > 0
+    largest = np.zeros(rows.shape[0])
+    np.maximum.at(largest, np.repeat(np.arange(len(largest)), np.diff(rows.indptr)), abs(rows.data))
+    even = 1 / np.where(largest > 0, largest, 1.0)  # a row of outputs weighs like a row of money
+    rows = sparse.csr_array(sparse.diags_array(even) @ rows)
+    row_low, row_high = row_low * even, row_high * even
     equal = used & (row_high - row_low <= _TOLERANCE)
     above = used & ~equal & np.isfinite(row_high)
     below = used & ~equal & np.isfinite(row_low)

@@ -111,7 +111,7 @@ def allocate(
         draft.fill_undecided(*_ranges(solver, x, settled, whole=False))
         if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
-            ladder.keep(achieved)
+            ladder.keep(climb.best, achieved)
             draft.fill_ranges(*_ranges(solver, x, settled, whole=True, tell=tell))
         tell("price", 0.8)
         draft.fill_prices(find_prices(problem, ladder, draft.tight()))

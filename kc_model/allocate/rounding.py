@@ -103,10 +103,10 @@ def _model(
     """
     n, step = len(plan), grid / MILLION
     parts = [row.coefficients() for row in rows]
-    index = [cells for cells, _ in parts]
-    starts = np.cumsum([0, *(len(cells) for cells in index)])
+    index = [np.zeros(0, dtype=np.int64), *(cells for cells, _ in parts)]
+    starts = np.cumsum([len(cells) for cells in index])
     one = sparse.csr_array(
-        (np.concatenate([net for _, net in parts]), np.concatenate(index), starts),
+        (np.concatenate([plan[:0], *(net for _, net in parts)]), np.concatenate(index), starts),
         shape=(len(rows), n),
     )
     limits = [_limits(row, below, grid) for row in rows]

@@ -91,13 +91,23 @@ class Ladder:
             return Climb(outcomes[0].status, (), tuple(outcomes))
         return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes))
 
-    def keep(self, values: Sequence[float]) -> None:
-        """Let no plan be worse in any stage than these values, given in each stage's own terms."""
-        for stage, column, value in zip(self.stages, self.columns, values, strict=True):
-            limit = stage.sign * value / stage.scale
+    def keep(self, best: Sequence[float], achieved: Sequence[float]) -> None:
+        """Open everything, then let no plan be worse in any stage than what was achieved.
+
+        Parameters
+        ----------
+        best : sequence of float
+            Best value of each stage in its column's minimised form.
+        achieved : sequence of float
+            What the plan achieves, in each stage's own terms; where rounding made it better than
+            the best, the best counts.
+        """
+        self.back()
+        for s, stage in enumerate(self.stages):
+            limit = max(best[s], stage.sign * achieved[s] / stage.scale)
+            column = np.array([self.columns[s]])
             high = np.array([limit + _FROZEN * max(1.0, abs(limit))])
-            one = np.array([column])
-            self.solver.set_columns(one, self.solver.col_low[one], high)
+            self.solver.set_columns(column, self.solver.col_low[column], high)
 
     def cap(self, best: Sequence[float]) -> None:
         """Keep the first stages at their best values, without shutting anything else."""

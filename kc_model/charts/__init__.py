@@ -102,8 +102,9 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         sign = "+" if vnd > 0 else "−" if vnd < 0 else ""
         money = to_unit(vnd, plan.unit)
         shown = sign + tongue.number(abs(money))
-        share = sign + tongue.percent(100 * abs(vnd) / base if base else None)
-        name, label = tongue.name(by, key), tongue.say("label", amount=shown, share=share)
+        share = sign + tongue.percent(100 * abs(vnd) / base) if base else "–"
+        name = tongue.name(by, key)
+        label = tongue.say("label" if base else "new", amount=shown, share=share)
         rows.append({"name": name, "money": money, "label": label})
         was, is_now = (tongue.number(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))

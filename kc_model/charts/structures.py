@@ -86,7 +86,7 @@ def _axis(title: str) -> alt.Axis:
 
 
 def _names() -> alt.Y:
-    axis = alt.Axis(title=None, labelLimit=240, ticks=False, domain=False, labelPadding=6)
+    axis = alt.Axis(title=None, labelLimit=0, ticks=False, domain=False, labelPadding=6)
     return alt.Y("name:N", sort=None, axis=axis)
 
 

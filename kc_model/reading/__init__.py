@@ -63,7 +63,7 @@ def read_dataset(path: str | Path, progress: Callable[[str, float], None] | None
     tell = progress or (lambda _step, _share: None)
     tell("reading", 0.0)
     faults: list[Fault] = []
-    read = _open_folder if path.is_dir() else _open_workbook
+    read = _open_folder if _is_folder(path) else _open_workbook
     items, at, sheets = read(path, faults)
     meta = build_meta(items, at, faults)
     grids = {name: _lay_out(sheets[name], faults) for name in SCHEMAS if name in sheets}
@@ -95,6 +95,15 @@ def read_dataset(path: str | Path, progress: Callable[[str, float], None] | None
 _Opened = tuple[Mapping[str, Item] | None, Address, dict[str, Sheet]]
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        if path.exists():
+            return path.is_dir()
+    except OSError:  # a name that no file can have
+        pass
+    raise InputError([Fault("no-such-path", Address(path.name), {"path": path.name})])
+
+
 def _open_folder(path: Path, faults: list[Fault]) -> _Opened:
     """Return what ``dataset.yaml`` says and the CSV files by table.
 
@@ -104,7 +113,11 @@ def _open_folder(path: Path, faults: list[Fault]) -> _Opened:
     at = Address("dataset.yaml")
     items: Mapping[str, Item] | None = None
     sheets: dict[str, Sheet] = {}
-    files = [file for file in sorted(path.iterdir()) if not file.name.startswith((".", "~$"))]
+    try:
+        files = [file for file in sorted(path.iterdir()) if file.is_file()]
+    except PermissionError:
+        raise InputError([Fault("file-locked", Address(path.name))]) from None
+    files = [file for file in files if not file.name.startswith((".", "~$"))]
     names = {file.name.lower() for file in files}
     if "dataset.yaml" not in names:
         faults.append(Fault("missing-file", Address(path.name), {"name": "dataset.yaml"}))
@@ -138,8 +151,6 @@ def _stray_file(file: Path, names: set[str]) -> Fault:
 
 def _open_workbook(path: Path, faults: list[Fault]) -> _Opened:
     at = Address(path.name)
-    if not path.exists():
-        raise InputError([Fault("no-such-path", at, {"path": path.name})])
     if not path.is_file() or path.suffix.lower() in _NO_WORKBOOK:
         raise InputError([Fault("not-a-dataset", at)])
     sheets = open_sheets(path)

@@ -37,7 +37,7 @@ def check_table(typed: Typed, vintage: str, faults: list[Fault]) -> None:
     frame = typed.good
     if frame.empty:
         return
-    if vintage and {"place", "area", "source"} <= set(frame.columns):
+    if vintage and set(_CELL) <= set(SCHEMAS[typed.name].key):
         now = _place_now(typed, frame, vintage, faults)
         twice = _check_old_and_new(typed, frame.assign(now=now), faults)
         _check_overlaps(typed, frame.assign(now=now)[now != ""], vintage, faults)
@@ -49,7 +49,13 @@ def check_table(typed: Typed, vintage: str, faults: list[Fault]) -> None:
 
 
 def check_attributes(tables: Mapping[str, Typed], faults: list[Fault]) -> None:
-    """Refuse attributes of places that stand in ``cells`` too, or have the name of its column."""
+    """Refuse attributes of places that stand in ``cells`` too, or have the name of its column.
+
+    A vintage of single rows is refused where only the history has one.
+    """
+    for typed in tables.values():
+        if "vintage" in typed.grid.columns and "vintage" not in SCHEMAS[typed.name].by_name:
+            faults.append(Fault("vintage-not-here", typed.grid.heading_at("vintage")))
     if "places" not in tables:
         return
     cells = set(tables["cells"].grid.columns) if "cells" in tables else set()

@@ -228,7 +228,9 @@ def _type_places(
 ) -> list[object]:
     """Return the places, each looked up in the vintage of its own row."""
     rows = typed.grid.rows
-    own = [str(vintage) or terms.vintage for vintage in data.get("vintage", [""] * len(rows))]
+    is_dated = "vintage" in SCHEMAS[typed.name].by_name
+    said = data["vintage"] if is_dated else [""] * len(rows)
+    own = [str(vintage) or terms.vintage for vintage in said]
     places: list[object] = [""] * len(rows)
     for vintage in dict.fromkeys(own):
         chosen = [i for i, its in enumerate(own) if its == vintage]
@@ -244,12 +246,13 @@ def _type_places(
 def _judge_renamed(
     typed: Typed, row: int, period: tuple[int, int] | None, codes: str, faults: list[Fault]
 ) -> None:
-    """Warn of a former province; refuse it in a period when it still was one."""
+    """Warn of a former province; refuse it in a history of when it still was one."""
     old = value_text(typed.grid.value(row, "place"))
     new = "; ".join(reference.place_name(code, "34") for code in codes.split(";"))
     values = {"found": old, "new": new}
     at = typed.grid.at(row, "place")
-    if period is not None and period < MERGER:
+    is_dated = "vintage" in SCHEMAS[typed.name].by_name
+    if is_dated and period is not None and period < MERGER:
         typed.bad.add(row)
         faults.append(Fault("vintage-needed", at, values))
     else:

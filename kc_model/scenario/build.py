@@ -90,7 +90,9 @@ _BUDGET_WORDS = ("amount", "pooled", "text", "basis", "where")
 
 def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fault]) -> None:
     for key, item in found.items():
-        if key not in known:
+        if key not in known and item.value == "" and " " in key:
+            faults.append(Fault("unquoted-comma", item.at, {"key": key}))
+        elif key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             faults.append(
                 Fault(

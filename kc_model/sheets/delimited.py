@@ -85,8 +85,9 @@ def _split(text: str, at: Address) -> list[list[str]]:
 
 
 def _separator(text: str, at: Address) -> str:
-    """Return the separator that the first filled line shows."""
-    line = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    """Return the separator that the first filled line which has any shows."""
+    lines = (line for line in text.splitlines() if line.strip(" ,;\t"))
+    line = next((line for line in lines if any(mark in line for mark in _SEPARATORS)), "")
     fields = {
         mark: len(next(csv.reader([line], delimiter=mark))) for mark in _SEPARATORS if mark in line
     }

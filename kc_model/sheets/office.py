@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
+from lzma import LZMAError
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -24,7 +26,7 @@ __all__ = ["read_workbook"]
 
 _MEGABYTE = 2**20
 _LARGEST = 100 * _MEGABYTE
-_INFLATED = 400 * _MEGABYTE
+_INFLATED = 256 * _MEGABYTE
 _RATIO = 200  # how many times a part of more than a megabyte may grow
 _PARTS = 2_000
 _CELLS = 3_000_000
@@ -34,6 +36,7 @@ _ROWS, _COLUMNS = 1_000_000, 2_000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+_FRESH = re.compile(rb'fullCalcOnLoad="(1|true)"')
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
 _FORBIDDEN = tuple(
     word.encode(code)
@@ -42,7 +45,8 @@ _FORBIDDEN = tuple(
 )
 _UNREADABLE = (
     *(ValueError, KeyError, TypeError, IndexError, AttributeError, OSError, EOFError),
-    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ParseError, InvalidFileException),
+    *(zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError, RuntimeError),
+    *(ParseError, InvalidFileException),
 )
 
 
@@ -64,17 +68,16 @@ def read_workbook(path: Path) -> list[Sheet]:
         damaged-workbook, workbook-too-large or xml-entities.
     """
     at = Address(path.name)
-    has_formulas = _examine(path, at)
+    has_formulas, is_fresh = _examine(path, at)
     values = _load(path, at, data_only=True)
     formulas = _load(path, at, data_only=False) if has_formulas else None
-    fresh = bool(values.calculation is not None and values.calculation.fullCalcOnLoad)
     sheets = []
     for sheet in values.worksheets:
         cells = formulas[sheet.title]._cells if formulas else {}  # the only sparse access there is
         missing = {
             key
             for key, cell in cells.items()
-            if cell.data_type == "f" and _is_uncached(sheet._cells.get(key), fresh)
+            if cell.data_type == "f" and _is_uncached(sheet._cells.get(key), is_fresh)
         }
         sheets.append(_read_sheet(sheet, path.name, missing))
     return sheets
@@ -83,8 +86,14 @@ def read_workbook(path: Path) -> list[Sheet]:
 # ---------------------------------------------------------------------------- the archive
 
 
-def _examine(path: Path, at: Address) -> bool:
-    """Refuse what is no workbook or could do harm; tell whether it holds formulas."""
+def _examine(path: Path, at: Address) -> tuple[bool, bool]:
+    """Refuse what is no workbook or could do harm.
+
+    Returns
+    -------
+    bool, bool
+        Whether it holds formulas; whether the program that wrote it left them to be computed.
+    """
     if path.name.startswith("~$"):
         raise InputError([Fault("lock-file", at)])
     try:
@@ -94,7 +103,8 @@ def _examine(path: Path, at: Address) -> bool:
         with zipfile.ZipFile(path) as archive:
             _examine_list(archive.infolist(), path.stat().st_size, at)
             formulas = [_examine_part(archive, info, at) for info in archive.infolist()]
-            return any(formulas)
+            is_fresh = _FRESH.search(archive.read("xl/workbook.xml")) is not None
+            return any(formulas), is_fresh
     except PermissionError:
         raise InputError([Fault("file-locked", at)]) from None
     except _UNREADABLE as error:
@@ -130,7 +140,7 @@ def _examine_list(parts: list[zipfile.ZipInfo], size: int, at: Address) -> None:
         raise InputError([Fault("macro-workbook", at)])
     if "xl/workbook.bin" in names:
         raise InputError([Fault("legacy-xls", at)])
-    if "[content_types].xml" not in names or not any(n.startswith("xl/") for n in names):
+    if not {"[content_types].xml", "xl/workbook.xml"} <= names:
         raise InputError([Fault("not-a-workbook", at)])
 
 
@@ -168,15 +178,15 @@ def _load(path: Path, at: Address, *, data_only: bool) -> Workbook:
 _Cells = Mapping[tuple[int, int], ExcelCell | MergedCell]
 
 
-def _is_uncached(cell: ExcelCell | MergedCell | None, fresh: bool) -> bool:
+def _is_uncached(cell: ExcelCell | MergedCell | None, is_fresh: bool) -> bool:
     """Tell whether a formula has no stored value.
 
-    A program that leaves calculating to Excel (`fresh`) may have stored 0 in its stead. A stored
+    A program that leaves calculating to Excel (`is_fresh`) may have stored 0 in its stead. A stored
     empty text is a value.
     """
     if cell is None or cell.value is None:
         return cell is None or cell.data_type != "str"
-    return fresh and cell.value == 0
+    return is_fresh and cell.value == 0
 
 
 def _read_sheet(sheet: Worksheet, file: str, uncached: set[tuple[int, int]]) -> Sheet:

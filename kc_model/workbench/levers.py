@@ -151,7 +151,9 @@ class RuleLever(Lever):
         """Return half percentage points from 0 to 100 %, or round steps to the double."""
         top = Decimal(1) if self.kind == "share" and self.start <= 1 else 2 * self.start
         top = top or Decimal(100)
-        step = _HALF_PERCENT if self.kind == "share" else _round_step(top / 100)
+        step = _round_step(top / 100)
+        if self.kind == "share":
+            step = max(_HALF_PERCENT, _round_step(top / 400))
         return _steps(self.start, Decimal(0), top, step)
 
     def title(self, value: Decimal, language: Language) -> str:

@@ -9,6 +9,7 @@ import ipywidgets
 
 from kc_model.allocate import allocate
 from kc_model.charts import allocation_chart, change_chart
+from kc_model.program import build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
@@ -68,6 +69,7 @@ class PlanDesk(Desk):
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
+        self._has_outlook = outlook is not None
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
@@ -148,6 +150,9 @@ class PlanDesk(Desk):
         return adjust(self.scenario, self._levers, values)
 
     def _allocate(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
+        if not self._has_outlook:  # the sliders do not change it: one forecast serves every move
+            problem = build_problem(self.data, self.scenario, self.outlook, self.as_of)
+            self.outlook, self._has_outlook = problem.outlook, True
         return allocate(
             self.data,
             scenario,
@@ -179,8 +184,8 @@ class PlanDesk(Desk):
         self.plan = plan
         if plan.status == "optimal":
             self._drawn = plan
-        self._show_status(is_pricing=plan.status == "optimal")
         self._draw(is_pricing=True)
+        self._show_status(is_pricing=plan.status == "optimal")
 
     def _complete(self, plan: Allocation | None) -> None:
         """Take the same plan with its prices."""
