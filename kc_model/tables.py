@@ -326,9 +326,9 @@ class Dataset:
     Parameters
     ----------
     title, vintage, unit : str
-        Vintage "63" or "34" of the places in every table but a history that says otherwise;
-        unit of money in the files and in every output (vnd, thousand_vnd, million_vnd,
-        billion_vnd). The tables themselves hold VND.
+        Vintage "63" or "34" of the places in every table (history of 63 provinces has been summed
+        where the dataset is in the 34); unit of money in the files and in every output (vnd,
+        thousand_vnd, million_vnd, billion_vnd). The tables themselves hold VND.
     synthetic : bool
     sources : tuple of str
         Documents the data come from.

@@ -362,7 +362,7 @@ def test_a_higher_technology_share_takes_from_the_areas_that_absorb_least():
     losers = areas[areas < old - 1]
     assert set(losers.index) == {"PROD", "CONS", "INFO", "INTL", "ADMN"}
     # TECH is the slowest area, so asking for more of it costs disbursement.
-    rules = plan.rules_table().set_index("id")
+    rules = plan.rules().set_index("id")
     assert rules.loc["tech-share", "status"] == "binding"
     assert plan.goals[0]["achieved"] < before.goals[0]["achieved"]
     assert rules.loc["tech-share", "price"] > 0
@@ -407,7 +407,7 @@ def test_what_budget_meets_all_ten_targets():
     assert needed == pytest.approx(8_552.857, abs=0.01)
     real = goal[goal["standing"] != "assumed"]
     assert (real["target"] * real["unit_cost"]).sum() == pytest.approx(2_035.08, abs=0.01)
-    rules = plan.rules_table().set_index("id")
+    rules = plan.rules().set_index("id")
     assert set(rules.loc[[i for i in rules.index if ":" not in i], "status"]) <= {"met", "binding"}
 
 

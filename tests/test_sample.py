@@ -189,7 +189,7 @@ def test_the_base_scenario_protects_poor_and_late_places():
     assert (kept.loc[kept["difficult"] == 1, "share"] >= 0.95 - 1e-3).all()
     assert (kept.loc[kept["late"] == 1, "share"] >= 0.9 - 1e-3).all()
     # The wish for 3 tỷ fails only where a place has no national money at all.
-    wishes = allocate("base").rules_table().query("id == 'floor-wish' and status == 'missed'")
+    wishes = allocate("base").rules().query("id == 'floor-wish' and status == 'missed'")
     national = set(table.loc[table["source"] == "KCQG", "place"])
     assert set(wishes["group"])
     assert not set(wishes["group"]) & national

@@ -146,7 +146,7 @@ def forecast_chart(
     for name, line in _named(frame, level, tongue):
         rows.append({"name": name} | {key: _known(line[key]) for key in FIGURES})
         shares = (100 * line[key] for key in ("completion_expected", "probability_full"))
-        money = (tongue.number(line[key]) for key in FIGURES)
+        money = (_told(tongue, line, key) for key in FIGURES)
         table.append((name, *money, *(tongue.percent(share) for share in shares)))
     whole = frame[frame["level"] == "all"].iloc[0]
     return tongue.picture(
@@ -158,7 +158,7 @@ def forecast_chart(
         by=tongue.any(f"by.{level}"),
         as_of=tongue.as_of(outlook.as_of),
         unit=unit,
-        **{key: tongue.number(whole[key]) for key in FIGURES},
+        **{key: _told(tongue, whole, key) for key in FIGURES},
     )
 
 
@@ -208,6 +208,12 @@ def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[st
             yield " · ".join(tongue.name(key, line[key]) for key in told), line
         else:
             yield tongue.name(level, line["place" if level == "region" else level]), line
+
+
+def _told(tongue: Tongue, line: pd.Series[Any], key: str) -> str:
+    """Return a figure of a forecast, estimates with a digit fewer than what is known."""
+    is_known = key in {"plan", "disbursed"}
+    return tongue.number(line[key]) if is_known else tongue.estimate(line[key])
 
 
 def _known(value: Any) -> float | None:

@@ -153,7 +153,7 @@ def intervals(unit: str, language: Language) -> dict[str, Any]:
     """Return ranges with expectation, plan and money disbursed: name and `FIGURES`."""
     colour = _keyed("forecast", language)
     order = ("range_95", "range_80", "done", "expected", "plan")
-    titles = {key: say(f"charts.columns.{key}", language, unit=unit) for key in FIGURES}
+    titles = {key: f"{say(f'charts.columns.{key}', language)}, {unit}" for key in FIGURES}
     tips = [alt.Tooltip("name:N", title=" ")] + [
         alt.Tooltip(f"{key}:Q", title=title, format=_NUMBER) for key, title in titles.items()
     ]

@@ -37,6 +37,8 @@ class Picture:
         For screen readers.
     table : tuple of tuple of str
         The same figures as texts, headings first: for whoever cannot or will not read the chart.
+    unit : str
+        What stands over the table: in what its money is.
     """
 
     structure: Mapping[str, Any]
@@ -44,6 +46,7 @@ class Picture:
     heading: str
     description: str
     table: tuple[Line, ...]
+    unit: str
 
     def spec(self) -> dict[str, Any]:
         """Return the complete Vega-Lite specification."""
@@ -84,9 +87,8 @@ class Tongue:
         return say(f"charts.{key}", self.language, **values)
 
     def head(self, *keys: str) -> Line:
-        """Return headings of a table, units with them."""
-        unit = unit_name(self.unit, self.language)
-        return tuple(self.any(f"columns.{key}", unit=unit) for key in keys)
+        """Return headings of a table."""
+        return tuple(self.any(f"columns.{key}") for key in keys)
 
     def name(self, key: str, code: Any) -> str:
         """Return the name of a place, region, area or fund; other keys name themselves."""
@@ -103,6 +105,13 @@ class Tongue:
         if pd.isna(amount):
             return "–"
         return format_number(round(float(amount), DIGITS[self.unit]), None, self.language)
+
+    def estimate(self, amount: float) -> str:
+        """Return an amount that is no more than an estimate: a digit fewer."""
+        if pd.isna(amount):
+            return "–"
+        digits = max(0, DIGITS[self.unit] - 1)
+        return format_number(round(float(amount), digits), None, self.language)
 
     def percent(self, share: float | None) -> str:
         """Return a share given in percent, without its sign; "–" where there is none."""
@@ -140,4 +149,5 @@ class Tongue:
             subtitle = f"{self.any('synthetic')} · {subtitle}"
         structure = {**structure, "title": {**structure["title"], "subtitle": subtitle}}
         heading, description = self.say("title", **words), self.say("description", **words)
-        return Picture(structure, tuple(rows), heading, description, tuple(table))
+        unit = say("export.unit", self.language, unit=unit_name(self.unit, self.language))
+        return Picture(structure, tuple(rows), heading, description, tuple(table), unit)

@@ -222,7 +222,7 @@ def _note(lever: Lever, value: Decimal) -> Note:
         )
         for language in LANGUAGES
     }
-    return Note("assumed", told["vi"], told["en"])
+    return Note("assumed", told["vi"], told["en"], table="scenario")
 
 
 def _apart(one: Budget, other: Budget) -> bool:

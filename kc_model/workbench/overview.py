@@ -44,7 +44,7 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
         head = tuple(say(f"screen.overview.{key}", language) for key in heads)
         lines = [_line(name, data, language) for name, data in self._read]
         caption = say("screen.overview.name", language)
-        parts = [screen.style(), screen.table([head, *lines], caption, "words")]
+        parts = [screen.style(), screen.table([head, *lines], caption, kind="words")]
         parts += [_details(name, data, language) for name, data in self._read]
         self.text.value = "".join(parts)
 

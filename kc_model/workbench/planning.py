@@ -225,9 +225,9 @@ class PlanDesk(Desk):
         self.chart.show(shares, self.language)
         self.changes.show(changes, self.language)
         self.shares.value = screen.fold(
-            self.say("table"), screen.table(shares.table, shares.heading)
+            self.say("table"), screen.table(shares.table, shares.heading, shares.unit)
         )
-        self.losers.value = screen.table(changes.table, changes.heading)
+        self.losers.value = screen.table(changes.table, changes.heading, changes.unit)
         self._tell(plan, is_pricing=is_pricing)
 
     def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:

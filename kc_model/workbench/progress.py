@@ -151,7 +151,7 @@ class ProgressDesk(Desk):
         shares = completion_chart(outlook, self.data, level, self.language)
         self.chart.show(ranges, self.language)
         self.completion.show(shares, self.language)
-        self.figures.value = screen.table(ranges.table, ranges.heading)
+        self.figures.value = screen.table(ranges.table, ranges.heading, ranges.unit)
         self.late.value = self._lateness(outlook)
         warnings = [fault.text(self.language) for fault in outlook.warnings]
         self.ground.value = screen.fold(
@@ -188,12 +188,16 @@ class ProgressDesk(Desk):
                 name=reference.source_name(key, self.language) if key else self.say("progress.all"),
                 expected=self._money(after[key]),
                 before=self._money(before[key]),
-                change=self._money(after[key] - before[key]),
+                change=self._change(after[key] - before[key]),
             )
             for key in after
             if key in before
         ]
         return screen.message(lines, "warn")
+
+    def _change(self, amount: float) -> str:
+        kind = "less" if amount < 0 else "more"
+        return self.say(f"progress.{kind}", amount=self._money(abs(amount)))
 
     def _money(self, amount: float) -> str:
         vnd = round(amount) * UNITS[self.data.unit]

@@ -173,14 +173,16 @@ def message(sentences: Sequence[str], kind: str = "") -> str:
     return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{lines}</div>'
 
 
-def table(lines: Sequence[Sequence[str]], caption: str, kind: str = "figures") -> str:
+def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str = "figures") -> str:
     """Return a table; the first line is its head, the first column names the rows.
 
     Parameters
     ----------
     lines : sequence of sequence of str
-    caption : str
+    label : str
         For screen readers.
+    note : str
+        What stands over it, such as the unit.
     kind : {"figures", "words"}
         What the other columns hold.
     """
@@ -191,9 +193,9 @@ def table(lines: Sequence[Sequence[str]], caption: str, kind: str = "figures") -
         + "</tr>"
         for line in lines[1:]
     )
-    inside = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    label = escape(caption, quote=True)
-    whole = f'<table aria-label="{label}">{inside}</table>'
+    caption = f"<caption>{escape(note)}</caption>" if note else ""
+    inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    whole = f'<table aria-label="{escape(label, quote=True)}">{inside}</table>'
     return f'<div class="kc-frame kc-{kind}" tabindex="0">{whole}</div>'
 
 

@@ -1,0 +1,1 @@
+"""An independent reading and solution of the contract, to hold the product against."""

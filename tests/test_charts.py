@@ -1,0 +1,262 @@
+"""Charts: the figures and words in them, read from the finished picture."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import vl_convert
+from datasets import absorbing, dataset, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kc_model import reference
+from kc_model.allocate import allocate
+from kc_model.charts import (
+    COLOURS,
+    allocation_chart,
+    change_chart,
+    completion_chart,
+    forecast_chart,
+)
+from kc_model.forecast import forecast
+from kc_model.money import parse_money
+from kc_model.wording import LANGUAGES
+
+CELLS = """
+place area source baseline
+01 TECH KCQG 3000
+01 TRAIN KCDP 1000.5
+02 TECH KCDP 2000
+02 ADMN KCDP 500
+"""
+HISTORY = """
+year month place area source plan disbursed
+2023 6 01 TECH KCQG 3000 900
+2023 13 01 TECH KCQG 3000 2700
+2023 6 02 TRAIN KCDP 1000 200
+2023 13 02 TRAIN KCDP 1000 800
+2024 6 01 TECH KCQG 4000 1000
+2024 6 02 TRAIN KCDP 1000 -
+"""
+HOSTILE = '</script><img src=x onerror="alert(1)">&amp; {{7*7}} datum["x"] Đắk.Lắk'
+
+
+@pytest.fixture(scope="module")
+def plan():
+    data = dataset(cells=CELLS, absorption=absorbing(CELLS))
+    asked = scenario(
+        """
+budget:
+  - {source: KCQG, amount: 2500}
+  - {source: KCDP, amount: 4000.5, pooled: true}
+goals: [{minimise: change}]
+"""
+    )
+    return allocate(data, asked, detail=False)
+
+
+@pytest.fixture(scope="module")
+def progress():
+    data = dataset(history=HISTORY)
+    return forecast(data, 2024, 6, draws=200), data
+
+
+def pictures(plan, progress, language="vi"):
+    """Return one picture of every kind and level."""
+    outlook, data = progress
+    keys = ("area", "place", "source", "region", "year")
+    levels = ("area", "place", "source", "cell", "all")
+    return {
+        **{f"allocation {by}": allocation_chart(plan, by, language) for by in keys},
+        **{f"change {by}": change_chart(plan, by, language) for by in keys},
+        **{f"forecast {one}": forecast_chart(outlook, data, one, language) for one in levels},
+        **{f"completion {one}": completion_chart(outlook, data, one, language) for one in levels},
+    }
+
+
+def svg_texts(picture):
+    """Return the texts of the finished picture, in order."""
+    svg = vl_convert.vegalite_to_svg(picture.spec())
+    return [
+        "".join(node.itertext())
+        for node in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    ]
+
+
+# --- Figures -------------------------------------------------------------------------------------
+
+
+def test_an_allocation_by_hand(plan):
+    picture = allocation_chart(plan, "place")
+    assert picture.heading == "Tổng: 6.500,5 triệu đồng"
+    parts = [(row["name"], row["part"], row["money"]) for row in picture.rows if "money" in row]
+    assert parts == [
+        ("Hà Nội", "Đào tạo nghề", pytest.approx(1500.5, abs=500)),
+        ("Hà Nội", "Mô hình, công nghệ, máy móc", 2500.0),
+        ("Hà Giang", "Mô hình, công nghệ, máy móc", pytest.approx(2000, abs=500)),
+        ("Hà Giang", "Quản lý, tổ chức thực hiện", pytest.approx(500, abs=500)),
+    ]
+    ends = {row["name"]: row["total"] for row in picture.rows if "total" in row}
+    assert sum(ends.values()) == pytest.approx(6500.5, abs=1e-9)
+    for name, total in ends.items():
+        assert total == pytest.approx(sum(money for at, _, money in parts if at == name))
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 10**15), min_size=4, max_size=4))
+def test_the_total_in_the_heading_is_exact(plan, amounts):
+    cells = plan.cells.assign(amount=pd.array(amounts, dtype="Int64"))
+    heading = allocation_chart(replace(plan, cells=cells)).heading
+    assert parse_money(heading.removeprefix("Tổng: "), "vnd", "comma") == sum(amounts)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 10**12), min_size=4, max_size=4), st.sampled_from(["place", "area"]))
+def test_losers_come_first_and_losses_meet_gains(plan, amounts, by):
+    cells = plan.cells.assign(amount=pd.array(amounts, dtype="Int64"))
+    picture = change_chart(replace(plan, cells=cells), by)
+    changes = [row["money"] for row in picture.rows]
+    assert changes == sorted(changes)
+    total = (sum(amounts) - int(cells["baseline"].sum())) / 10**6
+    assert sum(changes) == pytest.approx(total, abs=1e-3)
+    assert len(picture.table) == len(picture.rows) + 1
+
+
+def test_changes_are_told_with_sign_and_share(plan):
+    cells = plan.cells.assign(amount=pd.array([1500, 1000, 2500, 500], dtype="Int64") * 10**6)
+    cells["baseline"] = pd.array([0, 2000, 2000, 500], dtype="Int64") * 10**6
+    cells[["place", "area"]] = [["01", "TRAIN"], ["01", "TECH"], ["02", "PROD"], ["02", "ADMN"]]
+    labels = {
+        row["name"]: row["label"] for row in change_chart(replace(plan, cells=cells), "area").rows
+    }
+    assert labels == {
+        "Mô hình, công nghệ, máy móc": "−1.000 (−50,0 %)",
+        "Quản lý, tổ chức thực hiện": "0 (0,0 %)",
+        "Phát triển sản phẩm CNNT tiêu biểu": "+500 (+25,0 %)",
+        "Đào tạo nghề": "+1.500 (mới)",
+    }
+
+
+def test_a_forecast_shows_its_table(progress):
+    outlook, data = progress
+    table = outlook.table()
+    rows = table[table["level"] == "area"]
+    picture = forecast_chart(outlook, data, "area")
+    shown = pd.DataFrame(picture.rows)
+    for column in ("plan", "expected", "lower_80", "upper_80", "lower_95", "upper_95"):
+        assert shown[column].tolist() == pytest.approx(rows[column].tolist())
+    assert shown["disbursed"].tolist()[0] is None or pd.isna(shown["disbursed"][0])
+    whole = table[table["level"] == "all"].iloc[0]
+    expected = parse_money(picture.heading.split(": ")[1].split(" (")[0], "vnd", "comma")
+    assert expected == pytest.approx(whole["expected"] * 10**6, abs=0.5 * 10**6)
+
+
+def test_a_completion_is_in_percent_of_the_plan(progress):
+    outlook, data = progress
+    rows = {row["name"]: row for row in completion_chart(outlook, data, "area").rows}
+    tech = rows["Mô hình, công nghệ, máy móc"]
+    assert tech["done"] == pytest.approx(25.0)
+    assert rows["Đào tạo nghề"]["done"] is None
+    table = outlook.table()
+    share = table[(table["level"] == "area") & (table["area"] == "TECH")]["completion_expected"]
+    assert tech["expected"] == pytest.approx(100 * share.iloc[0])
+
+
+# --- Words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_picture_can_be_drawn_with_its_words(plan, progress, language):
+    for name, picture in pictures(plan, progress, language).items():
+        texts = svg_texts(picture)
+        assert picture.heading in texts, name
+        for row in picture.rows:
+            assert row["name"] in texts, name
+            assert row.get("label", "") in {*texts, ""}, name
+        assert picture.description.endswith(".")
+
+
+def test_axes_have_vietnamese_numbers(plan):
+    assert "1.000" in svg_texts(allocation_chart(plan, "area"))
+    assert "1,000" in svg_texts(allocation_chart(plan, "area", "en"))
+
+
+def test_languages_differ(plan, progress):
+    vietnamese, english = (pictures(plan, progress, language) for language in LANGUAGES)
+    for name, picture in vietnamese.items():
+        assert picture.heading != english[name].heading
+        assert picture.table[0] != english[name].table[0]
+
+
+def test_a_synthetic_figure_is_called_so(plan, progress):
+    for picture in pictures(plan, progress).values():  # the test dataset is synthetic
+        assert any(text.startswith("SỐ LIỆU MÔ PHỎNG") for text in svg_texts(picture))
+    real = allocation_chart(replace(plan, synthetic=False))
+    assert not any("MÔ PHỎNG" in text for text in svg_texts(real))
+
+
+def test_text_survives_where_the_named_fonts_are_missing(plan):
+    picture = allocation_chart(plan)
+    assert picture.structure["config"]["font"].endswith(", sans-serif")
+    pdf = vl_convert.vegalite_to_pdf(picture.spec())
+    nameless = {**picture.spec(), "config": {"font": "No Such Font"}}
+    assert b"/FontDescriptor" in pdf
+    assert b"/FontDescriptor" not in vl_convert.vegalite_to_pdf(nameless)  # the test can fail
+
+
+def test_names_stay_text(plan, progress, monkeypatch):
+    monkeypatch.setattr(reference, "place_name", lambda code, *_: f"{HOSTILE} {code}")
+    hostile = replace(plan, scenario_name=HOSTILE)
+    outlook, data = progress
+    for picture in (
+        allocation_chart(hostile, "place"),
+        change_chart(hostile, "place"),
+        forecast_chart(outlook, data, "place"),
+        completion_chart(outlook, data, "place"),
+    ):
+        svg = vl_convert.vegalite_to_svg(picture.spec())
+        assert "<img" not in svg
+        assert "<script" not in svg
+        assert any(HOSTILE[:20] in text for text in svg_texts(picture))
+    texts = svg_texts(allocation_chart(hostile, "area"))
+    assert any(text.endswith(HOSTILE) for text in texts)
+
+
+def test_names_of_fields_are_plain(plan, progress):
+    for picture in pictures(plan, progress).values():
+        assert all(re.fullmatch("[a-z0-9_]+", field) for row in picture.rows for field in row)
+
+
+# --- What stays ----------------------------------------------------------------------------------
+
+
+def test_a_new_result_only_changes_data_and_heading(plan):
+    cells = plan.cells.assign(amount=plan.cells["amount"] * 2 + 7)
+    for chart in (allocation_chart, change_chart):
+        before, after = chart(plan), chart(replace(plan, cells=cells))
+        assert before.structure == after.structure
+        assert before.rows != after.rows
+        assert before.heading != after.heading
+        assert chart(plan, language="en").structure != before.structure
+
+
+def test_altair_takes_the_picture(plan, progress):
+    for picture in pictures(plan, progress).values():
+        chart = picture.chart()
+        assert chart.to_dict()["datasets"]["rows"] == list(picture.rows)
+
+
+def test_colours_can_be_told_apart():
+    okabe_ito = {
+        *("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00"),
+        *("#CC79A7", "#999999"),
+    }
+    areas = [COLOURS[code] for code in reference.area_order() if code != "ALL"]
+    assert set(areas) == okabe_ito
+    assert len(areas) == len(okabe_ito)
+    assert COLOURS["KCQG"] != COLOURS["KCDP"]
+    assert COLOURS["loss"] != COLOURS["gain"]

@@ -1,0 +1,463 @@
+"""The console script: its exit codes, what it writes and what it leaves alone, in two languages."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from kc_model import cli
+from kc_model.errors import SaveError
+from kc_model.results import ALLOCATION_FILES, FORECAST_FILES
+
+ROOT = Path(__file__).parent.parent
+
+HEAD = """\
+title: Bộ số liệu thử
+vintage: "63"
+unit: million_vnd
+synthetic: true
+sources: [tài liệu thử]
+"""
+SHEET_HEAD = [
+    ["title", "Bộ số liệu thử"],
+    ["vintage", "63"],
+    ["unit", "million_vnd"],
+    ["synthetic", "true"],
+    ["sources", "tài liệu thử"],
+]
+CELLS = """\
+place,area,source,baseline,max
+01,TECH,KCQG,100,
+01,PROD,KCQG,60,80
+02,TECH,KCQG,20,
+"""
+ABSORPTION = """\
+place,area,source,upto,rate
+01,TECH,KCQG,400,0.9
+01,PROD,KCQG,400,0.8
+02,TECH,KCQG,400,0.95
+"""
+HISTORY = "year,month,place,area,source,plan,disbursed\n" + "".join(
+    f"{year},{month},{place},{area},KCQG,{plan},{plan * month // 13}\n"
+    for year in (2021, 2022, 2023)
+    for month in (3, 6, 9, 12, 13)
+    for place, area, plan in (("01", "TECH", 100), ("01", "PROD", 60), ("02", "TECH", 20))
+)
+SCENARIO = """\
+name: thử
+year: 2024
+budget: [{source: KCQG, amount: 200}]
+rules: [{id: tech, where: {area: TECH}, of: all, min: 0.5}]
+goals: [{maximise: disbursed}, {minimise: change}]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a dataset's folder with a scenario beside its tables."""
+    path = tmp_path / "data"
+    path.mkdir()
+    files = {
+        "dataset.yaml": HEAD,
+        "cells.csv": CELLS,
+        "absorption.csv": ABSORPTION,
+        "history.csv": HISTORY,
+        "base.yaml": SCENARIO,
+    }
+    for name, text in files.items():
+        (path / name).write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    """Run one command; return its exit code and everything it said."""
+
+    def run(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return code, said.out + said.err
+
+    return run
+
+
+def allocated(run, folder, *more):
+    out = folder.parent / "out"
+    code, said = run("allocate", folder, folder / "base.yaml", "--out", out, *more)
+    return code, said, out
+
+
+def files_of(path):
+    return {file.name for file in path.iterdir()} if path.exists() else set()
+
+
+PLAN = {*ALLOCATION_FILES, "result.json", "run.json"}
+
+
+# --- 0: done -------------------------------------------------------------------------------------
+
+
+def test_allocate(run, folder):
+    code, said, out = allocated(run, folder)
+    assert code == 0
+    assert files_of(out) == PLAN
+    assert json.loads((out / "result.json").read_text("utf-8"))["status"] == "optimal"
+    assert "200 triệu đồng" in said
+    assert "200 million VND" in said
+    assert str(out / "allocation.xlsx") in said
+
+
+def test_allocate_with_its_options(run, folder):
+    out = folder.parent / "deep" / "er"
+    arguments = ["--as-of", "0", "--ranges", "--time-limit", "30"]
+    code, _ = run("allocate", folder, folder / "base.yaml", "--out", out, *arguments)
+    assert code == 0
+    assert files_of(out) == PLAN
+    assert json.loads((out / "result.json").read_text("utf-8"))["as_of"] == 0
+
+
+def test_allocate_from_one_workbook(run, folder, tmp_path):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    sheets = {
+        "dataset": SHEET_HEAD,
+        "cells": [line.split(",") for line in CELLS.strip().splitlines()],
+        "absorption": [line.split(",") for line in ABSORPTION.strip().splitlines()],
+        "scenario": [["name", "thử"], ["year", 2024]],
+        "budget": [["source", "amount"], ["KCQG", 200]],
+        "rules": [["id", "where", "of", "min"], ["tech", "area=TECH", "all", 0.5]],
+        "goals": [["sense", "what"], ["maximise", "disbursed"], ["minimise", "change"]],
+    }
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    assert run("check", path)[0] == 0
+    assert run("allocate", path, path, "--out", tmp_path / "a")[0] == 0
+    assert allocated(run, folder)[0] == 0
+    tables = [d / "allocation.csv" for d in (tmp_path / "a", folder.parent / "out")]
+    assert tables[0].read_text("utf-8") == tables[1].read_text("utf-8")
+
+
+def test_forecast(run, folder):
+    out = folder.parent / "out"
+    code, _ = run("forecast", folder, "--year", 2023, "--as-of", 6, "--out", out)
+    assert code == 0
+    assert files_of(out) == {*FORECAST_FILES, "run.json"}
+
+
+def test_template(run, tmp_path):
+    code, said = run("template", tmp_path / "mẫu.xlsx")
+    assert code == 0
+    assert (tmp_path / "mẫu.xlsx").exists()
+    assert said.count("mẫu.xlsx") == 2
+
+
+def test_check_of_what_is_fine(run, folder):
+    code, said = run("check", folder, folder / "base.yaml")
+    assert code == 0
+    assert "Dùng được" in said
+    assert "Usable" in said
+    assert files_of(folder.parent) == {"data"}
+
+
+def test_check_tells_warnings_and_lets_pass(run, folder):
+    text = SCENARIO.replace("{source: KCQG,", "{source: KCQG, area: [TECH, PROD], place: '01',")
+    (folder / "base.yaml").write_text(text, encoding="utf-8")
+    code, said = run("check", folder, folder / "base.yaml")
+    assert code == 0
+    assert "[outside-plan]" in said
+    assert "02|TECH|KCQG" in said
+    assert "Worth knowing: 1" in said
+
+
+# --- 2: bad input --------------------------------------------------------------------------------
+
+BAD = {
+    "no dataset": ("dataset.yaml", None),
+    "no number": ("cells.csv", CELLS.replace(",100,", ",nhiều,")),
+    "no such place": ("cells.csv", CELLS.replace("02,", "99,")),
+    "the same cell twice": ("cells.csv", CELLS + "02,TECH,KCQG,5,\n"),
+    "scenario: comma": ("base.yaml", SCENARIO.replace("200", "'2,5'")),
+    "scenario: no such place": ("base.yaml", SCENARIO.replace("area: TECH", "place: '99'")),
+    "scenario: unknown key": ("base.yaml", SCENARIO + "spent: all\n"),
+    "scenario: not there": ("base.yaml", None),
+    "absorption that rises": ("absorption.csv", ABSORPTION + "01,TECH,KCQG,500,0.95\n"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("older", [False, True])
+def test_bad_input_writes_nothing(run, folder, case, older):
+    out = folder.parent / "out"
+    if older:
+        assert allocated(run, folder)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()} if older else {}
+    name, text = BAD[case]
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text, encoding="utf-8")
+    code, said, out = allocated(run, folder)
+    assert code == 2
+    assert out.exists() == older
+    assert not older or {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert re.search(r"\[[a-z0-9-]+\]", said)
+    assert "Lỗi phải sửa" in said
+    assert "Faults to mend" in said
+    assert run("check", folder, folder / "base.yaml")[0] == 2
+
+
+def test_every_fault_is_told_at_once_in_both_languages(run, folder):
+    (folder / "cells.csv").write_text(
+        CELLS.replace(",100,", ",nhiều,").replace("PROD", "PRODD"), encoding="utf-8"
+    )
+    text = SCENARIO.replace("200", "'2,5'").replace("min: 0.5", "mim: 0.5")
+    (folder / "base.yaml").write_text(text, encoding="utf-8")
+    code, said = run("check", folder, folder / "base.yaml")
+    assert code == 2
+    # cells.csv B3 and D2; base.yaml: the amount, the unknown key, and that a bound is missing.
+    for address in ("cells.csv!D2", "cells.csv!B3", "base.yaml!line 3", "base.yaml!line 4"):
+        assert address in said, address
+    lines = said.splitlines()
+    vietnamese = [k for k, line in enumerate(lines) if re.match(r"  \S.*\[[a-z0-9-]+\]", line)]
+    assert len(vietnamese) >= 5
+    assert f"Lỗi phải sửa: {len(vietnamese)}" in said
+    for k in vietnamese:
+        assert lines[k + 1].startswith("    ")
+        assert " → " in lines[k]
+        assert " → " in lines[k + 1]
+
+
+def test_allocate_tells_the_faults_of_data_and_scenario_together(run, folder):
+    (folder / "cells.csv").write_text(CELLS.replace("PROD", "PRODD"), encoding="utf-8")
+    (folder / "base.yaml").write_text(SCENARIO + "spent: all\n", encoding="utf-8")
+    code, said, _ = allocated(run, folder)
+    assert code == 2
+    assert "PRODD" in said
+    assert "spent" in said
+
+
+def test_check_of_a_workbook_reads_the_scenario_in_it(run, tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "dataset"
+    for row in SHEET_HEAD:
+        sheet.append(row)
+    for title, rows in {
+        "cells": [line.split(",") for line in CELLS.strip().splitlines()],
+        "scenario": [["name", "thử"], ["year", 2024]],
+        "budget": [["source", "amount"], ["KCQG", "nhiều"]],
+    }.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    code, said = run("check", path)
+    assert code == 2
+    assert "book.xlsx!budget!B2" in said
+
+
+@pytest.mark.parametrize("month", [-1, 13, 99])
+def test_a_month_that_does_not_exist(run, folder, month):
+    code, _, out = allocated(run, folder, "--as-of", month)
+    assert code == 2
+    assert not out.exists()
+    code, _ = run("forecast", folder, "--year", 2023, "--as-of", month, "--out", out)
+    assert code == 2
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["guess"], ["allocate"], ["allocate", "a", "b"], ["forecast", "a", "--out", "b"]],
+)
+def test_a_command_that_does_not_exist(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert files_of(tmp_path) == set()
+    assert "usage" in capsys.readouterr().err
+
+
+def test_help_is_in_both_languages(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert "lập phương án phân bổ" in said
+    assert "allocate the budget" in said
+
+
+# --- 3 and 4: no plan ----------------------------------------------------------------------------
+
+
+def without_plan(folder, out, code, said, status):
+    assert files_of(out) <= {"result.json", "run.json", "mine.txt"}
+    assert not files_of(out) & set(ALLOCATION_FILES)
+    result = json.loads((out / "result.json").read_text("utf-8"))
+    assert result["status"] == status
+    assert str(out / "result.json") in said
+    return result
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_laws_that_contradict_each_other(run, folder, older):
+    out = folder.parent / "out"
+    if older:
+        allocated(run, folder)
+        (out / "mine.txt").write_text("giữ lại", encoding="utf-8")
+    text = SCENARIO.replace("rules: [", "rules: [{id: floor, each: place, min: 120}, ")
+    (folder / "base.yaml").write_text(text, encoding="utf-8")
+    code, said, out = allocated(run, folder)
+    assert code == 3
+    result = without_plan(folder, out, code, said, "infeasible")
+    assert result["conflicts"][0]["rules"] == ["budget:1", "floor"]
+    assert "mâu thuẫn" in said
+    assert "contradict" in said
+    assert (out / "mine.txt").exists() == older
+    # Not an input fault: the files themselves are sound.
+    assert run("check", folder, folder / "base.yaml")[0] == 0
+
+
+def test_an_impossible_grid(run, folder):
+    (folder / "base.yaml").write_text(SCENARIO + "round_to: 30\n", encoding="utf-8")
+    code, said, out = allocated(run, folder)
+    assert code == 3
+    result = without_plan(folder, out, code, said, "infeasible")
+    assert result["conflicts"][0]["rules"][:2] == ["round_to", "budget:1"]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_no_time(run, folder, older):
+    if older:
+        allocated(run, folder)
+    code, said, out = allocated(run, folder, "--time-limit", 0)
+    assert code == 4
+    result = without_plan(folder, out, code, said, "limit")
+    assert result["goals"] == []
+    assert "không đưa ra số liệu" in said
+
+
+# --- 1: anything else ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(monkeypatch, tmp_path):
+    """Make allocate fail in a way; logs go to a folder of the test."""
+
+    def broken(error):
+        def fail(*_arguments, **_options):
+            raise error
+
+        monkeypatch.setattr(cli, "allocate", fail)
+        monkeypatch.setattr(importlib.import_module("tempfile"), "tempdir", str(tmp_path))
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("chia cho 0"),
+        KeyError("x"),
+        MemoryError(),
+        RecursionError(),
+        OSError("ổ đĩa"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_nobody_expected(run, folder, broken, error, tmp_path):
+    allocated(run, folder)
+    out = folder.parent / "out"
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    broken(error)
+    code, said, out = allocated(run, folder)
+    assert code == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert "Có lỗi ngoài dự kiến" in said
+    assert "Something unexpected" in said
+    (log,) = tmp_path.glob("*.log")
+    assert str(log) in said
+    assert type(error).__name__ in log.read_text("utf-8")
+
+
+def test_stopped_by_hand(run, folder, broken):
+    broken(KeyboardInterrupt())
+    code, said, out = allocated(run, folder)
+    assert code == 1
+    assert "Đã dừng" in said
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written(run, folder):
+    out = folder.parent / "out"
+    out.write_text("tệp", encoding="utf-8")
+    code, said, _ = allocated(run, folder)
+    assert code == SaveError.exit_code == 1
+    assert out.read_text("utf-8") == "tệp"
+    assert "[save-not-a-folder]" in said
+
+
+def test_what_somebody_else_saved_meanwhile(run, folder, monkeypatch):
+    allocated(run, folder)
+    out = folder.parent / "out"
+    honest = cli.allocate
+
+    def slow(*arguments, **options):
+        (out / "allocation.csv").write_text("của người khác", encoding="utf-8")
+        return honest(*arguments, **options)
+
+    monkeypatch.setattr(cli, "allocate", slow)
+    code, _, _ = allocated(run, folder)
+    assert code == 1
+    assert (out / "allocation.csv").read_text("utf-8") == "của người khác"
+
+
+# --- The script itself ---------------------------------------------------------------------------
+
+
+def test_kc_is_this_script():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    module, _, name = scripts["kc"].partition(":")
+    assert getattr(importlib.import_module(module), name) is cli.main
+
+
+def test_python_m_is_the_same_on_any_console(run, folder, tmp_path):
+    # Another process, hash seed, clock, locale and a console that knows no Vietnamese.
+    assert allocated(run, folder)[0] == 0
+    other = tmp_path / "other"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "kc_model", "allocate"),
+            *(str(folder), str(folder / "base.yaml"), "--out", str(other)),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "7",
+            "TZ": "Asia/Ho_Chi_Minh",
+            "LC_ALL": "C",
+            "PYTHONIOENCODING": "ascii",
+            "PYTHONUTF8": "0",
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stdout + done.stderr
+    for name in ("allocation.csv", "rules.csv", "result.json"):
+        assert (other / name).read_bytes() == (folder.parent / "out" / name).read_bytes(), name

@@ -1,0 +1,296 @@
+"""Why there is no plan: smallest sets of laws that clash, and what would mend them."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+
+import numpy as np
+import pytest
+from datasets import dataset, scenario
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from kc_model.allocate import allocate
+from kc_model.allocate.conflicts import find_conflicts
+from kc_model.program import build_problem
+from kc_model.solver import Outcome, Status
+
+ROOM = importlib.import_module("kc_model.allocate.conflicts")
+NEVER = float("inf")
+
+CELLS = """
+place area source baseline unit_cost
+01    TECH KCQG   10       2
+01    PROD KCQG   10       4
+02    TECH KCQG   10       5
+02    PROD KCQG   10       5
+"""
+BUDGET = "budget: [{source: KCQG, amount: 100}]\n"
+
+
+def problem_of(text, cells=CELLS):
+    return build_problem(dataset(cells=cells), scenario(text))
+
+
+def is_possible(problem, rules=None, loosened=()):
+    """Return whether laws hold together, by scipy: some of them (None: all), some loosened."""
+    left, right = [], []
+    more = {}
+    for step in loosened:
+        key = (step["rule"], step["group"], step["side"])
+        more[key] = more.get(key, 0.0) + step["by"]
+    for row in problem.rows:
+        if not row.is_law or (rules is not None and row.id not in rules):
+            continue
+        dense = np.zeros(len(problem.cells))
+        cells, net = row.coefficients()
+        dense[cells] = net
+        bound = row.factor * row.const
+        for side, sign in (("min", -1.0), ("max", 1.0)):
+            if row.side in (side, "equal"):
+                room = more.get((row.id, row.group, side), 0.0) / row.scale
+                left.append(sign * dense)
+                right.append(sign * bound + room + 1e-7 * max(1, abs(bound)))
+    if not left:
+        return True
+    found = linprog(np.zeros(len(problem.cells)), A_ub=left, b_ub=right, bounds=(0, None))
+    return found.status == 0
+
+
+def judged(problem):
+    """Return the conflicts after holding each against what it promises."""
+    found = find_conflicts(problem, NEVER)
+    for conflict in found:
+        rules = conflict["rules"]
+        assert not is_possible(problem, rules), "does not contradict itself"
+        for rule in rules:
+            assert is_possible(problem, set(rules) - {rule}), f"{rule} is not needed"
+        assert conflict["texts"] == [
+            next(row.text for row in problem.rows if row.id == rule) for rule in rules
+        ]
+        for option in {step["option"] for step in conflict["repairs"]}:
+            steps = [step for step in conflict["repairs"] if step["option"] == option]
+            (rule,) = {step["rule"] for step in steps}
+            assert rule in rules
+            assert all(step["by"] > 0 for step in steps)
+            judges = None if conflict["mends_all"] else rules
+            less = [{**step, "by": 0.99 * step["by"]} for step in steps]
+            assert is_possible(problem, judges, steps), f"loosening {rule} does not mend it"
+            assert not is_possible(problem, judges, less), f"less of {rule} would do"
+    return found
+
+
+# --- Known contradictions ------------------------------------------------------------------------
+
+
+def test_floors_above_the_budget():
+    text = BUDGET + "rules: [{id: floor, each: place, min: 60, text: Mỗi tỉnh ít nhất 60}]\n"
+    (conflict,) = judged(problem_of(text))
+    assert conflict["rules"] == ["budget:1", "floor"]
+    assert conflict["texts"] == ["", "Mỗi tỉnh ít nhất 60"]
+    assert conflict["complete"] is True
+    budget, *floors = conflict["repairs"]
+    assert (budget["rule"], budget["side"], budget["measure"]) == ("budget:1", "max", "money")
+    assert budget["by"] == pytest.approx(20)
+    assert sum(step["by"] for step in floors) == pytest.approx(20)
+
+
+def test_rules_that_have_nothing_to_do_with_it_are_left_out():
+    text = BUDGET + (
+        "rules:\n"
+        "  - {id: harmless, each: place, max: 90}\n"
+        "  - {id: tech, where: {area: TECH}, of: all, min: 0.7}\n"
+        "  - {id: also-harmless, count: outputs, min: 5}\n"
+        "  - {id: prod, where: {area: PROD}, min: 40}\n"
+        "  - {id: wish, where: {area: PROD}, min: 99, tier: directive}\n"
+    )
+    (conflict,) = judged(problem_of(text))
+    assert conflict["rules"] == ["budget:1", "tech", "prod"]
+    by = {step["rule"]: step["by"] for step in conflict["repairs"]}
+    # 100 more would be needed with 40 in PROD: 40 / 0.3 = 133.3; or 10 of money on either rule.
+    assert by == {
+        "budget:1": pytest.approx(100 / 3, abs=1e-6),
+        "tech": pytest.approx(10),
+        "prod": pytest.approx(10),
+    }
+
+
+def test_bounds_of_cells_are_named():
+    cells = "place area source min max\n01 TECH KCQG 70 -\n02 TECH KCQG 50 -\n04 TECH KCQG - 5"
+    (conflict,) = judged(problem_of(BUDGET, cells))
+    assert conflict["rules"] == ["budget:1", "bound:01|TECH|KCQG:min", "bound:02|TECH|KCQG:min"]
+    assert [step["by"] for step in conflict["repairs"]] == pytest.approx([20, 20, 20])
+
+
+def test_ceilings_that_leave_money_over():
+    cells = "place area source max\n01 TECH KCQG 30\n02 TECH KCQG 50"
+    (conflict,) = judged(problem_of(BUDGET, cells))
+    assert conflict["repairs"][0]["side"] == "min"  # the budget itself would have to be smaller
+    assert conflict["repairs"][0]["by"] == pytest.approx(20)
+    problem = problem_of("spend: at_most\n" + BUDGET, cells)
+    assert find_conflicts(problem, NEVER) == []
+
+
+def test_a_cell_against_itself():
+    cells = "place area source min max\n01 TECH KCQG 30 20\n02 TECH KCQG - -"
+    (conflict,) = judged(problem_of(BUDGET, cells))
+    assert conflict["rules"] == ["bound:01|TECH|KCQG:min", "bound:01|TECH|KCQG:max"]
+
+
+def test_outputs_are_loosened_in_outputs():
+    text = BUDGET + "rules: [{id: models, count: outputs, min: 60}]\n"
+    (conflict,) = judged(problem_of(text))  # 100 / 2 = 50 at the most
+    by = {step["rule"]: (step["by"], step["measure"]) for step in conflict["repairs"]}
+    assert by == {
+        "budget:1": (pytest.approx(20), "money"),
+        "models": (pytest.approx(10), "outputs"),
+    }
+
+
+@pytest.mark.parametrize("unit", ["vnd", "thousand_vnd", "million_vnd", "billion_vnd"])
+def test_repairs_are_in_the_datasets_unit(unit):
+    data = dataset(cells=CELLS, unit=unit)
+    text = BUDGET + "rules: [{id: floor, each: place, min: 60}]\n"
+    conflict = find_conflicts(build_problem(data, scenario(text)), NEVER)[0]
+    assert conflict["repairs"][0]["by"] == pytest.approx(20)
+
+
+def test_contradictions_that_overlap_are_all_told():
+    text = BUDGET + (
+        "rules:\n"
+        "  - {id: a, where: {place: '01'}, min: 20}\n"
+        "  - {id: b, where: {place: '01'}, max: 10}\n"
+        "  - {id: c, where: {place: '02'}, min: 30}\n"
+        "  - {id: d, where: {place: '02'}, max: 25}\n"
+    )
+    found = judged(problem_of(text))
+    assert {frozenset(conflict["rules"]) for conflict in found} == {
+        frozenset({"budget:1", "b", "d"}),
+        frozenset({"a", "b"}),
+        frozenset({"c", "d"}),
+    }
+    # No one rule mends all three: each way out is of its own contradiction, and says so.
+    assert not any(conflict["mends_all"] for conflict in found)
+    assert all(conflict["complete"] and conflict["repairs"] for conflict in found)
+
+
+def test_what_goes_together_is_one_option():
+    text = BUDGET + (
+        "rules:\n  - {id: a, each: place, min: 20}\n  - {id: b, each: place, max: 10}\n"
+    )
+    for conflict in judged(problem_of(text)):
+        for option in {step["option"] for step in conflict["repairs"]}:
+            assert len({s["rule"] for s in conflict["repairs"] if s["option"] == option}) == 1
+
+
+def test_where_there_is_a_plan_there_is_no_conflict():
+    assert find_conflicts(problem_of(BUDGET), NEVER) == []
+
+
+# --- Laws of conflicts ---------------------------------------------------------------------------
+
+SIDES = st.sampled_from(["min", "max"])
+SELECTIONS = {
+    "{{id: p, where: {{place: '01'}}, {}: {}}}": st.integers(5, 95),
+    "{{id: e, each: place, {}: {}}}": st.integers(5, 95),
+    "{{id: s, where: {{area: TECH}}, of: all, {}: 0.{}}}": st.integers(10, 99),
+    "{{id: w, each: place, where: {{area: PROD}}, of: {{place: same}}, {}: 0.{}}}": (
+        st.integers(10, 99)
+    ),
+    "{{id: o, count: outputs, {}: {}}}": st.integers(5, 60),
+    "{{id: b, each: area, per: baseline, {}: {}}}": st.integers(1, 9),
+}
+LAWS = st.one_of([st.builds(text.format, SIDES, bound) for text, bound in SELECTIONS.items()])
+
+
+@settings(max_examples=25)
+@given(st.lists(LAWS, min_size=2, max_size=5))
+def test_every_conflict_is_smallest_and_every_repair_enough(laws):
+    rules = [law.replace("id: ", f"id: r{k}") for k, law in enumerate(laws)]
+    problem = problem_of(BUDGET + f"rules: [{', '.join(rules)}]\n")
+    possible = is_possible(problem)
+    found = judged(problem)
+    assert bool(found) != possible
+    if found and found[0]["complete"]:
+        listed = {frozenset(conflict["rules"]) for conflict in found}
+        assert listed == smallest_contradictions(problem)
+
+
+def smallest_contradictions(problem):
+    """Return every smallest set of laws that contradict each other, by trying all sets."""
+    laws = list(dict.fromkeys(row.id for row in problem.rows if row.is_law))
+    found = []
+    for size in range(1, len(laws) + 1):
+        for chosen in map(frozenset, itertools.combinations(laws, size)):
+            if not any(known <= chosen for known in found) and not is_possible(problem, chosen):
+                found.append(chosen)
+    return set(found)
+
+
+@settings(max_examples=12)
+@given(st.lists(LAWS, min_size=2, max_size=4))
+def test_a_repair_written_into_the_scenario_gives_a_plan(laws):
+    # Not on the row but through the front door: the rule's own bound is changed.
+    rules = [law.replace("id: ", f"id: r{k}") for k, law in enumerate(laws)]
+    rules = [rule for rule in rules if "each" not in rule and " of" not in rule]
+    assume(rules)
+    text = scenario(BUDGET + f"rules: [{', '.join(rules)}]\n")
+    data = dataset(cells=CELLS)
+    plan = allocate(data, text, detail=False)
+    if plan.status == "optimal":
+        return
+    assert plan.status == "infeasible"
+    first, *others = plan.conflicts
+    for repair in first["repairs"] if not others else ():
+        if repair["rule"].startswith("budget"):
+            continue
+        rule = next(rule for rule in text.rules if rule.id == repair["rule"])
+        sign = -1 if repair["side"] == "min" else 1
+        bound = max(0.0, float(getattr(rule, repair["side"])) + sign * (repair["by"] + 1e-6))
+        again = allocate(data, text.with_rule(rule.id, **{repair["side"]: bound}), detail=False)
+        assert again.status == "optimal"
+
+
+# --- Time, and a solver that is wrong ------------------------------------------------------------
+
+
+def test_no_time_no_conflict():
+    text = BUDGET + "rules: [{id: floor, each: place, min: 60}]\n"
+    assert find_conflicts(problem_of(text), 0.0) == []
+    assert allocate(dataset(cells=CELLS), scenario(text), time_limit=0).status == "limit"
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 4])
+def test_a_search_that_is_cut_off_is_not_complete(monkeypatch, runs):
+    left = [runs]
+
+    class Tiring(ROOM.Solver):
+        def run(self):
+            left[0] -= 1
+            if left[0] >= 0:
+                return super().run()
+            return Outcome(Status.LIMIT, *[np.zeros(0)] * 3, float("nan"), float("nan"))
+
+    monkeypatch.setattr(ROOM, "Solver", Tiring)
+    text = BUDGET + (
+        "rules:\n  - {id: a, where: {place: '01'}, min: 120}\n"
+        "  - {id: c, where: {place: '02'}, min: 30}\n  - {id: d, where: {place: '02'}, max: 25}\n"
+    )
+    for conflict in find_conflicts(problem_of(text), NEVER):
+        assert conflict["complete"] is False
+
+
+def test_a_contradiction_that_nobody_can_name_is_not_believed(monkeypatch):
+    # HiGHS has called feasible models infeasible: exit 3 needs a conflict that can be shown.
+    door = importlib.import_module("kc_model.allocate")
+    stages = importlib.import_module("kc_model.allocate.stages")
+
+    class Wrong(stages.Ladder):
+        def climb(self, upto=None):
+            return stages.Climb(Status.INFEASIBLE, (), ())
+
+    monkeypatch.setattr(door, "Ladder", Wrong)
+    plan = allocate(dataset(cells=CELLS), scenario(BUDGET))
+    assert (plan.status, plan.conflicts) == ("limit", ())

@@ -1,0 +1,295 @@
+"""From the settled plan to the grid: money to the đồng, shares within a step, or a reason."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from datasets import dataset, scenario
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kc_model.allocate import allocate
+from kc_model.allocate.proof import missed_by
+from kc_model.allocate.rounding import round_plan, tolerance
+from kc_model.program import build_problem
+from kc_model.solver import Outcome, Status
+
+MILLION = 1_000_000
+NEVER = float("inf")
+ROOM = importlib.import_module("kc_model.allocate.rounding")
+
+THREE = "place area source baseline\n01 TECH KCQG 10\n02 TECH KCQG 10\n04 TECH KCQG 10"
+
+
+def plan_of(cells, text):
+    return allocate(dataset(cells=cells), scenario(text), detail=False)
+
+
+def amounts(plan):
+    return plan.table()["amount"].tolist()
+
+
+# --- By hand -------------------------------------------------------------------------------------
+
+
+def test_equal_remainders_go_by_the_official_order():
+    plan = plan_of(THREE, "budget: [{source: KCQG, amount: 100}]\nround_to: 1\n")
+    assert amounts(plan) == [34, 33, 33]
+
+
+def test_the_larger_remainder_goes_up():
+    cells = THREE.replace("01 TECH KCQG 10", "01 TECH KCQG 9").replace(
+        "04 TECH KCQG 10", "04 TECH KCQG 11"
+    )
+    plan = plan_of(cells, "budget: [{source: KCQG, amount: 100}]\nround_to: 1\n")
+    assert amounts(plan) == [30, 33, 37]  # of 30, 33.33, 36.67
+
+
+def test_without_a_grid_amounts_are_whole_dong():
+    plan = plan_of(THREE, "budget: [{source: KCQG, amount: 100}]\n")
+    assert plan.cells["amount"].tolist() == [33_333_334, 33_333_333, 33_333_333]
+
+
+@pytest.mark.parametrize("unit", ["vnd", "thousand_vnd", "million_vnd", "billion_vnd"])
+def test_the_grid_is_in_the_datasets_unit(unit):
+    data = dataset(cells=THREE, unit=unit)
+    plan = allocate(data, scenario("budget: [{source: KCQG, amount: 100}]\nround_to: 5\n"))
+    assert sorted(amounts(plan)) == [30, 35, 35]
+
+
+def test_every_budget_that_a_cell_is_in_holds():
+    # Rows and columns of a table foot both: two funds, two places, a row of each.
+    cells = (
+        "place area source baseline\n01 TECH KCQG 1\n01 PROD KCQG 1\n02 TECH KCQG 1\n02 PROD KCQG 1"
+    )
+    text = """
+budget:
+  - {source: KCQG, place: "01", amount: 5}
+  - {source: KCQG, place: "02", amount: 6}
+  - {source: KCQG, area: TECH, amount: 5}
+round_to: 1
+"""
+    plan = plan_of(cells, text)
+    table = plan.table().set_index(["place", "area"])["amount"]
+    assert table.groupby("place").sum().tolist() == [5, 6]
+    assert table.groupby("area").sum()["TECH"] == 5
+
+
+# --- Laws of rounding ----------------------------------------------------------------------------
+
+
+@st.composite
+def instances(draw):
+    """Return cells, scenario and grid: a whole plan is hidden in it, so some grid plan exists."""
+    grid = draw(st.sampled_from([1, 5, 10]))
+    steps = draw(st.lists(st.integers(0, 12), min_size=3, max_size=6))
+    plan = np.array(steps) * grid
+    assume(plan.sum() > 0)
+    n = len(plan)
+    half = n // 2
+    names = [(place, "TECH") for place in ("01", "02", "04", "06", "08", "10")][:n]
+    lines = ["place area source baseline min max"]
+    for (place, area), amount in zip(names, plan, strict=True):
+        baseline = draw(st.integers(0, 60))
+        low = draw(st.one_of(st.none(), st.integers(0, int(amount))))
+        high = draw(st.one_of(st.none(), st.integers(int(amount), int(amount) + 40)))
+        words = [
+            place,
+            area,
+            "KCQG",
+            str(baseline),
+            *("-" if v is None else str(v) for v in (low, high)),
+        ]
+        lines.append(" ".join(words))
+    total, part = int(plan.sum()), int(plan[:half].sum())
+    budget = [f"{{source: KCQG, amount: {total}}}"]
+    if draw(st.booleans()) and half:
+        places = ", ".join(f"'{name}'" for name, _ in names[:half])
+        budget.append(f"{{source: KCQG, place: [{places}], amount: {part}}}")
+    share = Decimal(int(plan[0])) / total
+    near = draw(st.sampled_from([Decimal(0), Decimal("0.013")]))
+    tier = draw(st.sampled_from(["law", "directive"]))
+    rules = [f"{{id: share, where: {{place: '01'}}, of: all, max: {share + near:f}, tier: {tier}}}"]
+    if draw(st.booleans()):
+        rules.append("{id: much, where: {place: '02'}, min: 70, tier: preference}")
+    text = f"budget: [{', '.join(budget)}]\nrules: [{', '.join(rules)}]\nround_to: {grid}\n"
+    return "\n".join(lines), text, grid * MILLION
+
+
+@settings(max_examples=25)
+@given(instances())
+def test_budgets_and_bounds_hold_exactly_and_shares_within_a_step(instance):
+    cells, text, grid = instance
+    plan = plan_of(cells, text)
+    assert plan.status == "optimal"
+    problem = build_problem(dataset(cells=cells), scenario(text))
+    vnd = plan.cells["amount"].to_numpy(dtype=np.int64)
+    assert np.all(vnd % grid == 0)
+    assert np.all(vnd >= 0)
+    for row in problem.rows:
+        if row.exact is not None and row.is_law:
+            spent = int(vnd[row.cells].sum())
+            assert {
+                "equal": spent == row.exact,
+                "min": spent >= row.exact,
+                "max": spent <= row.exact,
+            }[row.side]
+        elif row.is_law:
+            assert row.shortfall(vnd / MILLION) <= grid / MILLION + 1e-9
+
+
+@settings(max_examples=25)
+@given(instances(), st.lists(st.floats(0, 1), min_size=6, max_size=6))
+def test_no_cell_moves_by_a_step_where_none_needs_to(instance, parts):
+    # Between two neighbouring grid plans only: where one exists there, nothing goes further.
+    cells, text, grid = instance
+    problem = build_problem(dataset(cells=cells), scenario(text))
+    soft_free = tuple(row for row in problem.rows if row.id.startswith("budget:"))[:1]
+    total = soft_free[0].exact
+    weights = np.array(parts[: len(problem.cells)]) + 0.01
+    plan = weights / weights.sum() * float(total) / MILLION
+    rounded = round_plan(soft_free, plan, grid, NEVER)
+    assert rounded is not None
+    assert int(rounded.sum()) == total
+    assert np.max(np.abs(rounded / MILLION - plan)) < grid / MILLION + 1e-9
+
+
+def test_a_plan_on_the_grid_stays_as_it_is():
+    problem = build_problem(dataset(cells=THREE), scenario("budget: [{source: KCQG, amount: 100}]"))
+    for plan in ([30, 30, 40], [100, 0, 0], [33, 33, 34]):
+        rounded = round_plan(problem.rows, np.array(plan, float), MILLION, NEVER)
+        assert rounded.tolist() == [amount * MILLION for amount in plan]
+
+
+def test_noise_of_the_solver_is_not_a_step():
+    problem = build_problem(dataset(cells=THREE), scenario("budget: [{source: KCQG, amount: 100}]"))
+    plan = np.array([30 - 1e-9, 30 + 1e-9, 40 - 2e-12])
+    assert round_plan(problem.rows, plan, MILLION, NEVER).tolist() == [
+        30 * MILLION,
+        30 * MILLION,
+        40 * MILLION,
+    ]
+
+
+def test_sums_of_national_size_are_exact():
+    cells = "\n".join(
+        [
+            "place area source baseline",
+            *(f"{p} TECH KCQG 7{i}" for i, p in enumerate(("01", "02", "04"))),
+        ]
+    )
+    plan = plan_of(cells, "budget: [{source: KCQG, amount: 98765432.123457}]\n")
+    assert plan.status == "optimal"
+    assert int(plan.cells["amount"].sum()) == 98_765_432_123_457
+
+
+# --- One step, and what it is --------------------------------------------------------------------
+
+
+def test_a_step_is_of_money_whatever_is_counted():
+    text = """
+budget: [{source: KCQG, amount: 100}]
+rules:
+  - {id: amount, min: 1}
+  - {id: share, where: {place: "01"}, of: all, max: 0.4}
+  - {id: outputs, count: outputs, min: 1}
+  - {id: wish, max: 1, tier: directive}
+"""
+    cells = "place area source baseline unit_cost\n01 TECH KCQG 10 4\n02 TECH KCQG 10 8"
+    rows = {row.id: row for row in build_problem(dataset(cells=cells), scenario(text)).rows}
+    grid = 5 * MILLION
+    assert tolerance(rows["amount"], grid) == 0
+    assert tolerance(rows["budget:1"], grid) == 0
+    assert tolerance(rows["share"], grid) == 5
+    assert tolerance(rows["outputs"], grid) == pytest.approx(5 / 4)
+    assert tolerance(rows["wish"], grid) == 5
+
+
+def test_plain_money_is_compared_in_whole_dong():
+    problem = build_problem(dataset(cells=THREE), scenario("budget: [{source: KCQG, amount: 100}]"))
+    (row,) = problem.rows
+    vnd = np.array([33_333_333, 33_333_333, 33_333_333])
+    assert missed_by(row, vnd / MILLION, vnd) == 1e-6
+    floor = replace(row, side="min")
+    assert missed_by(floor, vnd / MILLION, vnd) == 1e-6
+    assert missed_by(replace(row, side="max"), vnd / MILLION, vnd) == 0
+
+
+# --- Grids that cannot be ------------------------------------------------------------------------
+
+IMPOSSIBLE = {
+    "a budget off the grid": (
+        "",
+        "budget: [{source: KCQG, amount: 103}]",
+        ["round_to", "budget:1"],
+    ),
+    "one of two budgets off the grid": (
+        "",
+        'budget: [{source: KCQG, amount: 100}, {source: KCQG, place: "01", amount: 33}]',
+        ["round_to", "budget:2"],
+    ),
+    "floor and ceiling between two steps": (
+        "max min\n01 TECH KCQG 10 19 11\n02 TECH KCQG 10 - -",
+        "budget: [{source: KCQG, amount: 100}]",
+        ["round_to"],
+    ),
+    "floors that take more steps than there are": (
+        "min\n01 TECH KCQG 10 41\n02 TECH KCQG 10 51",
+        "budget: [{source: KCQG, amount: 100}]",
+        ["round_to"],
+    ),
+    "a rule that fixes an amount off the grid": (
+        "",
+        "budget: [{source: KCQG, amount: 100}]\n"
+        "rules: [{id: fixed, where: {place: '01'}, min: 33, max: 33}]",
+        ["round_to"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_an_impossible_grid_is_named(case):
+    cells, text, named = IMPOSSIBLE[case]
+    cells = f"place area source baseline {cells}" if cells else THREE
+    assert plan_of(cells, text + "\n").status == "optimal"  # on the đồng it can be
+    plan = plan_of(cells, text + "\nround_to: 10\n")
+    assert plan.status == "infeasible"
+    assert plan.cells.empty
+    (conflict,) = plan.conflicts
+    assert conflict["rules"][: len(named)] == named
+    assert conflict["grid"] == 10
+    assert len(conflict["texts"]) == len(conflict["rules"])
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_sentence_names_the_grid_and_the_budget(language):
+    plan = plan_of(
+        THREE, "budget: [{source: KCQG, amount: 103, text: Kế hoạch vốn}]\nround_to: 10\n"
+    )
+    (sentence,) = plan.explain(language)
+    assert "10" in sentence
+    assert "Kế hoạch vốn" in sentence
+
+
+def test_a_reserve_takes_what_the_grid_leaves():
+    text = "budget: [{source: KCQG, amount: 103}]\nspend: at_most\nround_to: 10\n"
+    plan = plan_of(THREE, text + "goals: [{maximise: money}]\n")
+    assert plan.status == "optimal"
+    left = 103 - sum(amounts(plan))
+    assert left in (3, 13)
+    assert [dict(row) for row in plan.reserve] == [{"budget": "budget:1", "amount": left * MILLION}]
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.LIMIT])
+def test_a_solver_that_gives_up_is_not_an_impossible_grid(monkeypatch, status):
+    class GivingUp(ROOM.Solver):
+        def run(self):
+            return Outcome(status, *[np.zeros(0)] * 3, float("nan"), float("nan"))
+
+    monkeypatch.setattr(ROOM, "Solver", GivingUp)
+    plan = plan_of(THREE, "budget: [{source: KCQG, amount: 100}]\nround_to: 10\n")
+    assert plan.status == "limit"

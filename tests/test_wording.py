@@ -1,0 +1,144 @@
+"""Every text in both languages, every key that is asked for, no text that nobody asks for."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from kc_model.wording import LANGUAGES, texts
+
+PACKAGE = Path(__file__).parent.parent / "kc_model"
+ANY = "\0"  # stands for what only the running program knows
+
+
+def nodes() -> list[ast.AST]:
+    """Return every node of the package's code without docstrings and the pieces of f-strings."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return [
+        node
+        for tree in trees
+        for parent in ast.walk(tree)
+        for node in ast.iter_child_nodes(parent)
+        if not (isinstance(node, ast.Constant) and isinstance(parent, ast.Expr | ast.JoinedStr))
+    ]
+
+
+NODES = nodes()
+
+
+def patterns_of(node: ast.expr) -> Iterator[str]:
+    """Yield the keys an argument may be, with ANY for what an f-string fills in."""
+    if isinstance(node, ast.Constant):
+        yield str(node.value)
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else ANY for part in node.values
+        )
+    elif isinstance(node, ast.IfExp):
+        yield from patterns_of(node.body)
+        yield from patterns_of(node.orelse)
+
+
+@cache
+def asked() -> set[tuple[str, bool]]:
+    """Return every key that is handed to `say`, as a pattern; and whether to a method of that name.
+
+    A method may put its room's own beginning before the key.
+    """
+    found = set()
+    for node in NODES:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "say":
+            is_method = isinstance(node.func, ast.Attribute)
+            found |= {(pattern, is_method) for pattern in patterns_of(node.args[0])}
+    return found
+
+
+def known_words() -> set[str]:
+    """Return what may be filled into a key: words of the code's texts, fields, codes of tables."""
+    words = set()
+    for node in NODES:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words |= set(re.findall(r"[\w-]+", node.value))
+        elif isinstance(node, ast.Attribute):
+            words.add(node.attr)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            words.add(node.target.id)
+    for file in PACKAGE.rglob("*.csv"):
+        with file.open(encoding="utf-8", newline="") as text:
+            words |= {cell for row in csv.reader(text) for cell in row}
+    return words
+
+
+@cache
+def composed() -> set[str]:
+    """Return the f-strings that may compose a part of a key, such as ``unknown-{kind}``."""
+    patterns = {next(patterns_of(node)) for node in NODES if isinstance(node, ast.JoinedStr)}
+    return {text for text in patterns if re.search(r"[a-z]{3}", text)}
+
+
+@cache
+def expression(pattern: str, is_end: bool = False) -> re.Pattern[str]:
+    """Return the pattern as an expression; its groups are what is filled in."""
+    start = r"(?:.+\.)?" if is_end else ""
+    return re.compile(start + "(.+)".join(re.escape(part) for part in pattern.split(ANY)))
+
+
+def fields(text: str, language: str) -> set[str]:
+    """Return a text's fields; ``{printed_vi}`` and ``{printed_en}`` are taken for the same."""
+    names = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    return {name.removesuffix(f"_{language}") for name in names}
+
+
+@pytest.mark.parametrize("key", sorted(texts()))
+def test_text_stands_in_both_languages_with_the_same_fields(key):
+    text = texts()[key]
+    assert all(text[language].strip() for language in LANGUAGES)
+    found = [fields(text[language], language) for language in LANGUAGES]
+    assert found[0] == found[1]
+    assert all(name.isidentifier() for name in found[0]), "fields are plain names"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_end"), sorted(asked()), ids=lambda value: str(value).replace(ANY, "*")
+)
+def test_key_that_is_asked_for_exists(pattern, is_end):
+    assert any(expression(pattern, is_end).fullmatch(key) for key in texts())
+
+
+def test_every_text_is_asked_for():
+    wholes = {str(node.value) for node in NODES if isinstance(node, ast.Constant)}
+    beginnings = [expression(text + ANY) for text in (*wholes, *composed()) if text.endswith(".")]
+    pieces, words = [expression(text) for text in composed()], known_words()
+
+    def is_known(part: str) -> bool:
+        return part in words or any(piece.fullmatch(part) for piece in pieces)
+
+    def is_asked(key: str) -> bool:
+        if key in wholes or any(beginning.fullmatch(key) for beginning in beginnings):
+            return True
+        found = [match for one in asked() if (match := expression(*one).fullmatch(key))]
+        return any(all(map(is_known, ".".join(match.groups()).split("."))) for match in found)
+
+    assert [key for key in texts() if not is_asked(key)] == []
+
+
+def test_every_fault_that_is_raised_has_its_texts():
+    codes = {
+        str(node.args[0].value)
+        for node in NODES
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] == "Fault"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    wanted = {f"faults.{code}.{part}" for code in codes for part in ("found", "remedy")}
+    assert codes
+    assert wanted <= set(texts())

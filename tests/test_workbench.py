@@ -1,0 +1,600 @@
+"""The workbench, moved from Python: what the sliders ask for, and what then stands on screen."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from datasets import absorbing, dataset, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kc_model.allocate import allocate
+from kc_model.errors import InputError
+from kc_model.forecast import forecast
+from kc_model.money import parse_money
+from kc_model.tables import Note
+from kc_model.workbench import desk as desk_room
+from kc_model.workbench import lab, planning, progress, screen, show_cases, show_forecast, show_plan
+from kc_model.workbench.folders import find_data, new_folder
+from kc_model.workbench.levers import TotalLever, adjust, levers_of
+from kc_model.workbench.newest import Newest, Step
+
+ROOT = Path(__file__).parent.parent
+HOSTILE = '</script><img src=x onerror="alert(1)">'
+CELLS = """
+place area source baseline
+01 TECH ALL 3000
+01 TRAIN ALL 1000
+02 TECH ALL 2000
+02 TRAIN ALL 2000
+"""
+RULES = """
+budget: [{source: ALL, amount: 8000, text: Tổng kế hoạch}]
+rules:
+  - id: tech
+    text: Công nghệ ít nhất 57,4 % tổng kinh phí
+    where: {area: TECH}
+    of: all
+    min: 0.574
+    tier: directive
+  - {id: floor, text: "Mỗi tỉnh ít nhất 1.500 triệu đồng", each: place, min: 1500}
+  - {id: steady, each: [place, area], per: baseline, min: 0.5, max: 2}
+goals: [{minimise: change}]
+round_to: 1
+"""
+HISTORY = """
+year month place area source plan released disbursed
+2022 6 01 TECH KCQG 3000 3000 900
+2022 13 01 TECH KCQG 3000 3000 2700
+2022 6 01 TECH KCDP 1000 - 200
+2022 13 01 TECH KCDP 1000 - 800
+2023 6 01 TECH KCQG 3000 3000 800
+2023 6 01 TECH KCDP 1000 - 300
+"""
+
+
+@pytest.fixture
+def data():
+    note = Note("assumed", f"Số giả định {HOSTILE}", "Assumed")
+    return dataset(cells=CELLS, absorption=absorbing(CELLS), notes=(note,), title=HOSTILE)
+
+
+@pytest.fixture
+def plan_desk(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "_CALM", 0.01)
+    shown = show_plan(data, scenario(RULES))
+    assert shown.wait(30)
+    return shown
+
+
+@pytest.fixture
+def progress_desk():
+    shown = show_forecast(dataset(history=HISTORY), 2023, 6)
+    assert shown.wait(30)
+    return shown
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    file = tmp_path / "kc.log"
+    monkeypatch.setattr(desk_room, "LOG", file)
+    desk_room._logger.cache_clear()
+    yield file
+    logger = desk_room._logger()
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    desk_room._logger.cache_clear()
+
+
+def words(text):
+    """Return what a reader sees of some markup."""
+    return html.unescape(re.sub("<[^>]+>", " ", text.value))
+
+
+def ends(chart):
+    """Return the total of every bar on screen."""
+    return {row["name"]: row["total"] for row in chart.picture["rows"] if "total" in row}
+
+
+# --- Levers --------------------------------------------------------------------------------------
+
+
+def lever(key):
+    return {one.key: one for one in levers_of(scenario(RULES), "million_vnd")}[key]
+
+
+def test_every_bound_has_its_lever():
+    keys = [one.key for one in levers_of(scenario(RULES), "million_vnd")]
+    assert keys == ["total", "tech:min", "floor:min", "steady:min", "steady:max"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("total", "8.000 triệu đồng"),
+        ("tech:min", "57,4 %"),
+        ("floor:min", "1.500 triệu đồng"),
+        ("steady:min", "50 %"),
+        ("steady:max", "200 %"),
+    ],
+)
+def test_a_lever_offers_round_values_and_the_scenarios_own(key, shown):
+    one = lever(key)
+    choices = one.choices()
+    assert list(choices) == sorted(set(choices))
+    assert one.start in choices
+    assert 50 <= len(choices) <= 401
+    assert one.shown(one.start, "vi") == shown
+    assert one.apply(scenario(RULES), one.start).hash == scenario(RULES).hash
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "told"),
+    [
+        ("Công nghệ ít nhất 57,4 % tổng", "0.6", "Công nghệ ít nhất 60 % tổng"),
+        ("Công nghệ ít nhất 57,4% tổng", "0.605", "Công nghệ ít nhất 60,5% tổng"),
+        ("At least 57.4 % of all", "0.5", "At least 50 % of all"),
+        ("Công nghệ theo kế hoạch", "0.6", "Công nghệ theo kế hoạch → 60 %"),
+        ("57,4 % năm nay, 57,4 % năm sau", "0.6", "57,4 % năm nay, 57,4 % năm sau → 60 %"),
+        ("Công văn 57,4/CV", "0.6", "Công văn 57,4/CV → 60 %"),
+        ("Ít nhất 157,4 %", "0.6", "Ít nhất 157,4 % → 60 %"),
+        ("", "0.6", ""),
+    ],
+)
+def test_a_rules_words_follow_its_bound(text, value, told):
+    rules = scenario(RULES.replace("Công nghệ ít nhất 57,4 % tổng kinh phí", f'"{text}"'))
+    one = {found.key: found for found in levers_of(rules, "million_vnd")}["tech:min"]
+    (rule, *_) = one.apply(rules, Decimal(value)).rules
+    assert (rule.min, rule.text) == (Decimal(value), told)
+
+
+budgets = st.lists(st.integers(0, 10**9), min_size=1, max_size=40).filter(any)
+
+
+@settings(max_examples=50)
+@given(budgets, st.sampled_from([1, 5, 100]), st.integers(0, 200))
+def test_scaled_budgets_add_up_to_the_total(amounts, grid, percent):
+    rows = ", ".join(
+        f"{{source: KCDP, place: P{i}, amount: {amount * grid}}}"
+        for i, amount in enumerate(amounts)
+    )
+    base = scenario(f"budget: [{rows}]\nround_to: {grid}\n")
+    one = TotalLever.of(base, "million_vnd")
+    total = one.start * percent // 100 // grid * grid
+    scaled = one.apply(base, total).budget
+    assert sum(row.amount for row in scaled) == total
+    assert all(row.amount % grid == 0 for row in scaled)
+    for was, row in zip(base.budget, scaled, strict=True):
+        assert abs(row.amount - was.amount * total / one.start) <= grid
+
+
+def test_overlapping_budgets_are_scaled_in_percent():
+    base = scenario(
+        "budget: [{source: KCQG, amount: 900}, {place: '01', amount: 300, pooled: true}]\n"
+    )
+    one = TotalLever.of(base, "million_vnd")
+    assert one.shown(one.start, "vi") == "100 %"
+    halved = one.apply(base, Decimal("0.5")).budget
+    assert [row.amount for row in halved] == [450, 150]
+
+
+def test_a_moved_scenario_says_so():
+    base = scenario(RULES)
+    levers = levers_of(base, "million_vnd")
+    assert adjust(base, levers, {one.key: one.start for one in levers}) is base
+    moved = adjust(base, levers, {"tech:min": Decimal("0.6"), "total": Decimal(9000)})
+    assert moved.name == "thử (điều chỉnh)"
+    told = " ".join(note.vi for note in moved.notes)
+    assert "60 %, thay cho 57,4 %" in told
+    assert "9.000 triệu đồng, thay cho 8.000 triệu đồng" in told
+    assert all(note.standing == "assumed" and note.en for note in moved.notes)
+
+
+# --- Only the newest counts ----------------------------------------------------------------------
+
+
+def test_a_stale_result_is_never_shown():
+    shown, release = [], threading.Event()
+    work = Newest(shown.append)
+    work.start(Step(lambda _tell: release.wait(10) and "old", shown.append))
+    work.start(Step(lambda _tell: "new", shown.append), Step(lambda _tell: "more", shown.append))
+    while shown != ["new", "more"]:
+        pass
+    release.set()
+    assert work.wait(10)
+    assert shown == ["new", "more"]
+
+
+def test_a_stale_failure_is_not_told_and_a_new_one_is():
+    failed, release = [], threading.Event()
+
+    def break_down(_tell):
+        release.wait(10)
+        raise ValueError("old")
+
+    work = Newest(lambda error: failed.append(str(error)))
+    work.start(Step(break_down, failed.append))
+    work.start(Step(lambda _tell: 1 / 0, failed.append))
+    while not failed:
+        pass
+    release.set()
+    assert work.wait(10)
+    assert failed == ["division by zero"]
+
+
+def test_outdated_work_stops_at_its_next_sign_of_progress():
+    shown, started, release = [], threading.Event(), threading.Event()
+
+    def slow(tell):
+        started.set()
+        release.wait(10)
+        tell("step", 0.5)
+        shown.append("went on")
+
+    work = Newest(shown.append)
+    work.start(Step(slow, shown.append))
+    started.wait(10)
+    work.start(Step(lambda _tell: "new", shown.append))
+    release.set()
+    assert work.wait(10)
+    assert shown == ["new"]
+
+
+def test_what_waits_for_calm_does_not_begin_in_a_storm():
+    shown = []
+    work = Newest(shown.append)
+    for number in range(5):
+        work.start(
+            Step(lambda _tell, number=number: number, shown.append),
+            Step(lambda _tell: "prices", shown.append, pause=0.2),
+        )
+    assert work.wait(10)
+    assert shown[-2:] == [4, "prices"]
+    assert shown.count("prices") == 1
+
+
+# --- The door to the screen ----------------------------------------------------------------------
+
+
+def test_nothing_a_user_wrote_becomes_markup():
+    for shown in (
+        screen.heading(HOSTILE, HOSTILE),
+        screen.bullets(HOSTILE, [HOSTILE]),
+        screen.fold(HOSTILE, "<b>made here</b>"),
+        screen.message([HOSTILE], "stop"),
+        screen.table([(HOSTILE, HOSTILE), (HOSTILE, HOSTILE)], HOSTILE),
+        screen.download(HOSTILE, b"", HOSTILE),
+    ):
+        assert "<img" not in shown
+        assert "<script" not in shown
+        assert html.escape(HOSTILE) in shown
+        assert 'onerror="' not in shown
+
+
+def test_a_download_holds_the_file():
+    link = screen.download("a.xlsx", b"\x00PK\xff", "Tải")
+    content = re.search('base64,([^"]*)', link)[1]
+    assert base64.b64decode(content) == b"\x00PK\xff"
+    assert 'download="a.xlsx"' in link
+
+
+def test_the_code_of_charts_comes_along():
+    code = screen.ChartView()._esm
+    assert len(code) > 500_000
+    assert "vega" in code
+    assert not re.search(r"""(import|from)\s*\(?["'](https?:)?//""", code)
+
+
+def test_a_slider_stands_at_its_values():
+    slider = screen.Slider((None, 1, 2), 1)
+    assert (slider.index, slider.value) == (1, 1)
+    slider.value = None
+    assert slider.index == 0
+
+
+# --- Folders -------------------------------------------------------------------------------------
+
+
+def test_data_are_found_from_below(tmp_path):
+    (tmp_path / "data" / "x").mkdir(parents=True)
+    (tmp_path / "notebooks" / "deep").mkdir(parents=True)
+    for start in (tmp_path, tmp_path / "notebooks", tmp_path / "notebooks" / "deep"):
+        assert find_data("data/x", start) == tmp_path / "data" / "x"
+    with pytest.raises(InputError) as caught:
+        find_data("data/y", tmp_path)
+    assert caught.value.faults[0].code == "data-not-found"
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b\\c", "  ", "Phương án 1", "x" * 300, "con:*?"])
+def test_an_export_gets_a_new_folder_inside_out(tmp_path, name):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    first = new_folder(name, tmp_path / "notebooks")
+    first.mkdir(parents=True)
+    second = new_folder(name, tmp_path / "notebooks")
+    assert first.parent == second.parent == tmp_path / "out"
+    assert first != second
+
+
+# --- The desk "Phương án" ------------------------------------------------------------------------
+
+
+def test_the_desk_shows_what_allocate_says(plan_desk, data):
+    plan = allocate(data, scenario(RULES))
+    assert plan_desk.chart.picture["heading"] == "Tổng: 8.000 triệu đồng"
+    sums = plan.cells.groupby("area", sort=False)["amount"].sum() / 10**6
+    assert list(ends(plan_desk.chart).values()) == [sums["TRAIN"], sums["TECH"]]
+    for sentence in plan.explain():
+        assert sentence in words(plan_desk.findings)
+    assert plan_desk.plan.rules()["price"].notna().any()
+    assert "Số giả định" in words(plan_desk.notes)
+    assert "MÔ PHỎNG" in words(plan_desk.notes)
+
+
+def test_a_slider_moves_the_plan(plan_desk, data):
+    plan_desk.sliders["tech:min"].value = Decimal("0.75")
+    plan_desk.sliders["total"].value = Decimal(9000)
+    assert plan_desk.wait(30)
+    asked = scenario(RULES.replace("8000", "9000").replace("0.574", "0.75"))
+    plan = allocate(data, asked)
+    assert plan_desk.plan.cells["amount"].tolist() == plan.cells["amount"].tolist()
+    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    shown = ends(plan_desk.chart)
+    assert shown["Mô hình, công nghệ, máy móc"] == pytest.approx(6750, abs=1)
+    labels = {
+        row["name"]: row["label"] for row in plan_desk.chart.picture["rows"] if "label" in row
+    }
+    assert labels["Mô hình, công nghệ, máy móc"] == "6.750 (75,0 %)"
+    assert "75 % tổng kinh phí" in plan_desk.sliders["tech:min"].label
+    assert "57,4" not in words(plan_desk.findings)
+
+
+def test_losers_stand_first_in_the_table(plan_desk):
+    plan_desk.sliders["tech:min"].value = Decimal("0.75")
+    plan_desk.view.value = "area"
+    assert plan_desk.wait(30)
+    cells = re.findall("<td>([^<]*)</td>", plan_desk.losers.value)
+    changes = [parse_money(text.replace("−", "-"), "vnd", "comma") for text in cells[2::4]]
+    assert changes == sorted(changes)
+    assert changes[0] < 0 < changes[-1]
+
+
+def test_a_conflict_is_told_in_words_and_the_old_plan_turns_grey(plan_desk):
+    before = plan_desk.chart.picture
+    plan_desk.sliders["floor:min"].value = Decimal(3000)
+    plan_desk.sliders["total"].value = Decimal(5000)
+    assert plan_desk.wait(30)
+    told = words(plan_desk.status)
+    assert plan_desk.plan.status == "infeasible"
+    assert "mâu thuẫn" in told
+    assert "Mỗi tỉnh ít nhất 3.000 triệu đồng" in told
+    assert "Traceback" not in told
+    assert plan_desk.chart.greyed
+    assert plan_desk.changes.greyed
+    assert plan_desk.chart.picture == before
+    assert plan_desk.export.disabled
+    assert not plan_desk.losers.value
+    plan_desk.tongues.value = "en"
+    assert "contradict" in words(plan_desk.status)
+    plan_desk.reset.click()
+    assert plan_desk.wait(30)
+    assert plan_desk.plan.status == "optimal"
+    assert not plan_desk.chart.greyed
+    assert not plan_desk.export.disabled
+
+
+def test_the_language_switch_changes_every_word(plan_desk):
+    texts = [plan_desk.title, plan_desk.status, plan_desk.findings, plan_desk.losers]
+    vietnamese = [text.value for text in texts]
+    value = plan_desk.sliders["total"].value
+    plan_desk.tongues.value = "en"
+    assert all(text.value != before for text, before in zip(texts, vietnamese, strict=True))
+    assert plan_desk.chart.picture["heading"] == "Total: 8,000 million VND"
+    assert plan_desk.sliders["total"].texts[plan_desk.sliders["total"].index] == (
+        "8,000 million VND"
+    )
+    assert plan_desk.sliders["total"].value == value
+    assert plan_desk.export.description == "Export proposal"
+    plan_desk.tongues.value = "vi"
+    assert [text.value for text in texts] == vietnamese
+
+
+def test_an_export_is_saved_and_can_be_downloaded(plan_desk, tmp_path):
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.export.click()
+    assert plan_desk.wait(60)
+    (folder,) = (tmp_path / "out").iterdir()
+    assert str(folder) in words(plan_desk.saved)
+    summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert summary["certificate"]["total_vnd"] == 7000 * 10**6
+    assert any("7.000 triệu đồng, thay cho 8.000" in note["vi"] for note in summary["notes"])
+    content = re.search('base64,([^"]*)', plan_desk.saved.value)[1]
+    assert base64.b64decode(content) == (folder / "allocation.xlsx").read_bytes()
+
+
+def test_an_export_that_fails_is_told(plan_desk, tmp_path):
+    blocked = tmp_path / "taken"
+    blocked.write_text("a file, no folder")
+    plan_desk.folder = blocked
+    plan_desk.export.click()
+    assert plan_desk.wait(60)
+    assert "kc-stop" in plan_desk.saved.value
+    assert blocked.read_text() == "a file, no folder"
+    assert not plan_desk.export.disabled
+
+
+def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
+    def break_down(*_args, **_kwargs):
+        raise RuntimeError(HOSTILE)
+
+    monkeypatch.setattr(planning, "allocate", break_down)
+    plan_desk.sliders["total"].value = Decimal(7000)
+    assert plan_desk.wait(30)
+    assert "ngoài dự kiến" in words(plan_desk.status)
+    assert "RuntimeError" not in plan_desk.status.value
+    assert "Traceback" in log.read_text(encoding="utf-8")
+    assert plan_desk.chart.greyed
+    monkeypatch.setattr(planning, "allocation_chart", break_down)  # in a callback, not in the work
+    plan_desk.view.value = "place"
+    plan_desk.tongues.value = "en"
+    assert "unexpected" in words(plan_desk.status)
+
+
+def test_faults_of_the_scenario_are_told_with_their_remedy(data, log):
+    shown = show_plan(data, scenario(RULES.replace("per: baseline", "per: nowhere")))
+    assert shown.wait(30)
+    assert "[unknown-attribute]" in words(shown.status)
+    assert shown.plan is None
+    assert not log.exists()
+
+
+def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
+    release, real = threading.Event(), planning.allocate
+
+    def slow_at_first(data, asked, *args, **kwargs):
+        if asked.budget[0].amount == 7000:
+            release.wait(20)
+        return real(data, asked, *args, **{**kwargs, "progress": None})
+
+    monkeypatch.setattr(planning, "allocate", slow_at_first)
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.sliders["total"].value = Decimal(9000)
+    for _ in range(2000):
+        if plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng":
+            break
+        threading.Event().wait(0.01)
+    release.set()
+    assert plan_desk.wait(30)
+    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+
+
+def test_sliders_asked_for_stand_in_front(data):
+    shown = show_plan(data, scenario(RULES), sliders=["floor"])
+    front = [child for child in shown.children if isinstance(child, screen.Slider)]
+    assert front == [shown.sliders["total"], shown.sliders["floor:min"]]
+    assert shown.wait(30)
+
+
+# --- The desk "Tiến độ" --------------------------------------------------------------------------
+
+
+def test_the_forecast_on_screen_is_the_librarys(progress_desk):
+    outlook = forecast(dataset(history=HISTORY), 2023, 6)
+    rows = outlook.table()
+    expected = rows[rows["level"] == "source"]["expected"]
+    assert progress_desk.level.value == "source"
+    shown = [row["expected"] for row in progress_desk.chart.picture["rows"]]
+    assert shown == pytest.approx(expected.tolist())
+    assert "1.100" in words(progress_desk.figures) or "800" in words(progress_desk.figures)
+    assert outlook.notes[0].vi in words(progress_desk.notes)
+
+
+def test_late_money_lowers_the_year_end_and_is_told(progress_desk):
+    before = progress_desk.chart.picture["heading"]
+    progress_desk.arrival.value = 11
+    assert progress_desk.wait(30)
+    outlook = forecast(dataset(history=HISTORY), 2023, 6, arrival={"KCQG": 11})
+    rows = outlook.table()
+    expected = float(rows[rows["level"] == "all"]["expected"].iloc[0])
+    assert progress_desk.chart.picture["heading"] != before
+    told = words(progress_desk.late)
+    assert "tháng 11" in told
+    assert f"{expected:,.0f}".replace(",", ".") in told
+    progress_desk.arrival.value = None
+    assert progress_desk.wait(30)
+    assert progress_desk.chart.picture["heading"] == before
+    assert not progress_desk.late.value
+
+
+def test_the_cut_off_moves(progress_desk):
+    progress_desk.as_of.value = 3
+    assert progress_desk.wait(30)
+    assert "hết tháng 3" in progress_desk.chart.picture["structure"]["title"]["subtitle"]
+
+
+def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, monkeypatch):
+    shown = show_forecast(dataset(history=HISTORY), 2019, 6)
+    assert shown.wait(30)
+    assert "[forecast-year]" in words(shown.status)
+    assert shown.outlook is None
+    shown.year.value = 2023
+    assert shown.wait(30)
+    assert not shown.status.value
+    monkeypatch.setattr(progress, "forecast", lambda *_args, **_kwargs: 1 / 0)
+    shown.as_of.value = 2
+    assert shown.wait(30)
+    assert "ngoài dự kiến" in words(shown.status)
+    assert shown.chart.greyed
+
+
+def test_the_forecast_desk_speaks_english(progress_desk):
+    progress_desk.tongues.value = "en"
+    assert progress_desk.chart.picture["heading"].startswith("Expected by the end of 2023")
+    assert progress_desk.level.label == "Fund"
+    assert progress_desk.arrival.texts[0] == "as the data say"
+
+
+# --- The start page ------------------------------------------------------------------------------
+
+
+def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
+    good = tmp_path / "a"
+    good.mkdir()
+    (good / "dataset.yaml").write_text(
+        f"title: '{HOSTILE}'\nvintage: '63'\nunit: million_vnd\nsynthetic: false\nsources: [x]\n",
+        encoding="utf-8",
+    )
+    (good / "history.csv").write_text(
+        "year,month,place,area,source,plan,disbursed\n2020,6,01,TECH,KCQG,10,1\n",
+        encoding="utf-8",
+    )
+    bad = tmp_path / "b"
+    bad.mkdir()
+    (bad / "dataset.yaml").write_text("title: x\n", encoding="utf-8")
+    shown = show_cases(tmp_path)
+    assert "<img" not in shown.text.value
+    told = words(shown.text)
+    assert "2020" in told
+    assert "lỗi phải sửa" in told
+    shown.children[0].value = "en"
+    assert "faults to mend" in words(shown.text)
+
+
+# --- Opening JupyterLab --------------------------------------------------------------------------
+
+
+def test_lab_is_for_this_machine_alone_and_fetches_nothing():
+    command = lab.lab_command(Path("/dự án có dấu cách"), ["--no-browser"])
+    assert "--ServerApp.ip=127.0.0.1" in command
+    assert "--LabApp.news_url=" in command
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
+    assert command[-1] == "--no-browser"
+    assert not any("token" in part for part in command)  # JupyterLab makes its own
+    settings_folder = lab.lab_environment()["JUPYTER_CONFIG_PATH"].split(":")[0].split(";")[0]
+    config = json.loads(
+        Path(settings_folder, "labconfig", "page_config.json").read_text(encoding="utf-8")
+    )
+    assert config["disabledExtensions"]["@jupyterlab/apputils-extension:announcements"]
+
+
+def test_lab_opens_the_projects_notebooks(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr(
+        lab.subprocess, "call", lambda command, **options: called.append((command, options)) or 0
+    )
+    assert lab.open_lab(ROOT / "notebooks") == 0
+    ((command, options),) = called
+    assert f"--ServerApp.root_dir={ROOT}" in command
+    assert options["cwd"] == ROOT
+    with pytest.raises(InputError):
+        lab.open_lab(tmp_path)
