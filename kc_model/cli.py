@@ -89,7 +89,8 @@ def _run_check(options: argparse.Namespace) -> int:
     faults: list[Fault] = []
     data = scenario = None
     with _collecting(faults):
-        data = read_dataset(options.dataset)
+        with _progress() as progress:
+            data = read_dataset(options.dataset, progress)
         faults.extend(data.warnings)
     source = options.scenario
     if source is None and options.dataset.suffix.lower() in _WORKBOOKS:
@@ -120,7 +121,9 @@ def _collecting(faults: list[Fault]) -> Iterator[None]:
 
 def _run_forecast(options: argparse.Namespace) -> int:
     expected = fingerprint(options.out, FORECAST_FILES)
-    result: Forecast = forecast(read_dataset(options.dataset), options.year, options.as_of)
+    with _progress() as progress:
+        data = read_dataset(options.dataset, progress)
+        result: Forecast = forecast(data, options.year, options.as_of)
     _tell_faults(result.warnings)
     result.save(options.out, expected)
     _both("saved", path=options.out / "forecast.csv")
@@ -129,8 +132,9 @@ def _run_forecast(options: argparse.Namespace) -> int:
 
 def _run_allocate(options: argparse.Namespace) -> int:
     expected = fingerprint(options.out, (*ALLOCATION_FILES, "result.json"))
-    data, scenario = read_dataset(options.dataset), read_scenario(options.scenario)
     with _progress() as progress:
+        data = read_dataset(options.dataset, progress)
+        scenario = read_scenario(options.scenario)
         plan: Allocation = allocate(
             data,
             scenario,

@@ -169,6 +169,24 @@ def test_a_completion_is_in_percent_of_the_plan(progress):
 # --- Words ---------------------------------------------------------------------------------------
 
 
+def bars_of(picture):
+    """Return the lengths of the bars in the finished picture, in pixels."""
+    svg = ET.fromstring(vl_convert.vegalite_to_svg(picture.spec()))
+    paths = [node.get("d") for node in svg.iter() if node.get("aria-roledescription") == "bar"]
+    return [float(re.match(r"M[^h]*h([^v]*)v", path)[1]) for path in paths]
+
+
+@pytest.mark.parametrize("by", ["place", "area", "source", "region", "year"])
+def test_bars_are_as_long_as_the_money(plan, by):
+    picture = allocation_chart(plan, by)
+    money = [row["money"] for row in picture.rows if "money" in row]
+    bars = bars_of(picture)
+    assert len(money) > 1
+    assert [bar / sum(bars) for bar in bars] == pytest.approx(
+        [amount / sum(money) for amount in money], abs=1e-3
+    )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_picture_can_be_drawn_with_its_words(plan, progress, language):
     for name, picture in pictures(plan, progress, language).items():

@@ -69,7 +69,7 @@ def _structure(
         .configure_legend(
             title=None,
             labelFontSize=12,
-            labelLimit=200,
+            labelLimit=260,
             orient="bottom",
             columns=3,
             symbolType="square",
@@ -111,6 +111,7 @@ def stacked(
     `parts` are names with colours in stacking order, `by` what bars and parts are called.
     """
     bars = alt.Chart().mark_bar(stroke="white", strokeWidth=0.5)
+    bars = bars.transform_filter("isValid(datum.money)")  # a row without would break the stack
     bars = bars.encode(
         x=alt.X("money:Q", axis=_axis(unit)),
         y=_names(),

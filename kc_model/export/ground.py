@@ -34,6 +34,7 @@ _COLUMNS = {  # key of the heading: width
 }
 _BOUND = re.compile("bound:(.*):(min|max)", re.DOTALL)
 _DIGITS = 3  # of prices
+_SHOWN = 12  # groups of one rule that are printed
 
 
 def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence[Amount]) -> None:
@@ -50,7 +51,7 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     sheet.repeat_rows(2)
     codes = _codes(book, amounts)
     rank = {status: i for i, status in enumerate(_STATUSES)}
-    rows = sorted(rules.to_dict("records"), key=lambda rule: rank.get(rule["status"], len(rank)))
+    rows = sorted(_gathered(rules), key=lambda rule: rank.get(rule["status"], len(rank)))
     for number, rule in enumerate(rows, 1):
         row = 2 + number
         style = (rule["status"],) if rule["status"] in ("missed", "binding") else ()
@@ -69,6 +70,20 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     sheet.print_area(0, 0, 2 + len(rows), last)
 
 
+def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the rows to print: of a rule that says the same of many groups, the tightest.
+
+    The last row of such a rule tells how many more there are; ``rules.csv`` has them all.
+    """
+    for _, rows in rules.groupby(["id", "side", "status"], sort=False):
+        shown = _SHOWN if rows["status"].iloc[0] in ("missed", "binding") else 1
+        tightest = rows.sort_values(["price", "slack"], ascending=[False, True], kind="stable")
+        for place, rule in enumerate(tightest.head(shown).to_dict("records"), 1):
+            last = place == shown and len(rows) > shown
+            named: dict[str, Any] = {str(key): value for key, value in rule.items()}
+            yield {**named, "more": len(rows) - shown if last else 0}
+
+
 def _clean(value: float) -> float:
     """Return a number without the noise of arithmetic, so that whole ones are shown whole."""
     return round(float(value), 9) + 0.0
@@ -78,9 +93,12 @@ def _rule_texts(book: Book, stamp: Stamp, rule: Any, codes: dict[str, str]) -> d
     """Return the text columns of one rule."""
     bound = _BOUND.fullmatch(rule["id"])
     group = bound[1] if bound else rule["group"]
+    names = "; ".join(codes.get(value, value) for value in group.split("|")) if group else ""
+    if rule["more"]:
+        names = book.say("rules.more", group=names, count=rule["more"])
     return {
         "rule": rule_label(rule["id"], rule["text"], book.language),
-        "group": "; ".join(codes.get(value, value) for value in group.split("|")) if group else "",
+        "group": names,
         "tier": _known(book, "explain.tiers", rule["tier"]),
         "side": _known(book, "export.sides", rule["side"]),
         "status": _known(book, "export.statuses", rule["status"]),
@@ -111,7 +129,8 @@ def _price(book: Book, stamp: Stamp, rule: Any) -> str:
     money = unit_name(stamp.unit, book.language)
     measure = rule["measure"].partition(":")[0]
     step = book.say(
-        "prices.step", unit=money if measure in {"money", "share"} else book.say(f"measures.{measure}")
+        "prices.step",
+        unit=money if measure in {"money", "share"} else book.say(f"measures.{measure}"),
     )
     if not _clean(rule["price"]):
         return book.say("prices.nothing", step=step)

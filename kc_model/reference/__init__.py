@@ -232,7 +232,7 @@ def find_place(text: str, vintage: str) -> str:
     if vintage == "34" and not (code.isdecimal() or names.codes(text)):
         old = _place_names("63").codes(text)
         if len(old) == 1:
-            new = successor(old.pop())
+            new = successor(next(iter(old)))
             raise UnknownNameError("place", text, (names.shown[new],), successor=new)
     return names.find(text)
 

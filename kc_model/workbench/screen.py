@@ -153,6 +153,9 @@ def fold(title: str, inside: str) -> str:
 
 def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
     """Return widgets side by side, below each other where the screen is narrow."""
+    for part in parts:
+        if isinstance(part, Text):
+            part.layout.flex = "1 1 380px"  # as wide as there is room beside a chart
     return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 

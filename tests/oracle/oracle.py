@@ -449,6 +449,15 @@ class Program:
             return False
         return True
 
+    def left(self, cost: Array) -> Array:
+        """A cost without what no longer moves."""
+        return np.where(np.array(self.low) < np.array(self.high), cost, 0.0)
+
+    def prices(self, found: Optimum) -> Array:
+        """What the equalities take off the (scaled) costs: the same everywhere."""
+        same = np.array([row[2] == row[3] for row in self.rows])
+        return np.asarray(self.matrix().T @ np.where(same, found.duals, 0.0))
+
     def to_face(self, found: Optimum, least: float = 1e-8) -> None:
         """Keep only the optimal face: what has a dual is tight in every optimal solution."""
         for k, dual in enumerate(found.duals):
@@ -477,32 +486,60 @@ class Optimum:
 def settle(program: Program, baseline: Array, width: Array) -> Array:
     """Minimise Σ (x - b)² / width over the program; x are its first variables.
 
-    Wolfe (1976): the point of least norm of a polytope, from vertices that linear programs find.
+    Cells without a baseline may pull a thousand times harder than others and drown them in a
+    linear program's tolerance. So what pulls hardest is settled first: rows it leans on become
+    equalities, their prices are taken off the costs, and the rest is settled again.
     """
-    root = np.sqrt(width)
+    face, offset, pull = program.copy(), np.zeros(len(program.low)), np.inf
+    for _ in range(4):
+        point = _wolfe(face, baseline, width, offset)
+        cost = face.left(slope(point, baseline, width) - offset)
+        if not 0 < np.max(np.abs(cost)) < 0.1 * pull:
+            break
+        pull = float(np.max(np.abs(cost)))
+        found = face.solve(dict(enumerate(cost)))
+        face.to_face(found, 1e-4)
+        offset = offset + face.prices(found) * pull
+    return point[: len(baseline)]
 
-    def vertex(direction: Array) -> Array:
-        point = program.solve(dict(enumerate(direction / root))).point
-        return np.asarray((point[: len(baseline)] - baseline) / root)
 
-    corners = vertex(np.ones(len(baseline)))[None, :]
-    share = np.ones(1)
+def slope(point: Array, baseline: Array, width: Array) -> Array:
+    """Half the gradient of the settlement, over all variables."""
+    found = np.zeros(len(point))
+    found[: len(baseline)] = (point[: len(baseline)] - baseline) / width
+    return found
+
+
+def _wolfe(program: Program, baseline: Array, width: Array, offset: Array) -> Array:
+    """Find the point of least norm of a polytope from vertices (Wolfe 1976).
+
+    `offset` is a cost that is the same everywhere in the polytope.
+    """
+    root, n = np.sqrt(width), len(baseline)
+
+    def vertex(cost: Array) -> Array:
+        return program.solve(dict(enumerate(cost))).point
+
+    start = np.concatenate([np.ones(n), np.zeros(len(offset) - n)])
+    corners, share, last = vertex(start)[None, :], np.ones(1), np.inf
     for _ in range(5000):
         at = share @ corners
-        new = vertex(at)
-        gap, square = float(at @ at - at @ new), float(at @ at)
-        if gap <= 1e-12 * max(1.0, square) or square < 1e-14:
-            return np.asarray(baseline + root * at)
+        cost = program.left(slope(at, baseline, width) - offset)
+        new = vertex(cost)
+        gap = float(cost @ (at - new))
+        square = float(np.sum((at[:n] - baseline) ** 2 / width))
+        if gap <= 1e-13 * max(1.0, square) or (square >= last and gap <= 1e-9 * max(1.0, square)):
+            return np.asarray(at)
+        last = square
         corners, share = np.vstack([corners, new]), np.append(share, 0.0)
         while True:
-            wanted = _flat_minimum(corners)
+            wanted = _flat_minimum((corners[:, :n] - baseline) / root)
             if np.all(wanted > 1e-13):
                 share = wanted
                 break
             falling = wanted <= 1e-13
-            step = float(
-                np.min(share[falling] / np.maximum(share[falling] - wanted[falling], 1e-300))
-            )
+            ends = share[falling] / np.maximum(share[falling] - wanted[falling], 1e-300)
+            step = float(np.min(ends))
             share = (1 - step) * share + step * wanted
             kept = share > 1e-13
             if kept.all():
@@ -764,10 +801,10 @@ def settlement_value(problem: Problem, plan: Array) -> float:
 def first_order_gap(problem: Problem, solution: Solution, plan: Array) -> float:
     """How far the linearised settlement could fall from `plan`; f(plan) - f* is no more."""
     b, width = settlement_weights(problem)
-    slope = 2 * (plan - b) / width
+    cost = 2 * (plan - b) / width
     assert solution.open is not None
-    found = solution.open.solve(dict(enumerate(slope)))
-    return float(slope @ plan - found.value)
+    found = solution.open.solve(dict(enumerate(cost)))
+    return float(cost @ plan - found.value)
 
 
 # ---------------------------------------------------------------------------- recomputation
