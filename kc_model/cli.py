@@ -19,10 +19,10 @@ from kc_model.forecast import forecast
 from kc_model.program import build_problem
 from kc_model.reading import read_dataset
 from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forecast
-from kc_model.scenario import read_scenario
+from kc_model.scenario import Scenario, read_scenario
+from kc_model.tables import Dataset
 from kc_model.template import write_template
 from kc_model.wording import LANGUAGES, say
-from kc_model.workbench.lab import open_lab
 
 __all__ = ["main"]
 
@@ -86,19 +86,13 @@ def _run_template(options: argparse.Namespace) -> int:
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    faults: list[Fault] = []
-    data = scenario = None
-    with _collecting(faults):
-        with _progress() as progress:
-            data = read_dataset(options.dataset, progress)
-        faults.extend(data.warnings)
     source = options.scenario
+    faults: list[Fault] = []
     if source is None and options.dataset.suffix.lower() in _WORKBOOKS:
-        with _collecting([]):
-            scenario = read_scenario(options.dataset)
-    elif source is not None:
-        with _collecting(faults):
-            scenario = read_scenario(source)
+        source = options.dataset
+    data, scenario = _read(options.dataset, source, faults)
+    if source == options.dataset:  # a workbook need not hold a scenario
+        faults = [fault for fault in faults if fault.code != "no-scenario-sheets"]
     if data is not None and scenario is not None:
         with _collecting(faults):
             problem = build_problem(data, scenario)
@@ -108,6 +102,21 @@ def _run_check(options: argparse.Namespace) -> int:
         return InputError.exit_code
     _both("check.fine", path=options.dataset)
     return 0
+
+
+def _read(
+    dataset: Path, scenario: Path | None, faults: list[Fault]
+) -> tuple[Dataset | None, Scenario | None]:
+    """Read both, so that the faults of both are told in one pass."""
+    data, read = None, None
+    with _collecting(faults), _progress() as progress:
+        data = read_dataset(dataset, progress)
+        faults.extend(data.warnings)
+    if scenario is not None:
+        with _collecting(faults):
+            read = read_scenario(scenario)
+            faults.extend(read.warnings)
+    return data, read
 
 
 @contextmanager
@@ -132,9 +141,11 @@ def _run_forecast(options: argparse.Namespace) -> int:
 
 def _run_allocate(options: argparse.Namespace) -> int:
     expected = fingerprint(options.out, (*ALLOCATION_FILES, "result.json"))
+    faults: list[Fault] = []
+    data, scenario = _read(options.dataset, options.scenario, faults)
+    if data is None or scenario is None:
+        raise InputError(faults)
     with _progress() as progress:
-        data = read_dataset(options.dataset, progress)
-        scenario = read_scenario(options.scenario)
         plan: Allocation = allocate(
             data,
             scenario,
@@ -153,6 +164,8 @@ def _run_allocate(options: argparse.Namespace) -> int:
 
 
 def _run_lab(options: argparse.Namespace) -> int:
+    from kc_model.workbench.lab import open_lab  # noqa: PLC0415 - charts take seconds to load
+
     return open_lab(options.folder, options.rest)
 
 

@@ -127,6 +127,8 @@ def build_problem(
         With every fault of the scenario against the data at once.
     """
     faults: list[Fault] = []
+    if as_of is not None and not 0 <= as_of <= 12:
+        faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
     if len(data.projects):
         faults.append(Fault("projects-later", Address("projects.csv")))
     everything = build_cells(data, scenario.year, as_of, faults)

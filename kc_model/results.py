@@ -26,8 +26,8 @@ __all__ = ["ALLOCATION_FILES", "FORECAST_FILES", "Allocation", "Forecast", "Prov
 FORECAST_FILES = ("forecast.csv", "forecast.json")
 """What a forecast is saved as, beside ``run.json``."""
 
-ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx")
-"""What a plan is saved as, beside ``result.json`` and ``run.json``; removed where there is none."""
+ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx", "run.json")
+"""What a plan is saved as, beside ``result.json``; removed where there is none."""
 
 
 _MILLION = 1_000_000
@@ -316,8 +316,7 @@ class Allocation:
     ) -> None:
         """Write the result into a folder, whole or not at all.
 
-        Without a plan only ``result.json`` (and ``run.json``) is written, and the files of an
-        older plan are removed.
+        Without a plan only ``result.json`` is written, and the files of an older plan are removed.
 
         Parameters
         ----------
@@ -332,11 +331,9 @@ class Allocation:
         SaveError
             If it cannot be saved, or somebody else saved in between.
         """
-        files = {
-            "result.json": json_bytes(self.summary()),
-            "run.json": json_bytes(_run(self.seconds)),
-        }
+        files = {"result.json": json_bytes(self.summary())}
         if self.status == "optimal":
+            files["run.json"] = json_bytes(_run(self.seconds))
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
             files["allocation.xlsx"] = self.workbook(language)

@@ -102,6 +102,9 @@ def test_the_sliders_move_the_plan_by_keyboard(lab_address, watched, shots):
     page.get_by_text("Đang tính").first.wait_for(state="hidden")
     page.screenshot(path=shots / "02-moved.png")
 
+    page.get_by_label("Xem theo").select_option(label="Địa bàn")
+    chart_says(page, heading, "Hà Giang", "Hòa Bình", "Hợp tác quốc tế")
+
     page.get_by_role("button", name="English").click()
     chart_says(page, "Total: 173,000 million VND")
     assert "Tổng" not in page.locator(".kc-chart").first.inner_text()

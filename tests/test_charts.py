@@ -141,6 +141,11 @@ def test_changes_are_told_with_sign_and_share(plan):
     }
 
 
+def test_rounding_does_not_look_like_a_change(plan):
+    cells = plan.cells.assign(amount=plan.cells["baseline"] + pd.array([1, -1, 0, 0]) * 10**6)
+    assert max(bars_of(change_chart(replace(plan, cells=cells)))) < 20
+
+
 def test_a_forecast_shows_its_table(progress):
     outlook, data = progress
     table = outlook.table()

@@ -215,7 +215,7 @@ def test_without_a_plan_the_older_one_goes(saved, text, options, status):
     plan = plan_of(text, **options)
     assert plan.status == status
     plan.save(saved)
-    assert {path.name for path in saved.iterdir()} == {"result.json", "run.json", "mine.txt"}
+    assert {path.name for path in saved.iterdir()} == {"result.json", "mine.txt"}
     result = json.loads((saved / "result.json").read_text(encoding="utf-8"))
     assert result["status"] == status
     assert result["gap"] is None

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -93,6 +94,14 @@ def log(tmp_path, monkeypatch):
         logger.removeHandler(handler)
         handler.close()
     desk_room._logger.cache_clear()
+
+
+def until(condition, patience=20.0):
+    """Wait for something that other threads bring about."""
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 def words(text):
@@ -207,8 +216,7 @@ def test_a_stale_result_is_never_shown():
     work = Newest(shown.append)
     work.start(Step(lambda _tell: release.wait(10) and "old", shown.append))
     work.start(Step(lambda _tell: "new", shown.append), Step(lambda _tell: "more", shown.append))
-    while shown != ["new", "more"]:
-        pass
+    until(lambda: shown == ["new", "more"])
     release.set()
     assert work.wait(10)
     assert shown == ["new", "more"]
@@ -224,8 +232,7 @@ def test_a_stale_failure_is_not_told_and_a_new_one_is():
     work = Newest(lambda error: failed.append(str(error)))
     work.start(Step(break_down, failed.append))
     work.start(Step(lambda _tell: 1 / 0, failed.append))
-    while not failed:
-        pass
+    until(lambda: failed)
     release.set()
     assert work.wait(10)
     assert failed == ["division by zero"]
@@ -468,10 +475,7 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     monkeypatch.setattr(planning, "allocate", slow_at_first)
     plan_desk.sliders["total"].value = Decimal(7000)
     plan_desk.sliders["total"].value = Decimal(9000)
-    for _ in range(2000):
-        if plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng":
-            break
-        threading.Event().wait(0.01)
+    until(lambda: plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
     release.set()
     assert plan_desk.wait(30)
     assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"

@@ -69,8 +69,10 @@ def round_plan(
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
     rows = [*rows, *(_used(row, steps, grid) for row in rows if _has_reserve(row))]
     status = Status.FAILED
-    for further in (0, _FURTHER):
-        model, price = _model(rows, plan, below, grid, further)
+    # First without the step that shares and counts may be off, and to the next step only.
+    for further, loose in ((0, False), (0, True), (_FURTHER, False), (_FURTHER, True)):
+        limits = [_limits(row, below, grid, loose=loose) for row in rows]
+        model, price = _model(rows, plan, below, grid, limits, further)
         solver = Solver(model, deadline)
         moved = [rise] if not further else [rise, np.full(2 * len(steps), 2.0)]
         solver.set_cost(np.concatenate([*moved, price]))
@@ -95,7 +97,12 @@ def _used(row: Row, steps: Floats, grid: int) -> Row:
 
 
 def _model(
-    rows: Sequence[Row], plan: Floats, below: Floats, grid: int, further: int
+    rows: Sequence[Row],
+    plan: Floats,
+    below: Floats,
+    grid: int,
+    limits: Sequence[tuple[float, float]],
+    further: int,
 ) -> tuple[Model, Floats]:
     """Whole steps up (0 or 1) and, where needed, further up and down, against every row.
 
@@ -109,7 +116,6 @@ def _model(
         (np.concatenate([plan[:0], *(net for _, net in parts)]), np.concatenate(index), starts),
         shape=(len(rows), n),
     )
-    limits = [_limits(row, below, grid) for row in rows]
     soft = [r for r, row in enumerate(rows) if not row.is_law]
     sign = [1.0 if rows[r].side == "min" else -1.0 for r in soft]
     missed = sparse.csr_array((sign, (soft, range(len(soft)))), shape=(len(rows), len(soft)))
@@ -137,7 +143,7 @@ def _shift(missed: sparse.csr_array, already: Floats) -> Floats:
     return np.asarray(missed @ already, dtype=np.float64)
 
 
-def _limits(row: Row, below: Floats, grid: int) -> tuple[float, float]:
+def _limits(row: Row, below: Floats, grid: int, *, loose: bool) -> tuple[float, float]:
     """Bounds of a row on the steps still open; whole numbers where a law is plain money."""
     if row.exact is not None:
         done = sum(int(below[i]) for i in row.cells)
@@ -149,7 +155,7 @@ def _limits(row: Row, below: Floats, grid: int) -> tuple[float, float]:
         cells, net = row.coefficients()
         step = grid / MILLION
         right = row.factor * row.const / step - float(net @ below[cells])
-        room = tolerance(row, grid) / step if row.is_law else 0.0
+        room = tolerance(row, grid) / step if row.is_law and loose else 0.0
         low, high = right - room, right + room
     return (
         -np.inf if row.side == "max" else low,

@@ -105,7 +105,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         share = sign + tongue.percent(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(by, key)
         label = tongue.say("label" if base else "new", amount=shown, share=share)
-        rows.append({"name": name, "money": money, "label": label})
+        room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
+        rows.append({"name": name, "money": money, "label": label, "room": room})
         was, is_now = (tongue.number(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
     lost, won = change[change < 0], change[change > 0]

@@ -134,7 +134,7 @@ def stacked(
 
 @lru_cache(maxsize=16)
 def diverging(axis: str, language: Language) -> dict[str, Any]:
-    """Return bars to both sides of zero: name, money, label."""
+    """Return bars to both sides of zero: name, money, label; room, how far the axis goes at least."""
     loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
     bars = alt.Chart().mark_bar()
     bars = bars.encode(
@@ -146,7 +146,8 @@ def diverging(axis: str, language: Language) -> dict[str, Any]:
     zero = alt.Chart().mark_rule(color="#666666").encode(x=alt.datum(0))
     below = _labels(alt.X(datum=0), "datum.money < 0")  # beside the name there is no room
     above = _labels(alt.X("money:Q"), "datum.money >= 0")
-    return _structure(bars, zero, below, above, language=language)
+    room = alt.Chart().mark_point(opacity=0, aria=False).encode(x="room:Q", y=_names())
+    return _structure(bars, zero, below, above, room, language=language)
 
 
 @lru_cache(maxsize=16)

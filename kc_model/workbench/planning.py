@@ -111,8 +111,7 @@ class PlanDesk(Desk):
             self.status,
             screen.row(self.chart, self.findings),
             self.shares,
-            self.changes,
-            self.losers,
+            screen.row(self.changes, self.losers),
         )
 
     def _reset(self) -> None:

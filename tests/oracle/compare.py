@@ -201,8 +201,10 @@ class Comparison:
     def status(
         self, name: tuple[str, ...], status: str, line: oracle.Line, missing: float
     ) -> Iterator[str]:
-        """Judge only what is clear: within two grains anything but a broken law is fair."""
-        room = 2 * float(self.slack(line)) + 1e-6 * float(abs(line.bound(self.plan)))
+        """Judge only what is clear: within a grain of every cell anything but a broken law is fair."""
+        room = (1 + len(line.part)) * float(self.slack(line)) + 1e-6 * abs(
+            float(line.bound(self.plan))
+        )
         wanted = "missed" if missing > room else "met" if missing < -room else ""
         if wanted and status != wanted:
             yield f"rules.csv {name}: {status}, oracle {wanted} by {missing}"

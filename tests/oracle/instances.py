@@ -133,6 +133,7 @@ class _Maker:
             self.seed, head, {}, {"name": f"case-{self.seed}", "year": str(self.year)}
         )
         self.cells()
+        self.whole = False
         if self.chance(0.85):
             self.place_table()
         self.absorption()
@@ -197,7 +198,8 @@ class _Maker:
             row["rank"] = rng.choice(("high", "low"))
 
     def place_table(self) -> None:
-        rows = []
+        rows: list[dict[str, str]] = []
+        self.whole = True
         persons = self.chance(0.5)
         for place in self.places:
             people = self.rng.randint(300, 9000)
@@ -212,6 +214,7 @@ class _Maker:
             rows[1]["population"] = "0"
         elif self.chance(0.1) and len(rows) > 2:
             del rows[1]
+            self.whole = False
         self.out.tables["places"] = rows
 
     def absorption(self) -> None:
@@ -404,7 +407,7 @@ class _Maker:
             rule["of"] = rng.choice(self.wholes(each))
         elif kind < 0.65:
             columns = ["baseline", "baseline", "previous_year"]
-            columns += ["population"] if "places" in self.out.tables else []
+            columns += ["population"] if self.whole else []
             columns += ["leverage"] if self.has.get("leverage") else []
             rule["per"] = rng.choice(columns)
         counts: list[Any] = ["outputs"] if self.has.get("unit_cost") else []

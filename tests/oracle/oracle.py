@@ -305,7 +305,9 @@ def expand(problem: Problem, rule: Mapping[str, Any]) -> list[Line]:
     each = [each] if isinstance(each, str) else each
     groups: dict[tuple[str, ...], list[int]] = {}
     for i in chosen:
-        groups.setdefault(tuple(problem.cells[i].value(k) for k in each), []).append(i)
+        values = tuple(problem.cells[i].value(k) for k in each)
+        if all(v or k in KEYS for k, v in zip(each, values, strict=True)):
+            groups.setdefault(values, []).append(i)  # without the attribute: in no group
     lines = []
     for values, members in groups.items():
         counted, part = _count(problem, rule.get("count"), members)
@@ -490,17 +492,15 @@ def settle(program: Program, baseline: Array, width: Array) -> Array:
     linear program's tolerance. So what pulls hardest is settled first: rows it leans on become
     equalities, their prices are taken off the costs, and the rest is settled again.
     """
-    face, offset, pull = program.copy(), np.zeros(len(program.low)), np.inf
-    for _ in range(4):
-        point = _wolfe(face, baseline, width, offset)
-        cost = face.left(slope(point, baseline, width) - offset)
-        if not 0 < np.max(np.abs(cost)) < 0.1 * pull:
-            break
-        pull = float(np.max(np.abs(cost)))
-        found = face.solve(dict(enumerate(cost)))
-        face.to_face(found, 1e-4)
-        offset = offset + face.prices(found) * pull
-    return point[: len(baseline)]
+    first = _wolfe(program, baseline, width, np.zeros(len(program.low)))
+    cost = program.left(slope(first, baseline, width))
+    pull = float(np.max(np.abs(cost)))
+    if pull == 0:
+        return first[: len(baseline)]
+    face = program.copy()
+    found = face.solve(dict(enumerate(cost)))
+    face.to_face(found, 1e-4)
+    return _wolfe(face, baseline, width, face.prices(found) * pull)[: len(baseline)]
 
 
 def slope(point: Array, baseline: Array, width: Array) -> Array:
