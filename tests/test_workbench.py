@@ -580,7 +580,7 @@ def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
 def test_lab_is_for_this_machine_alone_and_fetches_nothing():
     command = lab.lab_command(Path("/dự án có dấu cách"), ["--no-browser"])
     assert "--ServerApp.ip=127.0.0.1" in command
-    assert "--LabApp.news_url=" in command
+    assert "--LabApp.news_url=None" in command
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
     assert command[-1] == "--no-browser"
     assert not any("token" in part for part in command)  # JupyterLab makes its own

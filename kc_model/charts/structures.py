@@ -134,7 +134,7 @@ def stacked(
 
 @lru_cache(maxsize=16)
 def diverging(axis: str, language: Language) -> dict[str, Any]:
-    """Return bars to both sides of zero: name, money, label; room, how far the axis goes at least."""
+    """Return bars to both sides of zero: name, money, label; room: what the axis at least shows."""
     loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
     bars = alt.Chart().mark_bar()
     bars = bars.encode(

@@ -55,7 +55,7 @@ def lab_command(home: Path, extra: Sequence[str] = ()) -> list[str]:
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.allow_remote_access=False",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=",
+        "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly",
         *extra,
     ]
