@@ -123,6 +123,14 @@ def test_without_goals_the_plan_follows_the_baseline():
     assert plan.rules()["price"].isna().all()
 
 
+def test_a_cell_that_had_nothing_weighs_a_thousandth_of_the_mean():
+    # Σ (x − b)² / max(b, m), m = 30 / 1000: 60 + 60 λ and 0.03 λ make 120.
+    cells = "place area source baseline\n01 TECH KCQG 60\n02 TECH KCQG 0"
+    plan = solved(dataset(cells=cells), "budget: [{source: KCQG, amount: 120}]\n")
+    rise = 60 / 60.03
+    assert plan.table()["amount"].tolist() == pytest.approx([60 + 60 * rise, 0.03 * rise], abs=1e-6)
+
+
 def test_the_weight_of_a_cell_counts_in_the_goal_not_in_the_forecast():
     cells = "place area source weight\n01 TECH KCQG 1\n02 TECH KCQG 3"
     text = "budget: [{source: KCQG, amount: 100}]\ngoals: [{maximise: disbursed}]\n"
@@ -441,6 +449,20 @@ def test_ranges_are_how_far_plans_no_worse_can_go():
     assert plan.table()[["lowest", "highest"]].values.tolist() == [[60, 100], [0, 40], [0, 0]]
     assert plan.undecided == ("01|TECH|KCQG", "02|TECH|KCQG")
     assert plan.table()["amount"].tolist() == [62.5, 37.5, 0]
+
+
+def test_ranges_hold_to_what_is_achieved_not_to_what_may_be_given():
+    # The goal gives 20 of its best 200; the settled plan has taken 10 of them, no plan takes more.
+    cells = "place area source baseline leverage\n01 TECH KCQG 10 1\n04 TECH KCQG 90 2"
+    text = "budget: [{source: KCQG, amount: 100}]\n"
+    plan = solved(
+        dataset(cells=cells), text + "goals: [{maximise: {column: leverage}, give: 0.1}]\n"
+    )
+    assert plan.table()["amount"].tolist() == [10, 90]
+    assert plan.goals == ({"name": "maximise column:leverage", "best": 200, "achieved": 190},)
+    ranges = plan.table()[["lowest", "highest"]].to_numpy()
+    np.testing.assert_allclose(ranges, [[0, 10], [90, 100]], atol=1e-5)
+    assert len(plan.undecided) == 2
 
 
 def test_ranges_are_blank_for_many_cells_unless_asked_for(monkeypatch):

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LOOK = {
     "00_bat_dau.ipynb": """
+assert _.wait(60), "still reading"
 assert "north-2024-provinces" in _.text.value
 assert "national-2022" in _.text.value
 """,

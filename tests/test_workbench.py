@@ -566,11 +566,12 @@ def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
     bad.mkdir()
     (bad / "dataset.yaml").write_text("title: x\n", encoding="utf-8")
     shown = show_cases(tmp_path)
+    assert shown.wait(30)
     assert "<img" not in shown.text.value
     told = words(shown.text)
     assert "2020" in told
     assert "lỗi phải sửa" in told
-    shown.children[0].value = "en"
+    shown.tongues.value = "en"
     assert "faults to mend" in words(shown.text)
 
 

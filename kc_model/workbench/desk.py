@@ -19,7 +19,7 @@ from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.newest import Newest
 
-__all__ = ["LOG", "Desk", "choices", "explain_error"]
+__all__ = ["LOG", "Desk", "choices", "explain_error", "language_switch"]
 
 LOG = Path(tempfile.gettempdir()) / "kc_model.log"
 """Where the traceback of what nobody foresaw goes; a planner sees a sentence."""
@@ -44,6 +44,15 @@ def _logger() -> logging.Logger:
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     return logger
+
+
+def language_switch(language: Language) -> ipywidgets.ToggleButtons:
+    """Return the buttons that switch the language."""
+    return ipywidgets.ToggleButtons(
+        options=[(say("screen.language", one), one) for one in LANGUAGES],
+        value=language,
+        style={"button_width": "auto"},
+    )
 
 
 def explain_error(error: Exception, language: Language) -> list[str]:
@@ -73,11 +82,7 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
         self.work = Newest(self._failed)
         self._is_quiet = False
         self.title, self.notes, self.status = screen.Text(), screen.Text(), screen.Text()
-        self.tongues = ipywidgets.ToggleButtons(
-            options=[(say("screen.language", one), one) for one in LANGUAGES],
-            value=language,
-            style={"button_width": "auto"},
-        )
+        self.tongues = language_switch(language)
         self._when(self.tongues, self._switch)
         super().__init__()
         self.add_class("kc-desk")

@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 
 from kc_model.errors import Fault, InputError
 from kc_model.reading import read_dataset
 from kc_model.tables import SCHEMAS, Dataset
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.desk import explain_error, language_switch
+from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Overview"]
 
 
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
-    """What `kc check` says of every dataset below some folders.
+    """What `kc check` says of every dataset below some folders, as they are read one by one.
 
     Parameters
     ----------
     folders : sequence of Path
     language : {"vi", "en"}
+
+    Attributes
+    ----------
+    text : Text
+    tongues : ToggleButtons
     """
 
     def __init__(self, folders: Sequence[Path], language: Language = "vi") -> None:
-        found = [path.parent for folder in folders for path in folder.rglob("dataset.yaml")]
-        self._read = [(path.name, _read(path)) for path in sorted(found)]
+        found = {path.parent for folder in folders for path in folder.rglob("dataset.yaml")}
+        self._paths = sorted(found)
+        self._known: list[tuple[str, Dataset | tuple[Fault, ...]]] = []
+        self._trouble: list[str] = []
         self.text = screen.Text()
-        tongues = ipywidgets.ToggleButtons(
-            options=[(say("screen.language", one), one) for one in LANGUAGES],
-            value=language,
-            style={"button_width": "auto"},
-        )
-        tongues.observe(lambda change: self._show(change["new"]), "value")
-        super().__init__([tongues, self.text])
+        self.tongues = language_switch(language)
+        self.tongues.observe(self._switch, "value")
+        self._work = Newest(self._failed)
+        super().__init__([self.tongues, self.text])
         self.add_class("kc-desk")
-        self._show(language)
+        self._show()
+        self._work.start(*(Step(self._reader(path), self._add) for path in self._paths))
 
-    def _show(self, language: Language) -> None:
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until every dataset is read; tell whether that came true in time (seconds)."""
+        return self._work.wait(timeout)
+
+    def _switch(self, _change: Any) -> None:
+        with self._work.lock:
+            self._show()
+
+    def _reader(self, path: Path) -> Callable[[Progress], tuple[str, Dataset | tuple[Fault, ...]]]:
+        return lambda _progress: (path.name, _read(path))
+
+    def _add(self, found: tuple[str, Dataset | tuple[Fault, ...]]) -> None:
+        self._known.append(found)
+        self._show()
+
+    def _failed(self, error: Exception) -> None:
+        self._trouble = explain_error(error, self.tongues.value)
+        self._show()
+
+    def _show(self) -> None:
+        language = self.tongues.value
         heads = ("name", "title", "years", "places", "areas", "standing", "faults")
         head = tuple(say(f"screen.overview.{key}", language) for key in heads)
-        lines = [_line(name, data, language) for name, data in self._read]
-        caption = say("screen.overview.name", language)
-        parts = [screen.style(), screen.table([head, *lines], caption, kind="words")]
-        parts += [_details(name, data, language) for name, data in self._read]
-        self.text.value = "".join(parts)
+        lines = [_line(name, data, language) for name, data in self._known]
+        left = len(self._paths) - len(self._known)
+        reading = [say("screen.overview.reading", language, count=left)] if left else []
+        self.text.value = "".join(
+            [
+                screen.style(),
+                screen.table([head, *lines], head[0], kind="words") if lines else "",
+                screen.message(self._trouble, "stop") or screen.message(reading),
+                *(_details(name, data, language) for name, data in self._known),
+            ]
+        )
 
 
 def _read(path: Path) -> Dataset | tuple[Fault, ...]:

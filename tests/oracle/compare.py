@@ -202,11 +202,11 @@ class Comparison:
     def status(
         self, name: tuple[str, ...], status: str, line: oracle.Line, missing: float
     ) -> Iterator[str]:
-        """Judge only what is clear: within a grain of every cell anything but a broken law is fair."""
-        room = (1 + len(line.part)) * float(self.slack(line)) + 1e-6 * abs(
-            float(line.bound(self.plan))
-        )
-        wanted = "missed" if missing > room else "met" if missing < -room else ""
+        """Judge only what is clear: two grains beside the bound, in the rounded and exact plan."""
+        room = 2 * float(self.slack(line)) + 1e-6 * abs(float(line.bound(self.plan)))
+        exact = [round(float(x) * oracle.MILLION) for x in self.solution.plan]
+        both = (missing, float(line.missing(exact)))
+        wanted = "missed" if min(both) > room else "met" if max(both) < -room else ""
         if wanted and status != wanted:
             yield f"rules.csv {name}: {status}, oracle {wanted} by {missing}"
         if line.tier == "law" and status == "missed":
