@@ -349,7 +349,7 @@ def test() -> int:
     for program, *arguments in CHECKS:
         name = " ".join([program, *arguments[:1]])
         print(f"\n=== {name}", flush=True)
-        command = [str(SCRIPTS / program), *arguments]
+        command = [shutil.which(program, path=str(SCRIPTS)) or program, *arguments]
         if subprocess.call(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL):
             failed.append(name)
     print("\n" + (tell("failed", checks=", ".join(failed)) if failed else tell("passed")))

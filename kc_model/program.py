@@ -395,7 +395,7 @@ def _evenness(
     program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
 ) -> _Terms:
     """Take the smallest Σ x / Σ column over year and place."""
-    groups = list(even_groups(problem, k))
+    groups = list(_even_groups(problem, k))
     size = float(np.mean([total for _, total in groups])) if groups else 1.0
     least = program.add_variable(f"z{k}", lowBound=0)  # money of a place of mean size
     for n, (members, total) in enumerate(groups):
@@ -406,7 +406,7 @@ def _evenness(
     return [(least, 1 / size)]
 
 
-def even_groups(problem: Problem, k: int) -> Iterator[tuple[NDArray[np.int64], float]]:
+def _even_groups(problem: Problem, k: int) -> Iterator[tuple[NDArray[np.int64], float]]:
     """Yield the cells of every (year, place) of an evenness goal and its column's sum."""
     goal, column = problem.goals[k], problem.columns[k]
     frame = problem.cells.frame[problem.selected[k]]
@@ -451,7 +451,9 @@ def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
     if what == "disbursed":
         return _disbursed_value(problem, x, chosen)
     if what == "evenness":
-        return min((float(x[i].sum()) / total for i, total in even_groups(problem, k)), default=0.0)
+        return min(
+            (float(x[i].sum()) / total for i, total in _even_groups(problem, k)), default=0.0
+        )
     return float(problem.columns[k][chosen] @ x[chosen])
 
 

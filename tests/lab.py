@@ -47,7 +47,6 @@ def running_lab(folder: Path) -> Iterator[str]:
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
-        "--ServerApp.allow_root=True",
     ]
     environment = {**lab_environment(), "HOME": str(home), "USERPROFILE": str(home)}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

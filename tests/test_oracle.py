@@ -19,7 +19,7 @@ from oracle import compare, instances, oracle
 from kc_model import Allocation, allocate, read_dataset, read_scenario
 
 FIRST = int(os.environ.get("KC_ORACLE_FIRST", "0"))
-SEEDS = range(FIRST, FIRST + int(os.environ.get("KC_ORACLE_SEEDS", "24")))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("KC_ORACLE_SEEDS", "20")))
 
 
 def solve(instance: instances.Instance, folder: Path, *, detail: bool = False) -> Allocation:

@@ -411,6 +411,13 @@ def test_fault_of_budgets_and_data(case):
     assert all(str(fault.at) for fault in faults)
 
 
+@pytest.mark.parametrize("month", [-1, 13])
+def test_a_month_that_no_year_has(month):
+    with pytest.raises(InputError) as caught:
+        build_problem(dataset(cells=CELLS, places=PLACES), scenario(BUDGET), as_of=month)
+    assert [fault.code for fault in caught.value.faults] == ["bad-as-of"]
+
+
 def test_every_fault_of_these_rooms_is_tried():
     raised = {
         node.args[0].value
@@ -420,7 +427,8 @@ def test_every_fault_of_these_rooms_is_tried():
     }
     tried = {code for _, codes in FAULTS.values() for code in codes}
     tried |= {code for _, _, code in OTHER_FAULTS.values()}
-    assert raised - tried == {"empty-groups", "outside-plan", "left-out-of-evenness"}  # warnings
+    warnings = {"empty-groups", "outside-plan", "left-out-of-evenness"}
+    assert raised - tried - warnings == {"bad-as-of"}
 
 
 # --- What is worth knowing -----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import threading
 import time
@@ -585,7 +586,7 @@ def test_lab_is_for_this_machine_alone_and_fetches_nothing():
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
     assert command[-1] == "--no-browser"
     assert not any("token" in part for part in command)  # JupyterLab makes its own
-    settings_folder = lab.lab_environment()["JUPYTER_CONFIG_PATH"].split(":")[0].split(";")[0]
+    settings_folder = lab.lab_environment()["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]
     config = json.loads(
         Path(settings_folder, "labconfig", "page_config.json").read_text(encoding="utf-8")
     )

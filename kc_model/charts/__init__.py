@@ -143,13 +143,18 @@ def forecast_chart(
     """
     tongue = Tongue("forecast", outlook.unit, data.vintage, language)
     frame, unit = outlook.table(), unit_name(outlook.unit, language)
-    rows, table = [], [tongue.head(level, *FIGURES, "completion", "full")]
+    heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
+    rows, table = [], [tongue.head(level, *heads)]
     for name, line in _named(frame, level, tongue):
-        rows.append({"name": name} | {key: _known(line[key]) for key in FIGURES})
+        guessed = _guessed(tongue, line)
+        rows.append(
+            {"name": name, "likely": guessed[1]} | {key: _known(line[key]) for key in FIGURES}
+        )
+        known = (tongue.number(line[key]) for key in ("plan", "disbursed"))
         shares = (100 * line[key] for key in ("completion_expected", "probability_full"))
-        money = (_told(tongue, line, key) for key in FIGURES)
-        table.append((name, *money, *(tongue.percent(share) for share in shares)))
+        table.append((name, *known, *guessed, *map(tongue.percent, shares)))
     whole = frame[frame["level"] == "all"].iloc[0]
+    expected, likely, _ = _guessed(tongue, whole)
     return tongue.picture(
         structures.intervals(unit, language),
         rows,
@@ -159,7 +164,8 @@ def forecast_chart(
         by=tongue.any(f"by.{level}"),
         as_of=tongue.as_of(outlook.as_of),
         unit=unit,
-        **{key: _told(tongue, whole, key) for key in FIGURES},
+        expected=expected,
+        range=likely,
     )
 
 
@@ -211,10 +217,11 @@ def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[st
             yield tongue.name(level, line["place" if level == "region" else level]), line
 
 
-def _told(tongue: Tongue, line: pd.Series[Any], key: str) -> str:
-    """Return a figure of a forecast, estimates with a digit fewer than what is known."""
-    is_known = key in {"plan", "disbursed"}
-    return tongue.number(line[key]) if is_known else tongue.estimate(line[key])
+def _guessed(tongue: Tongue, line: pd.Series[Any]) -> tuple[str, str, str]:
+    """Return what is expected, the 80 % and the 95 % range."""
+    figures = ("expected", "lower_80", "upper_80", "lower_95", "upper_95")
+    expected, *ends = (tongue.estimate(line[figure]) for figure in figures)
+    return expected, "–".join(ends[:2]), "–".join(ends[2:])
 
 
 def _known(value: Any) -> float | None:

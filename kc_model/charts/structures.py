@@ -152,12 +152,16 @@ def diverging(axis: str, language: Language) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def intervals(unit: str, language: Language) -> dict[str, Any]:
-    """Return ranges with expectation, plan and money disbursed: name and `FIGURES`."""
+    """Return ranges with expectation, plan and money disbursed: name, `FIGURES` and likely."""
     colour = _keyed("forecast", language)
     order = ("range_95", "range_80", "done", "expected", "plan")
-    titles = {key: f"{say(f'charts.columns.{key}', language)}, {unit}" for key in FIGURES}
-    tips = [alt.Tooltip("name:N", title=" ")] + [
-        alt.Tooltip(f"{key}:Q", title=title, format=_NUMBER) for key, title in titles.items()
+    tips = [
+        alt.Tooltip("name:N", title=" "),
+        *(
+            alt.Tooltip(f"{key}:Q", title=say(f"charts.columns.{key}", language), format=_NUMBER)
+            for key in ("plan", "disbursed", "expected")
+        ),
+        alt.Tooltip("likely:N", title=say("charts.columns.range_80", language)),
     ]
 
     def layer(mark: alt.Chart, figure: str, key: str, **more: Any) -> alt.Chart:

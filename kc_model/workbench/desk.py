@@ -13,7 +13,7 @@ from typing import Any
 
 import ipywidgets
 
-from kc_model.errors import InputError, KcError
+from kc_model.errors import Fault, InputError, KcError
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
@@ -158,6 +158,10 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
             + screen.fold(self.say("rests"), screen.bullets("", [*rest, *self.data.sources]))
             + screen.fold(self.say("warnings", count=len(warnings)), screen.bullets("", warnings))
         )
+
+    def _new(self, warnings: Iterable[Fault]) -> list[Fault]:
+        """Return the warnings that are not the data's own; those stand with the notes."""
+        return [fault for fault in warnings if fault not in self.data.warnings]
 
     def _note(self, note: Note) -> str:
         text = note.vi if self.language == "vi" else note.en

@@ -57,8 +57,14 @@ def lab_command(home: Path, extra: Sequence[str] = ()) -> list[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
         "--LabApp.extension_manager=readonly",
+        *(["--ServerApp.allow_root=True"] if _is_root() else []),
         *extra,
     ]
+
+
+def _is_root() -> bool:
+    """Whether this is a container's administrator: Jupyter wants to be told that it is meant."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def lab_environment() -> dict[str, str]:

@@ -34,8 +34,12 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, folders: Sequence[Path], language: Language = "vi") -> None:
-        found = {path.parent for folder in folders for path in folder.rglob("dataset.yaml")}
-        self._paths = sorted(found)
+        found = {
+            path.parent: path.parent.relative_to(folder)
+            for folder in folders
+            for path in folder.rglob("dataset.yaml")
+        }
+        self._paths = {path: name.as_posix() for path, name in sorted(found.items())}
         self._known: list[tuple[str, Dataset | tuple[Fault, ...]]] = []
         self._trouble: list[str] = []
         self.text = screen.Text()
@@ -56,7 +60,8 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
             self._show()
 
     def _reader(self, path: Path) -> Callable[[Progress], tuple[str, Dataset | tuple[Fault, ...]]]:
-        return lambda _progress: (path.name, _read(path))
+        name = path.name if self._paths[path] == "." else self._paths[path]
+        return lambda _progress: (name, _read(path))
 
     def _add(self, found: tuple[str, Dataset | tuple[Fault, ...]]) -> None:
         self._known.append(found)

@@ -231,7 +231,7 @@ class PlanDesk(Desk):
 
     def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:
         pending = [self.say("plan.pricing")] if is_pricing else []
-        warnings = [fault.text(self.language) for fault in plan.warnings]
+        warnings = [fault.text(self.language) for fault in self._new(plan.warnings)]
         self.findings.value = screen.bullets(
             self.say("plan.findings"), [*plan.explain(self.language), *pending]
         ) + screen.fold(self.say("warnings", count=len(warnings)), screen.bullets("", warnings))

@@ -153,7 +153,7 @@ class ProgressDesk(Desk):
         self.completion.show(shares, self.language)
         self.figures.value = screen.table(ranges.table, ranges.heading, ranges.unit)
         self.late.value = self._lateness(outlook)
-        warnings = [fault.text(self.language) for fault in outlook.warnings]
+        warnings = [fault.text(self.language) for fault in self._new(outlook.warnings)]
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
         )

@@ -75,7 +75,12 @@ class Comparison:
 
     def order(self) -> Iterator[str]:
         ranks = [
-            (int(y), int(p), AREA_ORDER.index(a), SOURCE_ORDER.index(s) if not t else 0)
+            (
+                int(y),
+                -1 if p == "TW" else int(p),
+                AREA_ORDER.index(a),
+                SOURCE_ORDER.index(s) if not t else 0,
+            )
             for y, p, a, t, s in self.keys()
         ]
         if ranks != sorted(ranks):

@@ -114,6 +114,7 @@ class _Maker:
     def make(self) -> Instance:
         rng = self.rng
         self.places = sorted(rng.sample(sorted(oracle.REGIONS[self.vintage]), rng.randint(3, 8)))
+        self.central = self.chance(0.15)  # the central units: KCQG only, in no region
         areas = sorted(rng.sample(AREAS, rng.randint(2, 4)), key=AREAS.index)
         self.kinds = [(area, "") for area in areas]
         if self.chance(0.3):
@@ -149,10 +150,10 @@ class _Maker:
         none = self.chance(0.05)
         rows = []
         for year in self.years:
-            for place in self.places:
+            for place in (*self.places, *(["TW"] if self.central else [])):
                 for area, activity in self.kinds:
                     for source in ("KCQG", "KCDP"):
-                        if self.chance(0.12):
+                        if self.chance(0.12) or (place == "TW" and source == "KCDP"):
                             continue
                         base = rng.randint(20, 3000) * 10**6 + (
                             rng.randint(0, 999_999) if self.step == 1 else 0
@@ -199,7 +200,7 @@ class _Maker:
 
     def place_table(self) -> None:
         rows: list[dict[str, str]] = []
-        self.whole = True
+        self.whole = not self.central
         persons = self.chance(0.5)
         for place in self.places:
             people = self.rng.randint(300, 9000)
@@ -208,6 +209,7 @@ class _Maker:
                 "population": str(people * 1000 + self.rng.randint(0, 999) if persons else people),
                 "zone": self.rng.choice(("A", "B", "yes")),
                 "difficult": self.rng.choice(("yes", "no")),
+                "class": self.rng.choice(("1", "2", "3")),
             }
             rows.append(row)
         if self.chance(0.1) and len(rows) > 2:
@@ -371,6 +373,7 @@ class _Maker:
         ]
         if "places" in self.out.tables:
             options += [{"zone": rng.choice(("A", "B", "yes"))}, {"difficult": "yes"}]
+            options.append({"class": rng.choice(("1", ["2", "3"]))})
         if any(activity for _, activity in self.kinds):
             options.append({"activity": rng.choice([a for _, a in self.kinds if a])})
         if len(self.years) > 1:
@@ -419,7 +422,7 @@ class _Maker:
     def each(self) -> list[str]:
         keys = [["place"], ["area"], ["source"], ["place", "area"], ["region"], ["place", "source"]]
         if "places" in self.out.tables:
-            keys.append(["zone"])
+            keys += [["zone"], ["class"], ["class", "area"]]
         if self.has.get("rank"):
             keys.append(["rank"])
         if len(self.years) > 1:
@@ -445,6 +448,9 @@ class _Maker:
         if not ratios or max(ratios) == 0:
             return False
         rng, tier = self.rng, rule.get("tier", "law")
+        if not {"of", "per", "count"} & set(rule) and len(ratios) == 1 and self.chance(0.3):
+            rule["min"] = rule["max"] = decimal(ratios[0])  # exactly what the hidden plan has
+            return True
         sides = rng.choice((("min",), ("max",), ("min", "max")))
         money = not {"of", "per", "count"} & set(rule)
         for side in sides:
@@ -546,7 +552,8 @@ def recode(instance: Instance) -> tuple[Instance, dict[str, str]]:
     rng = random.Random(instance.seed)
     regions = oracle.REGIONS[str(instance.head["vintage"])]
     used = {row["place"] for rows in instance.tables.values() for row in rows}
-    renamed: dict[str, str] = {}
+    used.discard("TW")
+    renamed = {"TW": "TW"}
     for region in sorted(set(regions.values())):
         old = sorted(p for p in used if regions[p] == region)
         free = sorted(p for p in regions if regions[p] == region)

@@ -495,7 +495,7 @@ def settle(program: Program, baseline: Array, width: Array) -> Array:
     first = _wolfe(program, baseline, width, np.zeros(len(program.low)))
     cost = program.left(slope(first, baseline, width))
     pull = float(np.max(np.abs(cost)))
-    if pull == 0:
+    if pull < 10:
         return first[: len(baseline)]
     face = program.copy()
     found = face.solve(dict(enumerate(cost)))
@@ -858,7 +858,7 @@ def price(
 
     before = value({})
     slopes = []
-    for step in (delta, delta / 4):
+    for step in (20 * delta, delta):
         try:
             slopes.append((before - value({name: step})) / step)
         except InfeasibleError:
