@@ -227,25 +227,25 @@ def _absorption(
     as_of: int | None,
     faults: list[Fault],
 ) -> tuple[Curves, Forecast | None]:
-    """Curves of the cells: from ``absorption.csv``, for the rest from the forecast."""
-    given = data.absorption
-    curves, has = build_curves(cells, [given])
+    """Curves of the cells: from ``absorption.csv``, for the rest from the forecast.
+
+    A forecast that was given may not know every cell (a new one, say): one is made for the others.
+    """
+    tables = [data.absorption]
+    curves, has = build_curves(cells, tables)
     wanted = any(goal.what == "disbursed" for goal in scenario.goals)
-    if has.all() or (not wanted and data.history.empty):
+    if has.all():
         return curves, None
-    if data.history.empty and outlook is None:
-        missing = [name for name, known in zip(cells.names(), has, strict=True) if not known]
-        values = {"count": len(missing), "cells": ", ".join(missing[:5])}
-        faults.append(Fault("no-absorption", Address("absorption.csv"), values))
-        return curves, None
-    if outlook is None:
+    if outlook is not None:
+        tables.append(outlook.slices)
+        curves, has = build_curves(cells, tables)
+    if not has.all() and not data.history.empty:
         rest = cells.frame.loc[~has & (cells.frame["year"] == scenario.year).to_numpy()]
         rest = rest if len(rest) else cells.frame.loc[~has]
-        exposures = rest[["place", "area", "activity", "source", "baseline"]]
-        outlook = forecast(
-            data, year=scenario.year, as_of=as_of or 0, cells=exposures.drop_duplicates()
-        )
-    curves, has = build_curves(cells, [given, outlook.slices])
+        exposures = rest[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
+        own = forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
+        outlook = outlook or own
+        curves, has = build_curves(cells, [*tables, own.slices])
     if not has.all() and wanted:
         missing = [name for name, known in zip(cells.names(), has, strict=True) if not known]
         values = {"count": len(missing), "cells": ", ".join(missing[:5])}

@@ -587,6 +587,20 @@ def test_a_rule_with_room_to_spare_costs_nothing():
     assert rules.loc["giant", "price"] > 0
 
 
+def test_a_price_keeps_the_tiers():
+    # The directive misses 30 whatever is loosened; loosening the directive itself frees money.
+    cells = "place area source min leverage\n01 TECH KCQG - 0\n04 TECH KCQG 50 1"
+    text = """
+budget: [{source: KCQG, amount: 100}]
+rules: [{id: order, where: {place: "01"}, min: 80, tier: directive}]
+goals: [{maximise: {column: leverage}}]
+"""
+    rules = solved(dataset(cells=cells), text).rules().set_index("id")
+    assert rules["price"].to_dict() == pytest.approx(
+        {"budget:1": 1, "bound:04|TECH|KCQG:min": 0, "order": 1}
+    )
+
+
 def test_a_budget_is_worth_what_its_money_does_even_at_a_corner():
     # x + y ≤ 10, x ≤ 6, y ≤ 4: a dual of 0 on the budget and 1 on each cap is true and misleading.
     cells = "place area source max\n01 TECH KCQG 6\n02 TECH KCQG 4"

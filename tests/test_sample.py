@@ -212,3 +212,15 @@ def test_the_stress_scenario_has_no_plan_and_says_which_rules_clash():
         if repair["rule"] == "budget:1"
     ]
     np.testing.assert_allclose(raised, places * 6_000 - pool, atol=1e-3)
+
+
+def test_cells_that_a_given_forecast_does_not_know_get_one_of_their_own():
+    # Made before the year began, it knows last year's cells only.
+    early = kc.forecast(read("sample"), 2026, 0)
+    scenario = kc.read_scenario(DATA / "sample" / "base.yaml")
+    plan = kc.allocate(read("sample"), scenario, early, detail=False)
+    known = {tuple(row) for row in early.cells[["place", "area", "source"]].to_numpy()}
+    cells = {tuple(row) for row in plan.cells[["place", "area", "source"]].to_numpy()}
+    assert cells - known
+    assert plan.status == "optimal"
+    assert plan.cells["expected_disbursed"].notna().all()

@@ -98,6 +98,18 @@ def test_every_ending_that_highs_knows(ending, whole):
     assert (outcome.status is Status.OPTIMAL) != without_numbers(outcome)
 
 
+@pytest.mark.parametrize("doubt", ["kInfeasible", "kUnboundedOrInfeasible", "kUnknown"])
+def test_a_doubt_is_asked_again(doubt):
+    # After a hot start or presolve HiGHS has called feasible models infeasible (#2271).
+    solver = solver_of()
+    honest = solver._highs.getModelStatus
+    answers = iter([lambda: ENDINGS[doubt]])
+    solver._highs = Telling(solver._highs, getModelStatus=lambda: next(answers, honest)())
+    outcome = solver.run()
+    assert outcome.status is Status.OPTIMAL
+    np.testing.assert_allclose(outcome.values, [60, 40])
+
+
 def test_an_ending_that_nobody_knows_yet_is_no_optimum():
     solver = solver_of()
     solver._highs = Telling(solver._highs, getModelStatus=lambda: "kSplendid")

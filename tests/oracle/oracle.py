@@ -528,7 +528,8 @@ def _wolfe(program: Program, baseline: Array, width: Array, offset: Array) -> Ar
         new = vertex(cost)
         gap = float(cost @ (at - new))
         square = float(np.sum((at[:n] - baseline) ** 2 / width))
-        if gap <= 1e-13 * max(1.0, square) or (square >= last and gap <= 1e-9 * max(1.0, square)):
+        stuck = square >= last and gap <= 1e-9 * max(1.0, square)
+        if gap <= 1e-13 * max(1.0, square) or square < 1e-14 or stuck:
             return np.asarray(at)
         last = square
         corners, share = np.vstack([corners, new]), np.append(share, 0.0)
