@@ -137,8 +137,8 @@ def _run_forecast(options: argparse.Namespace) -> int:
     with _progress() as progress:
         data = read_dataset(options.dataset, progress)
         result: Forecast = forecast(data, options.year, options.as_of)
-    _tell_faults(result.warnings)
     result.save(options.out, expected)
+    _tell_faults(result.warnings)
     _both("saved", path=options.out / "forecast.csv")
     return 0
 
@@ -158,8 +158,8 @@ def _run_allocate(options: argparse.Namespace) -> int:
             time_limit=options.time_limit,
             progress=progress,
         )
-    _tell_faults(plan.warnings)
     plan.save(options.out, expected=expected)
+    _tell_faults(plan.warnings)
     for language in LANGUAGES:
         _say("\n".join(plan.explain(language)))
     shown = "allocation.xlsx" if plan.status == "optimal" else "result.json"

@@ -12,7 +12,7 @@ from kc_model.solver import Status
 
 __all__ = ["find_prices"]
 
-_STEP = 1e-2  # of what the solver sees as 1
+_STEP = 1e-3  # of what the solver sees as 1: kinks lie far apart against it
 _AGREE = 1e-4
 _NOISE = 1e-6
 
