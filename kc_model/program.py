@@ -32,7 +32,7 @@ from kc_model.cells import (
     build_curves,
     newest_plan_year,
 )
-from kc_model.errors import Address, Fault, raise_faults
+from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
 from kc_model.results import Forecast
 from kc_model.rules import Row, bound_rows, budget_rows, column_of, rule_rows
@@ -243,7 +243,12 @@ def _absorption(
         rest = cells.frame.loc[~has & (cells.frame["year"] == scenario.year).to_numpy()]
         rest = rest if len(rest) else cells.frame.loc[~has]
         exposures = rest[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
-        own = forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
+        try:
+            own = forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
+        except InputError as error:
+            if wanted:
+                faults.extend(error.faults)
+            return curves, outlook
         outlook = outlook or own
         curves, has = build_curves(cells, [*tables, own.slices])
     if not has.all() and wanted:

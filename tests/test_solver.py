@@ -102,9 +102,13 @@ def test_every_ending_that_highs_knows(ending, whole):
 def test_a_doubt_is_asked_again(doubt):
     # After a hot start or presolve HiGHS has called feasible models infeasible (#2271).
     solver = solver_of()
-    honest = solver._highs.getModelStatus
-    answers = iter([lambda: ENDINGS[doubt]])
-    solver._highs = Telling(solver._highs, getModelStatus=lambda: next(answers, honest)())
+    honest, asked = solver._highs.getModelStatus, []
+
+    def answer():
+        asked.append(doubt)
+        return ENDINGS[doubt] if len(asked) == 1 else honest()
+
+    solver._highs = Telling(solver._highs, getModelStatus=answer)
     outcome = solver.run()
     assert outcome.status is Status.OPTIMAL
     np.testing.assert_allclose(outcome.values, [60, 40])
@@ -415,7 +419,8 @@ def test_no_plan_that_stands_is_nearer(program, target, order):
     matrix, low, high, top = program
     target = np.array(target)
     weight = np.maximum(target, target.mean() / 1000 or 1.0)
-    found = settled(matrix, low, high, target, weight, col_high=top)
+    about = {"scale": 0.1}  # of a cell's money, as the program's own size is
+    found = settled(matrix, low, high, target, weight, col_high=top, **about)
     assert found is not None
     assert np.all((matrix @ found >= low - 1e-6) & (matrix @ found <= high + 1e-6))
     # First-order condition: along the gradient no feasible plan lies lower.
@@ -425,7 +430,8 @@ def test_no_plan_that_stands_is_nearer(program, target, order):
     assert float(slope @ found) - least <= noise + 1e-9
     # Names and order change nothing.
     order = np.array(order)
-    again = settled(matrix[:, order], low, high, target[order], weight[order], col_high=top[order])
+    moved = (target[order], weight[order])
+    again = settled(matrix[:, order], low, high, *moved, col_high=top[order], **about)
     np.testing.assert_allclose(again, found[order], atol=1e-6)
 
 
@@ -443,8 +449,8 @@ def test_settlement_knows_no_scale(size):
         top = point + dice.integers(0, 20, n)
         target = dice.integers(0, 50, n) * dice.choice([0.0, 1.0], n, p=[0.2, 0.8])
         weight = np.maximum(target, target.mean() / 1000 or 1.0)
-        one = settled(matrix, low, high, target, weight, col_high=top)
+        one = settled(matrix, low, high, target, weight, col_high=top, scale=0.1)
         bounds = (low * size, high * size, target * size, weight * size)
-        other = settled(matrix, *bounds, col_high=top * size, scale=size)
+        other = settled(matrix, *bounds, col_high=top * size, scale=0.1 * size)
         assert other is not None
         np.testing.assert_allclose(other / size, one, rtol=1e-6, atol=1e-6)
