@@ -32,6 +32,12 @@ GAP_WHOLE = 1e-3
 _TOLERANCE = 1e-9
 _WIDER = 1e-7
 _CORRECTIONS = 25
+_NO_PLAN = (
+    clarabel.SolverStatus.PrimalInfeasible,
+    clarabel.SolverStatus.AlmostPrimalInfeasible,
+    clarabel.SolverStatus.DualInfeasible,
+    clarabel.SolverStatus.AlmostDualInfeasible,
+)
 _INF = float("inf")
 
 Array = NDArray[np.float64]
@@ -396,11 +402,8 @@ def _clarabel(
         cones,
         settings,
     ).solve()
-    if found.status not in (
-        clarabel.SolverStatus.Solved,
-        clarabel.SolverStatus.AlmostSolved,
-        clarabel.SolverStatus.InsufficientProgress,
-    ):
+    # A start is enough: the active set is corrected below, `kc_model.allocate` proves the plan.
+    if found.status in _NO_PLAN or not np.all(np.isfinite(found.x)):
         return None
     values, slack, dual = (np.array(part) for part in (found.x, found.s, found.z))
     active = np.arange(len(right)) < n_equal

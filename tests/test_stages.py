@@ -14,7 +14,8 @@ from kc_model.program import Stage
 from kc_model.solver import GAP, Model, Solver, Status
 
 INF = float("inf")
-CLOSE = 1e-3  # the reference leaves a sliver of 1e-7 open at each stage; amounts are whole
+SLIVER = 1e-6  # scipy needs a row "no worse than best", and calls a finer one infeasible
+CLOSE = 1e-2  # what three slivers can add up to; the programs are of small whole numbers
 
 small = st.integers(-5, 5)
 
@@ -45,11 +46,11 @@ def in_order(matrix, low, high, top, costs, gives):
     right = [*high[above], *-low[below]]
     best = []
     for cost, give in zip(costs, gives, strict=True):
-        found = linprog(cost, A_ub=left, b_ub=right, bounds=[(0, t) for t in top], method="highs")
+        found = linprog(cost, A_ub=left, b_ub=right, bounds=[(0, t) for t in top])
         assert found.status == 0
         best.append(found.fun)
         left.append(np.asarray(cost, dtype=float))
-        right.append(found.fun + give * abs(found.fun) + 1e-7 * max(1, abs(found.fun)))
+        right.append(found.fun + give * abs(found.fun) + SLIVER * max(1, abs(found.fun)))
     return best
 
 
@@ -107,7 +108,7 @@ def test_nothing_that_is_as_good_is_shut_out(problem):
     solver, n = ladder.solver, len(top)
     above, below = np.isfinite(high), np.isfinite(low)
     left = np.vstack([matrix[above], -matrix[below], costs])
-    right = np.concatenate([high[above], -low[below], np.array(best) + 1e-7])
+    right = np.concatenate([high[above], -low[below], np.array(best) + SLIVER])
     for i in range(n):
         for sign in (1.0, -1.0):
             cost = np.zeros(len(solver.cost))
