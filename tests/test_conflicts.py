@@ -205,7 +205,7 @@ SELECTIONS = {
 LAWS = st.one_of([st.builds(text.format, SIDES, bound) for text, bound in SELECTIONS.items()])
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(LAWS, min_size=2, max_size=5))
 def test_every_conflict_is_smallest_and_every_repair_enough(laws):
     rules = [law.replace("id: ", f"id: r{k}") for k, law in enumerate(laws)]
@@ -229,7 +229,7 @@ def smallest_contradictions(problem):
     return set(found)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(LAWS, min_size=2, max_size=4))
 def test_a_repair_written_into_the_scenario_gives_a_plan(laws):
     # Not on the row but through the front door: the rule's own bound is changed.

@@ -120,7 +120,7 @@ def instances(draw):
     return "\n".join(lines), text, grid * MILLION
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(instances())
 def test_budgets_and_bounds_hold_exactly_and_shares_within_a_step(instance):
     cells, text, grid = instance
@@ -142,7 +142,7 @@ def test_budgets_and_bounds_hold_exactly_and_shares_within_a_step(instance):
             assert row.shortfall(vnd / MILLION) <= grid / MILLION + 1e-9
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(instances(), st.lists(st.floats(0, 1), min_size=6, max_size=6))
 def test_no_cell_moves_by_a_step_where_none_needs_to(instance, parts):
     # Between two neighbouring grid plans only: where one exists there, nothing goes further.

@@ -501,7 +501,7 @@ def shuffled(value: object, dice: random.Random) -> object:
     return [shuffled(part, dice) for part in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_the_hash_is_of_what_is_said_not_of_how(tmp_path_factory, dice):
     folder = tmp_path_factory.mktemp("hash")

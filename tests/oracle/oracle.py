@@ -438,7 +438,7 @@ class Program:
             },
         )
         if found.status != 0:
-            if tolerance < 1e-8:
+            if tolerance < 0.5e-7:
                 return self.solve(cost, tolerance * 10)
             raise InfeasibleError if found.status == 2 else RuntimeError(found.message)
         duals = np.zeros(len(self.rows))
