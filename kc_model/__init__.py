@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from kc_model.allocate import allocate
+from kc_model.backtest import Backtest, backtest
 from kc_model.errors import (
     Address,
     Fault,
@@ -20,6 +21,8 @@ from kc_model.errors import (
     SaveError,
 )
 from kc_model.forecast import forecast
+from kc_model.next_year import NextYear, next_year
+from kc_model.progress import Progress, progress
 from kc_model.reading import read_dataset
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Budget, Goal, Rule, Scenario, read_scenario
@@ -31,6 +34,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Address",
     "Allocation",
+    "Backtest",
     "Budget",
     "Dataset",
     "Fault",
@@ -39,13 +43,18 @@ __all__ = [
     "InfeasibleError",
     "InputError",
     "KcError",
+    "NextYear",
     "NotOptimalError",
     "Note",
+    "Progress",
     "Rule",
     "SaveError",
     "Scenario",
     "allocate",
+    "backtest",
     "forecast",
+    "next_year",
+    "progress",
     "read_dataset",
     "read_scenario",
     "write_template",

@@ -18,6 +18,7 @@ from kc_model.errors import Fault, InfeasibleError, InputError, KcError, NotOpti
 from kc_model.export import fingerprint
 from kc_model.forecast import forecast
 from kc_model.program import build_problem
+from kc_model.progress import Progress, progress
 from kc_model.reading import read_dataset
 from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forecast
 from kc_model.scenario import Scenario, read_scenario
@@ -167,6 +168,30 @@ def _run_allocate(options: argparse.Namespace) -> int:
     return _EXIT_CODES[plan.status]
 
 
+def _run_report(options: argparse.Namespace) -> int:
+    out = options.out.resolve()
+    expected = fingerprint(out.parent, [out.name])
+    arrival = dict(options.arrival)
+    with _progress() as tell:
+        data = read_dataset(options.dataset, tell)
+        outlook: Forecast = forecast(data, options.year, options.as_of, arrival=arrival)
+        report: Progress = progress(data, outlook, arrival=arrival)
+    report.save(out, expected=expected)
+    _tell_faults(report.warnings)
+    for language in LANGUAGES:
+        _say("\n".join(report.sentences(language)))
+    _both("saved", path=options.out)
+    return 0
+
+
+def _arrival(text: str) -> tuple[str, int]:
+    """Read ``KCQG=5``; what is no source or month is refused by the forecast."""
+    source, _, month = text.partition("=")
+    if not source or not month.isdecimal():
+        raise argparse.ArgumentTypeError(_help("bad_arrival"))
+    return source, int(month)
+
+
 def _run_lab(options: argparse.Namespace) -> int:
     from kc_model.workbench.lab import open_lab  # noqa: PLC0415 - charts take seconds to load
 
@@ -236,6 +261,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--ranges", action="store_true", help=_help("ranges"))
     command.add_argument("--time-limit", type=float, default=60.0, help=_help("time_limit"))
     command.set_defaults(run=_run_allocate)
+
+    command = commands.add_parser("report", help=_help("report"))
+    command.add_argument("dataset", type=Path)
+    command.add_argument("--year", type=int, required=True, help=_help("year"))
+    command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
+    command.add_argument("--out", type=Path, required=True, help=_help("out_file"))
+    command.add_argument(
+        "--arrival",
+        type=_arrival,
+        action="append",
+        default=[],
+        metavar="KCQG=5",
+        help=_help("arrival"),
+    )
+    command.set_defaults(run=_run_report)
 
     command = commands.add_parser("lab", help=_help("lab"))
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ from kc_model.money import to_unit
 from kc_model.tables import Note
 from kc_model.wording import LANGUAGES, Language
 
-__all__ = ["ALLOCATION_FILES", "FORECAST_FILES", "Allocation", "Forecast", "Provenance"]
+__all__ = [
+    "ALLOCATION_FILES",
+    "FORECAST_FILES",
+    "Allocation",
+    "Forecast",
+    "Provenance",
+    "versions_of",
+]
 
 FORECAST_FILES = ("forecast.csv", "forecast.json")
 """What a forecast is saved as, beside ``run.json``."""
@@ -70,6 +78,17 @@ class Provenance:
     seed: int = 0
 
 
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return the version of kc_model and of the packages named; "?" if one is not installed."""
+    found = {}
+    for name, package in (("kc_model", "kc-model"), *((one, one) for one in packages)):
+        try:
+            found[name] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Year-end disbursement of every cell, as joint draws.
@@ -88,12 +107,16 @@ class Forecast:
         wording file ``forecast`` telling what the cell's expectation rests on).
     draws : array (n_draws, n_cells), float64, million VND
         Joint draws of year-end disbursement under the plan in force, each within
-        [disbursed, max(plan, disbursed)].
+        [disbursed, max(plan, disbursed)] where the past kept to its plans.
     capacity : array (n_draws, n_cells), float64, million VND
         Joint draws of what the cell could disburse by year-end if it were given the money.
     slices : DataFrame
         Absorption for the allocation: place, area, activity, source (text), upto (Int64 VND),
         rate (float64, not increasing within a cell).
+    legs : DataFrame
+        The single forecasts the year-end is made of: place, area, activity, source, leg
+        (benktander, cape-cod, trend, donors), expected (float64, million VND; NaN where a leg says
+        nothing of a cell), weight (how much the leg counts, the same for all cells).
     notes : tuple of Note
         What it rests on: borrowed history, assumed arrival, estimates used.
     warnings : tuple of Fault
@@ -108,6 +131,7 @@ class Forecast:
     draws: NDArray[np.float64]
     capacity: NDArray[np.float64]
     slices: pd.DataFrame
+    legs: pd.DataFrame
     notes: tuple[Note, ...]
     warnings: tuple[Fault, ...]
     provenance: Provenance

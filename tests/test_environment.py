@@ -104,7 +104,6 @@ IMPORT_NAMES = {"pyyaml": "yaml", "vl-convert-python": "vl_convert"}
 NEVER_IMPORTED = {
     "defusedxml",  # openpyxl uses it where it is installed
     "jupyterlab",  # started as a program
-    "statsmodels",  # the analysts' own tool for series, asked for beside the library
 }
 
 

@@ -43,6 +43,13 @@ assert desk.chart.picture["heading"] == "Tổng: 180.000 triệu đồng"
 tech = desk.plan.cells.query("area == 'TECH'")["amount"].sum()
 assert tech >= 0.6 * 180_000 * 10**6 - 10**6
 """,
+    "03_kiem_chung.ipynb": """
+desk = _
+assert desk.wait(60), "still working"
+assert desk.result.done == ((2025, 3), (2025, 6), (2025, 9))
+assert desk.result.explain("vi")[0] in desk.findings.value and desk.result.left == ()
+assert "Khuyến công quốc gia" in desk.figures.value
+""",
 }
 
 

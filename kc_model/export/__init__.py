@@ -1,17 +1,19 @@
 """Files going out: saved whole or not at all, never live, each with its stamp.
 
-Export takes plain tables and values and knows nothing of results: `csv_bytes`, `json_bytes` and
-`allocation_workbook` make bytes, `save_files` puts them in a folder.
+Export takes plain tables and values and knows nothing of results: `csv_bytes`, `json_bytes`,
+`allocation_workbook` and `report_workbook` make bytes, `save_files` puts them in a folder.
 """
 
 from __future__ import annotations
 
 from kc_model.export.forms import allocation_workbook
 from kc_model.export.plain import csv_bytes, escape_formula, json_bytes, unescape_formula
+from kc_model.export.report import RATIOS, report_workbook
 from kc_model.export.saving import fingerprint, recover_folder, save_file, save_files
 from kc_model.export.stamp import Stamp
 
 __all__ = [
+    "RATIOS",
     "Stamp",
     "allocation_workbook",
     "csv_bytes",
@@ -19,6 +21,7 @@ __all__ = [
     "fingerprint",
     "json_bytes",
     "recover_folder",
+    "report_workbook",
     "save_file",
     "save_files",
     "unescape_formula",

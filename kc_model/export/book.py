@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -14,9 +15,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
+from kc_model.money import UNITS
 from kc_model.wording import Language, say
 
-__all__ = ["Book", "Display", "cut_text"]
+__all__ = ["Book", "Display", "cut_text", "display_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
@@ -26,8 +28,11 @@ _HIGHEST = 409.0  # points a row can have
 _GAP = 6.0  # points of a row that keeps things apart
 _PAGE = (139.0, 505.0)  # A4 landscape: characters across, points down (with some to spare)
 _SQUEEZE = 1.15  # how much more than a page may be made to fit it
-_DENSITY = 1.12  # letters of a line of text per character of width, which is a digit
+_DENSITY = (1.0, 1.12)  # letters of a line per character of width (a digit): narrow cells, wide
+_SMALL = 11 / 9  # how many more letters of the small size a line holds
+_NARROW = 60.0  # characters, where a word that does not fit costs much of a line
 _WRAPPED = frozenset({"wrap", "head"})
+_DECIMALS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}  # shown at most
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 
 _NO_FAULT = ("number_stored_as_text", "formula_differs", "formula_range")  # codes, subtotals
@@ -50,7 +55,9 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "missed": {"bg_color": "#F8D7DA"},
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
+    "small": {"font_size": 9},
     "share": {"num_format": "0.0%"},
+    "percent": {"num_format": "0%"},
     "rise": {"num_format": "+0.0%;-0.0%;0.0%"},
     "indent1": {"indent": 1},
     "indent2": {"indent": 2},
@@ -83,6 +90,29 @@ class Display:
     digits: int
     rounds: bool
     width: float
+
+
+def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
+    """Return the digits that show all of some VND in a unit, or the unit's usual ones.
+
+    Parameters
+    ----------
+    money : collection of int
+    unit : str
+        A key of `kc_model.money.UNITS`.
+    narrowest : float
+        Characters that headings need.
+    """
+    exact = (
+        digits
+        for digits in range(_DECIMALS[unit] + 1)
+        if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
+    )
+    digits = next(exact, None)
+    shown = _DECIMALS[unit] if digits is None else digits
+    largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
+    width = max(narrowest, len(f"{largest:,.{shown}f}") + 2.0)
+    return Display(unit, shown, rounds=digits is None, width=width)
 
 
 class Book:
@@ -201,13 +231,13 @@ class Book:
             return
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row and _WRAPPED.intersection(styles):
-            self._raise(sheet, row, sum(self._widths[sheet][column : last_column + 1]), shown)
+            width = sum(self._widths[sheet][column : last_column + 1])
+            self._raise(sheet, row, width * (_SMALL if "small" in styles else 1.0), shown)
 
     def _raise(self, sheet: Worksheet, row: int, width: float, text: str) -> None:
         """Make a row high enough for a text: no viewer does it for merged cells, some for none."""
-        lines = sum(
-            max(1, len(wrap(line, max(1, int(_DENSITY * width))))) for line in text.split("\n")
-        )
+        letters = max(1, int(_DENSITY[width > _NARROW] * width))
+        lines = sum(max(1, len(wrap(line, letters))) for line in text.split("\n"))
         height = min(_HIGHEST, _LINE * lines + 1)
         if lines > 1 and height > self._heights.get((sheet, row), 0):
             self._heights[sheet, row] = height
@@ -227,6 +257,25 @@ class Book:
             self.merge(sheet, (row, columns[0], row, columns[1]), piece, "wrap", "top", *styles)
             row += 1
         return row
+
+    def heading(self, sheet: Worksheet, row: int, headings: Sequence[tuple[str, str]]) -> None:
+        """Write two heading rows: what columns side by side have in common over what each is.
+
+        Parameters
+        ----------
+        headings : sequence of (str, str)
+            Of each column from the first; a column that shares nothing has "" before its own.
+        """
+        column = 0
+        for shared, run in groupby(headings, key=lambda pair: pair[0]):
+            names = [name for _, name in run]
+            if shared:
+                last = column + len(names) - 1
+                self.merge(sheet, (row, column, row, last), shared, "cell", "head")
+            for name in names:
+                top = row + 1 if shared else row
+                self.merge(sheet, (top, column, row + 1, column), name, "cell", "head")
+                column += 1
 
     def number(
         self, sheet: Worksheet, row: int, column: int, value: float | None, *styles: str

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
-from kc_model.export.book import Book, Display
+from kc_model.export.book import Book, display_of
 from kc_model.export.ground import write_ground, write_rules
 from kc_model.export.places import write_changes, write_places
 from kc_model.export.plan import write_plan
 from kc_model.export.stamp import Stamp, stamp_line
-from kc_model.export.table import Amount, amounts_of
-from kc_model.money import UNITS
+from kc_model.export.table import amounts_of
 from kc_model.wording import Language
 
 __all__ = ["allocation_workbook"]
 
-_DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}  # displayed at most
 _NARROWEST = 13.5  # characters of a money column
 
 
@@ -55,7 +51,8 @@ def allocation_workbook(
     amounts = amounts_of(cells)
     if not amounts:
         raise ValueError("a plan without cells cannot be printed")
-    book = Book(language, stamp.vintage, _display(amounts, stamp.unit))
+    money = [vnd for cell in amounts for vnd in (cell.amount, cell.baseline) if vnd is not None]
+    book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST))
     table = write_plan(book, stamp, amounts)
     write_places(book, stamp, amounts, table)
     if "change" in table.columns:
@@ -66,18 +63,3 @@ def allocation_workbook(
         warning = book.say("synthetic") if stamp.synthetic else ""
         book.footer(sheet, stamp_line(book, stamp), warning)
     return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
-
-
-def _display(amounts: Sequence[Amount], unit: str) -> Display:
-    """Return the digits that show all of the money, or the unit's usual ones."""
-    money = [vnd for cell in amounts for vnd in (cell.amount, cell.baseline) if vnd is not None]
-    exact = (
-        digits
-        for digits in range(_DIGITS[unit] + 1)
-        if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
-    )
-    digits = next(exact, None)
-    shown = _DIGITS[unit] if digits is None else digits
-    largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
-    width = max(_NARROWEST, len(f"{largest:,.{shown}f}") + 2.0)
-    return Display(unit, shown, rounds=digits is None, width=width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -153,10 +153,10 @@ def _shown(book: Book, value: float) -> str:
 # ---------------------------------------------------------------------------- what it rests on
 
 
-def write_ground(book: Book, stamp: Stamp) -> None:
-    """Write the summary, notes, warnings, sources and provenance."""
-    sheet = book.sheet("ground", (30.0, 105.0))
-    book.merge(sheet, (0, 0, 0, 1), book.say("ground.title"), "title")
+def write_ground(book: Book, stamp: Stamp, name: Literal["ground", "findings"] = "ground") -> None:
+    """Write the summary, notes, warnings, sources and provenance, under a name of the sheet."""
+    sheet = book.sheet(name, (30.0, 105.0))
+    book.merge(sheet, (0, 0, 0, 1), book.say(f"{name}.title"), "title")
     row = 2
     for key, lines in _sections(book, stamp):
         book.merge(sheet, (row, 0, row, 1), book.say(f"ground.{key}"), "cell", "bold", "band")

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from kc_model.explain import rule_label
 from kc_model.export.book import Book
+from kc_model.export.frame import write_head, write_notes, write_signatures
 from kc_model.export.stamp import Stamp, baseline_heading, cut_off, note_lines, years_of
 from kc_model.export.table import Amount, Table, grow, levels_of
-from kc_model.money import unit_name
 
 __all__ = ["write_plan"]
 
 _CODES = (3.0, 5.0, 5.0, 7.0, 12.0)  # widths right of the table: a gap and the codes
-_SIGNATURE = 4  # rows left free for it
 _SIGNED = 3  # rows of the table, the total among them, that stay on the page with the signatures
 
 
@@ -23,44 +22,21 @@ def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
     sheet = book.sheet("plan", (5.5, 44.0, *([book.money.width] * len(columns))), _CODES)
     table = Table(book, sheet, columns)
     levels = levels_of(amounts, ("year", "area", "place", "activity"))
-    heading = _write_head(table, stamp, amounts, levels)
+    title = book.say("head.title", years=years_of(amounts))
+    lines = _subtitles(book, stamp, amounts[0], levels)
+    heading = write_head(book, sheet, table.right, stamp, title, lines)
     row = table.write_heading(heading, baseline_heading(book, stamp))
     sheet.freeze_panes(row, 2)
     sheet.repeat_rows(heading, row - 1)
     end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
-    row = _write_notes(table, stamp, _write_reserve(table, stamp, end))
-    row = _write_signatures(table, row)
+    row = _write_reserve(table, stamp, end)
+    row = write_notes(book, sheet, table.right, row, note_lines(book, stamp, table.columns))
+    row = write_signatures(book, sheet, table.right, row)
     sheet.print_area(0, 0, row - 1, table.right)
     years = tops[1:] if levels[0] == "year" else []  # each begins a page
     signed = (max(end - _SIGNED, tops[0] + 1), row - 1)
     book.break_pages(sheet, years, (heading, tops[0] - 1), signed)
     return table
-
-
-def _half(table: Table) -> int:
-    """Return the first column of what stands on the right of the page."""
-    return max(2, table.right - 3)
-
-
-def _write_head(
-    table: Table, stamp: Stamp, amounts: Sequence[Amount], levels: Sequence[str]
-) -> int:
-    book, sheet, right, half = table.book, table.sheet, table.right, _half(table)
-    office = stamp.unit_name.upper() or book.say("head.office")
-    book.merge(sheet, (0, 0, 0, 1), office, "bold", "center")
-    book.merge(sheet, (0, half, 0, right), book.say("head.country"), "bold", "center")
-    book.merge(sheet, (1, half, 1, right), book.say("head.motto"), "bold", "underline", "center")
-    row = book.gap(sheet, 2)
-    title = book.say("head.title", years=years_of(amounts))
-    book.merge(sheet, (row, 0, row, right), title, "title")
-    row += 1
-    for line in _subtitles(book, stamp, amounts[0], levels):
-        row = book.paragraph(sheet, row, (0, right), line, "italic", "center")
-    if stamp.synthetic:
-        row = book.paragraph(sheet, row, (0, right), book.say("synthetic"), "warn", "center")
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
-    book.merge(sheet, (row, half, row, right), unit, "italic", "right")
-    return row + 1
 
 
 def _subtitles(book: Book, stamp: Stamp, cell: Amount, levels: Sequence[str]) -> list[str]:
@@ -85,25 +61,3 @@ def _write_reserve(table: Table, stamp: Stamp, row: int) -> int:
             table.write_extra(row, table.book.say("reserve", budget=name), vnd)
             row += 1
     return row
-
-
-def _write_notes(table: Table, stamp: Stamp, row: int) -> int:
-    book, sheet, columns = table.book, table.sheet, (0, table.right)
-    lines = note_lines(book, stamp, table.columns)
-    if lines:
-        row = book.gap(sheet, row)
-        row = book.paragraph(sheet, row, columns, book.say("notes.title"), "bold")
-    for line in lines:
-        row = book.paragraph(sheet, row, columns, f"- {line}")
-    return row
-
-
-def _write_signatures(table: Table, row: int) -> int:
-    book, sheet, right, half = table.book, table.sheet, table.right, _half(table)
-    row = book.gap(sheet, row)
-    book.merge(sheet, (row, half, row, right), book.say("sign.date"), "italic", "center")
-    for line, key, style in ((row + 1, "title", "bold"), (row + 2, "hint", "italic")):
-        book.merge(sheet, (line, 0, line, 1), book.say(f"sign.maker_{key}"), style, "center")
-        text = book.say(f"sign.head_{key}")
-        book.merge(sheet, (line, half, line, right), text, style, "center")
-    return row + 3 + _SIGNATURE

@@ -17,14 +17,14 @@ _SHORT = 12  # characters of a hash in a footer
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a printed plan says about itself.
+    """What a printed plan or report says about itself.
 
     Parameters
     ----------
     title : str
         The dataset's.
     scenario : str
-        The scenario's name.
+        The scenario's name; "" for a report.
     year : int
         Budget year; of several, the first.
     as_of : int or None
@@ -90,7 +90,7 @@ def stamp_line(book: Book, stamp: Stamp) -> str:
     """Return the line under every page that tells which data and scenario made it."""
     parts = [
         book.say("stamp.dataset", hash=stamp.dataset_hash[:_SHORT]),
-        book.say("stamp.scenario", hash=stamp.scenario_hash[:_SHORT]),
+        stamp.scenario_hash and book.say("stamp.scenario", hash=stamp.scenario_hash[:_SHORT]),
         f"kc_model {stamp.versions.get('kc_model', '')}".strip(),
         cut_off(book, stamp),
     ]

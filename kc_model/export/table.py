@@ -8,9 +8,9 @@ integer đồng, so that the value stored with a formula is the one the formula 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
@@ -20,9 +20,25 @@ from kc_model import reference
 from kc_model.export.book import Book
 from kc_model.money import UNITS
 
-__all__ = ["KEYS", "Amount", "Node", "Table", "amounts_of", "grow", "levels_of"]
+__all__ = [
+    "KEYS",
+    "Amount",
+    "Node",
+    "Table",
+    "add_up",
+    "amounts_of",
+    "grow",
+    "levels_of",
+    "numeral",
+]
 
 KEYS = ("year", "place", "area", "activity")
+_NUMERALS: Mapping[str, Literal["letter", "roman", "arabic"]] = {
+    "year": "letter",
+    "area": "roman",
+    "region": "roman",
+    "place": "arabic",
+}
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
@@ -187,7 +203,14 @@ class Table:
             rows.append(own)
             styles = ("cell", "bold", "band") if depth == 0 and parts else ("cell",)
             styles = (*styles, "bold") if parts and depth else styles
-            self.book.text(self.sheet, own, 0, _number(node.level, number), *styles, "center")
+            self.book.text(
+                self.sheet,
+                own,
+                0,
+                numeral(_NUMERALS.get(node.level, "dash"), number),
+                *styles,
+                "center",
+            )
             label = self.book.name(node.level, node.value)
             indent = (f"indent{min(depth, 3)}",) if depth else ()
             self.book.text(self.sheet, own, 1, label, *styles, "wrap", *indent)
@@ -202,13 +225,7 @@ class Table:
         self, row: int, parts: list[int], figures: Figures, styles: tuple[str, ...]
     ) -> None:
         """Write a row that adds up others."""
-
-        def add(column: int) -> str:
-            if parts == list(range(parts[0], parts[-1] + 1)):
-                return f"=SUM({xl_range(parts[0], column, parts[-1], column)})"
-            return f"=SUM({','.join(xl_rowcol_to_cell(part, column) for part in parts)})"
-
-        self._write_figures(row, figures, add, styles)
+        self._write_figures(row, figures, lambda column: add_up(parts, column), styles)
 
     def _write_leaf(self, row: int, node: Node, figures: Figures, styles: tuple[str, ...]) -> None:
         """Write a row of the last level: numbers, or links to those of another sheet."""
@@ -273,21 +290,17 @@ class Table:
 
     def write_heading(self, row: int, baseline: str) -> int:
         """Write the two heading rows and the row of column numbers; return the next row."""
-        book, sheet, style = self.book, self.sheet, ("cell", "head")
-        book.merge(sheet, (row, 0, row + 1, 0), book.say("columns.number"), *style)
-        book.merge(sheet, (row, 1, row + 1, 1), book.say("columns.content"), *style)
+        book, sheet = self.book, self.sheet
         n_funds = self.columns.index("total") + 1 if "total" in self.columns else 1
-        groups = {"funds": (0, n_funds)} if n_funds > 1 else {}
+        shared = dict.fromkeys(self.columns[:n_funds], "funds") if n_funds > 1 else {}
         if "change" in self.columns:
             start = self.columns.index("change")
-            groups["compared"] = (start, start + 2)
-        grouped = {i for start, stop in groups.values() for i in range(start, stop)}
-        for name, (start, stop) in groups.items():
-            book.merge(sheet, (row, 2 + start, row, 1 + stop), book.say(f"columns.{name}"), *style)
-        for i, key in enumerate(self.columns):
+            shared |= dict.fromkeys(self.columns[start : start + 2], "compared")
+        headings = [("", book.say(f"columns.{key}")) for key in ("number", "content")]
+        for key in self.columns:
             text = baseline if key == "baseline" else self._heading(key)
-            top = row + 1 if i in grouped else row
-            book.merge(sheet, (top, 2 + i, row + 1, 2 + i), text, *style)
+            headings.append((book.say(f"columns.{shared[key]}") if key in shared else "", text))
+        book.heading(sheet, row, headings)
         for offset, key in enumerate(KEYS[:2] if self.linked else KEYS):
             text = book.say(f"codes.{key}")
             book.text(sheet, row + 1, self.width + 1 + offset, text, "code")
@@ -315,9 +328,17 @@ class Table:
             self.book.text(self.sheet, row, column, text, "cell", "index")
 
 
-def _number(level: str, number: int) -> str:
-    if level == "year":
+def numeral(style: Literal["letter", "roman", "arabic", "dash"], number: int) -> str:
+    """Return how the row of a form is numbered, the first being 0."""
+    if style == "letter":
         return chr(ord("A") + number)
-    if level in ("area", "region"):
-        return _ROMAN[number] if number < len(_ROMAN) else str(number + 1)
-    return str(number + 1) if level == "place" else "-"
+    if style == "roman" and number < len(_ROMAN):
+        return _ROMAN[number]
+    return "-" if style == "dash" else str(number + 1)
+
+
+def add_up(parts: Sequence[int], column: int) -> str:
+    """Return the formula that adds up some rows of a column."""
+    if list(parts) == list(range(parts[0], parts[-1] + 1)):
+        return f"=SUM({xl_range(parts[0], column, parts[-1], column)})"
+    return f"=SUM({','.join(xl_rowcol_to_cell(part, column) for part in parts)})"

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
-from kc_model.forecast.draws import absorption, draw
+from kc_model.forecast.capacity import absorption
+from kc_model.forecast.draws import draw
 from kc_model.forecast.expectation import (
     Estimate,
-    Evidence,
-    build_evidence,
     estimate_now,
     hindcasts,
+    weigh,
 )
 from kc_model.forecast.grounds import basis, notes, warnings
-from kc_model.forecast.panel import MILLION, build_panel
-from kc_model.results import Forecast, Provenance
+from kc_model.forecast.known import Evidence, build_evidence
+from kc_model.forecast.panel import KEYS, MILLION, build_panel
+from kc_model.results import Forecast, Provenance, versions_of
+from kc_model.runoff import Floats
 from kc_model.tables import Dataset
 
 __all__ = ["forecast"]
@@ -56,7 +57,8 @@ def forecast(
         Cells to forecast instead of those with a plan in force: place, area, source, maybe
         activity, and ``plan`` or ``baseline`` (Int64 VND), which counts where the year has no plan
         for the cell yet. None: the cells with a plan in force at that month, or, before the year
-        has any, those of the newest earlier year with the plan they had.
+        has any, those of the newest earlier year with the plan they had; where no plan was ever
+        reported, those that spent in the newest earlier year or this one.
     draws : int
         Number of joint draws, at least 1.
     seed : int
@@ -76,9 +78,12 @@ def forecast(
     Notes
     -----
     The expectation is plan x completion borrowed by credibility over source, area, region, place
-    and cell, from a published prior; the year so far enters by Benktander and Cape Cod in equal
-    parts, on a clock that starts when the money arrives; errors of past years, forecast the same
-    way, give the joint draws. Completion of past years is against their last plan in force.
+    and cell, from a published prior. The year so far enters by Benktander and Cape Cod, by the
+    cell's own trend and season, and by the years that began alike, each on a clock that starts when
+    the money arrives; they count as far as each was right at this time of past years. Errors of
+    those years, forecast the same way, give the joint draws. Completion of past years is against
+    the plan that was in force at this month of theirs. Where no plan was ever reported, what
+    earlier outturns lead to expect stands in for it.
     """
     start = time.perf_counter()
     arrival = dict(arrival or {})
@@ -88,8 +93,7 @@ def forecast(
     if not len(panel.wanted):
         raise_faults([Fault("nothing-to-forecast", _HISTORY, {"year": year, "month": as_of})])
     evidence = build_evidence(panel)
-    now = estimate_now(evidence)
-    past = hindcasts(evidence)
+    now, past, weights = weigh(evidence, estimate_now(evidence), hindcasts(evidence))
     drawn = draw(evidence, now, past, n_draws=draws, seed=seed)
     frame = _cells(evidence, now)
     return Forecast(
@@ -101,12 +105,15 @@ def forecast(
         draws=drawn.year_end,
         capacity=drawn.capacity,
         slices=absorption(frame, drawn.capacity),
-        notes=notes(evidence, frame, drawn, arrival),
+        legs=_legs(frame, now.legs[:, panel.wanted], weights),
+        notes=notes(evidence, frame, drawn, arrival, weights),
         warnings=warnings(panel, arrival),
-        provenance=Provenance(_versions(), data.hash, seed=seed),
+        provenance=Provenance(versions_of("numpy", "pandas", "scipy"), data.hash, seed=seed),
         details={
             "past_years": [int(panel.years[target]) for target, _ in past],
             "past_errors": drawn.n_errors,
+            "weights": {leg: round(weight, 6) for leg, weight in weights.items()},
+            "arrival": arrival,
         },
         seconds=time.perf_counter() - start,
     )
@@ -146,18 +153,15 @@ def _faults(
 def _cells(evidence: Evidence, now: Estimate) -> pd.DataFrame:
     rows = evidence.panel.wanted
     frame = evidence.panel.cells.iloc[rows].reset_index(drop=True)
-    for column, money in (("plan", now.plan), ("disbursed", now.disbursed)):
+    for column, money in (("plan", evidence.panel.plan[:, -1]), ("disbursed", now.disbursed)):
         vnd = pd.Series(np.rint(money[rows] * MILLION), dtype="Float64")
         frame[column] = vnd.mask(np.isnan(money[rows])).astype("Int64")
     return frame.assign(basis=basis(evidence))
 
 
-def _versions() -> dict[str, str]:
-    """Return the version of every package the draws depend on; "?" if not installed as one."""
-    found = {}
-    for package in ("kc-model", "numpy", "pandas", "scipy"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "?"
-    return found
+def _legs(cells: pd.DataFrame, legs: Floats, weights: Mapping[str, float]) -> pd.DataFrame:
+    parts = [
+        cells[KEYS].assign(leg=leg, expected=money, weight=weight)
+        for (leg, weight), money in zip(weights.items(), legs, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)

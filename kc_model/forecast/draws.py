@@ -9,20 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from kc_model.forecast.credibility import Integers
-from kc_model.forecast.expectation import Estimate, Evidence
+from kc_model.forecast.capacity import History, beyond_plan, draw_capacity, fit_capacity
+from kc_model.forecast.credibility import Grouping, Integers
+from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now
+from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
-from kc_model.forecast.panel import KEYS, MILLION
-from kc_model.runoff import Floats, catch_up, ratio
+from kc_model.runoff import Floats, catch_up
 
-__all__ = ["Draws", "absorption", "draw"]
+__all__ = ["Draws", "draw"]
 
 _PRIOR_YEARS = 2.0  # the published spread between years counts as so many years
 _PRIOR_ERRORS = 10.0  # and that between cells as so many errors
 _SMALL_POOL = 30  # errors of an area below which its source's are drawn from
-_QUANTILES = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95, 1.0)
+_SIZES = 3  # groups of cells by size, each with errors of its own
+_FEWEST = 10  # errors below which nothing can be said of a range
+_TRIED = 200  # past errors, and draws of each, that calibrate a range
+_HALVINGS = 24  # of the interval a level lies in
+_STRETCHES = np.array([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0])
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,16 @@ class Draws:
         Year-end money under the plan in force.
     capacity : array
         What the cell could disburse by year-end if it were given the money.
+    ended : (int, int, int)
+        Finished cell-years that reached their plan, fell short of it, or failed: what capacity
+        rests on.
     n_years, n_errors : int
         Past years and single forecast errors the spread rests on besides the published one.
     """
 
     year_end: Floats
     capacity: Floats
+    ended: tuple[int, int, int]
     n_years: int
     n_errors: int
 
@@ -68,25 +76,38 @@ def draw(
         As `hindcasts` returns it.
     n_draws : int
     seed : int
+
+    Notes
+    -----
+    Before anything of the year is known the draws are those of capacity (`kc_model.forecast.
+    capacity`), cut off at the plan: what past years fell short of is all there is to go by.
     """
     rows = evidence.panel.wanted
     spent = np.nan_to_num(now.disbursed[rows])
-    plan = np.nan_to_num(now.plan[rows])
-    left = np.maximum(plan - spent, 0.0)
+    left = now.most[rows] - spent
     errors = learn(evidence, now, past)
-    share = np.where(plan > 0, errors.share[rows], now.completion[rows])
+    share = np.where(left > 0, errors.share[rows], now.completion[rows] * _of_room(evidence))
     random = np.random.default_rng(seed)
-    shocks = _shared(evidence, errors, n_draws, random)
-    shocks += _own(evidence, errors, n_draws, random)
+    shared = _shared(evidence, errors, n_draws, random)
+    own = _own(evidence, errors, n_draws, random)
+    shocks = shared + own * _calibration(evidence, now, errors, shared, own)
     shocks += _doubt(evidence, now, errors, n_draws, random)
     shocks *= spread_at(share)
     shocks += _late(evidence, now, n_draws, random)
     level = _centre(shocks, share) + shocks
     year_end = np.where(level >= 1.0, spent + left, spent + np.clip(level, 0.0, 1.0) * left)
-    level[:, (plan > 0) & (left <= 0)] = 1.0
+    model = fit_capacity(_history(evidence, now), evidence.prior.completion)
+    if (now.developed[rows] > 0).any():
+        about = (now.most[rows], now.developed[rows])
+        capacity = beyond_plan(model, rows, year_end, about, random)
+    else:  # nothing of the year is known: what is disbursed is the smaller of capacity and plan
+        capacity = draw_capacity(model, rows, n_draws, random)
+        capacity = np.where(evidence.planned[rows], np.maximum(capacity, spent), year_end)
+        year_end = np.minimum(capacity, now.most[rows])
     return Draws(
         year_end=year_end,
-        capacity=_capacity(evidence, now, year_end, level, random),
+        capacity=capacity,
+        ended=(model.n_reached, model.n_short, model.n_failed),
         n_years=errors.shared.shape[1],
         n_errors=int(np.isfinite(errors.own).sum()),
     )
@@ -105,7 +126,7 @@ def _centre(shocks: Floats, target: Floats) -> Floats:
         Strictly between 0 and 1.
     """
     low, high = -shocks.max(0), 1.0 - shocks.min(0)
-    for _ in range(32):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
         below = np.clip(middle + shocks, 0.0, 1.0).mean(0) < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -120,6 +141,7 @@ def _shared(
     group, size = evidence.factors["source"]
     common = random.standard_normal((n_draws, 1)) + random.standard_normal((n_draws, size))
     published: Floats = common[:, group[rows]] * (evidence.prior.year_spread / np.sqrt(2.0))
+    published *= _of_room(evidence)
     n_past = errors.shared.shape[1]
     if n_past < 2:  # one year alone does not show what changes from year to year
         return published
@@ -136,7 +158,7 @@ def _shared(
 def _own(evidence: Evidence, errors: Lessons, n_draws: int, random: np.random.Generator) -> Floats:
     """Return what each cell has of its own: a past error of its area or source, or published."""
     shape = (n_draws, len(evidence.panel.wanted))
-    published = evidence.prior.cell_spread * random.standard_normal(shape)
+    published = evidence.prior.cell_spread * random.standard_normal(shape) * _of_room(evidence)
     pool, pools = _pools(evidence, errors)
     size = np.array([len(members) for members in pools])
     start = np.r_[0, np.cumsum(size)[:-1]]
@@ -144,6 +166,62 @@ def _own(evidence: Evidence, errors: Lessons, n_draws: int, random: np.random.Ge
     take = random.random(shape) < size[pool] / (size[pool] + _PRIOR_ERRORS)
     everything = np.append(np.concatenate(pools), 0.0)
     return np.where(take, everything[np.minimum(pick, len(everything) - 1)], published)
+
+
+def _calibration(
+    evidence: Evidence, now: Estimate, errors: Lessons, shared: Floats, own: Floats
+) -> Floats:
+    """Return by how much to stretch what cells have of their own, so that 80 % ranges hold 80 %.
+
+    Past shares are foretold again with the shocks of this year's cells of about the same size, each
+    with its bounds; the stretch is the one with which as many of them lie within their ranges as
+    conformal prediction asks for, the smallest whole number not below 0.8 (n + 1). Below 10 past
+    errors nothing is stretched.
+
+    References
+    ----------
+    V. Vovk, A. Gammerman and G. Shafer, "Algorithmic Learning in a Random World", Springer (2005),
+    chapter 2; the (n + 1) rule as in A. Angelopoulos and S. Bates, "Conformal prediction: a gentle
+    introduction", Foundations and Trends in Machine Learning 16 (2023), section 1.1.
+    """
+    rows = evidence.panel.wanted
+    stretch = np.ones(len(rows))
+    past = np.nonzero(np.isfinite(errors.own))
+    size = now.exposure[past[0]]
+    groups = _SIZES if len(size) >= _SIZES * _SMALL_POOL else 1
+    edges = np.quantile(size, np.linspace(0.0, 1.0, groups + 1)[1:-1]) if len(size) else size
+    theirs, mine = np.searchsorted(edges, size), np.searchsorted(edges, now.exposure[rows])
+    for g in range(groups):
+        at = np.flatnonzero(theirs == g)
+        cells = np.flatnonzero(mine == g)
+        if len(at) < _FEWEST or not len(cells):
+            continue
+        at = at[:: max(1, len(at) // _TRIED)]
+        after, came = (part[past[0][at], past[1][at]] for part in (errors.after, errors.came))
+        few = slice(None, None, max(1, len(shared) // _TRIED))
+        column = cells[np.arange(len(at)) % len(cells)]
+        goal = min(np.ceil(0.8 * (len(at) + 1)) / len(at), 1.0)
+        low, high = 0, len(_STRETCHES) - 1
+        while low < high:  # a wider range holds no less
+            middle = (low + high) // 2
+            shocks = shared[few, column], _STRETCHES[middle] * own[few, column]
+            low, high = (low, middle) if _held(after, came, *shocks) >= goal else (middle + 1, high)
+        stretch[cells] = _STRETCHES[low]
+    return stretch
+
+
+def _held(after: Floats, came: Floats, shared: Floats, own: Floats) -> float:
+    """Return the share of past cells whose 80 % range, drawn with these shocks, held what came."""
+    shocks = (shared + own) * spread_at(after)
+    drawn = np.clip(_centre(shocks, np.clip(after, 0.005, 0.995)) + shocks, 0.0, 1.0)
+    low, high = np.quantile(drawn, [0.1, 0.9], axis=0)
+    return float(((came >= low - 1e-9) & (came <= high + 1e-9)).mean())
+
+
+def _of_room(evidence: Evidence) -> Floats:
+    """Return what share of all that could be spent by year-end the exposure is, of cells wanted."""
+    share = np.where(evidence.planned, 1.0 / evidence.ceiling, 1.0 / SURPRISE)
+    return share[evidence.panel.wanted]
 
 
 def _pools(evidence: Evidence, errors: Lessons) -> tuple[Integers, list[Floats]]:
@@ -175,91 +253,38 @@ def _doubt(
     tried = np.isfinite(errors.own).any(1)
     usual = float(now.doubt[tried].mean()) if tried.any() else 0.0
     rows = evidence.panel.wanted
-    extra: Floats = np.sqrt(np.maximum(now.doubt[rows] - usual, 0.0))
-    extra = extra / spread_at(now.completion[rows])
+    extra: Floats = np.sqrt(np.maximum(now.doubt[rows] - usual, 0.0)) * _of_room(evidence)
+    extra = extra / spread_at(now.completion[rows] * _of_room(evidence))
     return extra * random.standard_normal((n_draws, len(rows)))
 
 
 def _late(evidence: Evidence, now: Estimate, n_draws: int, random: np.random.Generator) -> Floats:
     """Return what each draw's pace of catching up adds for cells whose money came late."""
     rows = evidence.panel.wanted
-    reach = catch_up(now.pattern[rows], evidence.panel.arrival[rows, -1])
+    reach = reach_now(evidence, now.pattern)[rows]
     about = reach - reach.mean(1, keepdims=True)
     pace = random.integers(reach.shape[1], size=n_draws)
-    return np.asarray(now.completion[rows] * about.T[pace], dtype=np.float64)
+    share = now.completion[rows] * _of_room(evidence)
+    return np.asarray(share * about.T[pace], dtype=np.float64)
 
 
 # --- what could be absorbed ---------------------------------------------------------------------
 
 
-def _capacity(
-    evidence: Evidence,
-    now: Estimate,
-    year_end: Floats,
-    level: Floats,
-    random: np.random.Generator,
-) -> Floats:
-    """Return draws of capacity: below the plan as drawn, above it by a mirrored shortfall.
-
-    A cell that spends its whole plan only shows that it could absorb at least that much. How much
-    more is taken to be, on average, what its source's cells fall short of their plans: half-normal,
-    in proportion to the plan and to the part of the year's work still to come.
-    """
-    rows = evidence.panel.wanted
-    plan, spent = np.nan_to_num(now.plan[rows]), np.nan_to_num(now.disbursed[rows])
-    exposure = _exposure(evidence, now)
-    source, size = evidence.factors["source"]
-    short = np.maximum(plan - year_end.mean(0), 0.0)
-    by_source = [np.bincount(source[rows], money, size).astype(float) for money in (short, plan)]
-    typical = ratio(by_source[0], by_source[1])
-    typical = np.where(np.isfinite(typical), typical, 1.0 - evidence.prior.completion.mean())
-    excess = np.abs(random.standard_normal(level.shape)) * np.sqrt(np.pi / 2.0)
-    beyond = excess * (typical[source[rows]] * exposure * (1.0 - now.developed[rows]))
-    whole = np.where(plan <= 0, np.clip(level, 0.0, 1.0) * exposure, year_end)
-    return np.maximum(np.where(level >= 1.0, whole + beyond, whole), spent)
-
-
-def _exposure(evidence: Evidence, now: Estimate) -> Floats:
-    """Return the plan of every cell wanted; for one without, the median of its area or source."""
-    rows = evidence.panel.wanted
-    plan = np.nan_to_num(now.plan[rows])
-    exposure = plan.copy()
-    for name in ("area", "source", "all"):
-        group = evidence.factors[name][0][rows]
-        for g in np.unique(group[exposure <= 0]):
-            alike = plan[(group == g) & (plan > 0)]
-            if alike.size:
-                exposure[(group == g) & (exposure <= 0)] = np.median(alike)
-    return exposure
-
-
-def absorption(cells: pd.DataFrame, capacity: Floats) -> pd.DataFrame:
-    r"""Return each cell's slices of money and the chance that each is disbursed by year-end.
-
-    The rate of the slice (a, b] is :math:`(E[\min(C,b)] - E[\min(C,a)]) / (b-a)` over the draws of
-    capacity C, so that the slices up to any b add up to :math:`E[\min(C,b)]` and rates never rise.
-
-    Parameters
-    ----------
-    cells : DataFrame
-        place, area, activity, source and plan (Int64 VND) of each cell; the plan is one of the
-        points where slices end.
-    capacity : array (n_draws, n_cells), million VND
-
-    Returns
-    -------
-    DataFrame
-        place, area, activity, source, upto (Int64 VND), rate.
-    """
-    points = np.rint(np.quantile(capacity, _QUANTILES, axis=0) * MILLION)
-    points = np.vstack([points, np.rint(cells["plan"].fillna(0).to_numpy(dtype=np.float64))])
-    points = np.sort(np.maximum(points, 0.0), axis=0)
-    reached = np.stack([np.minimum(capacity, at / MILLION).mean(0) * MILLION for at in points])
-    width = np.diff(points, axis=0, prepend=0.0)
-    rate = np.clip(np.nan_to_num(ratio(np.diff(reached, axis=0, prepend=0.0), width)), 0.0, 1.0)
-    real = width > 0
-    rate = np.minimum.accumulate(np.where(real, rate, 1.0), 0)
-    cell, slice_ = np.nonzero(real.T)
-    frame = cells[KEYS].iloc[cell].reset_index(drop=True)
-    frame["upto"] = pd.array(points.T[cell, slice_].astype(np.int64), dtype="Int64")
-    return frame.assign(rate=rate.T[cell, slice_])
+def _history(evidence: Evidence, now: Estimate) -> History:
+    """Return what the years show of capacity; cells without plans show nothing."""
+    panel = evidence.panel
+    reach = np.stack([catch_up(now.pattern, start).mean(1) for start in panel.arrival.T], 1)
+    reach[:, -1] = reach_now(evidence, now.pattern).mean(1)
+    final = evidence.final.copy()
+    final[:, -1] = np.nan
+    factors = {name: Grouping(*evidence.factors[name]) for name in ("source", "kind", "at")}
+    return History(
+        final=final,
+        plan=np.where(evidence.planned[:, None], panel.plan, np.nan),
+        ceiling=evidence.ceiling,
+        reach=reach,
+        years=panel.years,
+        factors=factors,
+        shared=factors["source"],
+    )

@@ -1,81 +1,59 @@
 """Year-end of every cell from the plan, the years before and the year so far.
 
-Two run-off legs share one expectation, plan x completion borrowed by credibility: Benktander lets a
-cell's own progress speak, Cape Cod what all cells have spent per plan used up this year; they count
-equally. Where few finished years tell how money develops, a cautious leg joins that reads a lead or
-a lag as a matter of timing as far as published pairs of figures do.
+Four legs. Benktander lets a cell's own progress speak, Cape Cod what all cells have spent per plan
+used up this year; they share one expectation, plan x completion borrowed by credibility. Trend and
+season carries the cell's own months on, and donors say how years that began alike ended. Where few
+finished years tell how money develops, the first two are held back by a cautious reading of the
+year so far, as published pairs of figures suggest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.forecast.combine import combined, learned_weights
 from kc_model.forecast.credibility import Effect, Grouping, Integers, shrink
-from kc_model.forecast.panel import Panel
-from kc_model.forecast.prior import Prior, build_prior
+from kc_model.forecast.known import Evidence
+from kc_model.forecast.legs import after_donors, carried_on, in_common
 from kc_model.runoff import (
+    PACES,
     Floats,
     at_time,
     benktander,
     bornhuetter_ferguson,
     catch_up,
-    fill_gaps,
     latest,
     pattern_between,
     ratio,
-    to_usual_clock,
-    usual_time,
 )
 
-__all__ = ["Estimate", "Evidence", "build_evidence", "estimate", "estimate_now", "hindcasts"]
+__all__ = [
+    "LEGS",
+    "SURPRISE",
+    "Estimate",
+    "estimate",
+    "estimate_now",
+    "hindcasts",
+    "reach_now",
+    "weigh",
+]
+
+LEGS = ("benktander", "cape-cod", "trend", "donors")
+"""The single forecasts, in the order of `Estimate.legs`."""
+
+SURPRISE = 3.0
+"""Without a plan at most so many times the money expected is still spent."""
 
 _PRIOR_WEIGHT = 3.0  # the published prior counts as so many cell-years
-_FADING = 0.9  # weight of a year next to the one after it
+_FADING = 0.75  # weight of a year next to the one after it
 _LEAST_DEVELOPED = 0.05  # below this the year so far says nothing of its end
 _MOST = 1.5  # completions above are read as this: plans raised late
-_FACTORS: Mapping[str, list[str]] = {
-    "all": [],
-    "source": ["source"],
-    "area": ["source", "area"],
-    "region": ["source", "region"],
-    "place": ["source", "place"],
-    "cell": ["place", "area", "activity", "source"],
-}
+_ENOUGH_BEFORE = 2  # earlier years from which a past year is forecast as it was then
+_WITHOUT_PLAN = np.array([1.0, 1.0, 6.0, 1.0])  # what `LEGS` start with where there is no plan
 _ENOUGH = 20.0  # finished cell-years of a source that weigh as much as the published pairs
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A panel on the clock of a usual year, ready to be borrowed from.
-
-    Parameters
-    ----------
-    panel : Panel
-    prior : Prior
-    observed : array (n_cells, n_years, n_periods), million VND
-        Known money on the usual clock; NaN where not reported.
-    filled : array, same shape
-        The same with gaps filled.
-    final : array (n_cells, n_years), million VND
-        Year-end money; NaN where not yet known.
-    time : array (n_cells,)
-        Where this year's newest figure stands on the usual clock, months; 0 for a cell wanted
-        without one.
-    factors : dict
-        Group number of every cell and number of groups, by factor.
-    """
-
-    panel: Panel
-    prior: Prior
-    observed: Floats
-    filled: Floats
-    final: Floats
-    time: Floats
-    factors: dict[str, tuple[Integers, int]]
 
 
 @dataclass(frozen=True)
@@ -84,12 +62,14 @@ class Estimate:
 
     Parameters
     ----------
+    legs : array (n_legs, n_cells)
+        Year-end money by each of `LEGS`, within [disbursed, most]; NaN where one says nothing.
     expected : array
-        Year-end money, within [disbursed, max(plan, disbursed)].
-    disbursed, plan : array
-        NaN: none reported; no plan.
+        Year-end money of the legs together, once they are weighed; before that their mean.
+    disbursed, exposure, most : array
+        So far (NaN: none reported), exposure, and the most that can be spent.
     completion : array
-        Expected completion before looking at the year itself.
+        Expected completion before looking at the year itself, of the exposure.
     developed : array
         Share of the year's money usually disbursed by then.
     doubt : array
@@ -97,35 +77,15 @@ class Estimate:
     pattern : array (n_cells, n_periods + 1)
     """
 
+    legs: Floats
     expected: Floats
     disbursed: Floats
-    plan: Floats
+    exposure: Floats
+    most: Floats
     completion: Floats
     developed: Floats
     doubt: Floats
     pattern: Floats
-
-
-def build_evidence(panel: Panel) -> Evidence:
-    """Return a panel with its paths on the clock of a usual year."""
-    arrival = np.clip(panel.arrival, 1.0, panel.n_periods)
-    late = arrival > 1
-    filled = fill_gaps(panel.paths)
-    usual = to_usual_clock(filled, arrival)
-    _, newest = latest(panel.paths[:, -1])
-    months: Floats = newest.astype(np.float64) + 1.0
-    others = np.ones(len(months), dtype=bool)
-    others[panel.wanted] = False
-    months[others & (newest < 0)] = panel.as_of  # not of this year: only lends its past
-    return Evidence(
-        panel=panel,
-        prior=build_prior(panel.cells, int(panel.years[-1]), panel.n_periods),
-        observed=np.where(late[..., None], usual, panel.paths),
-        filled=usual,
-        final=panel.paths[..., -1],
-        time=usual_time(months, arrival[:, -1], panel.n_periods),
-        factors={name: panel.codes(keys) for name, keys in _FACTORS.items()},
-    )
 
 
 def estimate(evidence: Evidence, target: int, value: Floats, known: NDArray[np.bool_]) -> Estimate:
@@ -141,31 +101,50 @@ def estimate(evidence: Evidence, target: int, value: Floats, known: NDArray[np.b
     known : bool array (n_cells, n_years)
         Cells and years to learn from.
     """
-    panel = evidence.panel
     pattern = _pattern(evidence, known)
-    reach = np.stack([catch_up(pattern, start).mean(1) for start in panel.arrival.T], 1)
+    reach = np.stack([catch_up(pattern, start).mean(1) for start in evidence.panel.arrival.T], 1)
+    if target == len(reach.T) - 1:
+        reach[:, -1] = reach_now(evidence, pattern).mean(1)
     developed = at_time(pattern, evidence.time)
     used = _used_up(evidence, pattern, known)
     before, doubt = _completion(evidence, used, reach)
     used[0][:, target] = np.where(known[:, target], used[0][:, target], value)
     used[1][:, target] = np.where(known[:, target], used[1][:, target], developed)
     within, _ = _completion(evidence, used, reach, target)
-    plan, within_reach = panel.plan[:, target], reach[:, target]
-    exposure = np.nan_to_num(plan) * within_reach
-    run_off = (
-        benktander(value, developed, before * exposure)
-        + bornhuetter_ferguson(value, developed, within * exposure)
-    ) / 2.0
-    lead = np.nan_to_num(value - developed * before * exposure)
-    cautious = before * exposure + evidence.prior.credibility(developed) * lead
-    trust = _trust(evidence, known)
     spent = np.nan_to_num(value)
-    most = np.maximum(np.nan_to_num(plan), spent)
+    exposure = np.nan_to_num(evidence.exposure[:, target])
+    unknown = ~evidence.planned & (exposure <= 0)  # new, and without a plan: what it spends tells
+    exposure = np.where(unknown, np.nan_to_num(ratio(value, developed)), exposure)
+    most = np.where(evidence.planned, np.maximum(evidence.ceiling * exposure, spent), np.inf)
+    before = np.where(evidence.planned, before, 1.0)
+    within = np.where(evidence.planned, within, in_common(evidence, value, developed, exposure))
+    in_reach = exposure * reach[:, target]
+    room = evidence.ceiling * exposure
+    trust = np.where(evidence.planned, _trust(evidence, known), 1.0)
+    cautious = before * in_reach + evidence.prior.credibility(developed) * np.nan_to_num(
+        value - developed * before * in_reach
+    )
+    run_off = np.stack(
+        [
+            benktander(value, developed, before * in_reach),
+            bornhuetter_ferguson(value, developed, within * in_reach),
+        ]
+    )
+    legs = np.vstack(
+        [
+            trust * run_off + (1.0 - trust) * cautious,
+            carried_on(evidence, target, value, reach[:, target], known),
+            spent + after_donors(evidence, target, spent, known) * np.maximum(room - spent, 0.0),
+        ]
+    )
+    legs = np.clip(legs, spent, most)
     return Estimate(
-        expected=np.clip(trust * run_off + (1.0 - trust) * cautious, spent, most),
+        legs=legs,
+        expected=np.clip(np.nanmean(legs, axis=0), spent, most),
         disbursed=value,
-        plan=plan,
-        completion=before * within_reach,
+        exposure=exposure,
+        most=most,
+        completion=before * reach[:, target],
         developed=np.where(np.isfinite(value), developed, 0.0),
         doubt=doubt,
         pattern=pattern,
@@ -186,14 +165,13 @@ def estimate_now(evidence: Evidence) -> Estimate:
 def hindcasts(evidence: Evidence) -> list[tuple[int, Estimate]]:
     """Return every earlier year with a known end as the method would have forecast it.
 
-    Each is forecast at the point of the usual clock where this year stands, from all other finished
-    years; a single finished year cell by cell, each fifth of the cells from the others.
+    Each is forecast at the point of the usual clock where this year stands, from the years before
+    it, the first two from all other finished years; a single finished year cell by cell, each fifth
+    of the cells from the others.
     """
-    then = np.full(evidence.final.shape, np.nan)
-    for i in range(len(evidence.panel.years) - 1):
-        path = evidence.filled[:, i]
-        then[:, i] = at_time(np.c_[np.zeros(len(path)), path], evidence.time)
-    ended = [int(i) for i in np.flatnonzero((np.isfinite(then + evidence.final)).any(0))]
+    then = _then(evidence)
+    told = np.isfinite(then + evidence.final + evidence.exposure)
+    ended = [int(i) for i in np.flatnonzero(told.any(0))]
     known = np.ones(then.shape, dtype=bool)
     known[:, -1] = False
     if len(ended) == 1:
@@ -202,8 +180,65 @@ def hindcasts(evidence: Evidence) -> list[tuple[int, Estimate]]:
     for target in ended:
         others = known.copy()
         others[:, target] = False
+        if _is_fair(evidence, target, len(ended)):
+            others[:, target:] = False
         found.append((target, estimate(evidence, target, then[:, target], others)))
     return found
+
+
+def weigh(
+    evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]
+) -> tuple[Estimate, list[tuple[int, Estimate]], dict[str, float]]:
+    """Return estimates with their legs made into one, and how much each leg counts.
+
+    All legs start alike; trend and season alone against both run-off legs where there is no plan.
+    Where there is one, a leg that no past year has tried does not count.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    now : Estimate
+    past : list of (position of the year, Estimate)
+    """
+    rows = evidence.panel.wanted
+    there = np.isfinite(now.legs[:, rows]).any(1)
+    fair = [(target, guess) for target, guess in past if _is_fair(evidence, target, len(past))]
+    tried = [np.isfinite(guess.legs).any(1) for _, guess in fair]
+    planned = bool(evidence.planned[rows].any())
+    start = np.where(planned, 1.0, _WITHOUT_PLAN) * there
+    if planned:
+        start[2:] *= np.any(tried, axis=0)[2:] if tried else 0.0
+    start /= start.sum()
+    errors = [
+        ratio(guess.legs - evidence.final[:, target], np.where(told, guess.exposure, 0.0))
+        for target, guess in fair
+        for told in (np.isfinite(guess.disbursed),)
+    ]
+    weights = learned_weights(errors, start)
+
+    def one(guess: Estimate) -> Estimate:
+        spent = np.nan_to_num(guess.disbursed)
+        money = np.nan_to_num(combined(guess.legs, weights, start))
+        money = np.clip(money, spent, guess.most)
+        most = np.where(evidence.planned, guess.most, spent + SURPRISE * (money - spent))
+        return replace(guess, expected=money, most=most)
+
+    names = dict(zip(LEGS, weights.tolist(), strict=True))
+    return one(now), [(target, one(guess)) for target, guess in past], names
+
+
+def _is_fair(evidence: Evidence, target: int, n_past: int) -> bool:
+    """Return whether a past year is forecast as it was then: from two years before, or alone."""
+    before = np.isfinite(evidence.final[:, :target]).any(0).sum()
+    return n_past == 1 or bool(before >= _ENOUGH_BEFORE)
+
+
+def _then(evidence: Evidence) -> Floats:
+    """Return the money of every earlier year at the point of the clock where this year stands."""
+    then = np.full(evidence.final.shape, np.nan)
+    for i in range(len(evidence.panel.years) - 1):
+        then[:, i] = evidence.money_at(i, evidence.time)
+    return then
 
 
 def _by_fifths(
@@ -217,8 +252,26 @@ def _by_fifths(
         part = estimate(evidence, target, value, others)
         for field in fields(Estimate):
             values = getattr(part, field.name)
-            merged.setdefault(field.name, values.copy())[fifth == k] = values[fifth == k]
+            into = merged.setdefault(field.name, values.copy())
+            if field.name == "legs":
+                into[:, fifth == k] = values[:, fifth == k]
+            else:
+                into[fifth == k] = values[fifth == k]
     return Estimate(**merged)
+
+
+# --- development and completion -----------------------------------------------------------------
+
+
+def reach_now(evidence: Evidence, pattern: Floats) -> Floats:
+    """Return the share of a usual year-end within reach, by pace, of money that came in parts."""
+    reach = np.zeros((len(pattern), len(PACES)))
+    for month in np.flatnonzero(evidence.panel.released.any(0)):
+        share = evidence.panel.released[:, month]
+        mine = share > 0
+        start = np.full(int(mine.sum()), month + 1.0)
+        reach[mine] += share[mine, None] * catch_up(pattern[mine], start)
+    return reach
 
 
 def _pattern(evidence: Evidence, known: NDArray[np.bool_]) -> Floats:
@@ -229,7 +282,8 @@ def _pattern(evidence: Evidence, known: NDArray[np.bool_]) -> Floats:
         return prior
     shares = evidence.observed[cell, year] / final[cell, year, None]
     observed: NDArray[np.bool_] = np.any(np.isfinite(shares), axis=0)
-    weights = np.broadcast_to(_weight(evidence, cell, year)[:, None], shares.shape)
+    volume = _faded(evidence, year) * final[cell, year]  # as the chain ladder weighs its factors
+    weights = np.broadcast_to(volume[:, None], shares.shape)
     names = ("all", "source", "area", "cell")
     groupings = [_grouping(evidence, name, cell) for name in names]
     effects = shrink(shares - prior[cell, 1:], weights, groupings, _PRIOR_WEIGHT)
@@ -266,8 +320,7 @@ def _completion(
     year's own level is allowed for.
     """
     value, developed = used
-    plan = evidence.panel.plan
-    rate = ratio(value, np.nan_to_num(plan * developed * reach))
+    rate = ratio(value, np.nan_to_num(evidence.exposure * developed * reach))
     counts = np.isfinite(rate) & (developed >= _LEAST_DEVELOPED)
     cell, year = np.nonzero(counts)
     prior = evidence.prior.completion
@@ -282,15 +335,18 @@ def _completion(
         for name, effect in zip(names, effects, strict=True)
         if name != "year"
     )
-    return np.clip(fitted, 0.02, 1.0), np.asarray(doubt, dtype=np.float64)
+    return np.clip(fitted, 0.02, evidence.ceiling), np.asarray(doubt, dtype=np.float64)
 
 
 def _weight(evidence: Evidence, cell: Integers, year: Integers) -> Floats:
     """Return the weight of observations: fading with age, growing with the root of the plan."""
+    size: Floats = np.sqrt(np.nan_to_num(evidence.exposure[cell, year]))
+    return _faded(evidence, year) * np.where(size > 0, size, 1.0)
+
+
+def _faded(evidence: Evidence, year: Integers) -> Floats:
     age = evidence.panel.years[-1] - evidence.panel.years[year]
-    size: Floats = np.sqrt(np.nan_to_num(evidence.panel.plan[cell, year]))
-    fading: Floats = np.power(_FADING, age.astype(np.float64))
-    return fading * np.where(size > 0, size, 1.0)
+    return np.asarray(_FADING ** age.astype(np.float64), dtype=np.float64)
 
 
 def _grouping(

@@ -10,7 +10,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.forecast.draws import Draws
-from kc_model.forecast.expectation import Evidence
+from kc_model.forecast.known import Evidence
 from kc_model.forecast.panel import Panel
 from kc_model.runoff import latest
 from kc_model.tables import Note
@@ -31,7 +31,7 @@ def basis(evidence: Evidence) -> list[str]:
         basis.all or basis.published.
     """
     panel = evidence.panel
-    ended = np.isfinite(evidence.final[:, :-1]) & (np.nan_to_num(panel.plan[:, :-1]) > 0)
+    ended = np.isfinite(evidence.final[:, :-1]) & (np.nan_to_num(evidence.exposure[:, :-1]) > 0)
     has_past = ended.any(1)
     nearest = np.full(len(panel.cells), "published", dtype=object)
     for name in ("all", "source", "place", "area", "cell"):
@@ -42,7 +42,11 @@ def basis(evidence: Evidence) -> list[str]:
 
 
 def notes(
-    evidence: Evidence, cells: pd.DataFrame, drawn: Draws, given: Mapping[str, int]
+    evidence: Evidence,
+    cells: pd.DataFrame,
+    drawn: Draws,
+    given: Mapping[str, int],
+    weights: Mapping[str, float],
 ) -> tuple[Note, ...]:
     """Return what is estimated, borrowed or assumed, to be printed wherever the figures are.
 
@@ -54,10 +58,20 @@ def notes(
     drawn : Draws
     given : mapping
         Arrival by source that the caller set.
+    weights : mapping
+        How much each single forecast counts.
     """
     panel = evidence.panel
     n_cells = len(cells)
-    found = [_note("method", "estimate")]
+    found = [_note("method", "estimate"), _counted(weights)]
+    unused = [leg for leg, weight in weights.items() if weight == 0]
+    found += [_note(f"unused.{leg}", "estimate", "expected") for leg in unused]
+    without = int((~evidence.planned[panel.wanted]).sum())
+    if without:
+        found.append(_note("no-plan", "assumed", "plan", count=without, total=n_cells))
+    over = float(evidence.ceiling[panel.wanted][evidence.planned[panel.wanted]].max(initial=1.0))
+    if over > 1.0:
+        found.append(_note("overrun", "estimate", "expected", percent=round(100 * over)))
     borrowed = cells["basis"].ne("basis.cell") & cells["basis"].ne("basis.published")
     for name, mask in (
         ("published", cells["basis"].eq("basis.published")),
@@ -71,8 +85,26 @@ def notes(
     found += _arrivals(panel, given)
     if drawn.n_years < _FEW_YEARS:
         found.append(_note("few-years", "assumed", "lower_80", years=drawn.n_years))
-    found.append(_note("capacity", "assumed", "capacity"))
+    if any(drawn.ended):
+        values = dict(zip(("reached", "short", "failed"), drawn.ended, strict=True))
+        found.append(_note("capacity", "estimate", "capacity", **values))
+    else:
+        found.append(_note("capacity-published", "assumed", "capacity"))
     return tuple(found)
+
+
+def _counted(weights: Mapping[str, float]) -> Note:
+    """Return the note on how much each single forecast counts."""
+
+    def text(language: Language) -> str:
+        parts = ", ".join(
+            say(f"forecast.leg.{leg}", language, percent=round(100 * weight))
+            for leg, weight in weights.items()
+            if weight > 0
+        )
+        return say("forecast.notes.weights", language, parts=parts)
+
+    return Note("estimate", text("vi"), text("en"), "forecast", "expected")
 
 
 def _reports(panel: Panel) -> list[Note]:

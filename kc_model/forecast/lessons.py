@@ -1,7 +1,7 @@
 """What forecasts of past years, made the same way, got wrong: lasting, shared and single errors.
 
-Everything is in the share of the plan still unspent that gets spent by year-end, which lies between
-0 and 1 whatever the plan.
+Everything is in the share of what can still be spent (the plan left, where plans are kept) that is
+spent by year-end, which lies between 0 and 1 whatever the plan.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from kc_model.forecast.credibility import Grouping, Integers, shrink
-from kc_model.forecast.expectation import Estimate, Evidence
+from kc_model.forecast.expectation import Estimate
+from kc_model.forecast.known import Evidence
 from kc_model.runoff import Floats, ratio
 
 __all__ = ["Lessons", "learn", "spread_at"]
 
 _LEAST_ODDS = 0.02  # shares closer to 0 or 1 are read as this
-_RIDGE = 5.0  # the method as it stands counts as so many past errors of a quarter
+_RIDGE = 200.0  # the method as it stands counts as so many past errors of a quarter
+_SHARED = 5.0  # nothing shared counts as so many past errors
 _LEAST_SPREAD = 0.2  # of the root of r(1 - r), for shares close to 0 or 1
+_AS_IT_IS = np.array([0.0, 1.0, 0.0])  # level, odds of the method, odds of plan x completion alone
 _EDGE = 0.005  # no expectation is closer to nothing, or all, of the plan left
 
 
@@ -36,11 +39,15 @@ class Lessons:
         Error a cell shared with its source and area in each past year, in units of `spread_at`.
     own : array (n_cells, n_past)
         The rest, same units; NaN where nothing was left or known.
+    after, came : array (n_cells, n_past)
+        Share of what could still be spent that past years expected, corrected, and what came of it.
     """
 
     share: Floats
     shared: Floats
     own: Floats
+    after: Floats
+    came: Floats
 
 
 def spread_at(share: Floats) -> Floats:
@@ -61,30 +68,33 @@ def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -
     now : Estimate
     past : list of (position of the year, Estimate)
     """
-    n_cells, n_past = len(now.plan), len(past)
+    n_cells, n_past = len(now.expected), len(past)
     shared, own = np.zeros((n_cells, n_past)), np.full((n_cells, n_past), np.nan)
     if not past:
-        return Lessons(_inside(_share(now, now.expected)), shared, own)
+        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own)
     came = np.stack([_share(guess, evidence.final[:, target]) for target, guess in past], 1)
     left = np.stack([_left(guess) for _, guess in past], 1)
     knew = np.stack([_features(guess) for _, guess in past], 1)
     at = np.nonzero(np.isfinite(came))
     if not len(at[0]):
-        return Lessons(_inside(_share(now, now.expected)), shared, own)
+        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own)
     weights = np.sqrt(left[at])
-    slope = _fit(knew[at], came[at], weights)
-    after = expit(knew @ slope)
+    planned = evidence.planned[at[0]]
+    slope = np.tile(_AS_IT_IS, (n_cells, 1))
+    if planned.any():
+        slope[evidence.planned] = _fit(knew[at][planned], came[at][planned], weights[planned])
+    after = expit((knew * slope[:, None]).sum(2))
     errors = ((came - after) / spread_at(after))[at]
     if n_past > 1:  # one year alone does not show what changes from year to year
         shared = _shared_part(evidence, (errors, weights), (at[0], at[1]), n_past)
     own[at] = errors - shared[at]
-    return Lessons(_inside(expit(_features(now) @ slope)), shared, own)
+    return Lessons(_inside(expit((_features(now) * slope).sum(1))), shared, own, after, came)
 
 
 def _left(guess: Estimate) -> Floats:
-    """Return the plan still unspent, NaN where that is next to nothing."""
-    left = guess.plan - np.nan_to_num(guess.disbursed)
-    return np.where(left > 0.01 * guess.plan, left, np.nan)
+    """Return the money that can still be spent, NaN where that is next to nothing."""
+    left = guess.most - np.nan_to_num(guess.disbursed)
+    return np.where(left > 0.01 * guess.exposure, left, np.nan)
 
 
 def _share(guess: Estimate, money: Floats) -> Floats:
@@ -103,7 +113,7 @@ def _log_odds(guess: Estimate, money: Floats) -> Floats:
 def _features(guess: Estimate) -> Floats:
     """Return a level, the odds of the method's share, and of that of plan x completion alone."""
     method = _log_odds(guess, guess.expected)
-    by_plan = _log_odds(guess, guess.plan * guess.completion)
+    by_plan = _log_odds(guess, guess.exposure * guess.completion)
     return np.stack([np.ones_like(method), method, by_plan], -1)
 
 
@@ -113,16 +123,15 @@ def _fit(features: Floats, came: Floats, weights: Floats) -> Floats:
     A ridge pulls them to the method as it stands: level 0, own odds 1, other odds 0.
     """
     weights = weights / weights.mean()
-    start = np.array([0.0, 1.0, 0.0])
 
     def loss(slope: Floats) -> tuple[float, Floats]:
         odds = features @ slope
         share = expit(odds)
-        pull = slope - start
+        pull = slope - _AS_IT_IS
         value = weights @ (np.logaddexp(0.0, odds) - came * odds) + _RIDGE / 2 * (pull @ pull)
         return float(value), features.T @ (weights * (share - came)) + _RIDGE * pull
 
-    return np.asarray(minimize(loss, start, jac=True, method="BFGS").x, dtype=np.float64)
+    return np.asarray(minimize(loss, _AS_IT_IS, jac=True, method="BFGS").x, dtype=np.float64)
 
 
 def _inside(share: Floats) -> Floats:
@@ -151,7 +160,7 @@ def _shared_part(
     everybody = Grouping(np.zeros(len(cell), dtype=np.intp), 1)
     yearly = [Grouping(group[cell] * n_past + year, size * n_past) for group, size in factors]
     values, weights = errors[0][:, None], errors[1][:, None]
-    effects = shrink(values, weights, [everybody, *yearly], _RIDGE)[1:]
+    effects = shrink(values, weights, [everybody, *yearly], _SHARED)[1:]
     shared = np.zeros((len(evidence.panel.cells), n_past))
     for (group, size), effect in zip(factors, effects, strict=True):
         shared += effect.mean[:, 0].reshape(size, n_past)[group]

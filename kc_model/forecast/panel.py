@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.forecast.credibility import Integers
-from kc_model.runoff import Floats, latest
+from kc_model.runoff import Floats, latest, ratio
 from kc_model.tables import Dataset
 
 __all__ = ["KEYS", "MILLION", "Panel", "build_panel"]
@@ -39,9 +39,15 @@ class Panel:
     paths : array (n_cells, n_years, n_periods), million VND
         Money disbursed so far by month; NaN = not known. n_periods is the year-end, 12 or 13.
     plan : array (n_cells, n_years), million VND
-        The newest known plan in force of each year; NaN = none known.
+        The plan in force at the end of month `as_of` of each year (the first one known of a year
+        that had none by then); NaN = none known.
     arrival : array (n_cells, n_years)
-        Month in which the money of the year arrived: 1 for in time or not told.
+        Month in which the money of the year first arrived: 1 for in time or not told.
+    tranches : array (n_cells, n_periods + 1)
+        Share of this year's plan whose clock started in month 1, 2, ... of the year (the last: not
+        within it): when money was released or, where that is not told, when the plan was raised.
+    released : array (n_cells, n_periods + 1)
+        The same of releases alone; month 1 where nothing is told.
     told : bool array (n_cells,)
         Whether this year's arrival is known or assumed (else the clock is left alone).
     awaited : bool array (n_cells,)
@@ -61,6 +67,8 @@ class Panel:
     paths: Floats
     plan: Floats
     arrival: Floats
+    tranches: Floats
+    released: Floats
     told: NDArray[np.bool_]
     awaited: NDArray[np.bool_]
     estimated: NDArray[np.bool_]
@@ -98,11 +106,12 @@ def build_panel(
         Month of arrival by source, against whatever the tables say.
     cells : DataFrame or None
         Keys and ``plan`` or ``baseline`` (Int64 VND) of the cells wanted. None: the cells with a
-        plan in force, of this year or else of the newest year before.
+        plan in force, of this year or else of the newest year before; where no plan was ever
+        reported, those that spent in the newest earlier year or this one.
     """
     rows = _known(data, year, as_of)
     plans = _plans(rows)
-    wanted, baseline = _wanted(plans, year, cells)
+    wanted, baseline = _wanted(rows, plans, year, cells)
     frame = _in_order(pd.concat([wanted[KEYS], rows[KEYS]]), data.vintage)
     years = np.unique(np.r_[rows["year"].to_numpy(dtype=np.int64), year])
     year_end = 13 if bool((rows["month"].eq(13) & rows["disbursed"].notna()).any()) else 12
@@ -110,12 +119,13 @@ def build_panel(
     shape = (len(frame), len(years), year_end)
     paths = _grid(rows, "disbursed", at, shape)
     released = _grid(rows, "released", at, shape)
-    plan = np.full(shape[:2], np.nan)
-    where = _positions(frame, plans, years)
-    plan[where] = plans["plan"].to_numpy(dtype=np.float64) / MILLION
+    by_month = _in_force(_grid(rows, "plan", at, shape))
+    plan = by_month[..., max(as_of, 1) - 1].copy()
     rank = frame.reset_index().merge(wanted, on=KEYS)
-    plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64) / MILLION
+    plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64, na_value=np.nan) / MILLION
     clock = _clock(frame, paths, released, arrival, as_of)
+    carried, _ = latest(_grid(rows, "carried", at, shape)[:, -1])
+    came = _released(released[:, -1], plan[:, -1], np.nan_to_num(carried), clock, as_of)
     has_money = rows[rows["year"].eq(year) & rows["disbursed"].gt(0)][KEYS].drop_duplicates()
     return Panel(
         cells=frame,
@@ -127,6 +137,8 @@ def build_panel(
         arrival=clock[0],
         told=clock[1],
         awaited=clock[2],
+        tranches=_tranches(by_month[:, -1], came, clock[1], as_of),
+        released=came,
         estimated=_estimated(frame, rows, year),
         unplanned=len(has_money.merge(wanted, how="left", on=KEYS).query("plan.isna()")),
         baseline=baseline,
@@ -137,7 +149,7 @@ def _known(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
     """Return the rows of the past, in the dataset's vintage of places."""
     rows = data.history
     rows = rows[(rows["year"] < year) | ((rows["year"] == year) & (rows["month"] <= as_of))]
-    columns = ["plan", "disbursed", "released"]
+    columns = ["plan", "disbursed", "released", "carried"]
     keys = ["year", "month", *KEYS]
     rows = rows[[*keys, *columns, "status", "vintage"]]
     if not rows["vintage"].isin(["", data.vintage]).all():
@@ -152,11 +164,16 @@ def _plans(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wanted(
-    plans: pd.DataFrame, year: int, cells: pd.DataFrame | None
+    rows: pd.DataFrame, plans: pd.DataFrame, year: int, cells: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, bool]:
     """Return keys and plan of the cells to forecast, and whether the plan is an earlier one."""
     now = plans.loc[plans["year"] == year, [*KEYS, "plan"]]
     newest = plans.loc[plans["year"] == plans["year"].max(), [*KEYS, "plan"]]
+    if cells is None and plans.empty:  # no plan was ever reported: whoever spends goes on
+        spending = rows[rows["disbursed"].gt(0)]
+        before = spending.loc[spending["year"] < year, "year"].max()
+        last = spending[spending["year"] >= before]  # none, if nobody spent before
+        return last[KEYS].drop_duplicates(KEYS).assign(plan=pd.NA), False
     if cells is None:
         return (now, False) if len(now) else (newest, True)
     chosen = cells.drop_duplicates(KEYS)
@@ -170,8 +187,10 @@ def _wanted(
     if chosen["plan"].isna().any():
         before = newest.rename(columns={"plan": "before"})
         chosen = chosen.merge(before, how="left", on=KEYS)
-        chosen["plan"] = chosen["plan"].fillna(chosen["before"]).fillna(0)
-    return chosen[[*KEYS, "plan"]], now.empty
+        chosen["plan"] = chosen["plan"].fillna(chosen["before"])
+        if len(plans):
+            chosen["plan"] = chosen["plan"].fillna(0)
+    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0
 
 
 def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
@@ -213,6 +232,18 @@ def _grid(
     return grid
 
 
+def _in_force(plan: Floats) -> Floats:
+    """Return the plan in force at the end of every month: the newest, else the first to come."""
+    filled = plan.copy()
+    for month in range(1, plan.shape[-1]):
+        none = np.isnan(filled[..., month])
+        filled[..., month][none] = filled[..., month - 1][none]
+    for month in range(plan.shape[-1] - 2, -1, -1):
+        none = np.isnan(filled[..., month])
+        filled[..., month][none] = filled[..., month + 1][none]
+    return filled
+
+
 def _estimated(frame: pd.DataFrame, rows: pd.DataFrame, year: int) -> NDArray[np.bool_]:
     now = rows[rows["year"].eq(year) & rows["disbursed"].notna()]
     newest = now.groupby(KEYS, sort=False)["status"].last().eq("estimate")
@@ -246,6 +277,65 @@ def _clock(
     awaited = np.isinf(arrival[:, -1])
     arrival[awaited, -1] = as_of + 1.0
     return np.where(np.isfinite(arrival), arrival, 1.0), told, awaited
+
+
+def _released(
+    released: Floats,
+    plan: Floats,
+    carried: Floats,
+    clock: tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]],
+    as_of: int,
+) -> Floats:
+    """Return the share of this year's plan whose money came in each month.
+
+    What is not released yet is taken to come next month; carried money of the year before is there
+    from the start. Where nothing is reported the whole plan comes at the arrival of the source.
+
+    Parameters
+    ----------
+    released : array (n_cells, n_periods), million VND
+    plan, carried : array (n_cells,), million VND
+    clock : as `_clock` returns it
+    as_of : int
+    """
+    n_cells, n_periods = released.shape
+    arrival = np.clip(clock[0][:, -1], 1, n_periods + 1).astype(np.intp)
+    known = np.isfinite(released)
+    so_far = np.maximum.accumulate(np.where(known, released, 0.0), 1)
+    share = np.clip(np.nan_to_num(ratio(so_far, np.nan_to_num(plan)[:, None])), 0.0, 1.0)
+    given = known.any(1) & (share[:, -1] > 0) & (_first_money(released)[0] == arrival)
+    came = np.zeros((n_cells, n_periods + 1))
+    came[given, :-1] = np.diff(share[given], prepend=0.0)
+    came[given, min(as_of, n_periods)] += 1.0 - share[given, -1]
+    came[~given, arrival[~given] - 1] = 1.0
+    kept = np.clip(np.nan_to_num(ratio(carried, np.nan_to_num(plan))), 0.0, 1.0)[:, None]
+    came *= 1.0 - kept
+    came[:, 0] += kept[:, 0]
+    return came
+
+
+def _tranches(plan: Floats, came: Floats, told: NDArray[np.bool_], as_of: int) -> Floats:
+    """Return the share of this year's plan whose clock started in each month.
+
+    Where no release is told, what a plan was raised by starts with the raise; a cut takes away as
+    if it had never been there.
+
+    Parameters
+    ----------
+    plan : array (n_cells, n_periods), million VND
+        In force at the end of each month.
+    came : as `_released` returns it
+    told : bool array (n_cells,)
+    as_of : int
+    """
+    known = plan[:, : max(as_of, 1)]
+    lasting = np.minimum.accumulate(known[:, ::-1], 1)[:, ::-1]
+    raised = np.diff(lasting, prepend=0.0, axis=1)
+    share = np.nan_to_num(ratio(raised, np.nan_to_num(lasting[:, -1:])))
+    started = np.zeros_like(came)
+    started[:, : known.shape[1]] = share
+    unplanned = started.sum(1) <= 0
+    return np.where((told | unplanned)[:, None], came, started)
 
 
 def _together(money: Floats) -> Floats:

@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.runoff import Floats, pattern_between, ratio
 
 __all__ = ["Prior", "build_prior"]
 
+_SUREST = 0.9  # no completion is held to be surer than this
 _CELL_SPREAD = 2.0  # one cell scatters about twice as much as a region (assumed)
 
 
@@ -58,14 +60,16 @@ class Prior:
         developed : array (n_cells,)
             Share G usually disbursed by now.
         """
-        q = self.completion
+        q = np.minimum(self.completion, _SUREST)
         of_completion = (self.year_spread**2 + self.cell_spread**2) * q * (1.0 - q)
         of_timing = self.timing_spread**2 * developed * (1.0 - developed)
         bottom = q**2 * of_timing + developed**2 * of_completion
         return np.nan_to_num(ratio(developed * of_completion, bottom))
 
 
-def build_prior(cells: pd.DataFrame, year: int, n_periods: int) -> Prior:
+def build_prior(
+    cells: pd.DataFrame, year: int, n_periods: int, planned: NDArray[np.bool_] | None = None
+) -> Prior:
     """Return the prior of cells for a year.
 
     Only figures of whole regions or the country count, each (scope, year) once, against the plan of
@@ -78,6 +82,9 @@ def build_prior(cells: pd.DataFrame, year: int, n_periods: int) -> Prior:
     year : int
     n_periods : int
         12 or 13.
+    planned : bool array (n_cells,) or None
+        Whether a cell has plans to be measured by (None: all have); without, its exposure is what
+        its earlier outturns lead to expect, and the prior is that it comes true.
 
     Notes
     -----
@@ -90,7 +97,7 @@ def build_prior(cells: pd.DataFrame, year: int, n_periods: int) -> Prior:
     power = np.array([published.power.get(area, 1.0) for area in cells["area"]])
     level = [published.level[source] for source in cells["source"]]
     return Prior(
-        completion=np.array(level, dtype=np.float64),
+        completion=np.where(True if planned is None else planned, np.array(level, np.float64), 1.0),
         pattern=np.power(published.curve, power[:, None]),
         year_spread=published.spread,
         cell_spread=_CELL_SPREAD * published.spread,

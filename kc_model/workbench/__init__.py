@@ -1,6 +1,6 @@
 """The workbench: desks for the screen. They show and ask; every number is computed elsewhere.
 
-`show_cases`, `show_forecast` and `show_plan` make a desk for a notebook's last line.
+`show_cases`, `show_forecast`, `show_backtest` and `show_plan` make one for a notebook to end on.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from kc_model.results import Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language
+from kc_model.workbench.checking import BacktestDesk, show_backtest
 from kc_model.workbench.folders import find_data
 from kc_model.workbench.overview import Overview
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
 
 __all__ = [
+    "BacktestDesk",
     "Overview",
     "PlanDesk",
     "ProgressDesk",
     "find_data",
+    "show_backtest",
     "show_cases",
     "show_forecast",
     "show_plan",

@@ -1,0 +1,140 @@
+"""The desk "Kiểm chứng": how good the forecast would have been in past years."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import ipywidgets
+import numpy as np
+import pandas as pd
+
+from kc_model import reference
+from kc_model.backtest import Backtest, backtest
+from kc_model.money import format_number
+from kc_model.tables import Dataset
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import Desk
+from kc_model.workbench.newest import Progress, Step
+
+__all__ = ["BacktestDesk", "show_backtest"]
+
+_SHARES = ("mae", "crps", "inside_80", "inside_95", "width_80")
+_RATIOS = ("ratio_linear", "ratio_pace", "ratio_completion", "ratio_best")
+
+
+class BacktestDesk(Desk):
+    """Runs a backtest, with a button that stops it and keeps what is done, and shows it.
+
+    Parameters
+    ----------
+    data : Dataset
+    years, months : collection of int or None
+        As for `kc_model.backtest.backtest`.
+    language : {"vi", "en"}
+
+    Attributes
+    ----------
+    result : Backtest or None
+        What is on screen.
+    stop : Button
+    findings, figures : Text
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        years: Collection[int] | None = None,
+        months: Collection[int] | None = None,
+        language: Language = "vi",
+    ) -> None:
+        super().__init__(data, language)
+        self.result: Backtest | None = None
+        self._asked = (years, months)
+        self._share = 0.0
+        self._is_stopped = False
+        self.stop = ipywidgets.Button()
+        self._on_click(self.stop, self._stop)
+        self.findings, self.figures = screen.Text(), screen.Text()
+        self._lay_out(self.stop, self.status, self.findings, self.figures)
+        self._words()
+        self.work.start(Step(self._run, self._show))
+
+    def _run(self, progress: Progress) -> Backtest | None:
+        def tell(step: str, share: float) -> None:
+            progress(step, share)
+            with self.work.lock:
+                self._share = share
+                self._wait_text()
+            if self._is_stopped:
+                raise KeyboardInterrupt
+
+        try:
+            return backtest(self.data, years=self._asked[0], months=self._asked[1], progress=tell)
+        except KeyboardInterrupt:  # before anything was done
+            return None
+
+    def _stop(self) -> None:
+        self._is_stopped = True
+        self.stop.disabled = True
+
+    def _show(self, result: Backtest | None) -> None:
+        self.result = result
+        self.stop.layout.display = "none"
+        self.status.value = ""
+        self._words()
+
+    def _failed(self, error: Exception) -> None:
+        self.stop.layout.display = "none"
+        super()._failed(error)
+
+    def _wait_text(self) -> None:
+        share = format_number(round(100 * self._share), 0, self.language)
+        text = say("backtest.screen.working", self.language, share=share)
+        self.status.value = screen.message([text])
+
+    def _words(self) -> None:
+        language = self.language
+        title = say("backtest.screen.title", language)
+        self.title.value = screen.style() + screen.heading(title, self.data.title)
+        self.stop.description = say("backtest.screen.stop", language)
+        self._standing(self.data.notes)
+        if self.result is None:
+            return
+        self.findings.value = screen.bullets("", self.result.explain(language))
+        note = say("backtest.screen.note", language)
+        lines = list(_lines(self.result.summary(), language))
+        self.figures.value = screen.table(lines, title, note)
+
+
+def show_backtest(
+    data: Dataset,
+    *,
+    years: Collection[int] | None = None,
+    months: Collection[int] | None = None,
+    language: Language = "vi",
+) -> BacktestDesk:
+    """Return the desk "Kiểm chứng"; parameters as for `BacktestDesk`."""
+    return BacktestDesk(data, years, months, language)
+
+
+def _lines(table: pd.DataFrame, language: Language) -> Iterator[tuple[str, ...]]:
+    heads = ("group", "n", *_SHARES, *_RATIOS)
+    yield tuple(say(f"backtest.columns.{head}", language) for head in heads)
+    for row in table.to_dict("records"):
+        shares = [_number(100 * row[name], 1, language) for name in _SHARES]
+        ratios = [_number(row[name], 2, language) for name in _RATIOS]
+        name = _name(str(row["by"]), str(row["group"]), language)
+        yield (name, format_number(row["n"], 0, language), *shares, *ratios)
+
+
+def _name(by: str, group: str, language: Language) -> str:
+    if by.endswith("source"):
+        group = reference.source_name(group, language)
+    elif by == "size":
+        group = say(f"backtest.kinds.{group}", language)
+    return say(f"backtest.by.{by}", language, group=group)
+
+
+def _number(value: float, digits: int, language: Language) -> str:
+    return format_number(round(value, digits), digits, language) if np.isfinite(value) else ""
