@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.errors import (
     Address,
     Fault,
@@ -41,6 +41,7 @@ __all__ = [
     "KcError",
     "NotOptimalError",
     "Note",
+    "Planner",
     "Rule",
     "SaveError",
     "Scenario",

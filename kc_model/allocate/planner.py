@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.draft import Draft
@@ -68,12 +73,13 @@ class Planner:
         with self._turn:
             try:
                 live = self._prepare(scenario, started + time_limit, telling)
-                result = self._solve(live, ranges, telling, detail=detail)
+                finish = self._solve(live, ranges, telling, detail=detail)
             except BaseException:
                 if not telling.stopped:  # cut off anywhere: what stands in the model is not known
                     self._live = None
                 raise
-        return replace(result, seconds=time.monotonic() - started)
+        # Looking for a contradiction may take long and needs no live model.
+        return replace(finish(), seconds=time.monotonic() - started)
 
     def _prepare(self, scenario: Scenario, deadline: float, tell: Progress) -> Live:
         """Return the live model with the scenario's numbers; built anew where more differs."""
@@ -91,28 +97,26 @@ class Planner:
 
     def _solve(
         self, live: Live, ranges: bool | None, tell: Progress, *, detail: bool
-    ) -> Allocation:
+    ) -> Callable[[], Allocation]:
+        """Return what gives the result."""
         problem, stages, deadline = live.problem, live.stages, live.solver.deadline
         draft = Draft(self.data, problem, self.as_of)
         tell("solve", 0.1)
         climb = live.climb()
         if climb.status is Status.INFEASIBLE:
-            conflicts = find_conflicts(problem, deadline)
-            # A contradiction that nobody can name is not believed.
-            return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
+            return partial(_contradiction, draft, problem, deadline)
         settled = live.settle(climb) if climb.status is Status.OPTIMAL else None
         if settled is None:
-            return draft.without_plan("limit")
+            return partial(draft.without_plan, "limit")
         tell("round", 0.3)
         amounts = round_plan(problem.rows, settled, problem.grid, deadline)
         if amounts is Status.INFEASIBLE:
-            conflict = impossible_grid(problem, settled, deadline)
-            return draft.without_plan("infeasible", [conflict])
+            return partial(_off_grid, draft, problem, settled, deadline)
         if isinstance(amounts, Status):
-            return draft.without_plan("limit")
+            return partial(draft.without_plan, "limit")
         certificate = certify(problem, stages, climb, settled, amounts)
         if certificate["failed"]:
-            return draft.without_plan("limit", certificate=certificate)
+            return partial(draft.without_plan, "limit", certificate=certificate)
         draft.fill(amounts, settled, stages, climb, certificate)
         if detail:
             tell("ranges", 0.3)
@@ -124,7 +128,19 @@ class Planner:
             tell("price", 0.8)
             draft.fill_prices(find_prices(problem, live.ladder, draft.tight()))
         tell("done", 1.0)
-        return draft.result
+        return lambda: draft.result
+
+
+def _contradiction(draft: Draft, problem: Problem, deadline: float) -> Allocation:
+    conflicts = find_conflicts(problem, deadline)
+    # A contradiction that nobody can name is not believed.
+    return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
+
+
+def _off_grid(
+    draft: Draft, problem: Problem, settled: NDArray[np.float64], deadline: float
+) -> Allocation:
+    return draft.without_plan("infeasible", [impossible_grid(problem, settled, deadline)])
 
 
 class _Telling:

@@ -69,14 +69,12 @@ def _version(package: str) -> str:
 def missed_by(problem: Problem, amounts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return every row's shortfall; in whole đồng, exactly, where the row is plain money."""
     missed = problem.sums.shortfall(amounts / MILLION)
-    rows = problem.rows
-    plain = [r for r, row in enumerate(rows) if row.exact is not None]
-    inside = (problem.sums.left[plain].astype(np.int64) @ amounts).tolist()
-    for r, spent in zip(plain, inside, strict=True):
-        row = rows[r]
-        over = spent * row.exact.denominator - row.exact.numerator
-        side = {"min": -over, "max": over, "equal": abs(over)}[row.side]
-        missed[r] = max(0, side) / (row.exact.denominator * MILLION)
+    exact = {r: row.exact for r, row in enumerate(problem.rows) if row.exact is not None}
+    inside = np.asarray(problem.sums.left[list(exact)].astype(np.int64) @ amounts)
+    for (r, bound), spent in zip(exact.items(), inside, strict=True):
+        over = int(spent) * bound.denominator - bound.numerator
+        side = {"min": -over, "max": over, "equal": abs(over)}[problem.rows[r].side]
+        missed[r] = max(0, side) / (bound.denominator * MILLION)
     return missed
 
 

@@ -88,18 +88,19 @@ def round_plan(
 
 
 def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
-    """Solve without asking for whole steps, then with, unless the best plan has them anyway."""
-    outcome = None
-    for whole in (np.zeros_like(model.whole), model.whole):
-        solver = Solver(replace(model, whole=whole), deadline)
-        solver.set_cost(cost)
-        outcome = solver.run()
-        if outcome.status in (Status.INFEASIBLE, Status.LIMIT):
-            return outcome
-        values = outcome.values[model.whole] if len(outcome.values) else np.full(1, 0.5)
+    """Solve without asking for whole steps; with, unless the best plan has them anyway."""
+    solver = Solver(replace(model, whole=np.zeros_like(model.whole)), deadline)
+    solver.set_cost(cost)
+    outcome = solver.run()
+    if outcome.status in (Status.INFEASIBLE, Status.LIMIT):
+        return outcome
+    if outcome.status is Status.OPTIMAL:
+        values = outcome.values[model.whole]
         if np.max(np.abs(values - np.rint(values)), initial=0.0) <= _WHOLE:
             return outcome
-    return outcome
+    solver = Solver(model, deadline)
+    solver.set_cost(cost)
+    return solver.run()
 
 
 def _as_amounts(rows: Sequence[Row], n_cells: int) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from kc_model.solver.linear import Solver
 __all__ = ["Settled", "settle"]
 
 _TOLERANCE = 1e-9
-_CORRECTIONS = 25
+_PATIENCE = 3
 _REFINED = 1e-14
 _NO_PLAN = (
     clarabel.SolverStatus.PrimalInfeasible,
@@ -122,10 +122,10 @@ class _System:
         even = 1 / np.where(used, largest, 1.0)  # a row of outputs weighs like a row of money
         rows = sparse.csr_array(sparse.diags_array(even) @ rows)
         low, high = low * even, high * even
-        equal = used & (high - low <= _TOLERANCE)
-        above = np.flatnonzero(used & ~equal & np.isfinite(high))
-        below = np.flatnonzero(used & ~equal & np.isfinite(low))
-        equal = np.flatnonzero(equal)
+        is_equal = used & (high - low <= _TOLERANCE)
+        above = np.flatnonzero(used & ~is_equal & np.isfinite(high))
+        below = np.flatnonzero(used & ~is_equal & np.isfinite(low))
+        equal = np.flatnonzero(is_equal)
         self.n_equal, self.n_rows = len(equal), len(equal) + len(above) + len(below)
         self.row = np.concatenate([equal, above, below])
         self.row_sign = np.repeat([1.0, 1.0, -1.0], [len(equal), len(above), len(below)])
@@ -272,13 +272,15 @@ def _correct(
 
     An interior point is good to about 1e-8; whole đồng need 1e-12. A row whose multiplier pulls
     the wrong way is let go, a row that is broken is taken in (primal-dual active set), until
-    nothing changes. The best feasible point met is kept; of a mere start only the end counts.
+    nothing changes or it goes astray: where rows depend on one another it may. The best feasible
+    point met is kept; of a mere start only the end counts.
     """
     best = values
     held = np.zeros(len(system.right)) if multipliers is None else multipliers
     room = max(system.worst(values), _TOLERANCE)
     least = system.cost(values)
-    for _ in range(_CORRECTIONS):
+    fewest, stalled = len(active), 0
+    while stalled < _PATIENCE:
         solved = system.stationary(best, active)
         if solved is None:
             break
@@ -293,7 +295,9 @@ def _correct(
             if is_start:
                 return (found, forces) if system.worst(found) <= _TOLERANCE else None
             break
-        active = now
+        moved = int(np.count_nonzero(now != active))
+        stalled = 0 if moved < fewest else stalled + 1
+        fewest, active = min(fewest, moved), now
     if is_start:
         return None
     return (best, held) if system.worst(best) <= 1e-4 else None
