@@ -15,6 +15,7 @@ import pytest
 from datasets import dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nation import nation
 from oracle import instances
 
 from kc_model import read_dataset, read_scenario
@@ -194,6 +195,17 @@ def test_hot_equals_cold_on_drawn_instances(seed):
         asked, grid = moved(asked, data.unit, dice)
         hot = planner.plan(asked, detail=False)
         same(hot, allocate(data, asked, as_of=instance.as_of, detail=False), grid)
+
+
+def test_a_plan_of_national_size_is_proven_where_next_to_nothing_is_left_open(tmp_path):
+    # Clarabel calls these settlements impossible: the goals have left a single plan.
+    data, base = nation(tmp_path)
+    planner = Planner(data)
+    for share in ("0.56", "0.57"):
+        asked = base.with_rule("tech-share", min=Decimal(share))
+        cold = allocate(data, asked, detail=False)
+        assert cold.status == "optimal"
+        same(planner.plan(asked, detail=False), cold, 10**6)
 
 
 def test_the_problem_with_other_numbers_is_the_problem_built_afresh(data):

@@ -71,10 +71,12 @@ def missed_by(problem: Problem, amounts: NDArray[np.int64]) -> NDArray[np.float6
     missed = problem.sums.shortfall(amounts / MILLION)
     exact = {r: row.exact for r, row in enumerate(problem.rows) if row.exact is not None}
     inside = np.asarray(problem.sums.left[list(exact)].astype(np.int64) @ amounts)
-    for (r, bound), spent in zip(exact.items(), inside, strict=True):
-        over = int(spent) * bound.denominator - bound.numerator
-        side = {"min": -over, "max": over, "equal": abs(over)}[problem.rows[r].side]
-        missed[r] = max(0, side) / (bound.denominator * MILLION)
+    for (r, bound), spent in zip(exact.items(), inside.tolist(), strict=True):
+        part = bound.denominator
+        over = spent * part - bound.numerator
+        side = problem.rows[r].side
+        over = over if side == "max" else -over if side == "min" else abs(over)
+        missed[r] = over / (part * MILLION) if over > 0 else 0.0
     return missed
 
 

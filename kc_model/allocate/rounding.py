@@ -111,13 +111,13 @@ def _as_amounts(rows: Sequence[Row], n_cells: int) -> Iterator[Row]:
     owner = np.full(n_cells, -1)
     budgets: list[Row] = []
     for row in rows:
-        if row.id.startswith("budget:") and row.side == "equal" and np.all(owner[row.cells] < 0):
+        if row.side == "equal" and np.all(owner[row.cells] < 0):  # budgets only are equations
             owner[row.cells] = len(budgets)
             budgets.append(row)
     sizes = np.array([len(row.cells) for row in budgets])
     for row in rows:
-        inside = owner[row.base]
-        if len(inside) > 1 and inside.min() >= 0 and np.all(row.base_coef == 1):
+        inside = owner[row.base] if len(row.base) else row.base
+        if len(inside) and inside.min() >= 0 and np.all(row.base_coef == 1):
             counts = np.bincount(inside, minlength=len(sizes))
             used = np.flatnonzero(counts)
             if np.array_equal(counts[used], sizes[used]):
