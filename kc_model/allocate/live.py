@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.proof import stage_value
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
@@ -124,7 +126,8 @@ class Live:
             return None
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             return np.maximum(corner[x], 0.0)  # often nothing was left open
-        found = settle(solver, x, baseline, weight, corner, self._before)
+        stands = partial(self._stands, climb)
+        found = settle(solver, x, baseline, weight, corner, self._before, stands)
         self._before = found
         if found is None:
             return None
@@ -136,6 +139,21 @@ class Live:
         proof = solver.run()
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
+
+    def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
+        """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
+        plan, problem = values[self._x], self.problem
+        law = np.array([row.is_law for row in problem.rows], dtype=bool)
+        size = np.maximum(self.solver.scale, np.abs(problem.sums.bound(plan)))
+        if np.min(plan, initial=0.0) < -_SAME * self.solver.scale or np.any(
+            law & (problem.sums.shortfall(plan) > _SAME * size)
+        ):
+            return False
+        return all(
+            stage.sign * stage_value(problem, stage, plan) / stage.scale
+            <= best + stage.give * abs(best) + _SAME * max(1.0, abs(best))
+            for stage, best in zip(self.stages, climb.best, strict=True)
+        )
 
     def _norm(self) -> tuple[Money, Money]:
         """Return b and max(b, m) of every cell, million VND."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,7 @@ def settle(
     weight: Array,
     start: Array | None = None,
     before: Settled | None = None,
+    holds: Callable[[Array], bool] | None = None,
 ) -> Settled | None:
     r"""Return the plan of least :math:`\sum_i (z_i - t_i)^2 / w_i` among what still stands.
 
@@ -72,6 +74,9 @@ def settle(
     before : Settled or None
         The settlement before some numbers were changed: the rows that held it are tried first.
         None: Clarabel says which rows hold the plan.
+    holds : callable (values) -> bool or None
+        Whether a plan found from `before` stands: on that way columns outside the sum that nothing
+        determines (a goal's slices, say) are not followed, and may come out wrong.
 
     Returns
     -------
@@ -83,11 +88,13 @@ def settle(
     curve[columns], pull[columns] = 2 * size / weight, -2 * target / weight
     system = _System(solver, curve, pull)
     point = None if start is None else system.free_part(start)
-    found = None
     if point is not None and before is not None:
-        found = _correct(system, point, system.active_by(before), is_start=True)
-    if found is None:
-        found = _clarabel(system)
+        active = system.active_by(before)
+        found = _correct(system, point, active, loose=system.undetermined() & ~active)
+        hot = None if found is None else system.settled(*found)
+        if hot is not None and (holds is None or holds(hot.values)):
+            return hot
+    found = _clarabel(system)
     if found is None and point is not None:  # where hardly any room is left it may see none
         found = _correct(system, point, system.over(point) > -_TOLERANCE)
     return None if found is None else system.settled(*found)
@@ -115,10 +122,10 @@ class _System:
         self._set_rows(rows, solver.row_low / size - fixed, solver.row_high / size - fixed)
 
     def _set_rows(self, rows: sparse.csr_array, low: Array, high: Array) -> None:
-        counts = np.diff(rows.indptr)
-        used = counts > 0
         largest = np.zeros(rows.shape[0])
-        np.maximum.at(largest, np.repeat(np.arange(len(largest)), counts), abs(rows.data))
+        place = np.repeat(np.arange(len(largest)), np.diff(rows.indptr))
+        np.maximum.at(largest, place, abs(rows.data))
+        used = largest > 0
         even = 1 / np.where(used, largest, 1.0)  # a row of outputs weighs like a row of money
         rows = sparse.csr_array(sparse.diags_array(even) @ rows)
         low, high = low * even, high * even
@@ -165,6 +172,18 @@ class _System:
         active = np.concatenate([rows, columns]) < -_TOLERANCE
         active[: self.n_equal] = True
         return active
+
+    def undetermined(self) -> Mask:
+        """Return the rows and bounds of columns that neither the sum nor an equation determines."""
+        loose = self.curve == 0
+        pattern = sparse.csr_array(
+            (np.ones_like(self.rows.data), self.rows.indices, self.rows.indptr), self.rows.shape
+        )
+        alone = np.flatnonzero((pattern @ loose)[: self.n_equal] == 1)
+        loose = loose & ~((pattern[alone].sum(axis=0)) > 0)
+        rows = np.asarray(pattern @ loose) > 0
+        rows[: self.n_equal] = False
+        return np.concatenate([rows, loose[self.column]])
 
     def stationary(self, start: Array, active: Mask) -> tuple[Array, Array] | None:
         """Return point and multipliers if the active rows are equations; None if singular.
@@ -266,14 +285,14 @@ def _correct(
     active: Mask,
     multipliers: Array | None = None,
     *,
-    is_start: bool = False,
+    loose: Mask | None = None,
 ) -> tuple[Array, Array] | None:
     """Solve the optimality conditions on the active rows exactly, and correct which are active.
 
     An interior point is good to about 1e-8; whole đồng need 1e-12. A row whose multiplier pulls
     the wrong way is let go, a row that is broken is taken in (primal-dual active set), until
     nothing changes or it goes astray: where rows depend on one another it may. The best feasible
-    point met is kept; of a mere start only the end counts.
+    point met is kept. With `loose` rows, which need not hold, only the end counts.
     """
     best = values
     held = np.zeros(len(system.right)) if multipliers is None else multipliers
@@ -289,15 +308,17 @@ def _correct(
         if system.worst(found) <= room and value <= least + 1e-12 * abs(least):
             best, held, least = found, forces, value
         now = system.over(found) > _TOLERANCE
+        if loose is not None:
+            now &= ~loose
         now[active] = forces[active] > 0
         now[: system.n_equal] = True
         if np.array_equal(now, active):
-            if is_start:
-                return (found, forces) if system.worst(found) <= _TOLERANCE else None
+            if loose is not None:
+                return solved
             break
         moved = int(np.count_nonzero(now != active))
         stalled = 0 if moved < fewest else stalled + 1
         fewest, active = min(fewest, moved), now
-    if is_start:
+    if loose is not None:
         return None
     return (best, held) if system.worst(best) <= 1e-4 else None
