@@ -146,5 +146,6 @@ class Ladder:
             (outcome.column_duals, solver.col_low, solver.col_high, solver.set_columns),
         ):
             bound = np.where(duals > 0, low, high)
-            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound))
+            is_open = low < high
+            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound) & is_open)
             shut(priced, bound[priced], bound[priced])

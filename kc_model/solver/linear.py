@@ -153,6 +153,7 @@ class Solver:
     def __init__(self, model: Model, deadline: float = _INF, scale: float = 1.0) -> None:
         self.model = model
         self.matrix = model.matrix.copy()
+        self._by_column = self.matrix.T  # another view of the same numbers
         self.deadline = deadline
         self.scale = scale
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
@@ -305,7 +306,7 @@ class Solver:
 
     def _gap(self, values: Array, column_duals: Array, row_duals: Array) -> float:
         """Relative distance of the primal objective from the dual one, from the original data."""
-        free = self.cost - self.matrix.T @ row_duals
+        free = self.cost - self._by_column @ row_duals
         if np.max(np.abs(free - column_duals), initial=0.0) > 1e-6 * (
             1 + np.max(np.abs(self.cost))
         ):
@@ -315,7 +316,7 @@ class Solver:
 
     def least(self, row_duals: Array) -> float:
         """Return what no plan can cost less than, by multipliers of the rows (weak duality)."""
-        return self._least(self.cost - self.matrix.T @ row_duals, row_duals)
+        return self._least(self.cost - self._by_column @ row_duals, row_duals)
 
     def _least(self, column_duals: Array, row_duals: Array) -> float:
         return _supported(row_duals, self.row_low, self.row_high) + _supported(
