@@ -54,6 +54,8 @@ RUNS = (
     ("data/sample", "allocate base.yaml", "sample/base"),
 )
 
+REPORT = "bao_cao_tien_do.xlsx"  # the printed progress report beside every forecast
+
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
@@ -250,10 +252,13 @@ def run_case(dataset: str, job: str, out: str) -> tuple[str, ...] | None:
     scenario = options[:1] if verb == "allocate" else []
     print(f"  kc {verb} {' '.join([dataset, *options])} ", end="", flush=True)
     started = time.monotonic()
-    for arguments in (
+    commands = [
         ["check", dataset, *scenario],
         [verb, dataset, *options, "--out", f"out/{out}"],
-    ):
+    ]
+    if verb == "forecast":
+        commands.append(["report", dataset, *options, "--out", f"out/{out}/{REPORT}"])
+    for arguments in commands:
         done = subprocess.run(
             [str(PYTHON), "-m", "kc_model", *arguments],
             cwd=ROOT,
@@ -283,11 +288,12 @@ def scale(dataset: str) -> Decimal:
 
 
 def read_forecast(folder: Path, factor: Decimal) -> tuple[str, str, str]:
-    """Return plan, expected year-end with its range, and the file, of a forecast's total."""
+    """Return plan, expected year-end with its range, of a forecast's total, and its report."""
     file = folder / "forecast.csv"
     total = next(row for row in read_rows(file) if row["level"] == "all")
     low, middle, high = (show(total[key], factor) for key in ("lower_80", "expected", "upper_80"))
-    return show(total["plan"], factor), f"{middle} ({low} – {high})", file.as_posix()
+    range_ = f"{middle} ({low} – {high})"
+    return show(total["plan"], factor), range_, (folder / REPORT).as_posix()
 
 
 def read_allocation(folder: Path, factor: Decimal) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.backtest import Backtest, backtest
 from kc_model.errors import (
     Address,
@@ -46,6 +46,7 @@ __all__ = [
     "NextYear",
     "NotOptimalError",
     "Note",
+    "Planner",
     "Progress",
     "Rule",
     "SaveError",

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -285,6 +286,24 @@ class Curves:
     widths: tuple[NDArray[np.float64], ...]
     rates: tuple[NDArray[np.float64], ...]
 
+    @cached_property
+    def _flat(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Every cell that has a curve, and the number of its curve."""
+        counts = [len(cells) for cells in self.members]
+        cells = np.concatenate([np.zeros(0, dtype=np.int64), *self.members])
+        return cells, np.repeat(np.arange(len(counts)), counts)
+
+    @cached_property
+    def _slices(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Start, end and rate of every slice, a row for each curve; short curves end in zeros."""
+        most = max(map(len, self.widths), default=0)
+        ends, rates = np.zeros((2, len(self.widths), most))
+        for c, (width, rate) in enumerate(zip(self.widths, self.rates, strict=True)):
+            ends[c, : len(width)] = np.cumsum(width)
+            ends[c, len(width) :] = ends[c, len(width) - 1]
+            rates[c, : len(rate)] = rate
+        return np.concatenate([np.zeros_like(ends[:, :1]), ends[:, :-1]], axis=1), ends, rates
+
     def expected(self, money: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the expected disbursement of every cell, million VND.
 
@@ -299,13 +318,42 @@ class Curves:
         array (n_cells,)
             NaN for cells without a curve.
         """
+        cells, curve = self._flat
+        total = np.bincount(curve, money[cells], len(self.members)).astype(np.float64)
+        filled = self._filled(np.arange(len(total)), np.zeros(len(total)), total)
+        share = np.divide(filled, total, out=np.zeros(len(total)), where=total > 0)
         expected = np.full(len(money), np.nan)
-        for cells, widths, rates in zip(self.members, self.widths, self.rates, strict=True):
-            total = float(money[cells].sum())
-            starts = np.concatenate([[0.0], np.cumsum(widths)[:-1]])
-            filled = float(rates @ np.clip(total - starts, 0.0, widths))
-            expected[cells] = money[cells] * (filled / total) if total > 0 else 0.0
+        expected[cells] = money[cells] * share[curve]
         return expected
+
+    def best(self, money: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+        """Return the most that a plan is worth: Σ weight_i Σ_j rate_ij y_ij over the slices.
+
+        Cells that share a curve fill its best slices in the order of their weights.
+
+        Parameters
+        ----------
+        money, weight : arrays (n_cells,)
+            Million VND; cells with weight NaN are not counted.
+        """
+        cells, curve = self._flat
+        counted = ~np.isnan(weight[cells])
+        cells, curve = cells[counted], curve[counted]
+        order = np.lexsort((-weight[cells], curve))
+        cells, curve = cells[order], curve[order]
+        above = np.cumsum(money[cells])
+        below = above - money[cells]
+        first = np.searchsorted(curve, curve)  # where the curve's cells begin
+        below, above = below - below[first], above - below[first]
+        return float(weight[cells] @ self._filled(curve, below, above))
+
+    def _filled(
+        self, curve: NDArray[np.int64], below: NDArray[np.float64], above: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Σ rate · money of the piece of each curve between two amounts."""
+        starts, ends, rates = (part[curve] for part in self._slices)
+        inside = np.minimum(ends, above[:, None]) - np.maximum(starts, below[:, None])
+        return np.asarray((rates * np.clip(inside, 0.0, None)).sum(axis=1))
 
 
 def build_curves(cells: Cells, tables: Iterable[pd.DataFrame]) -> tuple[Curves, NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ turned. The stages are solved one after the other in `kc_model.allocate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,11 +35,27 @@ from kc_model.cells import (
 from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
 from kc_model.results import Forecast
-from kc_model.rules import Row, bound_rows, budget_rows, column_of, rule_rows
+from kc_model.rules import (
+    Row,
+    Sums,
+    bound_rows,
+    budget_rows,
+    column_of,
+    renumber_rows,
+    rule_rows,
+)
 from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset, Note
 
-__all__ = ["Problem", "Stage", "build_problem", "build_program", "goal_value"]
+__all__ = [
+    "Problem",
+    "Stage",
+    "build_problem",
+    "build_program",
+    "goal_value",
+    "row_terms",
+    "shared_wholes",
+]
 
 _SOFT = ("directive", "preference")
 
@@ -50,45 +66,99 @@ class Problem:
 
     Parameters
     ----------
+    data : Dataset
+    scenario : Scenario
+    outlook : Forecast or None
+        The forecast the absorption rests on, if any.
     cells : Cells
         The plan's cells only.
     rows : tuple of Row
         Budgets, bounds and rules, in this order.
+    sums : Sums
+        L and B of the rows.
     curves : Curves
         Absorption; cells without a curve are in none.
-    goals : tuple of Goal
     columns : mapping of int to array
         For goal number k that counts a column: its value for every cell.
-    scenario : Scenario
-    unit : str
+    selected : mapping of int to array of bool
+        For goal number k: the cells it counts.
     grid : int
         Step of every amount, VND.
-    outlook : Forecast or None
-        The forecast the absorption rests on, if any.
-    warnings : tuple of Fault
-    notes : tuple of Note
+    findings : tuple of Fault
+        Warnings that come of bringing the three together.
     baseline_year : int or None
         Year whose plan is the baseline; None where ``cells.csv`` gives it.
     """
 
+    data: Dataset
+    scenario: Scenario
+    outlook: Forecast | None
     cells: Cells
     rows: tuple[Row, ...]
+    sums: Sums
     curves: Curves
-    goals: tuple[Goal, ...]
     columns: dict[int, NDArray[np.float64]]
     selected: dict[int, NDArray[np.bool_]]
-    scenario: Scenario
-    unit: str
     grid: int
-    outlook: Forecast | None
-    warnings: tuple[Fault, ...]
-    notes: tuple[Note, ...]
+    findings: tuple[Fault, ...]
     baseline_year: int | None
+
+    def renumbered(self, scenario: Scenario) -> Problem | None:
+        """Return the problem of a scenario that differs in numbers and words; None if in more.
+
+        Raises
+        ------
+        InputError
+            With every number that cannot be.
+        """
+        if scenario.shape != self.scenario.shape:
+            return None
+        faults: list[Fault] = []
+        unit = self.data.unit
+        rows = renumber_rows(self.rows, self.scenario, scenario, unit, faults)
+        grid = _grid(scenario, unit, faults)
+        raise_faults(faults)
+        sums = self.sums.renumbered(rows)
+        now = replace(self, scenario=scenario, rows=rows, sums=sums, grid=grid)
+        now.__dict__.update(baseline=self.baseline, weight=self.weight, groups=self.groups)
+        return now
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The scenario's goals, in order."""
+        return self.scenario.goals
+
+    @property
+    def unit(self) -> str:
+        """The dataset's unit."""
+        return self.data.unit
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """Everything worth knowing, the data's own first."""
+        return (*self.data.warnings, *self.scenario.warnings, *self.findings)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the plan rests on."""
+        outlook = self.outlook.notes if self.outlook is not None else ()
+        return (*self.data.notes, *self.scenario.notes, *outlook)
 
     @cached_property
     def baseline(self) -> NDArray[np.float64]:
         """Baseline of every cell, million VND."""
         return self.cells.frame["baseline"].to_numpy(dtype=float) / MILLION
+
+    @cached_property
+    def weight(self) -> NDArray[np.float64]:
+        """Weight of every cell's disbursement."""
+        return self.cells.frame["weight"].to_numpy(dtype=float)
+
+    @cached_property
+    def groups(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """For goal number k of evenness: every cell's (year, place), −1 for none; their sums."""
+        even = [k for k, goal in enumerate(self.goals) if goal.what == "evenness"]
+        return {k: _even_groups(self, k) for k in even}
 
     @cached_property
     def size(self) -> float:
@@ -150,18 +220,17 @@ def build_problem(
     grid = _grid(scenario, data.unit, faults)
     warnings = raise_faults(faults)
     return Problem(
+        data,
+        scenario,
+        outlook,
         cells,
         tuple(rows),
+        Sums.of(rows, len(cells)),
         curves,
-        scenario.goals,
         columns,
         selected,
-        scenario,
-        data.unit,
         grid,
-        outlook,
-        (*data.warnings, *scenario.warnings, *warnings),
-        (*data.notes, *scenario.notes, *(outlook.notes if outlook is not None else ())),
+        warnings,
         newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None,
     )
 
@@ -293,8 +362,9 @@ class Stage:
 def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
     """Return the program and its stages in order.
 
-    Columns: ``x_i`` money of cell i; ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r``
-    shortfall of row r; ``u_k_i`` distance from the baseline; ``s_t`` tiers; ``g_k`` goals.
+    Columns: ``x_i`` money of cell i; ``b_r`` the whole B of row r and of the rows that share it;
+    ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r`` shortfall of row r; ``u_k_i``
+    distance from the baseline; ``s_t`` tiers; ``g_k`` goals.
     """
     program = pulp.LpProblem("kc_model", pulp.LpMinimize)
     x = [program.add_variable(f"x_{i}", lowBound=0) for i in range(len(problem.cells))]
@@ -313,18 +383,51 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
 _Terms = list[tuple[pulp.LpVariable, float]]
 
 
+def row_terms(row: Row, r: int, whole: int | None) -> dict[str, float]:
+    """Return the coefficients of row number r by column: what `build_program` writes of it.
+
+    Parameters
+    ----------
+    row : Row
+    r : int
+    whole : int or None
+        Number of the row whose ``b_r`` is this row's B; None: B stands in the row itself.
+    """
+    cells, coef = row.coefficients() if whole is None else (row.cells, row.coef)
+    terms = {f"x_{i}": c for i, c in zip(cells.tolist(), coef.tolist(), strict=True)}
+    if whole is not None:
+        terms[f"b_{whole}"] = -row.factor
+    if not row.is_law:
+        terms[f"v_{r}"] = 1.0 if row.side == "min" else -1.0
+    return terms
+
+
+def shared_wholes(rows: Sequence[Row]) -> list[int | None]:
+    """For every row the first one with the same B; None where B is at most one cell's money."""
+    first: dict[tuple[bytes, bytes], int] = {}
+    return [
+        first.setdefault((row.base.tobytes(), row.base_coef.tobytes()), r)
+        if len(row.base) > 1
+        else None
+        for r, row in enumerate(rows)
+    ]
+
+
 def _add_rows(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable]) -> list[Stage]:
     """Law rows as they are; the others with a shortfall that its tier adds up."""
     missed: dict[str, _Terms] = {}
-    for r, row in enumerate(problem.rows):
-        cells, coef = row.coefficients()
-        terms = [(x[i], c) for i, c in zip(cells, coef.tolist(), strict=True)]
-        right = row.factor * row.const
+    columns = {variable.name: variable for variable in x}
+    for r, (row, whole) in enumerate(zip(problem.rows, shared_wholes(problem.rows), strict=True)):
+        if whole == r:
+            b = columns[f"b_{r}"] = program.add_variable(f"b_{r}")
+            parts = [(x[i], c) for i, c in zip(row.base, row.base_coef.tolist(), strict=True)]
+            program.addConstraint(pulp.LpAffineExpression([*parts, (b, -1.0)]) == 0, f"whole_{r}")
         if not row.is_law:
-            v = program.add_variable(f"v_{r}", lowBound=0)
+            v = columns[f"v_{r}"] = program.add_variable(f"v_{r}", lowBound=0)
             missed.setdefault(row.tier, []).append((v, row.weight))
-            terms.append((v, 1.0 if row.side == "min" else -1.0))
-        left = pulp.LpAffineExpression(terms)
+        terms = row_terms(row, r, whole).items()
+        left = pulp.LpAffineExpression([(columns[name], c) for name, c in terms])
+        right = row.right
         sense = {"min": left >= right, "max": left <= right, "equal": left == right}[row.side]
         program.addConstraint(sense, f"row_{r}")
     stages = []
@@ -352,7 +455,7 @@ def _disbursed(
 ) -> _Terms:
     """Σ weight_i Σ_j rate_ij y_ij; a curve that several cells share is filled by them together."""
     chosen = problem.selected[k]
-    weight = problem.cells.frame["weight"].to_numpy(dtype=float)
+    weight = problem.weight
     terms: _Terms = []
     curves = problem.curves
     for c, (cells, widths, rates) in enumerate(
@@ -400,27 +503,31 @@ def _evenness(
     program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
 ) -> _Terms:
     """Take the smallest Σ x / Σ column over year and place."""
-    groups = list(_even_groups(problem, k))
-    size = float(np.mean([total for _, total in groups])) if groups else 1.0
+    group, totals = problem.groups[k]
+    size = float(totals.mean()) if len(totals) else 1.0
     least = program.add_variable(f"z{k}", lowBound=0)  # money of a place of mean size
-    for n, (members, total) in enumerate(groups):
-        terms = [(x[i], 1.0) for i in members]
+    for n, total in enumerate(totals.tolist()):
+        terms = [(x[i], 1.0) for i in np.flatnonzero(group == n)]
         program.addConstraint(
             pulp.LpAffineExpression([*terms, (least, -total / size)]) >= 0, f"even{k}_{n}"
         )
     return [(least, 1 / size)]
 
 
-def _even_groups(problem: Problem, k: int) -> Iterator[tuple[NDArray[np.int64], float]]:
-    """Yield the cells of every (year, place) of an evenness goal and its column's sum."""
+def _even_groups(problem: Problem, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Group of every cell of an evenness goal by (year, place), −1 for none; the column's sums."""
     goal, column = problem.goals[k], problem.columns[k]
     frame = problem.cells.frame[problem.selected[k]]
-    for _, group in frame.groupby(["year", "place"], sort=False):
-        members = group.index.to_numpy(dtype=np.int64)
+    group = np.full(len(column), -1)
+    totals: list[float] = []
+    for _, cells in frame.groupby(["year", "place"], sort=False):
+        members = cells.index.to_numpy(dtype=np.int64)
         share = column[members]
         total = float(share[0] if goal.per in problem.cells.place_columns else share.sum())
         if total > 0:
-            yield members, total
+            group[members] = len(totals)
+            totals.append(total)
+    return group, np.array(totals)
 
 
 _GOALS = {
@@ -454,26 +561,9 @@ def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
     if what == "change":
         return float(np.abs(x - problem.baseline)[chosen].sum())
     if what == "disbursed":
-        return _disbursed_value(problem, x, chosen)
+        return problem.curves.best(x, np.where(chosen, problem.weight, np.nan))
     if what == "evenness":
-        return min(
-            (float(x[i].sum()) / total for i, total in _even_groups(problem, k)), default=0.0
-        )
+        group, totals = problem.groups[k]
+        spent = np.bincount(group[group >= 0], x[group >= 0], len(totals))
+        return float(np.min(spent / totals)) if len(totals) else 0.0
     return float(problem.columns[k][chosen] @ x[chosen])
-
-
-def _disbursed_value(problem: Problem, x: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
-    """Cells that share a curve fill its best slices in the order of their weights."""
-    weight = problem.cells.frame["weight"].to_numpy(dtype=float)
-    curves = problem.curves
-    total = 0.0
-    for cells, widths, rates in zip(curves.members, curves.widths, curves.rates, strict=True):
-        counted = [i for i in sorted(cells, key=lambda i: -weight[i]) if chosen[i]]
-        ends = np.cumsum(widths)
-        below = 0.0
-        for i in counted:
-            above = below + x[i]
-            inside = np.minimum(ends, above) - np.maximum(ends - widths, below)
-            total += float(weight[i] * (rates @ np.clip(inside, 0.0, None)))
-            below = above
-    return total

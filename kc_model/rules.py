@@ -7,7 +7,7 @@ of cells are rows too, so that one table can tell of everything that holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kc_model import money
 from kc_model.cells import MILLION, Cells
@@ -22,7 +23,7 @@ from kc_model.errors import Address, Fault
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS
 
-__all__ = ["Row", "bound_rows", "budget_rows", "column_of", "rule_rows"]
+__all__ = ["Row", "Sums", "bound_rows", "budget_rows", "column_of", "renumber_rows", "rule_rows"]
 
 _MONEY = frozenset(
     column.name
@@ -61,6 +62,8 @@ class Row:
         ``column:NAME``.
     text, basis : str
     at : Address
+    whole : Fraction or None
+        B in VND, where `exact` is m times it.
     """
 
     id: str
@@ -80,29 +83,17 @@ class Row:
     text: str = ""
     basis: str = ""
     at: Address = _NOWHERE
+    whole: Fraction | None = None
 
     @property
     def is_law(self) -> bool:
         """Whether it is never broken."""
         return self.tier == "law"
 
-    def lhs(self, money: NDArray[np.float64]) -> float:
-        """Return L of a plan given in million VND."""
-        return float(self.coef @ money[self.cells])
-
-    def bound(self, money: NDArray[np.float64]) -> float:
-        """Return m · B of a plan given in million VND."""
-        return self.factor * (self.const + float(self.base_coef @ money[self.base]))
-
-    def slack(self, money: NDArray[np.float64]) -> float:
-        """Return how much room a plan leaves, in the row's unit; below 0 where it misses."""
-        over = self.lhs(money) - self.bound(money)
-        return over if self.side == "min" else -over
-
-    def shortfall(self, money: NDArray[np.float64]) -> float:
-        """Return by how much a plan misses the row, in the row's unit; 0 where it holds."""
-        slack = self.slack(money)
-        return abs(slack) if self.side == "equal" else max(0.0, -slack)
+    @property
+    def right(self) -> float:
+        """The part of m · B that no plan changes."""
+        return self.factor * self.const
 
     def coefficients(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return cells and coefficients of L − m · Σ base, each cell once."""
@@ -114,6 +105,78 @@ class Row:
         values = np.zeros(len(cells))
         np.add.at(values, place, np.concatenate([self.coef, -self.factor * self.base_coef]))
         return cells, values
+
+
+@dataclass(frozen=True)
+class Sums:
+    """L and B of many rows at once: what a plan, in million VND, gives each of them.
+
+    Parameters
+    ----------
+    left, base : sparse (n_rows, n_cells)
+        Coefficients of L and of B.
+    factor, const : arrays (n_rows,)
+        m, and the part of B that no plan changes.
+    sides : array of str (n_rows,)
+    largest : array (n_rows,)
+        The largest coefficient of L: what one million VND can move it by.
+    """
+
+    left: sparse.csr_array
+    base: sparse.csr_array
+    factor: NDArray[np.float64]
+    const: NDArray[np.float64]
+    sides: NDArray[np.str_]
+    largest: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], n_cells: int) -> Sums:
+        """Return the sums of some rows over so many cells."""
+        left = _stack([(row.cells, row.coef) for row in rows], n_cells)
+        base = _stack([(row.base, row.base_coef) for row in rows], n_cells)
+        sides = np.array([row.side for row in rows], dtype=str)
+        largest = np.zeros(len(rows))
+        np.maximum.at(
+            largest, np.repeat(np.arange(len(rows)), np.diff(left.indptr)), abs(left.data)
+        )
+        return cls(left, base, _NIL, _NIL, sides, largest).renumbered(rows)
+
+    def renumbered(self, rows: Sequence[Row]) -> Sums:
+        """Return the same sums against the numbers of rows that are otherwise alike."""
+        factor = np.array([row.factor for row in rows], dtype=np.float64)
+        const = np.array([row.const for row in rows], dtype=np.float64)
+        return replace(self, factor=factor, const=const)
+
+    def net(self) -> sparse.csr_array:
+        """Return the coefficients of L − m · Σ base."""
+        return sparse.csr_array(self.left - sparse.diags_array(self.factor) @ self.base)
+
+    def lhs(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return L of every row."""
+        return np.asarray(self.left @ plan)
+
+    def bound(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return m · B of every row."""
+        return np.asarray(self.factor * (self.const + self.base @ plan))
+
+    def slack(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much room is left, in each row's unit; below 0 where it is missed."""
+        over = self.lhs(plan) - self.bound(plan)
+        return np.where(self.sides == "min", over, -over)
+
+    def shortfall(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much each row is missed, in its unit; 0 where it holds."""
+        slack = self.slack(plan)
+        return np.where(self.sides == "equal", np.abs(slack), np.maximum(0.0, -slack))
+
+
+def _stack(
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], n_cells: int
+) -> sparse.csr_array:
+    starts = np.cumsum([0, *(len(cells) for cells, _ in parts)])
+    cells = np.concatenate([_NONE, *(cells for cells, _ in parts)])
+    coef = np.concatenate([_NIL, *(coef for _, coef in parts)])
+    return sparse.csr_array((coef, cells, starts), shape=(len(parts), n_cells))
 
 
 _NONE = np.array([], dtype=np.int64)
@@ -168,18 +231,18 @@ def budget_rows(
             shown = ", ".join(sorted(purses)[:_SHOWN])
             faults.append(Fault("not-pooled", row.at, {"number": number, "purses": shown}))
         side = "equal" if spend == "all" else "max"
-        vnd = _vnd(row, unit, faults)
-        fixed = _fixed(f"budget:{number}", side, np.flatnonzero(mask), vnd, unit)
-        rows.append(replace(fixed, text=row.text, basis=row.basis))
+        blank = _fixed(f"budget:{number}", side, np.flatnonzero(mask), Fraction(0), unit)
+        rows.append(_with_budget(blank, row, unit, faults))
     covered = np.any(masks, axis=0) if masks else np.zeros(len(cells), dtype=bool)
     return tuple(rows), covered
 
 
-def _vnd(row: Budget, unit: str, faults: list[Fault]) -> Fraction:
-    vnd = Fraction(row.amount) * money.UNITS[unit]
+def _with_budget(row: Row, budget: Budget, unit: str, faults: list[Fault]) -> Row:
+    vnd = Fraction(budget.amount) * money.UNITS[unit]
     if vnd.denominator != 1:
-        faults.append(Fault("part-of-dong", row.at, {"found": row.amount}))
-    return vnd
+        faults.append(Fault("part-of-dong", budget.at, {"found": budget.amount}))
+    const = float(vnd / MILLION)
+    return replace(row, const=const, exact=vnd, text=budget.text, basis=budget.basis)
 
 
 def _purses(cells: Cells) -> NDArray[np.object_]:
@@ -405,25 +468,66 @@ class _Whole:
 def _sides(
     rule: Rule, name: str, chosen: NDArray[np.int64], measure: _Measure, base: _Base
 ) -> Iterator[Row]:
-    for side, factor in (("min", rule.min), ("max", rule.max)):
-        if factor is None:
+    for side in _SIDES:
+        if getattr(rule, side) is None:
             continue
-        yield Row(
+        blank = Row(
             rule.id,
             name,
             side,
             rule.tier,
-            float(rule.weight),
+            1.0,
             chosen,
             measure.coef[chosen],
             base.cells,
             base.coef,
             base.const,
-            float(factor),
+            0.0,
             1 / measure.one,
-            None if base.exact is None else Fraction(factor) * base.exact,
+            None,
             rule.count or ("money" if rule.of is None else "share"),
-            rule.text,
-            rule.basis,
-            rule.at,
+            whole=base.exact,
         )
+        yield _with_rule(blank, rule)
+
+
+def _with_rule(row: Row, rule: Rule) -> Row:
+    number = getattr(rule, row.side)
+    return replace(
+        row,
+        weight=float(rule.weight),
+        factor=float(number),
+        exact=None if row.whole is None else Fraction(number) * row.whole,
+        text=rule.text,
+        basis=rule.basis,
+        at=rule.at,
+    )
+
+
+def renumber_rows(
+    rows: Sequence[Row], before: Scenario, now: Scenario, unit: str, faults: list[Fault]
+) -> tuple[Row, ...]:
+    """Return the rows of a scenario that differs from an earlier one in numbers and words only.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those of the earlier scenario; the ones that nothing has changed are given back themselves.
+    before, now : Scenario
+        Of the same `Scenario.shape`.
+    unit : str
+        The dataset's unit.
+    faults : list of Fault
+        Amounts that are no whole đồng are added to it.
+    """
+    rules = {rule.id: rule for rule in now.rules}
+    same = {rule.id for rule, old in zip(now.rules, before.rules, strict=True) if rule == old}
+    budgets = [
+        row if new == old else _with_budget(row, new, unit, faults)
+        for row, new, old in zip(rows, now.budget, before.budget, strict=False)
+    ]
+    others = [
+        row if row.id in same or row.id not in rules else _with_rule(row, rules[row.id])
+        for row in rows[len(budgets) :]
+    ]
+    return (*budgets, *others)

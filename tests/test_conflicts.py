@@ -284,7 +284,7 @@ def test_a_search_that_is_cut_off_is_not_complete(monkeypatch, runs):
 
 def test_a_contradiction_that_nobody_can_name_is_not_believed(monkeypatch):
     # HiGHS has called feasible models infeasible: exit 3 needs a conflict that can be shown.
-    door = importlib.import_module("kc_model.allocate")
+    door = importlib.import_module("kc_model.allocate.live")
     stages = importlib.import_module("kc_model.allocate.stages")
 
     class Wrong(stages.Ladder):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
 from kc_model.allocate.proof import missed_by
-from kc_model.allocate.rounding import round_plan, tolerance
+from kc_model.allocate.rounding import round_plan, tolerances
 from kc_model.program import build_problem
 from kc_model.solver import Outcome, Status
 
@@ -130,7 +130,8 @@ def test_budgets_and_bounds_hold_exactly_and_shares_within_a_step(instance):
     vnd = plan.cells["amount"].to_numpy(dtype=np.int64)
     assert np.all(vnd % grid == 0)
     assert np.all(vnd >= 0)
-    for row in problem.rows:
+    shortfall = problem.sums.shortfall(vnd / MILLION)
+    for row, missed in zip(problem.rows, shortfall, strict=True):
         if row.exact is not None and row.is_law:
             spent = int(vnd[row.cells].sum())
             assert {
@@ -139,7 +140,7 @@ def test_budgets_and_bounds_hold_exactly_and_shares_within_a_step(instance):
                 "max": spent <= row.exact,
             }[row.side]
         elif row.is_law:
-            assert row.shortfall(vnd / MILLION) <= grid / MILLION + 1e-9
+            assert missed <= grid / MILLION + 1e-9
 
 
 @settings(max_examples=15)
@@ -200,23 +201,23 @@ rules:
   - {id: wish, max: 1, tier: directive}
 """
     cells = "place area source baseline unit_cost\n01 TECH KCQG 10 4\n02 TECH KCQG 10 8"
-    rows = {row.id: row for row in build_problem(dataset(cells=cells), scenario(text)).rows}
-    grid = 5 * MILLION
-    assert tolerance(rows["amount"], grid) == 0
-    assert tolerance(rows["budget:1"], grid) == 0
-    assert tolerance(rows["share"], grid) == 5
-    assert tolerance(rows["outputs"], grid) == pytest.approx(5 / 4)
-    assert tolerance(rows["wish"], grid) == 5
+    problem = build_problem(dataset(cells=cells), scenario(text))
+    found = tolerances(problem.rows, problem.sums, 5 * MILLION)
+    room = dict(zip([row.id for row in problem.rows], found, strict=True))
+    assert room["amount"] == 0
+    assert room["budget:1"] == 0
+    assert room["share"] == 5
+    assert room["outputs"] == pytest.approx(5 / 4)
+    assert room["wish"] == 5
 
 
 def test_plain_money_is_compared_in_whole_dong():
     problem = build_problem(dataset(cells=THREE), scenario("budget: [{source: KCQG, amount: 100}]"))
     (row,) = problem.rows
     vnd = np.array([33_333_333, 33_333_333, 33_333_333])
-    assert missed_by(row, vnd / MILLION, vnd) == 1e-6
-    floor = replace(row, side="min")
-    assert missed_by(floor, vnd / MILLION, vnd) == 1e-6
-    assert missed_by(replace(row, side="max"), vnd / MILLION, vnd) == 0
+    for side, missed in (("equal", 1e-6), ("min", 1e-6), ("max", 0.0)):
+        one = replace(problem, rows=(replace(row, side=side),))
+        assert missed_by(one, vnd).tolist() == [missed]
 
 
 # --- Grids that cannot be ------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from kc_model import rules as rules_room
 from kc_model.cells import build_cells
 from kc_model.errors import InputError
 from kc_model.program import build_problem
-from kc_model.rules import bound_rows, budget_rows, rule_rows
+from kc_model.rules import Sums, bound_rows, budget_rows, rule_rows
 
 CELLS = """
 place area source baseline unit_cost jobs
@@ -228,12 +228,12 @@ def test_the_program_is_in_million_vnd_whatever_the_unit(unit, rule, in_unit, ri
     (row,) = rows_of(rule.format(f"{bound:f}" if in_unit else bound), unit, cells=cells)
     assert row.factor * row.const == pytest.approx(right, rel=1e-12)
     plan = np.array([3.0, 4.0, 5.0, 6.0, 7.0])
+    (lhs,) = Sums.of([row], 5).lhs(plan)
     # lhs · scale is what a planner reads: in the unit of the dataset, or in outputs.
     if "outputs" in rule:
-        assert row.lhs(plan) * row.scale == pytest.approx(3 / 5 + 4 / 4 + 6 / 10)
+        assert lhs * row.scale == pytest.approx(3 / 5 + 4 / 4 + 6 / 10)
     else:
-        cells_in, coef = row.cells, row.coef
-        assert row.lhs(plan) * row.scale == pytest.approx(float(coef @ plan[cells_in]) * float(one))
+        assert lhs * row.scale == pytest.approx(float(row.coef @ plan[row.cells]) * float(one))
 
 
 def test_amounts_hold_to_the_dong_and_shares_do_not():
@@ -253,12 +253,15 @@ plans = st.lists(st.floats(0, 1000), min_size=5, max_size=5)
 @given(plan=plans)
 def test_a_row_says_of_a_plan_what_its_coefficients_say(case, plan):
     money = np.array(plan)
-    for row in rows_of(ROWS[case][0]):
+    rows = rows_of(ROWS[case][0])
+    sums = Sums.of(rows, 5)
+    for r, row in enumerate(rows):
         cells, net = row.coefficients()
-        over = float(net @ money[cells]) - row.factor * row.const
-        assert row.lhs(money) - row.bound(money) == pytest.approx(over, abs=1e-6)
+        over = float(net @ money[cells]) - row.right
+        assert (sums.lhs(money) - sums.bound(money))[r] == pytest.approx(over, abs=1e-6)
         missed = {"min": max(0, -over), "max": max(0, over)}[row.side]
-        assert row.shortfall(money) == pytest.approx(missed, abs=1e-6)
+        assert sums.shortfall(money)[r] == pytest.approx(missed, abs=1e-6)
+        np.testing.assert_allclose(sums.net().toarray()[r, cells], net, atol=1e-12)
 
 
 # --- Budgets and bounds --------------------------------------------------------------------------

@@ -444,7 +444,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     def break_down(*_args, **_kwargs):
         raise RuntimeError(HOSTILE)
 
-    monkeypatch.setattr(planning, "allocate", break_down)
+    monkeypatch.setattr(planning.Planner, "plan", break_down)
     plan_desk.sliders["total"].value = Decimal(7000)
     assert plan_desk.wait(30)
     assert "ngoài dự kiến" in words(plan_desk.status)
@@ -466,14 +466,14 @@ def test_faults_of_the_scenario_are_told_with_their_remedy(data, log):
 
 
 def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
-    release, real = threading.Event(), planning.allocate
+    release, real = threading.Event(), planning.Planner.plan
 
-    def slow_at_first(data, asked, *args, **kwargs):
+    def slow_at_first(self, asked, **kwargs):
         if asked.budget[0].amount == 7000:
             release.wait(20)
-        return real(data, asked, *args, **{**kwargs, "progress": None})
+        return real(self, asked, **{**kwargs, "progress": None})
 
-    monkeypatch.setattr(planning, "allocate", slow_at_first)
+    monkeypatch.setattr(planning.Planner, "plan", slow_at_first)
     plan_desk.sliders["total"].value = Decimal(7000)
     plan_desk.sliders["total"].value = Decimal(9000)
     until(lambda: plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")

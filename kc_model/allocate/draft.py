@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.proof import missed_by, stage_value
-from kc_model.allocate.rounding import tolerance
+from kc_model.allocate.rounding import tolerances
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
@@ -148,39 +148,37 @@ class Draft:
         )
 
     def _rules(self, x: Money, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
-        rows = []
-        for row in self.problem.rows:
-            lhs, bound = row.lhs(x), row.bound(x)
-            missed = missed_by(row, x, amounts)
-            noise = max(tolerance(row, self.problem.grid), 1e-9 * max(1.0, abs(bound)))
-            missed = missed if missed > noise else 0.0
-            slack = row.slack(x)
-            close = noise + self.problem.grid / MILLION * float(np.max(np.abs(row.coef), initial=0))
-            # A row that held the plan before rounding binds, whatever the last steps add up to.
-            bound_it = row.slack(settled) <= _OPEN * max(1.0, abs(bound))
-            binding = bound_it or abs(slack) <= close
-            status = "missed" if missed else "binding" if binding else "met"
-            rows.append(
-                {
-                    "id": row.id,
-                    "group": row.group,
-                    "side": "min" if row.side == "min" else "max",
-                    "tier": row.tier,
-                    "lhs": lhs * row.scale,
-                    "bound": bound * row.scale,
-                    "slack": slack * row.scale,
-                    "status": status,
-                    "shortfall": missed * row.scale,
-                    "price": np.nan,
-                    "price_from": np.nan,
-                    "price_to": np.nan,
-                    "measure": row.measure,
-                    "factor": row.factor,
-                    "text": row.text,
-                    "basis": row.basis,
-                }
-            )
-        return pd.DataFrame(rows)
+        rows, sums, grid = self.problem.rows, self.problem.sums, self.problem.grid
+        scale = np.array([row.scale for row in rows])
+        bound, slack = sums.bound(x), sums.slack(x)
+        missed = missed_by(self.problem, amounts)
+        size = np.maximum(1.0, np.abs(bound))
+        noise = np.maximum(tolerances(rows, sums, grid), 1e-9 * size)
+        missed = np.where(missed > noise, missed, 0.0)
+        close = noise + grid / MILLION * sums.largest
+        # A row that held the plan before rounding binds, whatever the last steps add up to.
+        binding = (sums.slack(settled) <= _OPEN * size) | (np.abs(slack) <= close)
+        blank = np.full(len(rows), np.nan)
+        return pd.DataFrame(
+            {
+                "id": [row.id for row in rows],
+                "group": [row.group for row in rows],
+                "side": ["min" if row.side == "min" else "max" for row in rows],
+                "tier": [row.tier for row in rows],
+                "lhs": sums.lhs(x) * scale,
+                "bound": bound * scale,
+                "slack": slack * scale,
+                "status": np.select([missed > 0, binding], ["missed", "binding"], "met"),
+                "shortfall": missed * scale,
+                "price": blank,
+                "price_from": blank,
+                "price_to": blank,
+                "measure": [row.measure for row in rows],
+                "factor": [row.factor for row in rows],
+                "text": [row.text for row in rows],
+                "basis": [row.basis for row in rows],
+            }
+        )
 
     def _tier(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
         return {"name": stage.name, "best": best, "shortfall": stage_value(self.problem, stage, x)}

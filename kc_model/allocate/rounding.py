@@ -8,7 +8,7 @@ cells move further; where none exists at all the grid itself is impossible.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -19,12 +19,13 @@ from scipy import sparse
 
 from kc_model.cells import MILLION
 from kc_model.program import Problem
-from kc_model.rules import Row
-from kc_model.solver import Model, Solver, Status
+from kc_model.rules import Row, Sums
+from kc_model.solver import Model, Outcome, Solver, Status
 
-__all__ = ["impossible_grid", "round_plan", "tolerance"]
+__all__ = ["impossible_grid", "round_plan", "tolerances"]
 
 _SNAP = 1e-5
+_WHOLE = 1e-6  # how near to a whole number is one: the tolerance of HiGHS itself
 _FURTHER = 20
 _NAMED = 200  # laws up to which the search for those that clash with the grid is tried
 _PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against one step moved
@@ -32,17 +33,16 @@ _PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against on
 Floats = NDArray[np.float64]
 
 
-def tolerance(row: Row, grid: int) -> float:
-    """Return how far a rounded plan may be from a row, in the row's unit.
+def tolerances(rows: Sequence[Row], sums: Sums, grid: int) -> Floats:
+    """Return how far a rounded plan may be from each row, in the row's unit.
 
     Nothing for an amount of money; one step of money for a share, what one step of money counts
     for a count.
     """
-    if row.exact is not None and row.is_law:
-        return 0.0
     step = grid / MILLION
-    is_money = row.measure in {"money", "share"}
-    return step if is_money else step * float(np.max(np.abs(row.coef), initial=0.0))
+    is_exact = [row.exact is not None and row.is_law for row in rows]
+    is_money = [row.measure in {"money", "share"} for row in rows]
+    return np.where(is_exact, 0.0, np.where(is_money, step, step * sums.largest))
 
 
 def round_plan(
@@ -67,16 +67,17 @@ def round_plan(
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
-    rows = [*rows, *(_used(row, steps, grid) for row in rows if _has_reserve(row))]
+    rows = [
+        *_as_amounts(rows, len(plan)),
+        *(_used(row, steps, grid) for row in rows if _has_reserve(row)),
+    ]
+    board = _Board(rows, plan, below, grid)
     status = Status.FAILED
     # First without the step that shares and counts may be off, and to the next step only.
     for further, loose in ((0, False), (0, True), (_FURTHER, False), (_FURTHER, True)):
-        limits = [_limits(row, below, grid, loose=loose) for row in rows]
-        model, price = _model(rows, plan, below, grid, limits, further)
-        solver = Solver(model, deadline)
+        model, price = board.model(further, loose=loose)
         moved = [rise] if not further else [rise, np.full(2 * len(steps), 2.0)]
-        solver.set_cost(np.concatenate([*moved, price]))
-        outcome = solver.run()
+        outcome = _least(model, np.concatenate([*moved, price]), deadline)
         status = outcome.status
         if status is Status.OPTIMAL:
             moves = np.rint(outcome.values[: len(rise) * (3 if further else 1)])
@@ -84,6 +85,46 @@ def round_plan(
             up = parts[0] + (parts[1] - parts[2] if further else 0)
             return np.asarray((below.astype(np.int64) + up) * grid)
     return status
+
+
+def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
+    """Solve without asking for whole steps; with, unless the best plan has them anyway."""
+    solver = Solver(replace(model, whole=np.zeros_like(model.whole)), deadline)
+    solver.set_cost(cost)
+    outcome = solver.run()
+    if outcome.status in (Status.INFEASIBLE, Status.LIMIT):
+        return outcome
+    if outcome.status is Status.OPTIMAL:
+        values = outcome.values[model.whole]
+        if np.max(np.abs(values - np.rint(values)), initial=0.0) <= _WHOLE:
+            return outcome
+    solver = Solver(model, deadline)
+    solver.set_cost(cost)
+    return solver.run()
+
+
+def _as_amounts(rows: Sequence[Row], n_cells: int) -> Iterator[Row]:
+    """Yield the rows, a share of budgets that are used up as a share of their amounts.
+
+    In whole steps such a row can be said more sharply: then the best plan is found at once.
+    """
+    owner = np.full(n_cells, -1)
+    budgets: list[Row] = []
+    for row in rows:
+        if row.side == "equal" and np.all(owner[row.cells] < 0):  # budgets only are equations
+            owner[row.cells] = len(budgets)
+            budgets.append(row)
+    sizes = np.array([len(row.cells) for row in budgets])
+    for row in rows:
+        inside = owner[row.base] if len(row.base) else row.base
+        if len(inside) and inside.min() >= 0 and np.all(row.base_coef == 1):
+            counts = np.bincount(inside, minlength=len(sizes))
+            used = np.flatnonzero(counts)
+            if np.array_equal(counts[used], sizes[used]):
+                none, const = row.base[:0], sum(budgets[b].const for b in used)
+                yield replace(row, base=none, base_coef=row.base_coef[:0], const=const)
+                continue
+        yield row
 
 
 def _has_reserve(row: Row) -> bool:
@@ -96,71 +137,101 @@ def _used(row: Row, steps: Floats, grid: int) -> Row:
     return replace(row, side="min", tier="preference", exact=Fraction(used))
 
 
-def _model(
-    rows: Sequence[Row],
-    plan: Floats,
-    below: Floats,
-    grid: int,
-    limits: Sequence[tuple[float, float]],
-    further: int,
-) -> tuple[Model, Floats]:
-    """Whole steps up (0 or 1) and, where needed, further up and down, against every row.
+class _Board:
+    """Every row against whole steps up (0 or 1) and, where needed, further up and down.
 
-    Behind them stands what each soft row misses more than the plan itself; its price is returned.
+    Parameters
+    ----------
+    rows : sequence of Row
+    plan : array (n_cells,), million VND
+    below : array (n_cells,)
+        Whole steps below the plan.
+    grid : int, VND
     """
-    n, step = len(plan), grid / MILLION
-    parts = [row.coefficients() for row in rows]
-    index = [np.zeros(0, dtype=np.int64), *(cells for cells, _ in parts)]
-    starts = np.cumsum([len(cells) for cells in index])
-    one = sparse.csr_array(
-        (np.concatenate([plan[:0], *(net for _, net in parts)]), np.concatenate(index), starts),
-        shape=(len(rows), n),
-    )
-    soft = [r for r, row in enumerate(rows) if not row.is_law]
-    sign = [1.0 if rows[r].side == "min" else -1.0 for r in soft]
-    missed = sparse.csr_array((sign, (soft, range(len(soft)))), shape=(len(rows), len(soft)))
-    wide = 3 if further else 1
-    top = np.concatenate([np.ones(n), np.full((wide - 1) * n, float(further))])
-    if further:
-        top[2 * n :] = np.minimum(top[2 * n :], below)
-    already = np.array([rows[r].shortfall(plan) for r in soft]) / step
-    model = Model(
-        tuple(f"n_{i}" for i in range(wide * n)) + tuple(f"v_{r}" for r in soft),
-        tuple(f"row_{r}" for r in range(len(rows))),
-        sparse.csr_array(sparse.hstack([one, one, -one, missed] if further else [one, missed])),
-        np.array([low for low, _ in limits]) - _shift(missed, already),
-        np.array([high for _, high in limits]) - _shift(missed, already),
-        np.concatenate([np.zeros(wide * n), -already]),
-        np.concatenate([top, np.full(len(soft), np.inf)]),
-        np.concatenate([np.ones(wide * n, dtype=bool), np.zeros(len(soft), dtype=bool)]),
-    )
-    heaviest = max((rows[r].weight for r in soft), default=1.0)
-    price = [_PRICE[rows[r].tier] * rows[r].weight / heaviest for r in soft]
-    return model, np.array(price)
 
+    def __init__(self, rows: Sequence[Row], plan: Floats, below: Floats, grid: int) -> None:
+        self.rows, self.below, self.grid = rows, below, grid
+        sums = Sums.of(rows, len(plan))
+        self.one = sums.net()
+        self.done = self.one @ below
+        self.room = tolerances(rows, sums, grid) / (grid / MILLION)
+        self.law = np.array([row.is_law for row in rows], dtype=bool)
+        self.sign = np.where(sums.sides == "min", 1.0, -1.0)
+        self.already = np.where(self.law, 0.0, sums.shortfall(plan) / (grid / MILLION))
+        self.sides = sums.sides
+        off = np.zeros(len(rows))
+        place = np.repeat(np.arange(len(rows)), np.diff(self.one.indptr))
+        np.maximum.at(off, place, abs(self.one.data - 1))
+        self.is_count = off == 0  # whole steps add up to a whole number
+        self.least = np.asarray(self.one.minimum(0).sum(axis=1))
+        self.most = np.asarray(self.one.maximum(0).sum(axis=1))
 
-def _shift(missed: sparse.csr_array, already: Floats) -> Floats:
-    return np.asarray(missed @ already, dtype=np.float64)
-
-
-def _limits(row: Row, below: Floats, grid: int, *, loose: bool) -> tuple[float, float]:
-    """Bounds of a row on the steps still open; whole numbers where a law is plain money."""
-    if row.exact is not None:
-        done = sum(int(below[i]) for i in row.cells)
-        steps = row.exact / grid - done
-        low, high = float(steps), float(steps)
-        if row.is_law:
-            low, high = float(math.ceil(steps)), float(math.floor(steps))
-    else:
-        cells, net = row.coefficients()
-        step = grid / MILLION
-        right = row.factor * row.const / step - float(net @ below[cells])
-        room = tolerance(row, grid) / step if row.is_law and loose else 0.0
+    def limits(self, *, loose: bool) -> tuple[Floats, Floats]:
+        """Return bounds of the rows on the steps still open; whole numbers where a law allows."""
+        step = self.grid / MILLION
+        right = np.array([row.right / step for row in self.rows]) - self.done
+        room = np.where(self.law & loose, self.room, 0.0)
         low, high = right - room, right + room
-    return (
-        -np.inf if row.side == "max" else low,
-        np.inf if row.side == "min" else high,
-    )
+        sharp = self.law & self.is_count
+        low[sharp], high[sharp] = np.ceil(low[sharp] - _WHOLE), np.floor(high[sharp] + _WHOLE)
+        for r, row in enumerate(self.rows):
+            if row.exact is not None:
+                part = row.exact.denominator * self.grid
+                over = row.exact.numerator - int(self.done[r]) * part
+                low[r] = -(-over // part) if row.is_law else over / part
+                high[r] = over // part if row.is_law else over / part
+        return (
+            np.where(self.sides == "max", -np.inf, low),
+            np.where(self.sides == "min", np.inf, high),
+        )
+
+    def model(self, further: int, *, loose: bool) -> tuple[Model, Floats]:
+        """Return the program, and the prices of what each soft row misses more than the plan.
+
+        These misses stand behind the steps.
+        """
+        n, wide = len(self.below), 3 if further else 1
+        top = np.concatenate([np.ones(n), np.full((wide - 1) * n, float(further))])
+        if further:
+            top[2 * n :] = np.minimum(top[2 * n :], self.below)
+        low, high = self.limits(loose=loose)
+        # Rows that a step more or less in every cell cannot break say nothing.
+        near = np.flatnonzero((low > self.least) | (high < self.most) | bool(further))
+        soft = near[~self.law[near]]
+        sharper, sharp, least = self._sharper(soft, np.where(self.sign > 0, low, -high)[soft])
+        missed = sparse.diags_array(self.sign, format="csc")[:, soft]
+        sharp_missed = sparse.eye_array(len(self.rows), format="csc")[:, soft].tocsr()[sharp]
+        rows = [[self.one[near], missed.tocsr()[near]], [sharper, sharp_missed]]
+        if further:
+            rows = [[up, up, -up, miss] for up, miss in rows]
+        shift = (self.sign * self.already)[near]
+        model = Model(
+            tuple(f"n_{i}" for i in range(wide * n)) + tuple(f"v_{r}" for r in soft),
+            tuple(f"row_{r}" for r in near) + tuple(f"sharp_{r}" for r in sharp),
+            sparse.csr_array(sparse.block_array(rows, format="csr")),
+            np.concatenate([low[near] - shift, least - self.already[sharp]]),
+            np.concatenate([high[near] - shift, np.full(len(sharp), np.inf)]),
+            np.concatenate([np.zeros(wide * n), -self.already[soft]]),
+            np.concatenate([top, np.full(len(soft), np.inf)]),
+            np.repeat([True, False], [wide * n, len(soft)]),
+        )
+        heaviest = max((row.weight for row in self.rows if not row.is_law), default=1.0)
+        price = [_PRICE[self.rows[r].tier] * self.rows[r].weight / heaviest for r in soft]
+        return model, np.array(price)
+
+    def _sharper(
+        self, soft: NDArray[np.int64], right: Floats
+    ) -> tuple[sparse.csr_array, NDArray[np.int64], Floats]:
+        """Return what whole steps make of soft rows n + v ≥ d, v ≥ 0: also v + f n ≥ f ⌈d⌉.
+
+        f is the part of d behind the point (mixed-integer rounding, Nemhauser and Wolsey 1988,
+        section II.1.7). Returned are the new rows, the rows they come of, their right-hand sides.
+        """
+        after = right - np.floor(right)
+        part = self.is_count[soft] & (after > _WHOLE) & (after < 1 - _WHOLE)
+        sharp = soft[part]
+        factor = sparse.diags_array(self.sign[sharp] * after[part])
+        return sparse.csr_array(factor @ self.one[sharp]), sharp, (after * np.ceil(right))[part]
 
 
 def impossible_grid(problem: Problem, plan: Floats, deadline: float) -> dict[str, Any]:

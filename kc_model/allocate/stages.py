@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,20 +61,23 @@ class Ladder:
         self.stages = tuple(stages)
         place = {name: i for i, name in enumerate(solver.model.columns)}
         self.columns = [place[stage.column] for stage in self.stages]
-        self._ground = self._bounds()
+        self._starts: dict[int | None, Any] = {}
+        self.stand()
 
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def stand(self) -> None:
+        """Take the bounds as they are now for the bottom that `back` returns to."""
         solver = self.solver
-        return tuple(  # type: ignore[return-value]
-            part.copy()
-            for part in (solver.row_low, solver.row_high, solver.col_low, solver.col_high)
-        )
+        bounds = (solver.row_low, solver.row_high, solver.col_low, solver.col_high)
+        self._ground = tuple(part.copy() for part in bounds)
 
     def back(self) -> None:
         """Open everything that the stages have shut."""
         row_low, row_high, col_low, col_high = self._ground
-        self.solver.set_rows(np.arange(len(row_low)), row_low, row_high)
-        self.solver.set_columns(np.arange(len(col_low)), col_low, col_high)
+        solver = self.solver
+        rows = np.flatnonzero((solver.row_low != row_low) | (solver.row_high != row_high))
+        columns = np.flatnonzero((solver.col_low != col_low) | (solver.col_high != col_high))
+        solver.set_rows(rows, row_low[rows], row_high[rows])
+        solver.set_columns(columns, col_low[columns], col_high[columns])
 
     def climb(self, upto: int | None = None) -> Climb:
         """Solve the first `upto` stages (None: all) and leave their best plans standing."""
@@ -121,7 +125,12 @@ class Ladder:
         if stage is not None:
             cost[self.columns[stage]] = 1.0
         self.solver.set_cost(cost)
-        return self.solver.run()
+        if stage in self._starts:
+            self.solver.start(self._starts[stage])
+        outcome = self.solver.run()
+        if outcome.status is Status.OPTIMAL:
+            self._starts[stage] = self.solver.basis()
+        return outcome
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
@@ -137,5 +146,6 @@ class Ladder:
             (outcome.column_duals, solver.col_low, solver.col_high, solver.set_columns),
         ):
             bound = np.where(duals > 0, low, high)
-            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound))
+            is_open = low < high
+            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound) & is_open)
             shut(priced, bound[priced], bound[priced])

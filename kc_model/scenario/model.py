@@ -153,6 +153,17 @@ class Scenario:
         """SHA-256 of what it says; where it was written down does not matter."""
         return hashlib.sha256(json.dumps(_plain(self), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What it says apart from its numbers and words; equal shapes give the same rows."""
+        budget = [(row.where, row.pooled) for row in self.budget]
+        rules = [
+            (r.id, r.min is None, r.max is None, r.where, r.each, r.of, r.per, r.count, r.tier)
+            for r in self.rules
+        ]
+        goals = [(goal.name, goal.where, goal.per, goal.level) for goal in self.goals]
+        return self.year, self.spend, budget, rules, goals
+
     def with_rule(self, rule_id: str, **changes: Any) -> Scenario:
         """Return a copy in which one rule is changed.
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import ipywidgets
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.charts import allocation_chart, change_chart
-from kc_model.program import build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
@@ -69,7 +68,7 @@ class PlanDesk(Desk):
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
-        self._has_outlook = outlook is not None
+        self._planner = Planner(data, outlook, as_of=as_of)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
@@ -148,18 +147,8 @@ class PlanDesk(Desk):
         values = {key: slider.value for key, slider in self.sliders.items()}
         return adjust(self.scenario, self._levers, values)
 
-    def _allocate(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
-        if not self._has_outlook:  # the sliders do not change it: one forecast serves every move
-            problem = build_problem(self.data, self.scenario, self.outlook, self.as_of)
-            self.outlook, self._has_outlook = problem.outlook, True
-        return allocate(
-            self.data,
-            scenario,
-            self.outlook,
-            as_of=self.as_of,
-            detail=detail,
-            progress=progress,
-        )
+    def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
+        return self._planner.plan(scenario, detail=detail, progress=progress)
 
     def _solve(self) -> None:
         self._label()
@@ -167,11 +156,11 @@ class PlanDesk(Desk):
         self.status.value = screen.message([self.say("working")])
 
         def soon(progress: Progress) -> Allocation:
-            return self._allocate(scenario, progress, detail=False)
+            return self._plan(scenario, progress, detail=False)
 
         def in_full(progress: Progress) -> Allocation | None:
             is_plan = self.plan is not None and self.plan.status == "optimal"
-            return self._allocate(scenario, progress, detail=True) if is_plan else None
+            return self._plan(scenario, progress, detail=True) if is_plan else None
 
         self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
 
@@ -254,7 +243,8 @@ class PlanDesk(Desk):
         self.saved.value = screen.message([self.say("plan.exporting")])
 
         def save(progress: Progress) -> Allocation:
-            plan = self._allocate(scenario, progress, detail=True)  # solved afresh for the files
+            # What is saved is solved afresh (contract, section 6.1).
+            plan = allocate(self.data, scenario, self.outlook, as_of=self.as_of, progress=progress)
             if plan.status == "optimal":
                 plan.save(folder, language)
             return plan

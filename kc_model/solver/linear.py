@@ -1,4 +1,4 @@
-"""The only door to HiGHS and Clarabel.
+"""Linear and whole-number programs, by HiGHS.
 
 A PuLP problem is compiled once to arrays and handed to one live HiGHS model, which is then
 re-solved in place: only what a change moves is moved. An answer is optimal when HiGHS itself says
@@ -9,20 +9,19 @@ closed; every other ending gives no numbers.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-import clarabel
 import highspy
 import numpy as np
 import pulp
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import linalg
 
-__all__ = ["GAP", "GAP_WHOLE", "Model", "Outcome", "Solver", "Status", "compile_program", "settle"]
+__all__ = ["GAP", "GAP_WHOLE", "Model", "Outcome", "Solver", "Status", "compile_program"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -31,13 +30,7 @@ GAP_WHOLE = 1e-3
 
 _TOLERANCE = 1e-9
 _WIDER = 1e-7
-_CORRECTIONS = 25
-_NO_PLAN = (
-    clarabel.SolverStatus.PrimalInfeasible,
-    clarabel.SolverStatus.AlmostPrimalInfeasible,
-    clarabel.SolverStatus.DualInfeasible,
-    clarabel.SolverStatus.AlmostDualInfeasible,
-)
+_DEVEX = 1
 _INF = float("inf")
 
 Array = NDArray[np.float64]
@@ -159,6 +152,8 @@ class Solver:
 
     def __init__(self, model: Model, deadline: float = _INF, scale: float = 1.0) -> None:
         self.model = model
+        self.matrix = model.matrix.copy()
+        self._by_column = self.matrix.T  # another view of the same numbers
         self.deadline = deadline
         self.scale = scale
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
@@ -181,7 +176,7 @@ class Solver:
         status = self._highs.passModel(
             len(model.columns),
             len(model.rows),
-            model.matrix.nnz,
+            self.matrix.nnz,
             int(highspy.MatrixFormat.kRowwise),
             int(highspy.ObjSense.kMinimize),
             0.0,
@@ -190,18 +185,28 @@ class Solver:
             self.col_high / self.scale,
             self.row_low / self.scale,
             self.row_high / self.scale,
-            model.matrix.indptr.astype(np.int32),
-            model.matrix.indices.astype(np.int32),
-            model.matrix.data,
+            self.matrix.indptr.astype(np.int32),
+            self.matrix.indices.astype(np.int32),
+            self.matrix.data,
             model.whole.astype(np.int32),  # never empty: highspy reads past an empty array
         )
         self.sound = status != highspy.HighsStatus.kError
 
     def set_cost(self, cost: Array) -> None:
         """Replace the objective, which is minimised."""
+        moved = np.flatnonzero(cost != self.cost).astype(np.int32)
         self.cost = np.asarray(cost, dtype=np.float64).copy()
-        every = np.arange(len(self.cost), dtype=np.int32)
-        self._highs.changeColsCost(len(every), every, self.cost)
+        self._highs.changeColsCost(len(moved), moved, self.cost[moved])
+
+    def set_coefficients(self, row: int, coefficients: Mapping[int, float]) -> None:
+        """Replace coefficients of a row, by column; the row must have had these columns."""
+        start, end = self.matrix.indptr[row : row + 2]
+        for at in range(start, end):
+            column = int(self.matrix.indices[at])
+            value = coefficients.get(column, self.matrix.data[at])
+            if value != self.matrix.data[at]:
+                self.matrix.data[at] = value
+                self._highs.changeCoeff(row, column, value)
 
     def set_rows(self, rows: Indices, low: Array, high: Array) -> None:
         """Replace the bounds of some rows."""
@@ -223,6 +228,18 @@ class Solver:
             self.col_high[columns] / self.scale,
         )
 
+    def basis(self) -> Any:
+        """Return where the last solve ended, for `start`."""
+        return self._highs.getBasis()
+
+    def start(self, basis: Any) -> None:
+        """Begin the next solve where an earlier one of the same model ended.
+
+        From there few steps are left: the steepest edge's exact weights would not pay (Devex).
+        """
+        self._highs.setBasis(basis)
+        self._highs.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
+
     def run(self) -> Outcome:
         """Solve what stands now.
 
@@ -243,12 +260,12 @@ class Solver:
         if status is not Status.OPTIMAL:
             return _ended(status)
         solution = self._highs.getSolution()
-        values = np.array(solution.col_value) * self.scale
+        values = _array(solution.col_value) * self.scale
         if self.model.whole.any():
             gap = float(self._highs.getInfo().mip_gap)
             duals = (_NOTHING, _NOTHING)
         else:
-            duals = (np.array(solution.col_dual), np.array(solution.row_dual))
+            duals = (_array(solution.col_dual), _array(solution.row_dual))
             gap = self._gap(values, *duals)
         limit = GAP_WHOLE if self.model.whole.any() else GAP
         if not (gap <= limit and self._residual(values) <= GAP):
@@ -279,7 +296,7 @@ class Solver:
         """Largest miss of any row or bound, against the size of the bound and the scale."""
         worst = 0.0
         for left, low, high in (
-            (self.model.matrix @ values, self.row_low, self.row_high),
+            (self.matrix @ values, self.row_low, self.row_high),
             (values, self.col_low, self.col_high),
         ):
             size = np.maximum(self.scale, np.abs(left))
@@ -289,16 +306,26 @@ class Solver:
 
     def _gap(self, values: Array, column_duals: Array, row_duals: Array) -> float:
         """Relative distance of the primal objective from the dual one, from the original data."""
-        free = self.cost - self.model.matrix.T @ row_duals
+        free = self.cost - self._by_column @ row_duals
         if np.max(np.abs(free - column_duals), initial=0.0) > 1e-6 * (
             1 + np.max(np.abs(self.cost))
         ):
             return _INF
         primal = float(self.cost @ values)
-        dual = _supported(row_duals, self.row_low, self.row_high) + _supported(
+        return abs(primal - self._least(column_duals, row_duals)) / max(self.scale, abs(primal))
+
+    def least(self, row_duals: Array) -> float:
+        """Return what no plan can cost less than, by multipliers of the rows (weak duality)."""
+        return self._least(self.cost - self._by_column @ row_duals, row_duals)
+
+    def _least(self, column_duals: Array, row_duals: Array) -> float:
+        return _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
-        return abs(primal - dual) / max(self.scale, abs(primal))
+
+
+def _array(numbers: list[float]) -> Array:
+    return np.fromiter(numbers, np.float64, len(numbers))
 
 
 def _supported(duals: Array, low: Array, high: Array) -> float:
@@ -306,174 +333,9 @@ def _supported(duals: Array, low: Array, high: Array) -> float:
     bound = np.where(duals > 0, low, high)
     used = np.isfinite(bound)
     if np.any(np.abs(duals[~used]) > 1e-6):
-        return _INF
+        return -_INF
     return float(duals[used] @ bound[used])
 
 
 def _ended(status: Status) -> Outcome:
     return Outcome(status, _NOTHING, _NOTHING, _NOTHING, float("nan"), float("nan"))
-
-
-# ---------------------------------------------------------------------------- settlement
-
-
-def settle(solver: Solver, columns: Indices, target: Array, weight: Array) -> Array | None:
-    r"""Return the plan of least :math:`\sum_i (z_i - t_i)^2 / w_i` among what still stands.
-
-    Parameters
-    ----------
-    solver : Solver
-        Its present bounds say what is still allowed.
-    columns : array of int
-        Columns the sum runs over.
-    target, weight : arrays, like `columns`
-        t and w; w > 0.
-
-    Returns
-    -------
-    array (n_columns,) or None
-        None if Clarabel does not solve it. Columns outside `columns` are feasible, not unique.
-    """
-    size = solver.scale
-    low, high = solver.col_low / size, solver.col_high / size
-    is_free = high - low > _TOLERANCE
-    free = np.flatnonzero(is_free)
-    values = np.where(is_free, 0.0, low)
-    curve, pull = np.zeros(len(low)), np.zeros(len(low))
-    curve[columns], pull[columns] = 2 * size / weight, -2 * target / weight
-    fixed = solver.model.matrix @ values
-    rows = (solver.row_low / size - fixed, solver.row_high / size - fixed)
-    matrix = solver.model.matrix.tocsc()[:, free]
-    system = _inequalities(matrix, *rows, low[free], high[free])
-    solution = _clarabel(curve[free], pull[free], *system)
-    if solution is None:
-        return None
-    values[free] = np.clip(solution, low[free], high[free])
-    return values * size
-
-
-def _inequalities(
-    matrix: sparse.csc_array, row_low: Array, row_high: Array, low: Array, high: Array
-) -> tuple[sparse.csc_array, Array, int]:
-    """Return (G, h, n_equal): the first n_equal rows are G z = h, the others G z ≤ h."""
-    rows = matrix.tocsr()
-    used = np.diff(rows.indptr) > 0
-    largest = np.zeros(rows.shape[0])
-    np.maximum.at(largest, np.repeat(np.arange(len(largest)), np.diff(rows.indptr)), abs(rows.data))
-    even = 1 / np.where(largest > 0, largest, 1.0)  # a row of outputs weighs like a row of money
-    rows = sparse.csr_array(sparse.diags_array(even) @ rows)
-    row_low, row_high = row_low * even, row_high * even
-    equal = used & (row_high - row_low <= _TOLERANCE)
-    above = used & ~equal & np.isfinite(row_high)
-    below = used & ~equal & np.isfinite(row_low)
-    eye = sparse.eye_array(matrix.shape[1], format="csr")
-    top, bottom = np.isfinite(high), np.isfinite(low)
-    stacked = sparse.vstack(
-        [rows[equal], rows[above], -rows[below], eye[top], -eye[bottom]], format="csc"
-    )
-    right = np.concatenate(
-        [
-            (row_low[equal] + row_high[equal]) / 2,
-            row_high[above],
-            -row_low[below],
-            high[top],
-            -low[bottom],
-        ]
-    )
-    return stacked, right, int(equal.sum())
-
-
-def _clarabel(
-    curve: Array, pull: Array, matrix: sparse.csc_array, right: Array, n_equal: int
-) -> Array | None:
-    if not len(curve):
-        return np.zeros(0)
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.max_threads = 1
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
-    settings.max_iter = 500
-    cones = [clarabel.ZeroConeT(n_equal), clarabel.NonnegativeConeT(len(right) - n_equal)]
-    found: Any = clarabel.DefaultSolver(
-        sparse.diags_array(curve, format="csc"),
-        pull,
-        sparse.csc_matrix(matrix),
-        right,
-        cones,
-        settings,
-    ).solve()
-    # A start is enough: the active set is corrected below, `kc_model.allocate` proves the plan.
-    if found.status in _NO_PLAN or not np.all(np.isfinite(found.x)):
-        return None
-    values, slack, dual = (np.array(part) for part in (found.x, found.s, found.z))
-    active = np.arange(len(right)) < n_equal
-    active |= slack < dual * np.maximum(1.0, np.abs(right))
-    return _polish(values, curve, pull, (matrix, right, n_equal), active)
-
-
-def _polish(
-    values: Array,
-    curve: Array,
-    pull: Array,
-    system: tuple[sparse.csc_array, Array, int],
-    active: NDArray[np.bool_],
-) -> Array | None:
-    """Solve the optimality conditions on the active rows exactly, and correct which are active.
-
-    An interior point is good to about 1e-8; whole đồng need 1e-12. A row whose multiplier pulls
-    the wrong way is let go, a row that is broken is taken in (primal-dual active set), until
-    nothing changes. The best feasible point met is kept.
-    """
-    matrix, right, n_equal = system
-    best = values
-    room = max(_worst(values, matrix, right, n_equal), _TOLERANCE)
-    least = curve @ (values**2) / 2 + pull @ values
-    for _ in range(_CORRECTIONS):
-        point = _stationary(best, curve, pull, (matrix, right), active)
-        if point is None:
-            break
-        found, multipliers = point
-        value = curve @ (found**2) / 2 + pull @ found
-        if _worst(found, matrix, right, n_equal) <= room and value <= least + 1e-12 * abs(least):
-            best, least = found, value
-        now = matrix @ found - right > _TOLERANCE
-        now[active] = multipliers > 0
-        now[:n_equal] = True
-        if np.array_equal(now, active):
-            break
-        active = now
-    return best if _worst(best, matrix, right, n_equal) <= 1e-4 else None
-
-
-def _stationary(
-    start: Array,
-    curve: Array,
-    pull: Array,
-    system: tuple[sparse.csc_array, Array],
-    active: NDArray[np.bool_],
-) -> tuple[Array, Array] | None:
-    """Point and multipliers of the program whose rows `active` are equations; None if singular.
-
-    Slightly regularised and refined, as OSQP's polishing step is (Stellato et al. 2020, section 4).
-    """
-    matrix, right = system
-    rows = matrix.tocsr()[active]
-    n, m = len(start), rows.shape[0]
-    scale = 1e-9 * max(1e-6, float(np.median(curve[curve > 0])) if np.any(curve > 0) else 1.0)
-    kkt = sparse.block_array([[sparse.diags_array(curve), rows.T], [rows, None]], format="csc")
-    shift = sparse.diags_array(np.concatenate([np.full(n, scale), np.full(m, -scale)]))
-    wanted = np.concatenate([-pull, right[active]])
-    try:
-        factor = linalg.splu((kkt + shift).tocsc())
-    except RuntimeError:
-        return None
-    point = np.concatenate([start, np.zeros(m)])
-    for _ in range(20):
-        point = point + factor.solve(wanted - kkt @ point)
-    return (point[:n], point[n:]) if np.all(np.isfinite(point)) else None
-
-
-def _worst(values: Array, matrix: sparse.csc_array, right: Array, n_equal: int) -> float:
-    over = matrix @ values - right
-    over[:n_equal] = np.abs(over[:n_equal])
-    return float(np.max(over, initial=0.0))

@@ -1,0 +1,199 @@
+"""A problem's program, compiled once and kept: a changed number moves only what it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kc_model.allocate.proof import stage_value
+from kc_model.allocate.stages import Climb, Ladder
+from kc_model.program import Problem, build_program, row_terms, shared_wholes
+from kc_model.rules import Row
+from kc_model.solver import Settled, Solver, Status, compile_program, settle
+
+__all__ = ["Live"]
+
+_SETTLED = 1e-6
+_OPEN = 1e-6
+_SAME = 1e-9
+_FAR = 10.0
+
+Progress = Callable[[str, float], None]
+Money = NDArray[np.float64]
+
+
+class Live:
+    """The live model of a problem, its stages and its settlement.
+
+    Parameters
+    ----------
+    problem : Problem
+    deadline : float
+        As in `Solver`.
+
+    Attributes
+    ----------
+    problem : Problem
+        Whose numbers the model has now.
+    stages : tuple of Stage
+    ladder : Ladder
+    """
+
+    def __init__(self, problem: Problem, deadline: float) -> None:
+        self.problem = problem
+        program, self.stages = build_program(problem)
+        model = compile_program(program)
+        self.solver = Solver(model, deadline, problem.size)
+        self.ladder = Ladder(self.solver, self.stages)
+        self._columns = {name: j for j, name in enumerate(model.columns)}
+        self._rows = {name: r for r, name in enumerate(model.rows)}
+        self._wholes = shared_wholes(problem.rows)
+        cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
+        self._x = np.array(cells, dtype=np.int64)
+        self._before: Settled | None = None
+
+    # ------------------------------------------------------------------ numbers
+
+    def move(self, problem: Problem, deadline: float) -> bool:
+        """Take the numbers of a problem that `Problem.renumbered` gave; False: too far away.
+
+        Parameters
+        ----------
+        problem : Problem
+        deadline : float
+        """
+        if not 1 / _FAR <= problem.size / self.solver.scale <= _FAR:
+            return False
+        self.solver.deadline = deadline
+        self.ladder.back()
+        moved = [
+            r
+            for r, (now, before) in enumerate(zip(problem.rows, self.problem.rows, strict=True))
+            if now is not before
+        ]
+        self._move_rows(problem, moved)
+        self.problem = problem
+        self.stages = self.ladder.stages = tuple(
+            stage
+            if stage.goal is None
+            else replace(stage, give=float(problem.goals[stage.goal].give))
+            for stage in self.stages
+        )
+        self.ladder.stand()
+        return True
+
+    def _move_rows(self, problem: Problem, moved: list[int]) -> None:
+        at = np.array([self._rows[f"row_{r}"] for r in moved], dtype=np.int64)
+        rows = [problem.rows[r] for r in moved]
+        right = np.array([row.right for row in rows])
+        sides = np.array([row.side for row in rows], dtype=str)
+        low = np.where(sides == "max", -np.inf, right)
+        self.solver.set_rows(at, low, np.where(sides == "min", np.inf, right))
+        for r, row in zip(moved, rows, strict=True):
+            self._move_row(r, row, self.problem.rows[r])
+
+    def _move_row(self, r: int, row: Row, before: Row) -> None:
+        columns = self._columns
+        if len(row.base) and row.factor != before.factor:
+            terms = row_terms(row, r, self._wholes[r])
+            coefficients = {columns[name]: value for name, value in terms.items()}
+            self.solver.set_coefficients(self._rows[f"row_{r}"], coefficients)
+        if not row.is_law and row.weight != before.weight:
+            tier = self._rows[f"tier_{row.tier}"]
+            self.solver.set_coefficients(tier, {columns[f"v_{r}"]: row.weight})
+
+    # ------------------------------------------------------------------ solving
+
+    def climb(self) -> Climb:
+        """Solve tiers and goals in order and leave their best plans standing."""
+        return self.ladder.climb()
+
+    def settle(self, climb: Climb) -> Money | None:
+        """Return the plan of least Σ (x − b)² / max(b, m) among the best ones, million VND.
+
+        None where it is not proven.
+        """
+        solver, x = self.solver, self._x
+        corner = climb.outcomes[-1].values
+        baseline, weight = self._norm()
+        self._set_slope(np.maximum(corner[x], 0.0))
+        proof = solver.run()
+        if proof.status is not Status.OPTIMAL:
+            return None
+        if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
+            return np.maximum(corner[x], 0.0)  # often nothing was left open
+        stands = partial(self._stands, climb)
+        found = settle(solver, x, baseline, weight, corner, self._before, stands)
+        self._before = found
+        if found is None:
+            return None
+        settled = np.maximum(found.values[x], 0.0)
+        value = self._set_slope(settled)
+        worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
+        if value - solver.least(found.row_duals) <= _SETTLED * worth:
+            return settled
+        proof = solver.run()
+        is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
+        return settled if is_proven else None
+
+    def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
+        """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
+        plan, problem = values[self._x], self.problem
+        law = np.array([row.is_law for row in problem.rows], dtype=bool)
+        size = np.maximum(self.solver.scale, np.abs(problem.sums.bound(plan)))
+        if np.min(plan, initial=0.0) < -_SAME * self.solver.scale or np.any(
+            law & (problem.sums.shortfall(plan) > _SAME * size)
+        ):
+            return False
+        return all(
+            stage.sign * stage_value(problem, stage, plan) / stage.scale
+            <= best + stage.give * abs(best) + _SAME * max(1.0, abs(best))
+            for stage, best in zip(self.stages, climb.best, strict=True)
+        )
+
+    def _norm(self) -> tuple[Money, Money]:
+        """Return b and max(b, m) of every cell, million VND."""
+        baseline = self.problem.baseline
+        least = float(baseline.mean()) / 1000 or 1.0
+        return baseline, np.maximum(baseline, least)
+
+    def _set_slope(self, plan: Money) -> float:
+        """Make the settlement's slope at a plan the objective; return the plan's value by it.
+
+        A plan is settled if it is best along its own slope (first-order condition of a convex
+        program), which multipliers of the rows or a linear program can prove.
+        """
+        baseline, weight = self._norm()
+        slope = np.zeros(len(self.solver.cost))
+        slope[self._x] = 2 * (plan - baseline) / weight
+        self.solver.set_cost(slope)
+        return float(slope[self._x] @ plan)
+
+    def ranges(
+        self, settled: Money, *, whole: bool, tell: Progress | None = None
+    ) -> tuple[Money, Money]:
+        """Lowest and highest of every cell among the plans that still stand, million VND.
+
+        Unless `whole`, a cell that has been seen at two amounts is not pursued to its ends.
+        """
+        solver, x = self.solver, self._x
+        low, high = settled.copy(), settled.copy()
+        cost = np.zeros(len(solver.cost))
+        for i, j in enumerate(x):
+            for sign in (1.0, -1.0):
+                if not whole and high[i] - low[i] > _OPEN * max(1.0, high[i]):
+                    continue
+                cost[j] = sign
+                solver.set_cost(cost)
+                outcome = solver.run()
+                if outcome.status is Status.OPTIMAL:
+                    low = np.minimum(low, outcome.values[x])
+                    high = np.maximum(high, outcome.values[x])
+            cost[j] = 0.0
+            if tell is not None and i % 20 == 0:
+                tell("ranges", 0.3 + 0.5 * i / len(x))
+        return np.maximum(low, 0.0), high
