@@ -175,7 +175,7 @@ def _run_report(options: argparse.Namespace) -> int:
     with _progress() as tell:
         data = read_dataset(options.dataset, tell)
         outlook: Forecast = forecast(data, options.year, options.as_of, arrival=arrival)
-        report: Progress = progress(data, outlook, arrival=arrival)
+        report: Progress = progress(data, outlook)
     report.save(out, expected=expected)
     _tell_faults(report.warnings)
     for language in LANGUAGES:

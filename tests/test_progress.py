@@ -329,7 +329,7 @@ def test_an_arrival_is_held_against_the_forecast_without_it():
     arrival = {"KCQG": 11}
     late = kc.forecast(data, 2024, 6, arrival=arrival, draws=200)
     plain = kc.forecast(data, 2024, 6, draws=200)
-    found = progress(data, late, arrival=arrival)
+    found = progress(data, late)
     sentence = said(found, "về tháng 11")
 
     def expected(outlook: kc.Forecast) -> float:

@@ -15,7 +15,7 @@ __all__ = ["LEAST_DONORS", "Starts", "from_donors"]
 LEAST_DONORS = 200
 """Finished years of units below which no path has near neighbours."""
 
-_MOST_DONORS = 2000  # the newest; more take time and add nothing
+_MOST_DONORS = 1000  # the newest; more take time and add nothing
 _NEAREST = 25
 _UNLIKE = 0.02  # squared distance between units of different area, place or fund
 _TENFOLD = 0.05  # distance between units of which one's plan is ten times the other's

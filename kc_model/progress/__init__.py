@@ -152,19 +152,16 @@ class Progress:
         save_file(path, self.workbook(language), expected)
 
 
-def progress(
-    data: Dataset, outlook: Forecast, *, arrival: Mapping[str, int] | None = None
-) -> Progress:
+def progress(data: Dataset, outlook: Forecast) -> Progress:
     """Set what was planned and done beside the same period and the forecast of the year's end.
 
     Parameters
     ----------
     data : Dataset
     outlook : Forecast
-        Of this dataset; its year and month are the report's.
-    arrival : mapping of source to month, or None
-        What `outlook` was made with. The forecast without it is then made too, and a finding tells
-        what the arrival changes.
+        Of this dataset; its year and month are the report's. If it was made with an arrival of
+        money that is not the data's, the forecast without it is made too, and a finding tells what
+        the arrival changes.
 
     Returns
     -------
@@ -176,7 +173,7 @@ def progress(
     )
     draws = np.where(column >= 0, outlook.draws[:, column], np.nan)
     rows = add_levels(lines, draws, outlook.as_of, data.vintage)
-    late = _without(data, outlook, arrival or {})
+    late = _without(data, outlook, outlook.details.get("arrival", {}))
     gone = _gone(data, outlook, lines)
     return Progress(
         title=data.title,

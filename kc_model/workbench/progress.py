@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import ipywidgets
 
 from kc_model import reference
 from kc_model.charts import completion_chart, forecast_chart
 from kc_model.forecast import forecast
 from kc_model.money import UNITS, format_money
+from kc_model.progress import Progress as Standing
+from kc_model.progress import progress as standing_of
 from kc_model.results import Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk, choices
-from kc_model.workbench.newest import Progress, Step
+from kc_model.workbench.desk import Desk, choices, explain_error
+from kc_model.workbench.folders import new_folder
+from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["ProgressDesk"]
 
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
+_REPORT = "bao_cao_tien_do.xlsx"
+_SHOWN = 12  # findings told at first sight
 _FUND = "KCQG"  # the fund whose money arrives late
 
 
@@ -41,6 +48,8 @@ class ProgressDesk(Desk):
     ----------
     outlook : Forecast or None
         What is on screen.
+    folder : path or None
+        Where the next report goes; None: a new folder below ``out``.
     year, level : Dropdown
     as_of, arrival : Slider
     chart, completion : ChartView
@@ -69,7 +78,13 @@ class ProgressDesk(Desk):
         for control, name in ((self.year, "value"), (self.as_of, "index"), (self.arrival, "index")):
             self._when(control, lambda _new: self._forecast(), name)
         self._when(self.level, self._look)
+        self.folder: Path | None = None
+        self._found: Standing | None = None  # where the year stands, with the outlook on screen
+        self._exports = Newest(self._export_failed, self.work.lock)
+        self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
+        self._on_click(self.export, self._export)
         self.chart, self.completion = screen.ChartView(language), screen.ChartView(language)
+        self.findings, self.saved = screen.Text(), screen.Text()
         self.late, self.figures, self.ground = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
         self._words()
@@ -81,12 +96,13 @@ class ProgressDesk(Desk):
         has_fund = _FUND in set(self.data.history["source"])
         late = [self.arrival] if has_fund else []
         self._lay_out(
-            screen.row(self.year, self.level),
+            screen.row(self.year, self.level, self.export),
             self.as_of,
             *late,
+            self.saved,
             self.status,
             self.late,
-            self.chart,
+            screen.row(self.chart, self.findings),
             self.figures,
             self.completion,
             self.ground,
@@ -94,6 +110,7 @@ class ProgressDesk(Desk):
 
     def _words(self) -> None:
         self.year.description, self.level.description = self.say("progress.year"), self.say("view")
+        self.export.description, self.saved.value = self.say("progress.export"), ""
         months = range(1, 13)
         self.as_of.texts = [
             self.say("progress.before"),
@@ -113,25 +130,27 @@ class ProgressDesk(Desk):
     def _forecast(self) -> None:
         key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
         self.status.value = screen.message([self.say("working")])
+        self.saved.value, self.export.disabled = "", True
         self.work.start(
             Step(lambda progress: self._outlooks(key, progress), self._show),
         )
 
     def _outlooks(
         self, key: tuple[int, int, int | None], progress: Progress
-    ) -> tuple[Forecast, Forecast]:
-        """Return the forecast asked for, and the one with the money arriving as the data say."""
+    ) -> tuple[Forecast, Forecast, Standing]:
+        """Return the forecast asked for, the one as the data say, and where the year stands."""
         for year, as_of, arrival in dict.fromkeys((key, (*key[:2], None))):
             if (year, as_of, arrival) not in self._known:
                 late = None if arrival is None else {_FUND: arrival}
                 made = forecast(self.data, year, as_of, arrival=late)
                 self._known[year, as_of, arrival] = made
             progress("forecast", 1.0)
-        return self._known[key], self._known[(*key[:2], None)]
+        outlook = self._known[key]
+        return outlook, self._known[(*key[:2], None)], standing_of(self.data, outlook)
 
-    def _show(self, outlooks: tuple[Forecast, Forecast]) -> None:
-        self.outlook, self._unmoved = outlooks
-        self.status.value = ""
+    def _show(self, found: tuple[Forecast, Forecast, Standing]) -> None:
+        self.outlook, self._unmoved, self._found = found
+        self.status.value, self.export.disabled = "", False
         self._draw()
 
     # ------------------------------------------------------------------ showing
@@ -153,6 +172,14 @@ class ProgressDesk(Desk):
         self.completion.show(shares, self.language)
         self.figures.value = screen.table(ranges.table, ranges.heading, ranges.unit)
         self.late.value = self._lateness(outlook)
+        if self._found is not None:
+            told = self._found.sentences(self.language)
+            shown, rest = told[:_SHOWN], told[_SHOWN:]
+            self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
+                screen.fold(self.say("progress.more", count=len(rest)), screen.bullets("", rest))
+                if rest
+                else ""
+            )
         warnings = [fault.text(self.language) for fault in self._new(outlook.warnings)]
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
@@ -161,6 +188,36 @@ class ProgressDesk(Desk):
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
         self.chart.greyed = self.completion.greyed = True
+
+    # ------------------------------------------------------------------ the report
+
+    def _export(self) -> None:
+        standing, language = self._found, self.language
+        if standing is None:
+            return
+        name = f"{self.say('progress.export')} {standing.as_of:02d}-{standing.year}"
+        folder = self.folder or new_folder(name)
+        self.export.disabled = True
+
+        def save(progress: Progress) -> bytes:
+            standing.save(folder / _REPORT, language)
+            progress("report", 1.0)
+            return (folder / _REPORT).read_bytes()
+
+        def link(book: bytes) -> None:
+            self.export.disabled = False
+            saved = screen.message([self.say("progress.saved", folder=folder)])
+            self.saved.value = saved + screen.download(_REPORT, book, self.say("progress.download"))
+
+        self._exports.start(Step(save, link))
+
+    def _export_failed(self, error: Exception) -> None:
+        self.export.disabled = False
+        self.saved.value = screen.message(explain_error(error, self.language), "stop")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the forecast and a report; tell whether they came in time."""
+        return super().wait(timeout) and self._exports.wait(timeout)
 
     def _levels(self, outlook: Forecast) -> None:
         """Offer every level of which there is more than one row, and the total."""
