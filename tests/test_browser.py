@@ -6,8 +6,10 @@ import os
 import re
 import time
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
+import openpyxl
 import pytest
 from lab import ROOT, run_all, running_lab, watched_page
 
@@ -147,6 +149,18 @@ def test_late_money_on_screen(lab_address, watched, shots):
     page.get_by_text("Tiền quốc gia về tháng 12").first.wait_for()
     assert page.locator(".kc-chart svg.marks").nth(2).text_content() != before
     page.screenshot(path=shots / "01-late.png")
+
+    desk = page.locator(".kc-desk").first
+    assert "Khối lượng đi trước kinh phí" in desk.inner_text()  # 19 % of persons, 5 % of money
+    desk.get_by_role("button", name="Báo cáo tiến độ").click()
+    with page.expect_download() as download:
+        desk.get_by_role("link", name="Tải bao_cao_tien_do.xlsx").click()
+    saved = Path(download.value.path()).read_bytes()
+    book = openpyxl.load_workbook(BytesIO(saved), data_only=True)
+    printed = {cell.value for row in book.worksheets[0].iter_rows() for cell in row}
+    assert any("2016" in str(value) for value in printed)
+    assert {"TỔNG CỘNG", 11532} <= printed
+    page.screenshot(path=shots / "01-report.png")
 
 
 def test_the_start_page_lists_the_cases(lab_address, watched, shots):
