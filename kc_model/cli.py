@@ -137,7 +137,13 @@ def _run_forecast(options: argparse.Namespace) -> int:
     expected = fingerprint(options.out, FORECAST_FILES)
     with _progress() as progress:
         data = read_dataset(options.dataset, progress)
-        result: Forecast = forecast(data, options.year, options.as_of)
+        result: Forecast = forecast(
+            data,
+            options.year,
+            options.as_of,
+            arrival=dict(options.arrival),
+            progress=progress,
+        )
     result.save(options.out, expected)
     _tell_faults(result.warnings)
     _both("saved", path=options.out / "forecast.csv")
@@ -171,10 +177,11 @@ def _run_allocate(options: argparse.Namespace) -> int:
 def _run_report(options: argparse.Namespace) -> int:
     out = options.out.resolve()
     expected = fingerprint(out.parent, [out.name])
-    arrival = dict(options.arrival)
     with _progress() as tell:
         data = read_dataset(options.dataset, tell)
-        outlook: Forecast = forecast(data, options.year, options.as_of, arrival=arrival)
+        outlook: Forecast = forecast(
+            data, options.year, options.as_of, arrival=dict(options.arrival), progress=tell
+        )
         report: Progress = progress(data, outlook)
     report.save(out, expected=expected)
     _tell_faults(report.warnings)
@@ -246,12 +253,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("scenario", type=Path, nargs="?")
     command.set_defaults(run=_run_check)
 
-    command = commands.add_parser("forecast", help=_help("forecast"))
-    command.add_argument("dataset", type=Path)
-    command.add_argument("--year", type=int, required=True, help=_help("year"))
-    command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
-    command.add_argument("--out", type=Path, required=True, help=_help("out"))
-    command.set_defaults(run=_run_forecast)
+    for name, run, out in (
+        ("forecast", _run_forecast, "out"),
+        ("report", _run_report, "out_file"),
+    ):
+        command = commands.add_parser(name, help=_help(name))
+        command.add_argument("dataset", type=Path)
+        command.add_argument("--year", type=int, required=True, help=_help("year"))
+        command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
+        command.add_argument("--out", type=Path, required=True, help=_help(out))
+        command.add_argument(
+            "--arrival",
+            type=_arrival,
+            action="append",
+            default=[],
+            metavar="KCQG=5",
+            help=_help("arrival"),
+        )
+        command.set_defaults(run=run)
 
     command = commands.add_parser("allocate", help=_help("allocate"))
     command.add_argument("dataset", type=Path)
@@ -261,21 +280,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--ranges", action="store_true", help=_help("ranges"))
     command.add_argument("--time-limit", type=float, default=60.0, help=_help("time_limit"))
     command.set_defaults(run=_run_allocate)
-
-    command = commands.add_parser("report", help=_help("report"))
-    command.add_argument("dataset", type=Path)
-    command.add_argument("--year", type=int, required=True, help=_help("year"))
-    command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
-    command.add_argument("--out", type=Path, required=True, help=_help("out_file"))
-    command.add_argument(
-        "--arrival",
-        type=_arrival,
-        action="append",
-        default=[],
-        metavar="KCQG=5",
-        help=_help("arrival"),
-    )
-    command.set_defaults(run=_run_report)
 
     command = commands.add_parser("lab", help=_help("lab"))
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))

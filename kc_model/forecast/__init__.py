@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ def forecast(
     cells: pd.DataFrame | None = None,
     draws: int = 1000,
     seed: int = 20260101,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Forecast:
     """Forecast year-end disbursement from what was known at the end of a month.
 
@@ -63,6 +64,8 @@ def forecast(
         Number of joint draws, at least 1.
     seed : int
         Equal seeds give equal draws.
+    progress : callable (step, share), optional
+        Told what is being done and how much of it is, 0 to 1; raising in it stops the forecast.
 
     Returns
     -------
@@ -93,7 +96,10 @@ def forecast(
     if not len(panel.wanted):
         raise_faults([Fault("nothing-to-forecast", _HISTORY, {"year": year, "month": as_of})])
     evidence = build_evidence(panel)
-    now, past, weights = weigh(evidence, estimate_now(evidence), hindcasts(evidence))
+    tell = progress or (lambda _step, _share: None)
+    past = hindcasts(evidence, lambda share: tell("learning", share))
+    tell("drawing", 0.0)
+    now, past, weights = weigh(evidence, estimate_now(evidence), past)
     drawn = draw(evidence, now, past, n_draws=draws, seed=seed)
     frame = _cells(evidence, now)
     return Forecast(

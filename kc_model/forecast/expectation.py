@@ -9,6 +9,7 @@ year so far, as published pairs of figures suggest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -162,12 +163,20 @@ def estimate_now(evidence: Evidence) -> Estimate:
     return estimate(evidence, len(panel.years) - 1, value, known)
 
 
-def hindcasts(evidence: Evidence) -> list[tuple[int, Estimate]]:
+def hindcasts(
+    evidence: Evidence, tell: Callable[[float], None] = lambda _share: None
+) -> list[tuple[int, Estimate]]:
     """Return every earlier year with a known end as the method would have forecast it.
 
     Each is forecast at the point of the usual clock where this year stands, from the years before
     it, the first two from all other finished years; a single finished year cell by cell, each fifth
     of the cells from the others.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    tell : callable (share)
+        Told before each year how much is done, 0 to 1.
     """
     then = _then(evidence)
     told = np.isfinite(then + evidence.final + evidence.exposure)
@@ -177,7 +186,8 @@ def hindcasts(evidence: Evidence) -> list[tuple[int, Estimate]]:
     if len(ended) == 1:
         return [(ended[0], _by_fifths(evidence, ended[0], then[:, ended[0]], known))]
     found = []
-    for target in ended:
+    for done, target in enumerate(ended):
+        tell(done / len(ended))
         others = known.copy()
         others[:, target] = False
         if _is_fair(evidence, target, len(ended)):
