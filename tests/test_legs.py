@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_forecast import dataset, simulated
+from test_forecast import dataset, plans_of, simulated
 
 from kc_model.errors import InputError
 from kc_model.forecast import forecast
@@ -237,15 +237,72 @@ def test_money_in_tranches_and_a_raised_plan_start_their_own_clocks() -> None:
     raised.loc[early, "plan"] = (raised.loc[early, "plan"] // 2).astype("Int64")
     panel = build_panel(dataset(raised), 2024, 6, arrival={}, cells=None)
     wanted = panel.wanted
-    np.testing.assert_allclose(panel.tranches[wanted].sum(1), 1.0)
-    np.testing.assert_allclose(panel.tranches[wanted, 3], 0.5, atol=0.01)
+    np.testing.assert_allclose(panel.tranches[wanted].sum(2), 1.0)
+    np.testing.assert_allclose(panel.tranches[wanted, -1, 3], 0.5, atol=0.01)
     assert (build_evidence(panel).time[wanted] < build_evidence(base).time[wanted]).all()
     tranche = frame.assign(released=pd.array([None] * len(frame), dtype="Int64"))
     tranche.loc[now & tranche["month"].ge(2), "released"] = tranche["plan"] // 2
     tranche.loc[now & tranche["month"].ge(5), "released"] = tranche["plan"]
+    tranche.loc[now & tranche["month"].lt(2), "disbursed"] = 0  # who spends has money
     panel = build_panel(dataset(tranche), 2024, 6, arrival={}, cells=None)
-    np.testing.assert_allclose(panel.released[wanted][:, [1, 4]], 0.5, atol=0.01)
-    np.testing.assert_array_equal(panel.released[wanted], panel.tranches[wanted])
+    came = panel.released[wanted, -1]
+    np.testing.assert_allclose(came[:, [1, 4]], 0.5, atol=0.01)
+    np.testing.assert_array_equal(came, panel.tranches[wanted, -1])
+    assert (build_evidence(panel).unusual[wanted] > 0.9).all()
+
+
+def test_what_happens_every_year_is_no_lateness() -> None:
+    frame = simulated(8, n_places=3)
+    base = forecast(dataset(frame), 2024, 9, draws=300)
+    raised = frame.copy()
+    early = raised["month"].le(4)
+    raised.loc[early, "plan"] = (raised.loc[early, "plan"] // 2).astype("Int64")
+    quarters = frame.assign(released=frame["plan"] * ((frame["month"] + 2) // 3).clip(upper=4) // 4)
+    for usual in (raised, quarters):
+        moved = forecast(dataset(usual), 2024, 9, draws=300)
+        assert moved.draws.sum(1).mean() == pytest.approx(base.draws.sum(1).mean(), rel=0.02)
+    once = raised.where(raised["year"].eq(2024), frame)
+    late = forecast(dataset(once), 2024, 9, draws=300)
+    assert late.draws.sum(1).mean() > 1.01 * base.draws.sum(1).mean()
+
+
+def test_money_spent_is_money_that_came() -> None:
+    frame = simulated(9, n_places=4)
+    stale = frame.assign(released=pd.array([None] * len(frame), dtype="Int64"))
+    stale.loc[stale["year"].eq(2024) & stale["month"].eq(1), "released"] = 0
+    told = forecast(dataset(stale), 2024, 9, draws=300).draws.sum(1).mean()
+    silent = forecast(dataset(frame), 2024, 9, draws=300).draws.sum(1).mean()
+    assert told == pytest.approx(silent, rel=0.02)
+
+
+def test_a_reported_year_end_is_the_year_end() -> None:
+    frame = simulated(9, n_places=3)
+    frame = frame[frame["month"].le(12)]
+    outlook = forecast(dataset(frame), 2024, 12, draws=50)
+    np.testing.assert_array_equal(
+        outlook.draws, np.tile(outlook.cells["disbursed"].to_numpy(float) / 1e6, (50, 1))
+    )
+    alone = frame.iloc[[0]].assign(year=2020, month=13)
+    again = forecast(dataset(pd.concat([frame, alone])), 2024, 12, draws=50)
+    assert again.year_end == 12
+
+
+def test_a_plan_that_stands_in_widens_the_range_and_a_zero_plan_is_none() -> None:
+    frame = simulated(10, n_places=6)
+    before = frame[frame["year"].lt(2024)]
+    stands_in = forecast(dataset(before), 2024, 0, draws=400)
+    firm = forecast(dataset(before), 2024, 0, cells=plans_of(frame, 2024), draws=400)
+
+    def width(outlook: Any) -> float:
+        low, high = np.quantile(outlook.draws, [0.1, 0.9], axis=0)
+        return float((high - low).sum() / outlook.draws.mean(0).sum())
+
+    assert width(stands_in) > 1.1 * width(firm)
+    none = frame.copy()
+    none.loc[none["place"].eq(none["place"].iloc[0]), "plan"] = 0
+    outlook = forecast(dataset(none), 2024, 6, draws=200)
+    mine = outlook.cells["place"].eq(none["place"].iloc[0]).to_numpy()
+    assert (np.ptp(outlook.draws[:, mine], axis=0) > 0).all()
 
 
 def test_carried_money_is_there_from_the_start() -> None:
@@ -256,8 +313,9 @@ def test_carried_money_is_there_from_the_start() -> None:
         carried=pd.array([None] * len(frame), dtype="Int64"),
     )
     late.loc[now & late["month"].ge(5), "released"] = late["plan"]
+    late.loc[now & late["month"].lt(5), "disbursed"] = 0  # who spends has money
     alone = build_panel(dataset(late), 2024, 6, arrival={}, cells=None)
     late.loc[now, "carried"] = late["plan"] // 4
     panel = build_panel(dataset(late), 2024, 6, arrival={}, cells=None)
-    np.testing.assert_allclose(alone.released[alone.wanted, 0], 0.0)
-    np.testing.assert_allclose(panel.released[panel.wanted, 0], 0.25, atol=0.01)
+    np.testing.assert_allclose(alone.released[alone.wanted, -1, 0], 0.0)
+    np.testing.assert_allclose(panel.released[panel.wanted, -1, 0], 0.25, atol=0.01)

@@ -289,7 +289,7 @@ def test_what_is_at_risk_is_ranked_by_money():
     assert "Điều 14.4" in said(small(), "không giải ngân hết trong năm")
     first = ranked.iloc[0]
     name = {"01": "Hà Nội", "79": "Thành phố Hồ Chí Minh"}[first["place"]]
-    listed = said(small(), "Nhiều tiền có nguy cơ").split(": ", 1)[1]
+    listed = said(small(), "dự kiến không giải ngân hết lớn nhất").split(": ", 1)[1]
     assert listed.startswith(name.split("Thành phố ")[-1])
 
 

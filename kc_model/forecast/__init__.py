@@ -13,6 +13,7 @@ from kc_model.errors import Address, Fault, raise_faults
 from kc_model.forecast.capacity import absorption
 from kc_model.forecast.draws import draw
 from kc_model.forecast.expectation import (
+    Count,
     Estimate,
     estimate_now,
     hindcasts,
@@ -99,7 +100,7 @@ def forecast(
     tell = progress or (lambda _step, _share: None)
     past = hindcasts(evidence, lambda share: tell("learning", share))
     tell("drawing", 0.0)
-    now, past, weights = weigh(evidence, estimate_now(evidence), past)
+    now, past, counts = weigh(evidence, estimate_now(evidence), past)
     drawn = draw(evidence, now, past, n_draws=draws, seed=seed)
     frame = _cells(evidence, now)
     return Forecast(
@@ -111,14 +112,14 @@ def forecast(
         draws=drawn.year_end,
         capacity=drawn.capacity,
         slices=absorption(frame, drawn.capacity),
-        legs=_legs(frame, now.legs[:, panel.wanted], weights),
-        notes=notes(evidence, frame, drawn, arrival, weights),
+        legs=_legs(frame, now.legs[:, panel.wanted], counts),
+        notes=notes(evidence, frame, drawn, arrival, counts),
         warnings=warnings(panel, arrival),
         provenance=Provenance(versions_of("numpy", "pandas", "scipy"), data.hash, seed=seed),
         details={
             "past_years": [int(panel.years[target]) for target, _ in past],
             "past_errors": drawn.n_errors,
-            "weights": {leg: round(weight, 6) for leg, weight in weights.items()},
+            "weights": {leg: round(count.weight, 6) for leg, count in counts.items()},
             "arrival": arrival,
         },
         seconds=time.perf_counter() - start,
@@ -165,9 +166,9 @@ def _cells(evidence: Evidence, now: Estimate) -> pd.DataFrame:
     return frame.assign(basis=basis(evidence))
 
 
-def _legs(cells: pd.DataFrame, legs: Floats, weights: Mapping[str, float]) -> pd.DataFrame:
+def _legs(cells: pd.DataFrame, legs: Floats, counts: Mapping[str, Count]) -> pd.DataFrame:
     parts = [
-        cells[KEYS].assign(leg=leg, expected=money, weight=weight)
-        for (leg, weight), money in zip(weights.items(), legs, strict=True)
+        cells[KEYS].assign(leg=leg, expected=money, weight=count.weight)
+        for (leg, count), money in zip(counts.items(), legs, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)

@@ -50,8 +50,8 @@ def learned_weights(errors: list[Floats], start: Floats) -> Floats:
               + \lambda \sum_k (w_k - w^0_k)^2
 
     with errors :math:`e_i` of the same moment of the year, every year counting as at most
-    300 errors, :math:`s` the mean absolute error; the ridge shrinks to the weights the legs start
-    with.
+    300 errors, :math:`s` the mean absolute error of the best leg; the ridge shrinks to the weights
+    the legs start with.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def learned_weights(errors: list[Floats], start: Floats) -> Floats:
     if not sum(part.shape[1] for part in parts):
         return start
     error, count = np.concatenate(parts, 1), np.concatenate(counts)
-    scale = float((count * np.abs(error)).mean(0).sum() / count.sum())
+    scale = float((np.abs(error) @ count).min() / count.sum())
     if scale <= 0:
         return start
     told = np.clip(error / scale, -_WILD, _WILD) * np.sqrt(count)

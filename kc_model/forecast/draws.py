@@ -1,7 +1,8 @@
 """Joint draws of year-end money, bounded, with what all cells share in a year kept together.
 
 A draw lives in the share of the remaining plan: 0 is nothing more spent, 1 all of it. Bounded draws
-cannot leave [disbursed, max(plan, disbursed)], and their mean is the point forecast.
+cannot leave [disbursed, max(plan, disbursed)], and their mean is the point forecast; before the
+year they are what past years show could be absorbed of the plan.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kc_model.forecast.credibility import Grouping, Integers
 from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
-from kc_model.runoff import Floats, catch_up
+from kc_model.runoff import Floats, catch_up, ratio
 
 __all__ = ["Draws", "draw"]
 
@@ -79,8 +80,9 @@ def draw(
 
     Notes
     -----
-    Before anything of the year is known the draws are those of capacity (`kc_model.forecast.
-    capacity`), cut off at the plan: what past years fell short of is all there is to go by.
+    Before the year (month 0) the draws are those of capacity (`kc_model.forecast.capacity`), cut
+    off at the plan: what past years fell short of is all there is to go by, and closer than
+    plan x completion.
     """
     rows = evidence.panel.wanted
     spent = np.nan_to_num(now.disbursed[rows])
@@ -97,13 +99,17 @@ def draw(
     level = _centre(shocks, share) + shocks
     year_end = np.where(level >= 1.0, spent + left, spent + np.clip(level, 0.0, 1.0) * left)
     model = fit_capacity(_history(evidence, now), evidence.prior.completion)
-    if (now.developed[rows] > 0).any():
+    over = np.isfinite(evidence.panel.paths[rows, -1, -1])  # the year-end is reported
+    year_end[:, over] = spent[over]
+    if evidence.panel.as_of > 0:
         about = (now.most[rows], now.developed[rows])
         capacity = beyond_plan(model, rows, year_end, about, random)
-    else:  # nothing of the year is known: what is disbursed is the smaller of capacity and plan
-        capacity = draw_capacity(model, rows, n_draws, random)
-        capacity = np.where(evidence.planned[rows], np.maximum(capacity, spent), year_end)
-        year_end = np.minimum(capacity, now.most[rows])
+    else:  # what will be disbursed is the smaller of capacity and plan
+        drawn = draw_capacity(model, rows, n_draws, random)
+        kept = evidence.planned[rows] & (evidence.ceiling[rows] <= 1.0)
+        plan = now.most[rows] * _plan_to_come(evidence, n_draws, random)
+        capacity = np.where(kept, drawn, np.maximum(year_end, drawn))
+        year_end = np.where(kept, np.minimum(drawn, plan), year_end)
     return Draws(
         year_end=year_end,
         capacity=capacity,
@@ -111,6 +117,32 @@ def draw(
         n_years=errors.shared.shape[1],
         n_errors=int(np.isfinite(errors.own).sum()),
     )
+
+
+def _plan_to_come(evidence: Evidence, n_draws: int, random: np.random.Generator) -> Floats:
+    """Return by what the plan of the year may differ from the one that stands in for it.
+
+    1 where this year's plan is known. Else a draw takes one past year and, for every cell, what
+    some cell of its fund had as its last plan then over its last plan of the year before.
+    """
+    panel, rows = evidence.panel, evidence.panel.wanted
+    factor = np.ones((n_draws, len(rows)))
+    last = panel.last_plan
+    change = ratio(last[:, 1:-1], np.nan_to_num(last[:, :-2]))
+    if not panel.baseline or not np.isfinite(change).any():
+        return factor
+    source = evidence.factors["source"][0]
+    year = random.integers(change.shape[1], size=n_draws)
+    for group in np.unique(source[rows]):
+        mine = np.flatnonzero(source[rows] == group)
+        for t in range(change.shape[1]):
+            seen = change[source == group, t]
+            seen = seen[np.isfinite(seen)]
+            drawn = np.flatnonzero(year == t)
+            if seen.size and drawn.size:
+                pick = random.integers(seen.size, size=(drawn.size, mine.size))
+                factor[np.ix_(drawn, mine)] = seen[pick]
+    return factor
 
 
 def _centre(shocks: Floats, target: Floats) -> Floats:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from kc_model.runoff import (
 __all__ = [
     "LEGS",
     "SURPRISE",
+    "Count",
     "Estimate",
     "estimate",
     "estimate_now",
@@ -55,6 +57,21 @@ _MOST = 1.5  # completions above are read as this: plans raised late
 _ENOUGH_BEFORE = 2  # earlier years from which a past year is forecast as it was then
 _WITHOUT_PLAN = np.array([1.0, 1.0, 6.0, 1.0])  # what `LEGS` start with where there is no plan
 _ENOUGH = 20.0  # finished cell-years of a source that weigh as much as the published pairs
+
+
+class Count(NamedTuple):
+    """How much a leg counts.
+
+    Parameters
+    ----------
+    weight : float
+    why : str
+        Of a leg that does not count: short (too little history), untried (by no past year), worse
+        (than the others at this time of past years).
+    """
+
+    weight: float
+    why: str
 
 
 @dataclass(frozen=True)
@@ -198,7 +215,7 @@ def hindcasts(
 
 def weigh(
     evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]
-) -> tuple[Estimate, list[tuple[int, Estimate]], dict[str, float]]:
+) -> tuple[Estimate, list[tuple[int, Estimate]], dict[str, Count]]:
     """Return estimates with their legs made into one, and how much each leg counts.
 
     All legs start alike; trend and season alone against both run-off legs where there is no plan.
@@ -233,8 +250,12 @@ def weigh(
         most = np.where(evidence.planned, guess.most, spent + SURPRISE * (money - spent))
         return replace(guess, expected=money, most=most)
 
-    names = dict(zip(LEGS, weights.tolist(), strict=True))
-    return one(now), [(target, one(guess)) for target, guess in past], names
+    why = np.where(there, np.where(start > 0, "worse", "untried"), "short")
+    counts = {
+        leg: Count(weight, "" if weight > 0 else str(reason))
+        for leg, weight, reason in zip(LEGS, weights.tolist(), why, strict=True)
+    }
+    return one(now), [(target, one(guess)) for target, guess in past], counts
 
 
 def _is_fair(evidence: Evidence, target: int, n_past: int) -> bool:
@@ -274,14 +295,20 @@ def _by_fifths(
 
 
 def reach_now(evidence: Evidence, pattern: Floats) -> Floats:
-    """Return the share of a usual year-end within reach, by pace, of money that came in parts."""
+    """Return the share of a usual year-end within reach, by pace, of money that came in parts.
+
+    Parts count as far as they are more than past years had.
+    """
+    released = evidence.panel.released[:, -1]
     reach = np.zeros((len(pattern), len(PACES)))
-    for month in np.flatnonzero(evidence.panel.released.any(0)):
-        share = evidence.panel.released[:, month]
+    for month in np.flatnonzero(released.any(0)):
+        share = released[:, month]
         mine = share > 0
         start = np.full(int(mine.sum()), month + 1.0)
         reach[mine] += share[mine, None] * catch_up(pattern[mine], start)
-    return reach
+    first = catch_up(pattern, evidence.panel.arrival[:, -1])
+    unusual = evidence.unusual[:, None]
+    return np.asarray(unusual * reach + (1.0 - unusual) * first, dtype=np.float64)
 
 
 def _pattern(evidence: Evidence, known: NDArray[np.bool_]) -> Floats:

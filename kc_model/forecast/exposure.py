@@ -24,8 +24,8 @@ def build_exposure(
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
     r"""Return the exposure of every cell and year, whether it is a plan, and its ceiling.
 
-    A cell without any plan is measured by its earlier outturns, the last most, raised by the growth
-    of all such cells:
+    A cell without any plan above 0 is measured by its earlier outturns, the last most, raised by
+    the growth of all such cells:
 
     .. math:: P_t = \frac{\sum_{j \ge 1} 0.3^{j} g_t^{j} U_{t-j}}{\sum_{j \ge 1} 0.3^{j}}
 
@@ -46,7 +46,7 @@ def build_exposure(
     planned : bool array (n_cells,)
     ceiling : array (n_cells,)
     """
-    never = np.isnan(plan).all(axis=1) & np.isfinite(final).any(axis=1)
+    never = ~(plan > 0).any(axis=1) & (final > 0).any(axis=1)
     planned: NDArray[np.bool_] = np.asarray(~never)
     exposure = np.where(planned[:, None], plan, _by_outturn(np.where(planned[:, None], 0, final)))
     rate = ratio(final[:, :-1], np.nan_to_num(exposure[:, :-1]))

@@ -10,6 +10,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.forecast.draws import Draws
+from kc_model.forecast.expectation import Count
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.panel import Panel
 from kc_model.runoff import latest
@@ -46,7 +47,7 @@ def notes(
     cells: pd.DataFrame,
     drawn: Draws,
     given: Mapping[str, int],
-    weights: Mapping[str, float],
+    counts: Mapping[str, Count],
 ) -> tuple[Note, ...]:
     """Return what is estimated, borrowed or assumed, to be printed wherever the figures are.
 
@@ -58,14 +59,17 @@ def notes(
     drawn : Draws
     given : mapping
         Arrival by source that the caller set.
-    weights : mapping
-        How much each single forecast counts.
+    counts : mapping
+        How much each single forecast counts, and if it does not, why.
     """
     panel = evidence.panel
     n_cells = len(cells)
-    found = [_note("method", "estimate"), _counted(weights)]
-    unused = [leg for leg, weight in weights.items() if weight == 0]
-    found += [_note(f"unused.{leg}", "estimate", "expected") for leg in unused]
+    if panel.as_of == 0:
+        found = [_note("before", "estimate")]
+    else:
+        learned = drawn.n_errors > 0
+        found = [_note("method" if learned else "method-published", "estimate")]
+        found += _counted(counts, "weights" if learned else "weights-equal")
     without = int((~evidence.planned[panel.wanted]).sum())
     if without:
         found.append(_note("no-plan", "assumed", "plan", count=without, total=n_cells))
@@ -93,18 +97,24 @@ def notes(
     return tuple(found)
 
 
-def _counted(weights: Mapping[str, float]) -> Note:
-    """Return the note on how much each single forecast counts."""
+def _counted(counts: Mapping[str, Count], key: str) -> list[Note]:
+    """Return notes on how much each single forecast counts, and on why the others do not."""
 
-    def text(language: Language) -> str:
-        parts = ", ".join(
-            say(f"forecast.leg.{leg}", language, percent=round(100 * weight))
-            for leg, weight in weights.items()
-            if weight > 0
+    def names(why: str, language: Language) -> str:
+        return ", ".join(
+            say(f"forecast.leg.{leg}", language)
+            + (f" {round(100 * count.weight)} %" if count.weight else "")
+            for leg, count in counts.items()
+            if count.why == why
         )
-        return say("forecast.notes.weights", language, parts=parts)
 
-    return Note("estimate", text("vi"), text("en"), "forecast", "expected")
+    found = []
+    for why in ("", "short", "untried", "worse"):
+        told = f"forecast.notes.{f'unused-{why}' if why else key}"
+        texts = [say(told, one, parts=names(why, one)) for one in LANGUAGES if names(why, one)]
+        if texts:
+            found.append(Note("estimate", texts[0], texts[1], "forecast", "expected"))
+    return found
 
 
 def _reports(panel: Panel) -> list[Note]:
@@ -168,6 +178,11 @@ def warnings(panel: Panel, given: Mapping[str, int]) -> tuple[Fault, ...]:
     if panel.unplanned:
         values = {"count": panel.unplanned, "year": year}
         found.append(Fault("disbursed-without-plan", Address("history.csv"), values, "warning"))
+    _, newest = latest(panel.paths[panel.wanted, -1])
+    last = int(newest.max(initial=-1)) + 1
+    if 0 < last < panel.as_of:
+        values = {"month": last, "as_of": panel.as_of, "year": year}
+        found.append(Fault("forecast-stale", Address("history.csv"), values, "warning"))
     sources = panel.cells["source"].iloc[panel.wanted]
     for source in given:
         if not sources.eq(source).any():

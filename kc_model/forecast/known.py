@@ -12,7 +12,7 @@ from kc_model.forecast.credibility import Integers
 from kc_model.forecast.exposure import build_exposure
 from kc_model.forecast.panel import Panel
 from kc_model.forecast.prior import Prior, build_prior
-from kc_model.runoff import Floats, at_time, fill_gaps, latest, to_usual_clock, usual_time
+from kc_model.runoff import Floats, at_time, fill_gaps, latest, ratio, to_usual_clock, usual_time
 
 __all__ = ["Evidence", "build_evidence"]
 
@@ -52,6 +52,8 @@ class Evidence:
     time : array (n_cells,)
         Where this year's newest figure stands on the usual clock, months; 0 for a cell wanted
         without one.
+    unusual : array (n_cells,)
+        How much of what releases in parts set this year back is more than in past years, 0 to 1.
     factors : dict
         Group number of every cell and number of groups, by factor.
     """
@@ -65,6 +67,7 @@ class Evidence:
     planned: NDArray[np.bool_]
     ceiling: Floats
     time: Floats
+    unusual: Floats
     factors: dict[str, tuple[Integers, int]]
 
     def money_at(self, year: int, time: Floats) -> Floats:
@@ -87,8 +90,11 @@ def build_evidence(panel: Panel) -> Evidence:
     factors = {name: panel.codes(keys) for name, keys in _FACTORS.items()}
     final = panel.paths[..., -1]
     exposure, planned, ceiling = build_exposure(panel.plan, final, factors["source"][0])
-    start = np.arange(1.0, panel.n_periods + 1.0)
-    clocks = usual_time(months[:, None], start, panel.n_periods)
+    source, n_sources = factors["source"]
+    first = usual_time(months, arrival[:, -1], panel.n_periods)
+    behind = _unusual(first[:, None] - _clocks(panel.tranches, months), source, n_sources)
+    in_parts = first[:, None] - _clocks(panel.released, months)
+    unusual = np.nan_to_num(ratio(_unusual(in_parts, source, n_sources), in_parts[:, -1]))
     return Evidence(
         panel=panel,
         prior=build_prior(panel.cells, int(panel.years[-1]), panel.n_periods, planned),
@@ -98,6 +104,32 @@ def build_evidence(panel: Panel) -> Evidence:
         exposure=exposure,
         planned=planned,
         ceiling=ceiling,
-        time=(panel.tranches[:, :-1] * clocks).sum(1),
+        time=first - behind,
+        unusual=np.clip(unusual, 0.0, 1.0),
         factors=factors,
     )
+
+
+def _clocks(tranches: Floats, months: Floats) -> Floats:
+    """Return where each year stood on the usual clock after so many months, (n_cells, n_years)."""
+    n_periods = tranches.shape[-1] - 1
+    start = np.arange(1.0, n_periods + 1.0)
+    clocks = usual_time(months[:, None], start, n_periods)
+    return np.asarray((tranches[..., :-1] * clocks[:, None]).sum(-1), dtype=np.float64)
+
+
+def _unusual(behind: Floats, source: Integers, n_sources: int) -> Floats:
+    """Return how far this year is behind for want of later parts, beyond its fund's past years.
+
+    Parameters
+    ----------
+    behind : array (n_cells, n_years)
+        Months behind the clock of the first part, this year last.
+    source : integer array (n_cells,)
+    n_sources : int
+    """
+    past = np.maximum(behind[:, :-1], 0.0)
+    count = np.bincount(source, minlength=n_sources).astype(float) * past.shape[1]
+    total = np.bincount(source, past.sum(1), n_sources).astype(float)
+    usual = np.nan_to_num(ratio(total, count))
+    return np.maximum(behind[:, -1] - usual[source], 0.0)

@@ -20,7 +20,7 @@ from kc_model.runoff import Floats, ratio
 __all__ = ["Lessons", "learn", "spread_at"]
 
 _LEAST_ODDS = 0.02  # shares closer to 0 or 1 are read as this
-_RIDGE = 200.0  # the method as it stands counts as so many past errors of a quarter
+_RIDGE = np.array([5.0, 200.0, 200.0])  # level and slopes as they stand: worth so many past errors
 _SHARED = 5.0  # nothing shared counts as so many past errors
 _LEAST_SPREAD = 0.2  # of the root of r(1 - r), for shares close to 0 or 1
 _AS_IT_IS = np.array([0.0, 1.0, 0.0])  # level, odds of the method, odds of plan x completion alone
@@ -128,7 +128,7 @@ def _fit(features: Floats, came: Floats, weights: Floats) -> Floats:
         odds = features @ slope
         share = expit(odds)
         pull = slope - _AS_IT_IS
-        value = weights @ (np.logaddexp(0.0, odds) - came * odds) + _RIDGE / 2 * (pull @ pull)
+        value = weights @ (np.logaddexp(0.0, odds) - came * odds) + (_RIDGE * pull) @ pull / 2
         return float(value), features.T @ (weights * (share - came)) + _RIDGE * pull
 
     return np.asarray(minimize(loss, _AS_IT_IS, jac=True, method="BFGS").x, dtype=np.float64)

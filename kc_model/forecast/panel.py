@@ -39,15 +39,18 @@ class Panel:
     paths : array (n_cells, n_years, n_periods), million VND
         Money disbursed so far by month; NaN = not known. n_periods is the year-end, 12 or 13.
     plan : array (n_cells, n_years), million VND
-        The plan in force at the end of month `as_of` of each year (the first one known of a year
-        that had none by then); NaN = none known.
+        The plan in force in the month of this year's newest figures, of each year (the first one
+        known of a year that had none by then); NaN = none known.
+    last_plan : array (n_cells, n_years), million VND
+        The newest plan known of each year.
     arrival : array (n_cells, n_years)
         Month in which the money of the year first arrived: 1 for in time or not told.
-    tranches : array (n_cells, n_periods + 1)
-        Share of this year's plan whose clock started in month 1, 2, ... of the year (the last: not
-        within it): when money was released or, where that is not told, when the plan was raised.
-    released : array (n_cells, n_periods + 1)
-        The same of releases alone; month 1 where nothing is told.
+    tranches : array (n_cells, n_years, n_periods + 1)
+        Share of each year's plan, as known in this month of it, whose clock started in month 1, 2,
+        ... of the year (the last: not within it): when money was released or, where that is not
+        told, when the plan was raised.
+    released : array (n_cells, n_years, n_periods + 1)
+        The same of releases alone; all in the month of arrival where nothing is told.
     told : bool array (n_cells,)
         Whether this year's arrival is known or assumed (else the clock is left alone).
     awaited : bool array (n_cells,)
@@ -66,6 +69,7 @@ class Panel:
     as_of: int
     paths: Floats
     plan: Floats
+    last_plan: Floats
     arrival: Floats
     tranches: Floats
     released: Floats
@@ -114,18 +118,25 @@ def build_panel(
     wanted, baseline = _wanted(rows, plans, year, cells)
     frame = _in_order(pd.concat([wanted[KEYS], rows[KEYS]]), data.vintage)
     years = np.unique(np.r_[rows["year"].to_numpy(dtype=np.int64), year])
-    year_end = 13 if bool((rows["month"].eq(13) & rows["disbursed"].notna()).any()) else 12
+    year_end = 13 if _settles(rows, year) else 12
     at = _positions(frame, rows, years)
     shape = (len(frame), len(years), year_end)
     paths = _grid(rows, "disbursed", at, shape)
     released = _grid(rows, "released", at, shape)
     by_month = _in_force(_grid(rows, "plan", at, shape))
-    plan = by_month[..., max(as_of, 1) - 1].copy()
+    plan = by_month[..., _month_of(paths[:, -1], as_of) - 1].copy()
     rank = frame.reset_index().merge(wanted, on=KEYS)
     plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64, na_value=np.nan) / MILLION
     clock = _clock(frame, paths, released, arrival, as_of)
-    carried, _ = latest(_grid(rows, "carried", at, shape)[:, -1])
-    came = _released(released[:, -1], plan[:, -1], np.nan_to_num(carried), clock, as_of)
+    carried = np.nan_to_num(_in_force(_grid(rows, "carried", at, shape))[..., -1])
+    came = np.zeros((*shape[:2], year_end + 1))
+    tranches = came.copy()
+    for t in range(len(years)):
+        seen = released[:, t].copy()
+        seen[:, as_of:] = np.nan  # of past years too, only what was known by then
+        came[:, t] = _released(seen, plan[:, t], carried[:, t], clock[0][:, t], as_of)
+        told = clock[1] if t == len(years) - 1 else np.asarray(np.isfinite(seen).any(axis=1))
+        tranches[:, t] = _tranches(by_month[:, t], came[:, t], told, as_of)
     has_money = rows[rows["year"].eq(year) & rows["disbursed"].gt(0)][KEYS].drop_duplicates()
     return Panel(
         cells=frame,
@@ -134,10 +145,11 @@ def build_panel(
         as_of=as_of,
         paths=paths,
         plan=plan,
+        last_plan=by_month[..., -1],
         arrival=clock[0],
         told=clock[1],
         awaited=clock[2],
-        tranches=_tranches(by_month[:, -1], came, clock[1], as_of),
+        tranches=tranches,
         released=came,
         estimated=_estimated(frame, rows, year),
         unplanned=len(has_money.merge(wanted, how="left", on=KEYS).query("plan.isna()")),
@@ -190,7 +202,12 @@ def _wanted(
         chosen["plan"] = chosen["plan"].fillna(chosen["before"])
         if len(plans):
             chosen["plan"] = chosen["plan"].fillna(0)
-    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0
+    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0 and not _is_planned(cells)
+
+
+def _is_planned(cells: pd.DataFrame) -> bool:
+    """Whether the caller gives plans, not what only stands in for them."""
+    return "plan" in cells and bool(cells["plan"].notna().any())
 
 
 def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
@@ -232,6 +249,21 @@ def _grid(
     return grid
 
 
+def _settles(rows: pd.DataFrame, year: int) -> bool:
+    """Whether finished years mostly go on to month 13, the settlement period."""
+    known = rows[rows["disbursed"].notna()]
+    past = known[known["year"] < year]
+    past = past if len(past) else known
+    ended = past.groupby(["year", *KEYS], sort=False)["month"].max()
+    return bool((ended == 13).sum() > 0 and (ended == 13).sum() >= (ended == 12).sum())
+
+
+def _month_of(path: Floats, as_of: int) -> int:
+    """Return the month this year's newest figures are of; `as_of` without any, at least 1."""
+    reported = np.flatnonzero(np.isfinite(path).any(0))
+    return max(1, int(reported[-1]) + 1 if reported.size else as_of)
+
+
 def _in_force(plan: Floats) -> Floats:
     """Return the plan in force at the end of every month: the newest, else the first to come."""
     filled = plan.copy()
@@ -269,6 +301,7 @@ def _clock(
         of_source, _ = _first_money(_together(released[mine]))
         _, not_before = _first_money(_together(paths[mine]))
         own = np.where(np.isnan(arrival[mine]), of_source, arrival[mine])
+        own[:, -1] = _not_after_spending(own[:, -1], paths[mine, -1], released[mine, -1])
         told[mine] = source in given or np.isfinite(own[:, -1]) | np.isinf(own[:, -1])
         earlier = np.where(np.isfinite(own[:, :-1]), own[:, :-1], not_before[:-1])
         arrival[mine] = np.c_[np.where(told[mine][:, None], earlier, 1.0), own[:, -1]]
@@ -279,14 +312,30 @@ def _clock(
     return np.where(np.isfinite(arrival), arrival, 1.0), told, awaited
 
 
+def _not_after_spending(arrival: Floats, path: Floats, released: Floats) -> Floats:
+    """Return this year's arrival of a source's cells, no later than the first money spent.
+
+    A cell that spends has its money. Where a source spends, a report of no release counts no longer
+    once there are newer figures of the cell without one.
+    """
+    first, _ = _first_money(path)
+    of_source, _ = _first_money(_together(path))
+    _, last_spent = latest(path)
+    _, last_release = latest(released)
+    outdated = np.isinf(arrival) & (last_release < last_spent) & np.isfinite(of_source)
+    arrival = np.where(outdated, of_source, arrival)
+    spends = np.isfinite(first) & ~np.isnan(arrival)
+    return np.where(spends, np.fmin(arrival, first), arrival)
+
+
 def _released(
     released: Floats,
     plan: Floats,
     carried: Floats,
-    clock: tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]],
+    arrival: Floats,
     as_of: int,
 ) -> Floats:
-    """Return the share of this year's plan whose money came in each month.
+    """Return the share of a year's plan whose money came in each month.
 
     What is not released yet is taken to come next month; carried money of the year before is there
     from the start. Where nothing is reported the whole plan comes at the arrival of the source.
@@ -295,11 +344,12 @@ def _released(
     ----------
     released : array (n_cells, n_periods), million VND
     plan, carried : array (n_cells,), million VND
-    clock : as `_clock` returns it
+    arrival : array (n_cells,)
+        Month in which the first of it came.
     as_of : int
     """
     n_cells, n_periods = released.shape
-    arrival = np.clip(clock[0][:, -1], 1, n_periods + 1).astype(np.intp)
+    arrival = np.clip(arrival, 1, n_periods + 1).astype(np.intp)
     known = np.isfinite(released)
     so_far = np.maximum.accumulate(np.where(known, released, 0.0), 1)
     share = np.clip(np.nan_to_num(ratio(so_far, np.nan_to_num(plan)[:, None])), 0.0, 1.0)
@@ -315,7 +365,7 @@ def _released(
 
 
 def _tranches(plan: Floats, came: Floats, told: NDArray[np.bool_], as_of: int) -> Floats:
-    """Return the share of this year's plan whose clock started in each month.
+    """Return the share of a year's plan whose clock started in each month.
 
     Where no release is told, what a plan was raised by starts with the raise; a cut takes away as
     if it had never been there.

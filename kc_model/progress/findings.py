@@ -128,6 +128,14 @@ class _Teller:
     def share(self, value: float, digits: int = 1) -> Shown:
         return lambda language: format_number(round(100 * value, digits), digits, language)
 
+    def chance(self, value: float) -> Shown:
+        """Show a chance in whole per cent; never as certain while it is not."""
+        percent = round(100 * value)
+        key = "below" if percent < 1 and value > 0 else "above" if percent > 99 else ""
+        if not key or value >= 1:
+            return lambda language: f"{format_number(percent, 0, language)} %"
+        return lambda language: say(f"progress.chance.{key}", language)
+
     def change(self, ratio: float) -> Shown:
         sign = "+" if ratio >= 1 else "−"
         shown = self.share(abs(ratio - 1), 2)
@@ -160,7 +168,7 @@ class _Teller:
 
     def done(self) -> Iterator[Note]:
         """Tell what is done, and of what standing it is."""
-        at = {"month": self.outlook.as_of, "year": self.outlook.year}
+        at = {"month": self.all["month"] or self.outlook.as_of, "year": self.outlook.year}
         row, plan = self.all, self.money(self.all["plan"] or 0)
         if row["disbursed"] is None:
             if self.outlook.as_of:
@@ -279,7 +287,7 @@ class _Teller:
             share=self.share(row["completion_expected"]),
             lower=self.money(row["lower_80"]),
             upper=self.money(row["upper_80"]),
-            **{f"p{share}": self.share(row[f"probability_{share}"], 0) for share in (80, 90, 100)},
+            **{f"p{share}": self.chance(row[f"probability_{share}"]) for share in (80, 90, 100)},
         )
         yield from self.pace()
         if not row["unspent"]:

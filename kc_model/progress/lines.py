@@ -113,8 +113,8 @@ def _paced(frame: pd.DataFrame, outlook: Forecast) -> pd.DataFrame:
     is_before = outlook.as_of == 0  # nothing can have been spent yet
     spent = frame["disbursed"].fillna(0) if is_before else frame["disbursed"]
     left = (frame["plan"] - spent).clip(lower=0)
-    months = outlook.year_end - frame["month"].fillna(outlook.as_of)
-    needed = left.astype("Float64") / months.where(months > 0).astype("Float64")
+    months = outlook.year_end - outlook.as_of
+    needed = left.astype("Float64") / (months or pd.NA)
     pace = frame["disbursed"].astype("Float64") / frame["month"].astype("Float64")
     return frame.assign(
         pace=pace.round().astype("Int64"),

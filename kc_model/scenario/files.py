@@ -69,6 +69,9 @@ def _read_sheets(path: Path, faults: list[Fault]) -> dict[str, Item]:
         if key in found:
             faults.append(Fault("repeated-key", cell.at, {"key": key}))
         found[key] = _scalar(key, cell, faults)
+    named = any(item.value != "" for item in found.values())
+    if not faults and not named and not records(sheets["budget"], faults):
+        raise InputError([Fault("no-scenario-sheets", Address(path.name))])  # left empty
     for name, shape in (("budget", _budget_row), ("rules", _rule_row), ("goals", _goal_row)):
         if name in sheets:
             rows = records(sheets[name], faults)
