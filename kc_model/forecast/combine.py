@@ -9,8 +9,8 @@ from kc_model.runoff import Floats
 
 __all__ = ["combined", "filled_in", "learned_weights"]
 
-_RIDGE = 60.0  # equal weights count as so many past errors
-_PER_YEAR = 300.0  # errors of one year count as at most so many: they share its luck
+_RIDGE = 120.0  # equal weights count as so many past errors
+_PER_YEAR = 600.0  # errors of one year count as at most so many: they share its luck
 _WILD = 5.0  # errors beyond so many times the mean one are read as this
 
 
@@ -50,7 +50,7 @@ def learned_weights(errors: list[Floats], start: Floats) -> Floats:
               + \lambda \sum_k (w_k - w^0_k)^2
 
     with errors :math:`e_i` of the same moment of the year, every year counting as at most
-    300 errors, :math:`s` the mean absolute error of the best leg; the ridge shrinks to the weights
+    600 errors, :math:`s` the mean absolute error of the best leg; the ridge shrinks to the weights
     the legs start with.
 
     Parameters

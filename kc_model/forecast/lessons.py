@@ -20,7 +20,7 @@ from kc_model.runoff import Floats, ratio
 __all__ = ["Lessons", "learn", "spread_at"]
 
 _LEAST_ODDS = 0.02  # shares closer to 0 or 1 are read as this
-_RIDGE = np.array([5.0, 200.0, 200.0])  # level and slopes as they stand: worth so many past errors
+_RIDGE = np.array([20.0, 200.0, 200.0])  # level and slopes as they stand: worth so many past errors
 _SHARED = 5.0  # nothing shared counts as so many past errors
 _LEAST_SPREAD = 0.2  # of the root of r(1 - r), for shares close to 0 or 1
 _AS_IT_IS = np.array([0.0, 1.0, 0.0])  # level, odds of the method, odds of plan x completion alone
