@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,6 +17,7 @@ from kc_model.export.ground import write_ground
 from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
 from kc_model.export.table import add_up, numeral
 from kc_model.money import UNITS, unit_name
+from kc_model.tables import Note
 from kc_model.wording import Language, say
 
 __all__ = ["RATIOS", "report_workbook"]
@@ -314,7 +315,10 @@ class _Report:
             lines += [book.say("report.notes.carry")]
             hidden = sum(1 for cell in self.cells if cell["unspent"]) - _SHOWN
             lines += [book.say("report.notes.hidden", count=hidden)] if hidden > 0 else []
-        return [*lines, *(note_lines(book, self.stamp, ("plan",)) if name == "areas" else [])]
+        if name != "areas":
+            return lines
+        figures = replace(self.stamp, notes=tuple(n for n in self.stamp.notes if not _method(n)))
+        return [*lines, *note_lines(book, figures, ("plan",))]
 
     def remark(self, row: Row) -> str:
         """Return what is missing of a row, in few words."""
@@ -500,3 +504,9 @@ def _records(part: pd.DataFrame) -> list[Row]:
     cells = part.astype(object)
     named = cells.where(cells.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in named]
+
+
+def _method(note: Note) -> bool:
+    """Whether a note is on how the forecast is made, which the sheet of grounds tells."""
+    how = note.standing == "estimate" and note.column in {"", "expected"}
+    return note.table == "forecast" and (how or note.column == "capacity")
