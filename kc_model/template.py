@@ -358,7 +358,9 @@ class _Book:
             if value is None:
                 continue
             if is_first:
-                value, is_first = self.say("template.example", value=value), False
+                whole = isinstance(value, float) and value.is_integer()
+                shown = format(value, ".0f") if whole else value
+                value, is_first = self.say("template.example", value=shown), False
             if isinstance(value, str):
                 sheet.write_string(1, position, value, self._formats["example"])
             else:

@@ -252,3 +252,10 @@ def test_any_dataset_reads_back_exactly(tmp_path_factory, data, language):
             read_dataset(path)
     else:
         same(data, read_dataset(path))
+
+
+def test_scenario_sheets_left_empty_count_as_none(tmp_path):
+    write_template(tmp_path / "mau.xlsx")
+    with pytest.raises(InputError) as refused:
+        read_scenario(tmp_path / "mau.xlsx")
+    assert [fault.code for fault in refused.value.faults] == ["no-scenario-sheets"]
