@@ -92,7 +92,8 @@ def draw(
     random = np.random.default_rng(seed)
     shared = _shared(evidence, errors, n_draws, random)
     own = _own(evidence, errors, n_draws, random)
-    shocks = shared + own * _calibration(evidence, now, errors, shared, own)
+    own *= _calibration(evidence, now, errors, shared, own) * errors.calm[rows]
+    shocks = shared + own
     shocks += _doubt(evidence, now, errors, n_draws, random)
     shocks *= spread_at(share)
     shocks += _late(evidence, now, n_draws, random)
@@ -232,11 +233,12 @@ def _calibration(
         after, came = (part[past[0][at], past[1][at]] for part in (errors.after, errors.came))
         few = slice(None, None, max(1, len(shared) // _TRIED))
         column = cells[np.arange(len(at)) % len(cells)]
+        calm = errors.calm[past[0][at]]
         goal = min(np.ceil(0.8 * (len(at) + 1)) / len(at), 1.0)
         low, high = 0, len(_STRETCHES) - 1
         while low < high:  # a wider range holds no less
             middle = (low + high) // 2
-            shocks = shared[few, column], _STRETCHES[middle] * own[few, column]
+            shocks = shared[few, column], _STRETCHES[middle] * calm * own[few, column]
             low, high = (low, middle) if _held(after, came, *shocks) >= goal else (middle + 1, high)
         stretch[cells] = _STRETCHES[low]
     return stretch

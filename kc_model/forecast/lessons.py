@@ -22,6 +22,7 @@ __all__ = ["Lessons", "learn", "spread_at"]
 _LEAST_ODDS = 0.02  # shares closer to 0 or 1 are read as this
 _RIDGE = np.array([20.0, 200.0, 200.0])  # level and slopes as they stand: worth so many past errors
 _SHARED = 5.0  # nothing shared counts as so many past errors
+_LIKE_OTHERS = 3.0  # a cell's errors are as large as any: worth so many of its own
 _LEAST_SPREAD = 0.2  # of the root of r(1 - r), for shares close to 0 or 1
 _AS_IT_IS = np.array([0.0, 1.0, 0.0])  # level, odds of the method, odds of plan x completion alone
 _EDGE = 0.005  # no expectation is closer to nothing, or all, of the plan left
@@ -41,6 +42,8 @@ class Lessons:
         The rest, same units; NaN where nothing was left or known.
     after, came : array (n_cells, n_past)
         Share of what could still be spent that past years expected, corrected, and what came of it.
+    calm : array (n_cells,)
+        Size of a cell's own errors over the usual one, shrunk to 1; `own` is in this unit.
     """
 
     share: Floats
@@ -48,6 +51,7 @@ class Lessons:
     own: Floats
     after: Floats
     came: Floats
+    calm: Floats
 
 
 def spread_at(share: Floats) -> Floats:
@@ -71,13 +75,13 @@ def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -
     n_cells, n_past = len(now.expected), len(past)
     shared, own = np.zeros((n_cells, n_past)), np.full((n_cells, n_past), np.nan)
     if not past:
-        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own)
+        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own, np.ones(n_cells))
     came = np.stack([_share(guess, evidence.final[:, target]) for target, guess in past], 1)
     left = np.stack([_left(guess) for _, guess in past], 1)
     knew = np.stack([_features(guess) for _, guess in past], 1)
     at = np.nonzero(np.isfinite(came))
     if not len(at[0]):
-        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own)
+        return Lessons(_inside(_share(now, now.expected)), shared, own, own, own, np.ones(n_cells))
     weights = np.sqrt(left[at])
     planned = evidence.planned[at[0]]
     slope = np.tile(_AS_IT_IS, (n_cells, 1))
@@ -88,7 +92,19 @@ def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -
     if n_past > 1:  # one year alone does not show what changes from year to year
         shared = _shared_part(evidence, (errors, weights), (at[0], at[1]), n_past)
     own[at] = errors - shared[at]
-    return Lessons(_inside(expit((_features(now) * slope).sum(1))), shared, own, after, came)
+    calm = _calmness(own)
+    own /= calm[:, None]
+    return Lessons(_inside(expit((_features(now) * slope).sum(1))), shared, own, after, came, calm)
+
+
+def _calmness(own: Floats) -> Floats:
+    """Return the size of each cell's own errors over the mean one, shrunk towards 1."""
+    size = np.abs(own)
+    count = np.isfinite(own).sum(1)
+    usual = float(np.nanmean(size)) if count.any() else 0.0
+    if usual <= 0:
+        return np.ones(len(own))
+    return np.asarray((np.nansum(size, 1) / usual + _LIKE_OTHERS) / (count + _LIKE_OTHERS))
 
 
 def _left(guess: Estimate) -> Floats:
