@@ -218,8 +218,8 @@ def weigh(
 ) -> tuple[Estimate, list[tuple[int, Estimate]], dict[str, Count]]:
     """Return estimates with their legs made into one, and how much each leg counts.
 
-    All legs start alike; trend and season alone against both run-off legs where there is no plan.
-    Where there is one, a leg that no past year has tried does not count.
+    All legs start alike; without any plan, trend and season starts with six times the weight of
+    another. Where there is a plan, a leg that no past year has tried does not count.
 
     Parameters
     ----------
