@@ -19,7 +19,8 @@ from kc_model.errors import Fault
 from kc_model.explain import explain
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
-from kc_model.tables import Note
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language
 
 __all__ = [
@@ -226,10 +227,10 @@ class Allocation:
     ----------
     status : {"optimal", "infeasible", "limit"}
         Only an optimal result has numbers.
-    scenario_name, title, unit, vintage : str
-    synthetic : bool
-        Whether the dataset is.
-    year : int
+    data : Dataset
+    scenario : Scenario
+    outlook : Forecast or None
+        What the plan was made from; the forecast only where the absorption rests on one.
     as_of : int or None
     cells : DataFrame
         In official order: year (int64), place, area, activity, source, region (text), amount,
@@ -256,12 +257,9 @@ class Allocation:
     """
 
     status: str
-    scenario_name: str
-    title: str
-    unit: str
-    vintage: str
-    synthetic: bool
-    year: int
+    data: Dataset = field(repr=False, compare=False)
+    scenario: Scenario = field(repr=False, compare=False)
+    outlook: Forecast | None = field(repr=False, compare=False)
     as_of: int | None
     cells: pd.DataFrame
     rule_rows: pd.DataFrame
@@ -276,8 +274,32 @@ class Allocation:
     notes: tuple[Note, ...]
     provenance: Provenance
     baseline_year: int | None = None
-    sources: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def scenario_name(self) -> str:
+        """Name of the scenario."""
+        return self.scenario.name
+
+    @property
+    def year(self) -> int:
+        """Budget year; the first one of a plan over several years."""
+        return self.scenario.year
+
+    @property
+    def unit(self) -> str:
+        """The dataset's unit."""
+        return self.data.unit
+
+    @property
+    def vintage(self) -> str:
+        """Vintage of the places' codes."""
+        return self.data.vintage
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the dataset is."""
+        return self.data.synthetic
 
     def table(self) -> pd.DataFrame:
         """Return the plan as ``allocation.csv`` has it: amounts in the dataset's unit.
@@ -313,12 +335,12 @@ class Allocation:
         return {
             "status": self.status,
             "scenario": self.scenario_name,
-            "title": self.title,
+            "title": self.data.title,
             "year": self.year,
             "as_of": self.as_of,
             "unit": self.unit,
             "vintage": self.vintage,
-            "synthetic": self.synthetic,
+            "synthetic": self.data.synthetic,
             "goals": list(self.goals),
             "tiers": list(self.tiers),
             "gap": self.gap,
@@ -368,13 +390,13 @@ class Allocation:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         goal = self.goals[0]["name"].split(" ", 1)[1].split(":")[0] if self.goals else ""
         stamp = Stamp(
-            title=self.title,
+            title=self.data.title,
             scenario=self.scenario_name,
             year=self.year,
             as_of=self.as_of,
             unit=self.unit,
             vintage=self.vintage,
-            synthetic=self.synthetic,
+            synthetic=self.data.synthetic,
             dataset_hash=self.provenance.dataset,
             scenario_hash=self.provenance.scenario,
             versions=self.provenance.versions,
@@ -385,7 +407,7 @@ class Allocation:
             reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
             notes=self.notes,
             warnings=self.warnings,
-            sources=self.sources,
+            sources=self.data.sources,
         )
         return allocation_workbook(stamp, self.cells, self.rule_rows, language)
 

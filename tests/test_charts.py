@@ -233,7 +233,7 @@ def test_text_survives_where_the_named_fonts_are_missing(plan):
 
 def test_names_stay_text(plan, progress, monkeypatch):
     monkeypatch.setattr(reference, "place_name", lambda code, *_: f"{HOSTILE} {code}")
-    hostile = replace(plan, scenario_name=HOSTILE)
+    hostile = replace(plan, scenario=replace(plan.scenario, name=HOSTILE))
     outlook, data = progress
     for picture in (
         allocation_chart(hostile, "place"),

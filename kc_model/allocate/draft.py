@@ -43,12 +43,9 @@ class Draft:
         scenario, outlook = problem.scenario, problem.outlook
         self.result = Allocation(
             status="limit",
-            scenario_name=scenario.name,
-            title=data.title,
-            unit=data.unit,
-            vintage=data.vintage,
-            synthetic=data.synthetic,
-            year=scenario.year,
+            data=data,
+            scenario=scenario,
+            outlook=outlook,
             as_of=as_of,
             cells=pd.DataFrame(),
             rule_rows=pd.DataFrame(),
@@ -68,7 +65,6 @@ class Draft:
                 outlook.provenance.seed if outlook is not None else 0,
             ),
             baseline_year=problem.baseline_year,
-            sources=data.sources,
         )
 
     def without_plan(
