@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,6 +29,7 @@ __all__ = [
     "build_curves",
     "newest_plan_year",
     "plan_in_force",
+    "pools",
 ]
 
 MILLION = 1_000_000
@@ -368,25 +369,43 @@ def build_curves(cells: Cells, tables: Iterable[pd.DataFrame]) -> tuple[Curves, 
         an activity is shared by the activities of its area that have no rows of their own.
     """
     has = np.zeros(len(cells), dtype=bool)
-    keys = list(cells.frame[list(CELL_KEYS)].itertuples(index=False, name=None))
-    pools: list[tuple[list[int], NDArray[np.float64], NDArray[np.float64]]] = []
+    found: list[tuple[list[int], NDArray[np.float64], NDArray[np.float64]]] = []
     for table in tables:
         curves = _by_key(table)
-        found: dict[tuple[object, ...], int] = {}
-        for i, (year, place, area, activity, source) in enumerate(keys):
-            if has[i]:
-                continue
-            for when, what in ((year, activity), (0, activity), (year, ""), (0, "")):
-                key = (when, place, area, what, source)
-                if key in curves:
-                    has[i] = True
-                    if (year, key) not in found:
-                        found[year, key] = len(pools)
-                        pools.append(([], *curves[key]))
-                    pools[found[year, key]][0].append(i)
-                    break
-    members, widths, rates = zip(*pools, strict=True) if pools else ((), (), ())
+        for (_, key), inside in pools(cells, curves, has).items():
+            has[inside] = True
+            found.append((inside, *curves[key]))
+    members, widths, rates = zip(*found, strict=True) if found else ((), (), ())
     return Curves(tuple(np.array(cells) for cells in members), widths, rates), has
+
+
+def pools(
+    cells: Cells, known: Container[tuple[object, ...]], aside: NDArray[np.bool_]
+) -> dict[tuple[int, tuple[object, ...]], list[int]]:
+    """Return which cells share each entry of a table.
+
+    Parameters
+    ----------
+    cells : Cells
+    known : container
+        Cell keys of the table: year 0 is any, on its own; activity "" is any of the area together.
+    aside : array of bool (n_cells,)
+        Cells that are not asked for.
+
+    Returns
+    -------
+    dict
+        (year, key in `known`) -> numbers of the cells; cells without an entry are in none.
+    """
+    found: dict[tuple[int, tuple[object, ...]], list[int]] = {}
+    keys = cells.frame[list(CELL_KEYS)].itertuples(index=False, name=None)
+    for i, (year, place, area, activity, source) in enumerate(keys):
+        for when, what in ((year, activity), (0, activity), (year, ""), (0, "")):
+            key = (when, place, area, what, source)
+            if not aside[i] and key in known:
+                found.setdefault((year, key), []).append(i)
+                break
+    return found
 
 
 def _by_key(

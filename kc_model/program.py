@@ -14,7 +14,7 @@ turned. The stages are solved one after the other in `kc_model.allocate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +35,7 @@ from kc_model.cells import (
 from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
 from kc_model.results import Forecast
+from kc_model.risk import Capacities, Risk, capacities_of, drawn, risk_of
 from kc_model.rules import (
     Row,
     Sums,
@@ -82,6 +83,8 @@ class Problem:
         For goal number k that counts a column: its value for every cell.
     selected : mapping of int to array of bool
         For goal number k: the cells it counts.
+    risks : mapping of int to Risk
+        For goal number k that is a risk.
     grid : int
         Step of every amount, VND.
     findings : tuple of Fault
@@ -99,6 +102,7 @@ class Problem:
     curves: Curves
     columns: dict[int, NDArray[np.float64]]
     selected: dict[int, NDArray[np.bool_]]
+    risks: dict[int, Risk]
     grid: int
     findings: tuple[Fault, ...]
     baseline_year: int | None
@@ -217,6 +221,7 @@ def build_problem(
     selected = {k: cells.select(g.where, g.at, faults) for k, g in enumerate(scenario.goals)}
     columns = _goal_columns(cells, scenario.goals, selected, data.unit, faults)
     curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
+    risks, outlook = _risks(data, scenario, cells, outlook, as_of, faults)
     grid = _grid(scenario, data.unit, faults)
     warnings = raise_faults(faults)
     return Problem(
@@ -229,6 +234,7 @@ def build_problem(
         curves,
         columns,
         selected,
+        risks,
         grid,
         warnings,
         newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None,
@@ -260,8 +266,6 @@ def _goal_columns(
 ) -> dict[int, NDArray[np.float64]]:
     columns: dict[int, NDArray[np.float64]] = {}
     for k, goal in enumerate(goals):
-        if goal.what == "risk":
-            faults.append(Fault("risk-later", goal.at))
         if not selected[k].any():
             faults.append(Fault("empty-goal", goal.at, {"goal": goal.name}))
         if goal.what == "outputs":
@@ -311,12 +315,8 @@ def _absorption(
     if not has.all() and not data.history.empty:
         rest = cells.frame.loc[~has & (cells.frame["year"] == scenario.year).to_numpy()]
         rest = rest if len(rest) else cells.frame.loc[~has]
-        exposures = rest[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
-        try:
-            own = forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
-        except InputError as error:
-            if wanted:
-                faults.extend(error.faults)
+        own = _own_forecast(data, scenario, rest, as_of, faults if wanted else [])
+        if own is None:
             return curves, outlook
         outlook = outlook or own
         curves, has = build_curves(cells, [*tables, own.slices])
@@ -325,6 +325,63 @@ def _absorption(
         values = {"count": len(missing), "cells": ", ".join(missing[:5])}
         faults.append(Fault("no-absorption", Address("absorption.csv"), values))
     return curves, outlook
+
+
+def _own_forecast(
+    data: Dataset, scenario: Scenario, cells: pd.DataFrame, as_of: int | None, faults: list[Fault]
+) -> Forecast | None:
+    exposures = cells[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
+    try:
+        return forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
+    except InputError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _risks(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    outlook: Forecast | None,
+    as_of: int | None,
+    faults: list[Fault],
+) -> tuple[dict[int, Risk], Forecast | None]:
+    """Risks of the goals that ask for one: from ``draws.csv``, or else all from one forecast.
+
+    Draws of two forecasts are not joint: where the one given does not know every cell, one is made
+    that does.
+    """
+    wanted = [k for k, goal in enumerate(scenario.goals) if goal.what == "risk"]
+    missing = cells.names()
+    for capacities, source in _capacities(data, scenario, cells, outlook, as_of) if wanted else ():
+        found = {}
+        for k in wanted:
+            goal = scenario.goals[k]
+            selected = cells.select(goal.where, goal.at, [])
+            found[k] = risk_of(cells, selected, capacities, float(goal.level))
+        missing = [name for _, names in found.values() for name in names]
+        if not missing:
+            return {k: risk for k, (risk, _) in found.items()}, source
+    if wanted:
+        values = {"count": len(missing), "cells": ", ".join(missing[:5])}
+        faults.append(Fault("no-draws", Address("draws.csv"), values))
+    return {}, outlook
+
+
+def _capacities(
+    data: Dataset, scenario: Scenario, cells: Cells, outlook: Forecast | None, as_of: int | None
+) -> Iterator[tuple[Capacities, Forecast | None]]:
+    """Yield where capacities may come from, the first that knows every cell counts."""
+    if len(data.draws):
+        yield drawn(data.draws), outlook
+        return
+    if outlook is not None:
+        yield capacities_of(outlook.cells, outlook.capacity), outlook
+    if not data.history.empty:
+        whole = cells.frame[cells.frame["year"] == scenario.year]
+        own = _own_forecast(data, scenario, whole if len(whole) else cells.frame, as_of, [])
+        if own is not None:
+            yield capacities_of(own.cells, own.capacity), own
 
 
 # ---------------------------------------------------------------------------- the definition
@@ -349,6 +406,9 @@ class Stage:
         Share of its best that later goals may cost.
     goal : int or None
         Number of the goal; None for a tier.
+    is_partial : bool
+        Whether rows are added to it while it is solved, as a plan that is found asks for them:
+        a risk has too many draws to be written down whole.
     """
 
     name: str
@@ -357,6 +417,7 @@ class Stage:
     scale: float = 1.0
     give: float = 0.0
     goal: int | None = None
+    is_partial: bool = False
 
 
 def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
@@ -364,7 +425,7 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
 
     Columns: ``x_i`` money of cell i; ``b_r`` the whole B of row r and of the rows that share it;
     ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r`` shortfall of row r; ``u_k_i``
-    distance from the baseline; ``s_t`` tiers; ``g_k`` goals.
+    distance from the baseline; ``risk_k`` a risk; ``s_t`` tiers; ``g_k`` goals.
     """
     program = pulp.LpProblem("kc_model", pulp.LpMinimize)
     x = [program.add_variable(f"x_{i}", lowBound=0) for i in range(len(problem.cells))]
@@ -376,7 +437,8 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
         value = program.add_variable(f"g_{k}")
         parts = [*((v, sign * c / scale) for v, c in terms), (value, -1.0)]
         program.addConstraint(pulp.LpAffineExpression(parts) == 0, f"goal_{k}")
-        stages.append(Stage(goal.name, value.name, sign, scale, float(goal.give), k))
+        give, is_partial = float(goal.give), k in problem.risks
+        stages.append(Stage(goal.name, value.name, sign, scale, give, k, is_partial))
     return program, tuple(stages)
 
 
@@ -530,6 +592,11 @@ def _even_groups(problem: Problem, k: int) -> tuple[NDArray[np.int64], NDArray[n
     return group, np.array(totals)
 
 
+def _risk(program: pulp.LpProblem, _: Problem, k: int, __: list[pulp.LpVariable]) -> _Terms:
+    """Take a risk that the rows to come push up: see `kc_model.risk.Risk.row`."""
+    return [(program.add_variable(f"risk{k}", lowBound=0), 1.0)]
+
+
 _GOALS = {
     "money": _money,
     "disbursed": _disbursed,
@@ -537,6 +604,7 @@ _GOALS = {
     "outputs": _column,
     "column": _column,
     "change": _change,
+    "risk": _risk,
 }
 
 
@@ -562,6 +630,8 @@ def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
         return float(np.abs(x - problem.baseline)[chosen].sum())
     if what == "disbursed":
         return problem.curves.best(x, np.where(chosen, problem.weight, np.nan))
+    if what == "risk":
+        return problem.risks[k].value(x)
     if what == "evenness":
         group, totals = problem.groups[k]
         spent = np.bincount(group[group >= 0], x[group >= 0], len(totals))

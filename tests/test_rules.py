@@ -366,7 +366,7 @@ FAULTS = {
     ),
     "a part of a dong as the grid": ("round_to: 0.0000005", {"part-of-dong"}),
     "absorption of nobody": ("goals: [{maximise: disbursed}]", {"no-absorption"}),
-    "risk": ("goals: [{minimise: risk}]", {"risk-later"}),
+    "risk": ("goals: [{minimise: risk}]", {"no-draws"}),
     "several": (
         "rules: [{id: a, where: {place: '99'}, min: 1}, {id: b, per: difficult, min: 1}]\n"
         "goals: [{maximise: disbursed}]\nround_to: 0.0000005",

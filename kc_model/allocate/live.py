@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.proof import stage_value
 from kc_model.allocate.stages import Climb, Ladder
+from kc_model.allocate.tangents import Tangents
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, compile_program, settle
@@ -55,6 +56,13 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
+        self._open = [
+            Tangents(self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x)
+            for s, stage in enumerate(self.stages)
+            if stage.is_partial
+        ]
+        if self._open:
+            self.solver.complete = self._complete
 
     # ------------------------------------------------------------------ numbers
 
@@ -108,6 +116,11 @@ class Live:
 
     # ------------------------------------------------------------------ solving
 
+    def _complete(self, values: NDArray[np.float64]) -> bool:
+        """Add what the risks of a plan ask for, beyond what the model knows of them."""
+        added = [tangents.add(values) for tangents in self._open]
+        return any(added)
+
     def climb(self) -> Climb:
         """Solve tiers and goals in order and leave their best plans standing."""
         return self.ladder.climb()
@@ -127,8 +140,11 @@ class Live:
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             return np.maximum(corner[x], 0.0)  # often nothing was left open
         stands = partial(self._stands, climb)
-        found = settle(solver, x, baseline, weight, corner, self._before, stands)
-        self._before = found
+        start = None if self._open else corner  # it knows nothing of columns added since
+        found = settle(solver, x, baseline, weight, start, self._before, stands)
+        while found is not None and self._open and self._complete(found.values):
+            found = settle(solver, x, baseline, weight)
+        self._before = None if self._open else found
         if found is None:
             return None
         settled = np.maximum(found.values[x], 0.0)

@@ -17,10 +17,13 @@ import numpy as np
 from kc_model.program import Stage
 from kc_model.solver import Outcome, Solver, Status
 
-__all__ = ["Climb", "Ladder"]
+__all__ = ["OPEN", "Climb", "Ladder"]
 
 _PRICED = 1e-8
 _FROZEN = 1e-9
+
+OPEN = 1e-8
+"""How far, relatively, a plan may be above what an open stage's rows tell of it."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,12 @@ class Ladder:
 
     def back(self) -> None:
         """Open everything that the stages have shut."""
-        row_low, row_high, col_low, col_high = self._ground
-        solver = self.solver
+        solver, model = self.solver, self.solver.model
+        now = (model.row_low, model.row_high, model.col_low, model.col_high)
+        row_low, row_high, col_low, col_high = (
+            np.append(ground, added[len(ground) :])  # what was added since has its own bounds
+            for ground, added in zip(self._ground, now, strict=True)
+        )
         rows = np.flatnonzero((solver.row_low != row_low) | (solver.row_high != row_high))
         columns = np.flatnonzero((solver.col_low != col_low) | (solver.col_high != col_high))
         solver.set_rows(rows, row_low[rows], row_high[rows])
@@ -134,9 +141,10 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.give > 0:
+        if stage.give > 0 or stage.is_partial:
             best = outcome.objective
-            room = stage.give * abs(best) + _FROZEN * max(1.0, abs(best))
+            frozen = max(_FROZEN, 2 * OPEN if stage.is_partial else 0.0)
+            room = stage.give * abs(best) + frozen * max(1.0, abs(best))
             solver.set_columns(
                 np.array([column]), solver.col_low[[column]], np.array([best + room])
             )
@@ -146,6 +154,6 @@ class Ladder:
             (outcome.column_duals, solver.col_low, solver.col_high, solver.set_columns),
         ):
             bound = np.where(duals > 0, low, high)
-            is_open = low < high
-            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound) & is_open)
+            is_partial = low < high
+            priced = np.flatnonzero((np.abs(duals) > _PRICED) & np.isfinite(bound) & is_partial)
             shut(priced, bound[priced], bound[priced])

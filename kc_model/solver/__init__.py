@@ -5,6 +5,7 @@ from __future__ import annotations
 from kc_model.solver.linear import (
     GAP,
     GAP_WHOLE,
+    Cut,
     Model,
     Outcome,
     Solver,
@@ -16,6 +17,7 @@ from kc_model.solver.quadratic import Settled, settle
 __all__ = [
     "GAP",
     "GAP_WHOLE",
+    "Cut",
     "Model",
     "Outcome",
     "Settled",

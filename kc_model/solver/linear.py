@@ -9,7 +9,7 @@ closed; every other ending gives no numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -21,7 +21,7 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["GAP", "GAP_WHOLE", "Model", "Outcome", "Solver", "Status", "compile_program"]
+__all__ = ["GAP", "GAP_WHOLE", "Cut", "Model", "Outcome", "Solver", "Status", "compile_program"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -79,6 +79,22 @@ class Model:
     col_low: Array
     col_high: Array
     whole: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A row that is added to a live model: low ≤ Σ coefficient · column.
+
+    Parameters
+    ----------
+    columns : array of int
+    coefficients : array
+    low : float
+    """
+
+    columns: Indices
+    coefficients: Array
+    low: float
 
 
 @dataclass(frozen=True)
@@ -159,6 +175,8 @@ class Solver:
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
         self.col_low, self.col_high = model.col_low.copy(), model.col_high.copy()
         self.cost = np.zeros(len(model.columns))
+        self.complete: Callable[[Array], bool] | None = None
+        """Adds what a plan breaks of rows not written down, True if any; None: all are there."""
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for option, value in (
             ("output_flag", False),
@@ -228,6 +246,39 @@ class Solver:
             self.col_high[columns] / self.scale,
         )
 
+    def add(self, n_columns: int, cuts: Sequence[Cut]) -> None:
+        """Add columns from 0 up behind those that are there, then rows that may use them."""
+        width = len(self.col_low) + n_columns
+        none, ones = np.zeros(n_columns), np.full(n_columns, _INF)
+        starts = np.cumsum([0, *(len(cut.columns) for cut in cuts)])
+        columns = np.concatenate([cut.columns for cut in cuts]).astype(np.int32)
+        data = np.concatenate([cut.coefficients for cut in cuts])
+        low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
+        new = sparse.csr_array((data, columns, starts), shape=(len(cuts), width))
+        model = self.model
+        names = [f"cut_{len(model.rows) + n}" for n in range(len(cuts))]
+        self.model = Model(
+            (*model.columns, *(f"part_{len(model.columns) + n}" for n in range(n_columns))),
+            (*model.rows, *names),
+            _below(model.matrix, new),
+            np.append(model.row_low, low),
+            np.append(model.row_high, high),
+            np.append(model.col_low, none),
+            np.append(model.col_high, ones),
+            np.append(model.whole, np.zeros(n_columns, dtype=bool)),
+        )
+        self.matrix = _below(self.matrix, new)
+        self._by_column = self.matrix.T
+        self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
+        self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
+        self.cost = np.append(self.cost, none)
+        nothing = np.zeros(0, dtype=np.int32)
+        if n_columns:
+            starts_of = np.zeros(n_columns, dtype=np.int32)
+            self._highs.addCols(n_columns, none, none, ones, 0, starts_of, nothing, _NOTHING)
+        at = starts[:-1].astype(np.int32)
+        self._highs.addRows(len(cuts), low / self.scale, high, len(data), at, columns, data)
+
     def basis(self) -> Any:
         """Return where the last solve ended, for `start`."""
         return self._highs.getBasis()
@@ -237,6 +288,12 @@ class Solver:
 
         From there few steps are left: the steepest edge's exact weights would not pay (Devex).
         """
+        rows = len(self.row_low) - len(basis.row_status)
+        columns = len(self.col_low) - len(basis.col_status)
+        if rows or columns:  # what was added since holds nothing yet
+            status = highspy.HighsBasisStatus
+            basis.row_status = [*basis.row_status, *[status.kBasic] * rows]
+            basis.col_status = [*basis.col_status, *[status.kLower] * columns]
         self._highs.setBasis(basis)
         self._highs.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
 
@@ -281,7 +338,17 @@ class Solver:
         # HiGHS counts the time of all runs of a model together.
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
         self._highs.run()
-        return self._status()
+        status = self._status()
+        while status is Status.OPTIMAL and self.complete is not None:
+            if not self.complete(_array(self._highs.getSolution().col_value) * self.scale):
+                break
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                return Status.LIMIT
+            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + left)
+            self._highs.run()
+            status = self._status()
+        return status
 
     def _status(self) -> Status:
         status = self._highs.getModelStatus()
@@ -358,9 +425,10 @@ class Solver:
                 _furthest(step, above, below),
             )
         found *= self.scale
-        for n in np.flatnonzero(np.isin(rows, -1 - basic[is_row])):  # it holds nothing
-            activity = solution.row_value[rows[n]] * self.scale
-            found[:, n] = self.row_high[rows[n]] - activity, activity - self.row_low[rows[n]]
+        slack = np.isin(rows, -1 - basic[is_row])  # such a row holds nothing
+        activity = _array(solution.row_value)[rows[slack]] * self.scale
+        found[0, slack] = self.row_high[rows[slack]] - activity
+        found[1, slack] = activity - self.row_low[rows[slack]]
         return found[0], found[1]
 
     def least(self, row_duals: Array) -> float:
@@ -371,6 +439,14 @@ class Solver:
         return _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
+
+
+def _below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:
+    """Return a matrix with rows, which may be wider, under it."""
+    wider = sparse.csr_array(
+        (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], rows.shape[1])
+    )
+    return sparse.csr_array(sparse.vstack([wider, rows]))
 
 
 def _furthest(step: Array, above: Array, below: Array) -> float:

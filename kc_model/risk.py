@@ -1,0 +1,158 @@
+r"""Money beyond capacity in the worst years that may come: the goal ``minimise: risk``.
+
+With joint draws of what every cell can disburse, the excess of a plan in draw d is
+
+.. math:: S_d(x) = \sum_p \max(0, \textstyle\sum_{i \in p} x_i - capacity_{dp})
+
+over the pools p (a cell, or the activities that share one capacity), and the risk at level a is the
+mean of S over the worst (1 − a) share of the draws: Rockafellar and Uryasev's conditional value at
+risk (2000, section 2). For fixed weights of the draws it falls apart into one convex function of
+each pool: so a program needs few weights, and of each function only the tangents near its plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.cells import MILLION, Cells, pools
+from kc_model.tables import CELL_KEYS
+
+__all__ = ["Capacities", "Risk", "capacities_of", "drawn", "risk_of"]
+
+Array = NDArray[np.float64]
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """Joint draws of what can be disbursed.
+
+    Parameters
+    ----------
+    columns : mapping
+        Cell keys (year or 0 for any, place, area, activity or "" for any, source) to a column.
+    draws : array (n_draws, n_columns), million VND
+        NaN where the file has no such draw.
+    """
+
+    columns: Mapping[Key, int]
+    draws: Array
+
+
+def drawn(table: pd.DataFrame) -> Capacities:
+    """Return the capacities of ``draws.csv``; a missing year or activity means any."""
+    keys = table[list(CELL_KEYS)].assign(
+        year=table["year"].fillna(0).astype("int64"), activity=table["activity"].fillna("")
+    )
+    names = pd.MultiIndex.from_frame(keys)
+    column, known = pd.factorize(names, sort=True)
+    row, _ = pd.factorize(table["draw"], sort=True)
+    draws = np.full((row.max() + 1, len(known)), np.nan)
+    draws[row, column] = table["capacity"].to_numpy(dtype=float) / MILLION
+    return Capacities({tuple(key): n for n, key in enumerate(known)}, draws)
+
+
+def capacities_of(cells: pd.DataFrame, draws: Array) -> Capacities:
+    """Return a forecast's capacities, which are of any year.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        place, area, activity, source, in the order of the draws' columns.
+    draws : array (n_draws, n_cells), million VND
+    """
+    keys = cells[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
+    return Capacities({(0, *key): n for n, key in enumerate(keys)}, draws)
+
+
+@dataclass(frozen=True)
+class Risk:
+    """The risk of a plan.
+
+    Parameters
+    ----------
+    cells, pool : arrays of int
+        Every counted cell and the pool that it draws on.
+    capacity : array (n_draws, n_pools), million VND
+    share : float
+        1 − level: the share of the draws that counts.
+    """
+
+    cells: NDArray[np.int64]
+    pool: NDArray[np.int64]
+    capacity: Array
+    share: float
+
+    def value(self, plan: Array) -> float:
+        """Return the risk of a plan in million VND, both in million VND."""
+        return float(self.weights(plan) @ self._excess(plan).sum(axis=1))
+
+    def weights(self, plan: Array) -> Array:
+        """Return the weight of every draw in a plan's risk: the worst first, up to the share.
+
+        Returns
+        -------
+        array (n_draws,)
+            Sums to 1. With any such weights w: risk(x) ≥ Σ_p f_p(x), f_p(x) = Σ_d w_d · excess_dp;
+            for the plan's own it is equal.
+        """
+        totals = self._excess(plan).sum(axis=1)
+        ranks = np.empty(len(totals))
+        ranks[np.argsort(-totals, kind="stable")] = np.arange(len(totals))
+        counted = max(1.0, self.share * len(totals))
+        return np.clip(counted - ranks, 0.0, 1.0) / counted
+
+    def tangents(self, plan: Array, weights: Array) -> tuple[Array, Array]:
+        """Return each pool's tangent at a plan: f_p(x) ≥ slope_p · Σ x − constant_p for every x.
+
+        Returns
+        -------
+        slope : array (n_pools,)
+        constant : array (n_pools,), million VND
+        """
+        beyond = weights[:, None] * (self._excess(plan) > 0)
+        return beyond.sum(axis=0), (beyond * self.capacity).sum(axis=0)
+
+    def _excess(self, plan: Array) -> Array:
+        spent = np.bincount(self.pool, plan[self.cells], self.capacity.shape[1])
+        return np.maximum(0.0, spent - self.capacity)
+
+
+def risk_of(
+    cells: Cells, selected: NDArray[np.bool_], capacities: Capacities, level: float
+) -> tuple[Risk, list[str]]:
+    """Return the risk of the selected cells, and the names of those whose capacity is not known.
+
+    Parameters
+    ----------
+    cells : Cells
+    selected : array of bool (n_cells,)
+    capacities : Capacities
+    level : float, 0 to below 1
+    """
+    complete = {
+        key: column
+        for key, column in capacities.columns.items()
+        if not np.isnan(capacities.draws[:, column]).any()
+    }
+    found = pools(cells, complete, ~selected)
+    members = [np.array(inside, dtype=np.int64) for inside in found.values()]
+    columns = [complete[key] for _, key in found]
+    known = np.zeros(len(cells), dtype=bool)
+    for inside in members:
+        known[inside] = True
+    names = cells.names()
+    return (
+        Risk(
+            np.concatenate([np.zeros(0, dtype=np.int64), *members]),
+            np.repeat(np.arange(len(members)), [len(inside) for inside in members]),
+            capacities.draws[:, columns],
+            1.0 - level,
+        ),
+        [names[i] for i in np.flatnonzero(selected & ~known)],
+    )
