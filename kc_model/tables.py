@@ -54,6 +54,8 @@ class Kind(StrEnum):
     RATE = "rate"  # a number from 0 to 1
     TEXT = "text"
     CHOICE = "choice"
+    NORM = "norm"  # id of a spending norm
+    SHARES = "shares"  # shares of the places of a group project, joined by ";"
     DATE = "date"
     ATTRIBUTE = "attribute"  # number if every value of the column is one, text otherwise
 
@@ -220,7 +222,12 @@ SCHEMAS: Mapping[str, Schema] = {
                     choices=("registered", "assigned", "contracted", "accepted", "stopped"),
                 ),
                 Column("disbursed", Kind.MONEY),
-                Column("split", Kind.TEXT),
+                Column("split", Kind.SHARES),
+                Column("norm", Kind.NORM),
+                Column("quantity", Kind.WHOLE),
+                Column("place_class", Kind.CHOICE, choices=("a", "b", "c", "d")),
+                Column("industry_class", Kind.CHOICE, choices=("b", "a")),
+                Column("management", Kind.RATE),
             ),
             key=("id",),
         ),
