@@ -101,23 +101,27 @@ def _alone(frame: pd.DataFrame) -> Iterator[_Found]:
         ("quantity-zero", "quantity"): frame["quantity"] < 1,
     }
     for (code, name), is_wrong in wrong.items():
-        for row in frame.index[is_wrong.fillna(False).astype(bool)]:
-            yield int(row), code, name, _values(frame, int(row), code)
-    for row, codes, split in zip(frame.index, frame["place"], frame["split"], strict=True):
+        for row in map(int, frame.index[is_wrong.fillna(False).astype(bool)].tolist()):
+            yield row, code, name, _values(frame, row, code)
+    rows = map(int, frame.index.tolist())
+    for row, codes, split in zip(rows, frame["place"], frame["split"], strict=True):
         places = str(codes).split(";")
         if len(places) > 1 and _AGGREGATES.intersection(places):
-            yield int(row), "split-aggregate", "place", {"found": codes}
+            yield row, "split-aggregate", "place", {"found": codes}
         try:
             place_shares(split, places)
         except ValueError:
-            yield int(row), "split-places", "split", {"found": split, "places": codes}
+            yield row, "split-places", "split", {"found": split, "places": codes}
 
 
 def _values(frame: pd.DataFrame, row: int, code: str) -> dict[str, object]:
-    pairs = {"support-over-cost": ("support", "cost"), "paid-over-support": ("disbursed", "support")}
+    pairs = {
+        "support-over-cost": ("support", "cost"),
+        "paid-over-support": ("disbursed", "support"),
+    }
     if code not in pairs:
         return {}
-    found, most = (dong(int(frame.loc[row, name])) for name in pairs[code])
+    found, most = (dong(int(str(frame.loc[row, name]))) for name in pairs[code])
     return {"found": found, "most": most}
 
 
@@ -126,11 +130,13 @@ def _between(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
     known = set(typed.frame["id"])
     links = {
         name: {
-            one: linked_ids(text) for one, text in zip(frame["id"], frame[name], strict=True) if text
+            one: linked_ids(text)
+            for one, text in zip(frame["id"], frame[name], strict=True)
+            if text
         }
         for name in ("requires", "excludes")
     }
-    rows = dict(zip(frame["id"], map(int, frame.index), strict=True))
+    rows = dict(zip(frame["id"], map(int, frame.index.tolist()), strict=True))
     for name, of in links.items():
         for one, others in of.items():
             lost = [other for other in others if other not in known]
