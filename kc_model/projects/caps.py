@@ -106,18 +106,13 @@ class Norms:
         norm = self._known[project["norm"]]
         self._check(norm, project)
         uplift = self._uplift if is_priority and norm["level"] == "KCQG" else None
-        uplift = uplift if norm["cap_vnd"] is not None else None
-        amounts = []
-        if norm["cap_vnd"] is not None:
-            times = _exact(uplift["cap_share"]) if uplift else Fraction(1)
-            amounts.append(int(norm["cap_vnd"] * times * (project["quantity"] or 1)))
-        if norm["cap_share"] is not None and project["cost"] is not None:
-            amounts.append(int(_exact(norm["cap_share"]) * project["cost"]))
-        texts = [norm, *([uplift] if uplift else [])]
+        amount = _amount(norm, project, Fraction(1))
+        raised = _amount(norm, project, _exact(uplift["cap_share"])) if uplift else amount
+        texts = [norm, *([uplift] if uplift and raised != amount else [])]
         return Cap(
             norm["id"],
-            min(amounts, default=None),
-            uplift is not None,
+            raised,
+            raised != amount,
             "; ".join(text["legal_basis"] for text in texts),
             max((text["certainty"] for text in texts), key=_CERTAIN.index),
             norm["only"] == "difficult",
@@ -142,6 +137,16 @@ class Norms:
         if not fits or norm["area"] != project["area"]:
             of = [norm["legal_basis"], norm["area"]]
             raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
+
+
+def _amount(norm: Row, project: Row, times: Fraction) -> int | None:
+    """Return the lowest of a norm's limits, its amount raised so many times; None without one."""
+    amounts = []
+    if norm["cap_vnd"] is not None:
+        amounts.append(int(norm["cap_vnd"] * times * (project["quantity"] or 1)))
+    if norm["cap_share"] is not None and project["cost"] is not None:
+        amounts.append(int(_exact(norm["cap_share"]) * project["cost"]))
+    return min(amounts, default=None)
 
 
 def _exact(share: float) -> Fraction:

@@ -296,15 +296,16 @@ def _completion(data: Dataset, frame: pd.DataFrame, year: int) -> list[float]:
     last = whole.sort_values("month", kind="stable").drop_duplicates(keys, keep="last")
     last = last[last["plan"].notna() & last["disbursed"].notna()]
     sums = last.groupby(["source", "year", "place"])[["plan", "disbursed"]].sum()
-    found = []
-    for source, places in zip(frame["source"], frame["places"], strict=True):
+    found: dict[tuple[str, tuple[str, ...]], float] = {}
+    keys_of = list(zip(frame["source"], frame["places"], strict=True))
+    for source, places in set(keys_of):
         own = sums[sums.index.get_level_values("source") == source]
         own = own[own.index.get_level_values("place").isin(places)]
         years = sorted(set(own.index.get_level_values("year")))[-_YEARS:]
         own = own[own.index.get_level_values("year").isin(years)]
         plan = int(own["plan"].sum())
-        found.append(int(own["disbursed"].sum()) / plan if plan else np.nan)
-    return found
+        found[source, places] = int(own["disbursed"].sum()) / plan if plan else np.nan
+    return [found[key] for key in keys_of]
 
 
 def _rank(frame: pd.DataFrame) -> None:
