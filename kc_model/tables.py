@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ __all__ = [
     "Kind",
     "Note",
     "Schema",
+    "as_rows",
     "column_dtype",
     "empty_table",
 ]
@@ -293,6 +295,13 @@ _DTYPES = {
 def column_dtype(kind: Kind) -> str:
     """Return the canonical dtype of a kind of column."""
     return _DTYPES.get(kind, "str")
+
+
+def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table by column; what is missing is None."""
+    objects = frame.astype(object)
+    rows = objects.where(objects.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def empty_table(name: str) -> pd.DataFrame:

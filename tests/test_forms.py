@@ -75,7 +75,9 @@ def table_of(sheet) -> list[list[object]]:
     """Return the rows of the (first) table, from its row of column numbers to its total."""
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
     first = next(i for i, row in enumerate(rows) if row[:2] == ["A", "B"])
-    last = next(i for i, row in enumerate(rows) if i > first and row[1] in ("TỔNG CỘNG", "Cộng"))
+    last = next(
+        i for i, row in enumerate(rows) if i > first and row[1] in ("TỔNG CỘNG", "Cộng", "TOTAL")
+    )
     return rows[first : last + 1]
 
 
@@ -254,6 +256,21 @@ def test_caps_on_texts_that_were_not_read_are_named_under_the_plan():
     for row in unproven.itertuples():
         (line,) = (t for t in texts if row.basis in t and re.search(rf"[ ,(]{row.id}[,)]", t))
         assert "theo trí nhớ" in line
+
+
+def test_a_project_that_may_not_be_chosen_says_why_unless_told_otherwise():
+    about = sample()
+    offers = build_offers(about, date(2026, 1, 1))
+    choice = chosen(DA01=193_000_000, DA09=0)
+    choice.loc[1, "reason"] = "đã bàn với đơn vị"
+    rows = table_of(sheet_of(assigned_plan(about, offers, choice), "left_out"))
+    said = {row[1]: row[7] for row in rows}
+    names = about.projects.set_index("id")["name"]
+    assert said[names["DA09"]] == "đã bàn với đơn vị"
+    assert "trước năm 2026" in said[names["DA36"]]
+    assert not said[names["DA02"]]
+    english = table_of(sheet_of(assigned_plan(about, offers, choice, "en"), "left_out", "en"))
+    assert "before 2026" in {row[1]: row[7] for row in english}[names["DA36"]]
 
 
 @pytest.mark.parametrize(

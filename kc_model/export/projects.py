@@ -20,6 +20,7 @@ from kc_model.export.book import Book, display_of
 from kc_model.export.frame import write_head, write_notes, write_signatures
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
+from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
 __all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook"]
@@ -172,15 +173,9 @@ def _lines(book: Book, stamp: Stamp) -> tuple[str, ...]:
 # ---------------------------------------------------------------------------- rows
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    objects = frame.astype(object)
-    rows = objects.where(objects.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
-
-
 def _with_rest(projects: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the projects, the beneficiary's money filled in where the cost tells it."""
-    rows = _records(projects)
+    rows = as_rows(projects)
     if not rows:
         raise ValueError("a registration without projects cannot be printed")
     for row in rows:
@@ -191,8 +186,8 @@ def _with_rest(projects: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = _records(projects)
-    given = {row["id"]: row for row in _records(chosen)}
+    rows = as_rows(projects)
+    given = {row["id"]: row for row in as_rows(chosen)}
     if len(given) < len(chosen) or not set(given) <= {row["id"] for row in rows}:
         raise ValueError("chosen names a project twice, or one that is unknown")
     for row in rows:
@@ -205,9 +200,9 @@ def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str
 
 
 def _with_projects(moves: pd.DataFrame, projects: pd.DataFrame | None) -> list[dict[str, Any]]:
-    known = {row["id"]: row for row in _records(projects)} if projects is not None else {}
+    known = {row["id"]: row for row in as_rows(projects)} if projects is not None else {}
     rows = []
-    for move in _records(moves):
+    for move in as_rows(moves):
         one = move.get("id") or ""
         if one and one not in known:
             raise ValueError(f"no project has the id {one!r}")

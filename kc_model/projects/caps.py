@@ -8,9 +8,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-import pandas as pd
-
 from kc_model import reference
+from kc_model.tables import as_rows
 
 __all__ = ["Cap", "Norms", "WrongNormError"]
 
@@ -80,7 +79,7 @@ class Norms:
 
     def __init__(self, on: date, vintage: str) -> None:
         self._vintage = vintage
-        self._known = _records(reference.norms())
+        self._known: dict[str, Row] = {row["id"]: row for row in as_rows(reference.norms())}
         self._valid = set(reference.norms(on)["id"])
         self._on = on
         uplifts = (n for n in self._known.values() if n["share_of"] == "cap")
@@ -152,9 +151,3 @@ def _amount(norm: Row, project: Row, times: Fraction) -> int | None:
 def _exact(share: float) -> Fraction:
     """Return the decimal number that a float was written as."""
     return Fraction(str(share))
-
-
-def _records(frame: pd.DataFrame) -> dict[str, Row]:
-    objects = frame.astype(object)
-    rows = objects.where(objects.notna(), None).to_dict("records")
-    return {str(row["id"]): {str(key): value for key, value in row.items()} for row in rows}

@@ -50,7 +50,8 @@ def assigned_plan(
     offers : Offers
         Tells under the table which caps rest on a text that is old or was not read.
     chosen : DataFrame
-        id, amount (VND, 0 for a project that is not chosen), reason (text).
+        id, amount (VND, 0 for a project that is not chosen), reason (text; of a project that may
+        not be chosen it is found where none is given).
     language : {"vi", "en"}
     office : str
         The office that assigns; "" leaves a dotted line.
@@ -61,7 +62,7 @@ def assigned_plan(
         See `kc_model.export.assigned_workbook`.
     """
     stamp = _stamp(data, offers.on.year, office, _unproven(offers, chosen))
-    return assigned_workbook(stamp, data.projects, chosen, language)
+    return assigned_workbook(stamp, data.projects, _explained(offers, chosen, language), language)
 
 
 def adjustment(
@@ -106,6 +107,24 @@ def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) 
         warnings=data.warnings,
         sources=data.sources,
     )
+
+
+def _explained(offers: Offers, chosen: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """Return the choice with what keeps projects out, where it gives no reason itself."""
+    out = offers.frame.loc[~offers.frame["eligible"], ["id", "why"]].explode("why")
+    why = set(zip(out["id"], out["why"], strict=True))
+    found: dict[str, list[str]] = {}
+    for fault in offers.findings:
+        if (fault.values.get("id"), fault.code) in why:
+            found.setdefault(str(fault.values["id"]), []).append(fault.found(language))
+    absent = [one for one in found if one not in set(chosen["id"])]
+    rows = pd.DataFrame({"id": absent, "amount": pd.array([0] * len(absent), dtype="Int64")})
+    every = pd.concat([chosen, rows.assign(reason="")], ignore_index=True)
+    reasons = [
+        given if isinstance(given, str) and given else " ".join(found.get(one, ()))
+        for one, given in zip(every["id"], every["reason"], strict=True)
+    ]
+    return every.assign(reason=reasons)
 
 
 def _unproven(offers: Offers, chosen: pd.DataFrame) -> tuple[Note, ...]:

@@ -19,7 +19,7 @@ from kc_model.projects.management import management_share
 from kc_model.projects.payments import payable
 from kc_model.reading import dong, linked_ids, needed_by, place_shares
 from kc_model.sheets import choice_code
-from kc_model.tables import Dataset
+from kc_model.tables import Dataset, as_rows
 
 __all__ = ["Offers", "build_offers"]
 
@@ -130,7 +130,7 @@ def build_offers(data: Dataset, on: date) -> Offers:
     over several places has a class only where all of them have one, and then the last of these.
     A place is a difficult area where its class is d or its ``difficult`` is 1.
     """
-    rows = _records(data.projects)
+    rows = as_rows(data.projects)
     faults: list[Fault] = []
     places = _Places(data, faults)
     norms = Norms(on, data.vintage)
@@ -158,12 +158,6 @@ def build_offers(data: Dataset, on: date) -> Offers:
     _stage(frame, norms, on)
     findings = raise_faults(faults)
     return Offers(frame.astype(_DERIVED), findings, on)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    objects = frame.astype(object)
-    rows = objects.where(objects.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 # ---------------------------------------------------------------------------- places
