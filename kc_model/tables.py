@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ __all__ = [
     "Kind",
     "Note",
     "Schema",
+    "as_rows",
     "column_dtype",
     "empty_table",
 ]
@@ -54,6 +56,8 @@ class Kind(StrEnum):
     RATE = "rate"  # a number from 0 to 1
     TEXT = "text"
     CHOICE = "choice"
+    NORM = "norm"  # id of a spending norm
+    SHARES = "shares"  # shares of the places of a group project, joined by ";"
     DATE = "date"
     ATTRIBUTE = "attribute"  # number if every value of the column is one, text otherwise
 
@@ -220,7 +224,12 @@ SCHEMAS: Mapping[str, Schema] = {
                     choices=("registered", "assigned", "contracted", "accepted", "stopped"),
                 ),
                 Column("disbursed", Kind.MONEY),
-                Column("split", Kind.TEXT),
+                Column("split", Kind.SHARES),
+                Column("norm", Kind.NORM),
+                Column("quantity", Kind.WHOLE),
+                Column("place_class", Kind.CHOICE, choices=("a", "b", "c", "d")),
+                Column("industry_class", Kind.CHOICE, choices=("b", "a")),
+                Column("management", Kind.RATE),
             ),
             key=("id",),
         ),
@@ -286,6 +295,13 @@ _DTYPES = {
 def column_dtype(kind: Kind) -> str:
     """Return the canonical dtype of a kind of column."""
     return _DTYPES.get(kind, "str")
+
+
+def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table by column; what is missing is None."""
+    objects = frame.astype(object)
+    rows = objects.where(objects.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def empty_table(name: str) -> pd.DataFrame:

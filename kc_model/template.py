@@ -100,6 +100,8 @@ _EXAMPLES: Mapping[str, Row] = {
         "score": 85.0,
         "kind": "normal",
         "stage": "registered",
+        "norm": "N04",
+        "quantity": 1,
     },
     "budget": {"source": "KCDP", "place": "19", "amount": 3_200},
     "rules": {
@@ -404,6 +406,8 @@ class _Book:
             return reference.area_name(code, self.language)
         if column.kind is Kind.SOURCE:
             return reference.source_name(code, self.language)
+        if column.kind is Kind.NORM:
+            return reference.norm_name(code, self.language)
         return choices(column.name).get(code, {}).get(self.language, code)
 
 
@@ -416,6 +420,8 @@ def _lists(language: Language) -> dict[str, list[str]]:
         "area": [reference.area_name(code, language) for code in reference.area_order()],
         "source": [reference.source_name(code, language) for code in reference.source_order()],
     }
+    norms = reference.norms()["id"]
+    lists["norm"] = [reference.norm_name(code, language) for code in norms]
     prefix = "headings.choices."
     names = {key.removeprefix(prefix).split(".")[0] for key in texts() if key.startswith(prefix)}
     for name in sorted(names):

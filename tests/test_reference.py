@@ -403,6 +403,37 @@ def test_law_tables_say_what_the_law_says():
             assert ((frame[column] != "") == (english != "")).all()
 
 
+def test_a_norm_is_named_by_its_id_its_activity_or_both():
+    norms = reference.norms()
+    for code in norms["id"]:
+        names = (code, code.lower(), *(reference.norm_name(code, one) for one in ("vi", "en")))
+        assert {reference.find_norm(name) for name in names} == {code}
+    assert reference.find_norm("Ứng dụng dây chuyền công nghệ") == "N05"
+    with pytest.raises(UnknownNameError) as caught:
+        reference.find_norm("Technology")
+    assert not caught.value.ambiguous
+    with pytest.raises(UnknownNameError) as caught:  # of 2014 and of 2018
+        reference.find_norm("Xây dựng và đăng ký nhãn hiệu")
+    assert caught.value.ambiguous
+
+
+def test_norms_stages_and_changes_hang_together():
+    advance = reference.law("advance")
+    assert advance["id"].is_unique
+    assert set(advance["after"]) == {"contracted", "work", "accepted"}
+    for norm in reference.norms().itertuples():
+        if norm.advance:
+            (areas,) = advance.loc[advance["id"] == norm.advance, "area"]
+            assert norm.area in areas.split(";")
+        assert (norm.only == "difficult") == (norm.condition_en == "difficult areas only")
+    for day in (date(2016, 1, 1), date(2026, 1, 1)):  # an uplift and two shares at any time
+        shares = reference.norms(day, "KCQG")["share_of"].tolist()
+        for word in ("cap", "assigned money", "project estimate"):
+            assert shares.count(word) == 1
+    law = reference.law("adjustment")
+    assert set(law["who"]) == {"minister", "agency", "department"}
+
+
 def test_published_completions_are_sourced_and_name_known_things():
     frame = reference.published_completion()
     for row in frame.itertuples():

@@ -152,6 +152,7 @@ class Book:
             **_STYLES,
             "money": {"num_format": f"#,##0{point}"},
             "change": {"num_format": f"+#,##0{point};-#,##0{point};0{point}"},
+            "quiet": {"num_format": f"#,##0{point};-#,##0{point};"},  # nothing for zero
             "whole": {"num_format": "#,##0"},
             "decimal": {"num_format": "#,##0.0##"},
         }

@@ -21,7 +21,13 @@ def _half(right: int) -> int:
 
 
 def write_head(
-    book: Book, sheet: Worksheet, right: int, stamp: Stamp, title: str, lines: Sequence[str]
+    book: Book,
+    sheet: Worksheet,
+    right: int,
+    stamp: Stamp,
+    title: str,
+    lines: Sequence[str],
+    top: int = 0,
 ) -> int:
     """Write the office, the national heading, title, lines under it and unit; return the next row.
 
@@ -29,13 +35,16 @@ def write_head(
     ----------
     right : int
         Last column of the form.
+    top : int
+        Its first row.
     """
     half = _half(right)
     office = stamp.unit_name.upper() or book.say("head.office")
-    book.merge(sheet, (0, 0, 0, 1), office, "bold", "center")
-    book.merge(sheet, (0, half, 0, right), book.say("head.country"), "bold", "center")
-    book.merge(sheet, (1, half, 1, right), book.say("head.motto"), "bold", "underline", "center")
-    row = book.gap(sheet, 2)
+    book.merge(sheet, (top, 0, top, 1), office, "bold", "center")
+    book.merge(sheet, (top, half, top, right), book.say("head.country"), "bold", "center")
+    motto = (top + 1, half, top + 1, right)
+    book.merge(sheet, motto, book.say("head.motto"), "bold", "underline", "center")
+    row = book.gap(sheet, top + 2)
     book.merge(sheet, (row, 0, row, right), title, "title")
     row += 1
     for line in lines:

@@ -17,7 +17,7 @@ from kc_model.export.ground import write_ground
 from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
 from kc_model.export.table import add_up, numeral
 from kc_model.money import UNITS, unit_name
-from kc_model.tables import Note
+from kc_model.tables import Note, as_rows
 from kc_model.wording import Language, say
 
 __all__ = ["RATIOS", "report_workbook"]
@@ -130,7 +130,7 @@ class _Report:
     def __init__(self, book: Book, stamp: Stamp, rows: pd.DataFrame) -> None:
         self.book = book
         self.stamp = stamp
-        self.levels = {str(level): _records(part) for level, part in rows.groupby("level")}
+        self.levels = {str(level): as_rows(part) for level, part in rows.groupby("level")}
         self.cells = self.levels["cell"]
         self.all = self.levels["all"][0]
         names = sorted({cell["activity"] for cell in self.cells})
@@ -497,13 +497,6 @@ class _Table:
             cells = (xl_rowcol_to_cell(row, self.at[name]) for name in (above, below))
             return f"={'/'.join(cells)}"
         return f"={self.sum(above, where, below)}/{self.sum(below, where, above)}"
-
-
-def _records(part: pd.DataFrame) -> list[Row]:
-    """Return rows as mappings; what is missing is None."""
-    cells = part.astype(object)
-    named = cells.where(cells.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in named]
 
 
 def _method(note: Note) -> bool:

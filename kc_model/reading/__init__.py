@@ -13,7 +13,8 @@ from kc_model.reading.canonical import canonical_tables
 from kc_model.reading.checks import check_attributes, check_table
 from kc_model.reading.columns import Typed, cell_order, shown_marks, type_table
 from kc_model.reading.meta import build_meta, sheet_items
-from kc_model.reading.rows import reconcile, set_aside
+from kc_model.reading.projects import linked_ids, needed_by, place_shares
+from kc_model.reading.rows import dong, reconcile, set_aside
 from kc_model.reading.values import Terms
 from kc_model.sheets import (
     Grid,
@@ -28,7 +29,7 @@ from kc_model.sheets import (
 )
 from kc_model.tables import FORMS, SCHEMAS, Dataset
 
-__all__ = ["read_dataset"]
+__all__ = ["dong", "linked_ids", "needed_by", "place_shares", "read_dataset"]
 
 _SHOWN = 20  # faults of one kind in one column that are listed one by one
 _TABULAR = {".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}

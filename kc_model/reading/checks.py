@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.reading.columns import MERGER, Typed
+from kc_model.reading.projects import check_projects
 from kc_model.reading.rows import dong
 from kc_model.tables import CELL_KEYS, SCHEMAS, Kind
 
@@ -327,23 +328,9 @@ def _check_slices(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> Non
     _report(typed, ordered.index[ordered["rate"] > before], "rate-increases", "rate", faults)
 
 
-def _check_projects(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:
-    wrong = (frame["min_support"] > frame["support"]).fillna(False)
-    _report(typed, frame.index[wrong], "support-below-min", "min_support", faults)
-    _report(typed, frame.index[frame["end"] < frame["start"]], "end-before-start", "end", faults)
-    known = set(typed.frame["id"])
-    for name in ("requires", "excludes"):
-        for row, text in frame[name].items():
-            ids = [part.strip() for part in str(text).split(";") if part.strip()]
-            lost = [part for part in ids if part not in known]
-            if lost:
-                at = typed.grid.at(int(str(row)), name)
-                faults.append(Fault("unknown-project", at, {"found": "; ".join(lost)}))
-
-
 _CHECKS: Mapping[str, Sequence[Callable[[Typed, pd.DataFrame, list[Fault]], None]]] = {
     "history": (_check_disbursed, _check_cumulative, _check_jumps),
     "cells": (_check_bounds,),
     "absorption": (_check_slices,),
-    "projects": (_check_projects,),
+    "projects": (check_projects,),
 }

@@ -28,6 +28,7 @@ _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})", re.ASCII)
 _EXCEL_DAY = re.compile(r"\d{5}", re.ASCII)
 _EXCEL_DAY_0 = date(1899, 12, 30)
+_PART = re.compile(r"(?:(?P<place>[^:=]+)[:=])?\s*(?P<number>[^:=%]+?)\s*(?P<percent>%)?")
 _YEARS = range(1990, 2101)
 _MONTHS = range(1, 14)
 
@@ -241,6 +242,36 @@ def _places(value: Value, column: Column, terms: Terms) -> str:
     return Renamed(joined) if any(isinstance(code, Renamed) for code in codes) else joined
 
 
+def _norm(value: Value, _column: Column, _terms: Terms) -> str:
+    return _find("norm", reference.find_norm, clean_text(value_text(value)))
+
+
+def _shares(value: Value, _column: Column, terms: Terms) -> str:
+    """Return shares that sum to 1, joined by ";", each with its place where the text names it.
+
+    Written as shares that sum to 1 or as percents that sum to 100: ``60;40``, ``0.6;0.4``,
+    ``01: 60 %; 04: 40 %``. Without places they are in the order of the project's places.
+    """
+    text = clean_text(value_text(value))
+    parts = [_PART.fullmatch(part.strip()) for part in text.split(";") if part.strip()]
+    found = [part for part in parts if part is not None]
+    named = {part["place"] is not None for part in found}
+    if len(found) < len(parts) or len(named) != 1 or len({p["percent"] for p in found}) != 1:
+        raise WrongError("split-unclear", found=text)
+    try:
+        numbers = [parse_number(part["number"], terms.decimal) for part in found]
+    except NumberError:
+        raise WrongError("split-unclear", found=text) from None
+    whole = 100 if found[0]["percent"] or sum(numbers) == 100 else 1
+    if sum(numbers) != whole or min(numbers) <= 0:
+        raise WrongError("split-sum", found=text)
+    shares = [format((number / whole).normalize(), "f") for number in numbers]
+    if named == {False}:
+        return ";".join(shares)
+    codes = [_place(part["place"], _column, terms) for part in found]
+    return ";".join(f"{code}:{share}" for code, share in zip(codes, shares, strict=True))
+
+
 # ---------------------------------------------------------------------------- dates
 
 
@@ -283,5 +314,7 @@ _PARSERS: Mapping[Kind, Callable[[Value, Column, Terms], object]] = {
     Kind.SOURCE: _source,
     Kind.VINTAGE: _choice,
     Kind.CHOICE: _choice,
+    Kind.NORM: _norm,
+    Kind.SHARES: _shares,
     Kind.DATE: _date,
 }

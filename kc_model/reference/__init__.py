@@ -30,12 +30,14 @@ __all__ = [
     "area_order",
     "areas",
     "find_area",
+    "find_norm",
     "find_place",
     "find_region",
     "find_source",
     "label",
     "law",
     "members",
+    "norm_name",
     "norms",
     "place_name",
     "place_order",
@@ -143,9 +145,10 @@ def norms(
     -------
     DataFrame
         id, level, vintage and place (local norms), area, activity_vi, activity_en, cap_vnd (Int64
-        VND per `per_unit`, <NA> without a cap), cap_share (share of `share_of`, NaN without),
-        condition_vi, condition_en, legal_basis, source, valid_from, valid_to, amended_by,
-        certainty, note.
+        VND per `per_unit`, <NA> without a cap), cap_share (share of `share_of`, NaN without), only
+        (``difficult``: in difficult areas only), condition_vi, condition_en, advance (id of the
+        row of ``law("advance")`` that says when its money leaves, "" where the law names none),
+        legal_basis, source, valid_from, valid_to, amended_by, certainty, note.
     """
     frame = _read("norms")
     return _valid(frame if level is None else frame[frame["level"] == level], on)
@@ -249,6 +252,27 @@ def find_source(text: str) -> str:
     return _table_names("source").find(text)
 
 
+@cache
+def _norm_names() -> Names:
+    frame = _read("norms")
+    return Names(
+        "norm",
+        [
+            (code, norm_name(code), (norm_name(code, "en"), vi, en))
+            for code, vi, en in frame[["id", "activity_vi", "activity_en"]].to_numpy().tolist()
+        ],
+    )
+
+
+@lru_cache(maxsize=4096)
+def find_norm(text: str) -> str:
+    """Return the id of the norm a text names by id, activity or both; raises `UnknownNameError`.
+
+    An activity that several texts of different years or provinces cap names none of them.
+    """
+    return _norm_names().find(text)
+
+
 def find_region(text: str) -> str:
     """Return the code of the region ("R-N") a text names; raises `UnknownNameError`.
 
@@ -271,6 +295,17 @@ def place_name(code: str, vintage: str, language: Language = "vi") -> str:
 def area_name(code: str, language: Language = "vi") -> str:
     """Return the short name of an area; raises KeyError for an unknown code."""
     return _column("areas", f"short_{language}")[code]
+
+
+@cache
+def _activities(language: Language) -> dict[str, str]:
+    frame = _read("norms")
+    return dict(zip(frame["id"], frame[f"activity_{language}"], strict=True))
+
+
+def norm_name(code: str, language: Language = "vi") -> str:
+    """Return a norm's id and activity, such as "N04 – ..."; raises KeyError for an unknown id."""
+    return f"{code} – {_activities(language)[code]}"
 
 
 def source_name(code: str, language: Language = "vi") -> str:

@@ -30,7 +30,7 @@ class UnknownNameError(KcError, ValueError):
 
     Parameters
     ----------
-    kind : {"place", "area", "source", "region"}
+    kind : {"place", "area", "source", "region", "norm"}
     text : str
         As it was given.
     suggestions : tuple of str
@@ -108,7 +108,7 @@ class Names:
 
     Parameters
     ----------
-    kind : {"place", "area", "source", "region"}
+    kind : {"place", "area", "source", "region", "norm"}
     spellings : iterable of (str, str, iterable of str)
         Code, the name shown for it, and every other way it is written. The code itself counts.
     """

@@ -594,6 +594,44 @@ of_table(
     + ",Máy,01,TECH,KCQG,300,,,,\n",
     "unknown-place@C2 support-below-min@G3 unknown-project@H3 end-before-start@J3 empty-cell@A4",
 )
+LINKED = "id,name,place,area,source,support,cost,disbursed,quantity,requires,excludes,split,norm\n"
+of_table(
+    "projects that do not go together",
+    "projects",
+    LINKED
+    + "A,Máy,01,TECH,KCQG,300,200,,0,A,,,N99\n"
+    + "B,Máy,01,TECH,KCQG,300,,400,,C,,,\n"
+    + "C,Máy,01,TECH,KCQG,300,,,,D;E,,,\n"
+    + "D,Máy,01,TECH,KCQG,300,,,,,E,,\n"
+    + "E,Máy,01,TECH,KCQG,300,,,,F,,,\n"
+    + "F,Máy,01,TECH,KCQG,300,,,,G,F,,\n"
+    + "G,Máy,01,TECH,KCQG,300,,,,F,,,\n",
+    "unknown-norm@M2 paid-over-support@H3 project-contradiction@J3 project-contradiction@J4"
+    " project-circle@J7 project-itself@K7 project-circle@J8",
+)
+of_table(
+    "single projects that cannot be",
+    "projects",
+    LINKED + "A,Máy,01,TECH,KCQG,300,200,,0,A,,,\n",
+    "support-over-cost@F2 quantity-zero@I2 project-itself@J2",
+)
+for text in ("60,40", "0.6;1", "60;40;0", "một nửa", "01: 60; 40", "60 %; 40", "600;400"):
+    of_table(
+        f"split {text}",
+        "projects",
+        f'id,name,place,area,source,support,split\nA,Máy,01;04,TECH,KCQG,300,"{text}"\n',
+        ("split-sum" if text[0].isdecimal() and set(text) <= set("0.64;1") else "split-unclear")
+        + "@G2",
+    )
+of_table(
+    "split of other places",
+    "projects",
+    LINKED
+    + "A,Máy,01;04,TECH,KCQG,300,,,,,,50;30;20,\n"
+    + "B,Máy,01;04,TECH,KCQG,300,,,,,,01:50;08:50,\n"
+    + "C,Máy,R-N;01,TECH,KCQG,300,,,,,,,\n",
+    "split-places@L2 split-places@L3 split-aggregate@C4",
+)
 case(
     "one column in cells and places",
     lambda at: folder(at, cells=CELLS, places="place,min,population\n01,5,9\n"),

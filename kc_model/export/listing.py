@@ -1,0 +1,209 @@
+"""A form that lists things by group: Roman groups with subtotals, Arabic rows, a grand total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from kc_model.export.book import Book
+from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.stamp import Stamp
+from kc_model.export.table import add_up, numeral
+from kc_model.money import UNITS
+
+__all__ = ["Field", "Form", "Group", "write_form", "write_table"]
+
+Values = Mapping[str, str | int | None]
+
+_SIGNED = 3  # rows of the table that stay on the page with the signatures
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a form after the number of the row.
+
+    Parameters
+    ----------
+    key : str
+        Its value in a row; its heading is ``export.listing.columns.<key>``.
+    width : float
+        Characters.
+    is_money : bool
+        VND, shown in the unit and added up; otherwise text.
+    shared : str
+        Key of the heading it shares with its neighbours; "" for none.
+    adds : tuple of str
+        Money columns of the same row that it adds up, or takes off where "-" stands before them.
+    """
+
+    key: str
+    width: float
+    is_money: bool = False
+    shared: str = ""
+    adds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under a heading with their subtotal; a form of one group without a label has none."""
+
+    label: str
+    rows: tuple[Values, ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What stands on a sheet.
+
+    Parameters
+    ----------
+    sheet : str
+        Key of the sheet's name.
+    title : str
+    lines : tuple of str
+        Under the title.
+    fields : tuple of Field
+        The first is what each row is.
+    groups : tuple of Group
+    notes : tuple of str
+        Under the table.
+    """
+
+    sheet: str
+    title: str
+    lines: tuple[str, ...]
+    fields: tuple[Field, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """Width of every column, that of the numbers first."""
+        return (5.0, *(field.width for field in self.fields))
+
+
+def write_form(book: Book, stamp: Stamp, form: Form) -> None:
+    """Write a form on a sheet of its own: head, table, notes, signatures, print set-up."""
+    sheet, right = book.sheet(form.sheet, form.widths), len(form.fields)
+    heading = write_head(book, sheet, right, stamp, form.title, form.lines)
+    first, end = write_table(book, sheet, form, heading, book.say("total"))
+    sheet.freeze_panes(first, 2)
+    sheet.repeat_rows(heading, first - 1)
+    row = write_notes(book, sheet, right, end, form.notes)
+    row = write_signatures(book, sheet, right, row)
+    sheet.print_area(0, 0, row - 1, right)
+    book.break_pages(sheet, [], (heading, first - 1), (max(end - _SIGNED, first), row - 1))
+
+
+def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) -> tuple[int, int]:
+    """Write a form's table; return its first row under the headings, and the row after it.
+
+    Parameters
+    ----------
+    row : int
+        Its first row.
+    total : str
+        What the last row is called.
+    """
+    headings = [("", book.say("columns.number"))]
+    for field in form.fields:
+        shared = book.say(f"listing.shared.{field.shared}") if field.shared else ""
+        headings.append((shared, book.say(f"listing.columns.{field.key}")))
+    book.heading(sheet, row, headings)
+    for column in range(len(headings)):
+        text = "AB"[column] if column < 2 else str(column - 1)
+        book.text(sheet, row + 2, column, text, "cell", "index")
+    table = _Table(book, sheet, form.fields)
+    first = end = row + 3
+    tops: list[int] = []
+    for number, group in enumerate(form.groups):
+        own, parts = (
+            end,
+            list(range(end + bool(group.label), end + bool(group.label) + len(group.rows))),
+        )
+        for count, (at, values) in enumerate(zip(parts, group.rows, strict=True)):
+            table.write_row(at, numeral("arabic", count), values)
+        if group.label:
+            styles = ("cell", "bold", "band")
+            table.write_sum(own, (numeral("roman", number), group.label), parts, group.rows, styles)
+        tops += [own] if group.label else parts
+        end = parts[-1] + 1
+    rows = [values for group in form.groups for values in group.rows]
+    table.write_sum(end, ("", total), tops, rows, ("cell", "bold", "total"))
+    return first, end + 1
+
+
+class _Table:
+    """The rows of a form."""
+
+    def __init__(self, book: Book, sheet: Worksheet, fields: Sequence[Field]) -> None:
+        self.book, self.sheet, self.fields = book, sheet, fields
+        self.at = {field.key: column for column, field in enumerate(fields, 1)}
+
+    def write_row(self, row: int, number: str, values: Values) -> None:
+        """Write one row: texts, money, and what adds it up across."""
+        self.book.text(self.sheet, row, 0, number, "cell", "center")
+        for column, field in enumerate(self.fields, 1):
+            value = values.get(field.key)
+            if not field.is_money:
+                self.book.text(self.sheet, row, column, str(value or ""), "cell", "wrap")
+            elif field.adds:
+                self._write_sum(row, column, self._across(row, field), _added(field, values))
+            else:
+                self.book.number(self.sheet, row, column, self._shown(value), "cell", "money")
+
+    def write_sum(
+        self,
+        row: int,
+        name: tuple[str, str],
+        parts: Sequence[int],
+        of: Sequence[Values],
+        styles: tuple[str, ...],
+    ) -> None:
+        """Write a row that adds up others: number and label, the rows, their values."""
+        self.book.text(self.sheet, row, 0, name[0], *styles, "center")
+        self.book.text(self.sheet, row, 1, name[1], *styles, "wrap")
+        for column, field in enumerate(self.fields[1:], 2):
+            if field.is_money:
+                known = [v for values in of if (v := _value(field, values)) is not None]
+                formula = self._across(row, field) if field.adds else add_up(parts, column)
+                self._write_sum(row, column, formula, sum(known) if known else None, *styles)
+            else:
+                self.book.text(self.sheet, row, column, "", *styles)
+
+    def _write_sum(
+        self, row: int, column: int, formula: str, vnd: int | None, *styles: str
+    ) -> None:
+        """Write a formula; nothing is shown while nothing is known."""
+        look = (*(styles or ("cell",)), "quiet" if vnd is None else "money")
+        self.book.formula(self.sheet, row, column, formula, self._shown(vnd or 0) or 0.0, *look)
+
+    def _across(self, row: int, field: Field) -> str:
+        """Return the formula of a column that follows from others of its row."""
+        terms = [(key.startswith("-"), key.removeprefix("-")) for key in field.adds]
+        cells = [
+            f"{'-' if off else '+'}{xl_rowcol_to_cell(row, self.at[key])}" for off, key in terms
+        ]
+        return f"={''.join(cells).removeprefix('+')}"
+
+    def _shown(self, vnd: str | int | None) -> float | None:
+        return None if vnd is None else int(vnd) / UNITS[self.book.money.unit]
+
+
+def _added(field: Field, values: Values) -> int | None:
+    """Return what a column adds up of its row; None where all of it is unknown."""
+    parts = [
+        (-1 if key.startswith("-") else 1, values.get(key.removeprefix("-"))) for key in field.adds
+    ]
+    known = [sign * int(value) for sign, value in parts if value is not None]
+    return sum(known) if known else None
+
+
+def _value(field: Field, values: Values) -> int | None:
+    if field.adds:
+        return _added(field, values)
+    value = values.get(field.key)
+    return None if value is None else int(value)

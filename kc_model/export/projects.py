@@ -1,0 +1,411 @@
+"""The forms of projects: estimate (Mẫu số 1), registration (Mẫu số 2), assigned plan, adjustment.
+
+Columns of the two registration forms are those of Phụ lục 1 TT 36/2013/TT-BCT as far as it was
+read: Mẫu số 1 whole (the wording of its two commitments excepted); Mẫu số 2 up to the national
+money. Its columns after that (the beneficiary's money, other money) are taken from Mẫu số 1, and
+the text of its footnote (1) was not seen. Assigned plan and adjustment follow the house's own
+layout, no printed form of theirs having been read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from kc_model import reference
+from kc_model.export.book import Book, display_of
+from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.listing import Field, Form, Group, write_form, write_table
+from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
+from kc_model.tables import as_rows
+from kc_model.wording import Language, say
+
+__all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook"]
+
+_NARROWEST = 13.5  # characters of a money column
+_SPARE = 3  # rows of an estimate left for its items
+_MONEY = ("support", "counterpart", "other")
+
+Row = Mapping[str, Any]
+
+
+def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Language = "vi") -> bytes:
+    """Return the registration of projects: Mẫu số 2 for each fund, Mẫu số 1 for each project.
+
+    Parameters
+    ----------
+    stamp : Stamp
+    projects : DataFrame
+        As ``projects`` of a dataset; money in VND.
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    bytes
+        An .xlsx, the same for the same input. Where the beneficiary's money is missing it is what
+        the cost leaves, and the form says so; an estimate has one line, since the data know no
+        items of expenditure.
+
+    Raises
+    ------
+    ValueError
+        If there is no project.
+    """
+    rows = _with_rest(projects)
+    book = _book(stamp, language, (row[key] for row in rows for key in (*_MONEY, "cost")))
+    for source in reference.source_order():
+        of = [row for row in rows if row["source"] == source]
+        if of:
+            write_form(book, stamp, _registration(book, stamp, source, of))
+    _write_estimates(book, stamp, rows)
+    return _finish(book, stamp)
+
+
+def assigned_workbook(
+    stamp: Stamp, projects: pd.DataFrame, chosen: pd.DataFrame, language: Language = "vi"
+) -> bytes:
+    """Return the assigned plan: money by area and project, and the projects that got none.
+
+    Parameters
+    ----------
+    stamp : Stamp
+    projects : DataFrame
+        As ``projects`` of a dataset.
+    chosen : DataFrame
+        id, amount (VND; 0 or <NA>: not chosen), reason (text). Projects it does not name are not
+        chosen.
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    bytes
+        An .xlsx, the same for the same input.
+
+    Raises
+    ------
+    ValueError
+        If nothing is chosen, or `chosen` names an unknown project, or one twice.
+    """
+    rows = _with_amounts(projects, chosen)
+    book = _book(
+        stamp, language, (row[key] for row in rows for key in ("cost", "support", "amount"))
+    )
+    given = [row for row in rows if row["amount"]]
+    write_form(book, stamp, _assigned(book, stamp, given))
+    if len(given) < len(rows):
+        write_form(book, stamp, _left_out(book, stamp, [row for row in rows if not row["amount"]]))
+    return _finish(book, stamp)
+
+
+def adjustment_workbook(
+    stamp: Stamp,
+    moves: pd.DataFrame,
+    projects: pd.DataFrame | None = None,
+    language: Language = "vi",
+) -> bytes:
+    """Return the table of an adjustment: before, up, down, after, why, who decides.
+
+    Parameters
+    ----------
+    stamp : Stamp
+    moves : DataFrame, one row per project or cell that changes
+        id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
+        reason (text), decided_by (minister, agency, department or province; "" where nobody has
+        to).
+    projects : DataFrame, optional
+        As ``projects`` of a dataset: names, areas and funds of the ids.
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    bytes
+        An .xlsx, the same for the same input.
+
+    Raises
+    ------
+    ValueError
+        If nothing moves, before + move is not after, or an id is not among the projects.
+    """
+    rows = _with_projects(moves, projects)
+    if not rows or any(row["before"] + row["move"] != row["after"] for row in rows):
+        raise ValueError("an adjustment needs moves in which before + move is after")
+    book = _book(stamp, language, (row[key] for row in rows for key in ("before", "after")))
+    write_form(book, stamp, _adjustment(book, stamp, rows))
+    return _finish(book, stamp)
+
+
+# ---------------------------------------------------------------------------- the workbook
+
+
+def _book(stamp: Stamp, language: Language, money: Iterable[Any]) -> Book:
+    known = [int(vnd) for vnd in money if vnd is not None]
+    return Book(language, stamp.vintage, display_of(known, stamp.unit, _NARROWEST))
+
+
+def _finish(book: Book, stamp: Stamp) -> bytes:
+    for sheet in book.workbook.worksheets():
+        warning = book.say("synthetic") if stamp.synthetic else ""
+        book.footer(sheet, stamp_line(book, stamp), warning)
+    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
+
+
+def _money(book: Book, key: str, shared: str = "", adds: tuple[str, ...] = ()) -> Field:
+    return Field(key, book.money.width, is_money=True, shared=shared, adds=adds)
+
+
+def _by_area(book: Book, rows: Sequence[Row]) -> tuple[Group, ...]:
+    """Return the rows by area, in the decree's order."""
+    return tuple(
+        Group(book.name("area", area), part)
+        for area in reference.area_order()
+        if (part := tuple(row for row in rows if row["area"] == area))
+    )
+
+
+def _lines(book: Book, stamp: Stamp) -> tuple[str, ...]:
+    lines = (book.say("listing.data", title=stamp.title), cut_off(book, stamp))
+    return tuple(line for line in lines if line)
+
+
+# ---------------------------------------------------------------------------- rows
+
+
+def _with_rest(projects: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the projects, the beneficiary's money filled in where the cost tells it."""
+    rows = as_rows(projects)
+    if not rows:
+        raise ValueError("a registration without projects cannot be printed")
+    for row in rows:
+        row["derived"] = row["counterpart"] is None and row["cost"] is not None
+        if row["derived"]:
+            row["counterpart"] = max(0, row["cost"] - row["support"] - (row["other"] or 0))
+    return rows
+
+
+def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = as_rows(projects)
+    given = {row["id"]: row for row in as_rows(chosen)}
+    if len(given) < len(chosen) or not set(given) <= {row["id"] for row in rows}:
+        raise ValueError("chosen names a project twice, or one that is unknown")
+    for row in rows:
+        own = given.get(row["id"], {})
+        row |= {"amount": own.get("amount") or 0, "reason": own.get("reason") or ""}
+        row[row["source"]] = row["amount"]
+    if not any(row["amount"] for row in rows):
+        raise ValueError("a plan without a chosen project cannot be printed")
+    return rows
+
+
+def _with_projects(moves: pd.DataFrame, projects: pd.DataFrame | None) -> list[dict[str, Any]]:
+    known = {row["id"]: row for row in as_rows(projects)} if projects is not None else {}
+    rows = []
+    for move in as_rows(moves):
+        one = move.get("id") or ""
+        if one and one not in known:
+            raise ValueError(f"no project has the id {one!r}")
+        rows.append(
+            {
+                "activity": "",
+                "name": "",
+                **known.get(one, {}),
+                **{k: v for k, v in move.items() if v is not None},
+            }
+        )
+    return rows
+
+
+def _places(book: Book, row: Row) -> str:
+    return ", ".join(book.name("place", place) for place in row["place"].split(";"))
+
+
+def _time(row: Row) -> str:
+    """Return when a project runs, by its months."""
+    days = [f"{row[key]:%m/%Y}" for key in ("start", "end") if row[key] is not None]
+    return " – ".join(dict.fromkeys(days))
+
+
+def _kind(book: Book, row: Row) -> str:
+    is_named = row["kind"] in ("flagship", "group")
+    return say(f"headings.choices.kind.{row['kind']}", book.language) if is_named else ""
+
+
+def _cost_remark(book: Book, row: Row) -> str:
+    """Return what is to be known of a project's money: what was derived, or does not add up."""
+    if row["derived"]:
+        return book.say("listing.remarks.derived")
+    parts = sum(row[key] or 0 for key in _MONEY)
+    if row["cost"] is None:
+        return book.say("listing.remarks.no_cost")
+    return (
+        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=f"{row['cost']:,}")
+    )
+
+
+# ---------------------------------------------------------------------------- Mẫu số 2
+
+
+def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) -> Form:
+    """Return Mẫu số 2 of a fund."""
+    support = f"support_{source}"
+    fields = (
+        Field("name", 32.0),
+        Field("unit", 18.0),
+        Field("objective", 28.0),
+        Field("result", 24.0),
+        Field("time", 12.0),
+        _money(book, "cost", adds=(support, "counterpart", "other")),
+        _money(book, support, "parts"),
+        _money(book, "counterpart", "parts"),
+        _money(book, "other", "parts"),
+        Field("remark_1", 16.0),
+    )
+    shown = [
+        {
+            **row,
+            "time": _time(row),
+            support: row["support"],
+            "remark_1": "; ".join(
+                text
+                for text in (_kind(book, row), _places(book, row), _cost_remark(book, row))
+                if text
+            ),
+        }
+        for row in rows
+    ]
+    fund = book.say(f"listing.funds.{source}")
+    title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
+    notes = tuple(note_lines(book, stamp))
+    sheet = f"registration_{source}"
+    return Form(sheet, title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+
+
+# ---------------------------------------------------------------------------- Mẫu số 1
+
+
+def _write_estimates(book: Book, stamp: Stamp, rows: Sequence[Row]) -> None:
+    """Write Mẫu số 1 of every project on one sheet, each on a page of its own."""
+    forms = [_estimate(book, stamp, row) for row in rows]
+    sheet, right = book.sheet("estimates", forms[0].widths), len(forms[0].fields)
+    starts, top = [], 0
+    for row, form in zip(rows, forms, strict=True):
+        starts.append(top)
+        own = replace(stamp, unit_name=row["unit"])
+        heading = write_head(book, sheet, right, own, form.title, form.lines, top)
+        _, end = write_table(book, sheet, form, heading, book.say("listing.sum"))
+        end = write_notes(book, sheet, right, end, form.notes)
+        top = write_signatures(book, sheet, right, end)
+    sheet.print_area(0, 0, top - 1, right)
+    sheet.set_h_pagebreaks(starts[1:])
+
+
+def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
+    """Return Mẫu số 1 of a project."""
+    support = f"support_{row['source']}"
+    fields = (
+        Field("item", 46.0),
+        _money(book, "cost", adds=(support, "counterpart", "other")),
+        _money(book, support, "parts"),
+        _money(book, "counterpart", "parts"),
+        _money(book, "other", "parts"),
+        Field("remark", 22.0),
+    )
+    item = {**row, "item": row["activity"] or row["name"], support: row["support"]}
+    item["remark"] = _cost_remark(book, row)
+    spare: dict[str, str | int | None] = {}
+    fund = book.say(f"listing.funds.{row['source']}")
+    lines = (
+        book.say("listing.project", id=row["id"], name=row["name"]),
+        book.say("listing.year", year=stamp.year),
+    )
+    notes = [book.say(f"listing.estimate.{key}") for key in ("items", "no_double", "rest")]
+    title = book.say("listing.titles.estimate", fund=fund)
+    groups = (Group("", (item, *([spare] * _SPARE))),)
+    return Form("estimates", title, lines, fields, groups, tuple(notes))
+
+
+# ---------------------------------------------------------------------------- assigned plan
+
+
+def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
+    """Return the assigned plan of the chosen projects."""
+    present = {row["source"] for row in rows}
+    funds = [source for source in reference.source_order() if source in present]
+    fields = [
+        *(Field("name", 34.0), Field("unit", 20.0), Field("place", 16.0), Field("time", 12.0)),
+        *(_money(book, "cost_given"), _money(book, "asked")),
+        *(_money(book, source, "assigned" if len(funds) > 1 else "") for source in funds),
+    ]
+    if len(funds) > 1:
+        fields.append(_money(book, "assigned_total", "assigned", tuple(funds)))
+    shown = [
+        {
+            **row,
+            "place": _places(book, row),
+            "time": _time(row),
+            "cost_given": row["cost"],
+            "asked": row["support"],
+            "remark": "; ".join(text for text in (_kind(book, row), row["reason"]) if text),
+        }
+        for row in rows
+    ]
+    title = book.say("listing.titles.assigned", year=stamp.year)
+    fields.append(Field("remark", 22.0))
+    notes = tuple(note_lines(book, stamp))
+    return Form("assigned", title, _lines(book, stamp), tuple(fields), _by_area(book, shown), notes)
+
+
+def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
+    """Return the projects that got nothing, and why."""
+    fields = (
+        *(Field("name", 36.0), Field("unit", 20.0), Field("place", 16.0), Field("source", 8.0)),
+        *(_money(book, "cost_given"), _money(book, "asked"), Field("reason", 40.0)),
+    )
+    shown = [
+        {
+            **row,
+            "place": _places(book, row),
+            "source": book.name("source", row["source"]),
+            "cost_given": row["cost"],
+            "asked": row["support"],
+        }
+        for row in rows
+    ]
+    title = book.say("listing.titles.left_out", year=stamp.year)
+    return Form("left_out", title, _lines(book, stamp), fields, _by_area(book, shown))
+
+
+# ---------------------------------------------------------------------------- adjustment
+
+
+def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
+    """Return the table of moves."""
+    fields = (
+        *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
+        *(_money(book, "up", "moves"), _money(book, "down", "moves")),
+        _money(book, "after", adds=("before", "up", "-down")),
+        *(Field("reason", 34.0), Field("decided_by", 20.0)),
+    )
+    shown = [
+        {
+            "area": row["area"],
+            "moved": row["name"]
+            or " – ".join(t for t in (_places(book, row), row["activity"]) if t),
+            "source": book.name("source", row["source"]),
+            "before": row["before"],
+            "up": row["move"] if row["move"] > 0 else None,
+            "down": -row["move"] if row["move"] < 0 else None,
+            "reason": row.get("reason", ""),
+            "decided_by": _who(book, row.get("decided_by", "")),
+        }
+        for row in rows
+    ]
+    title = book.say("listing.titles.adjustment", year=stamp.year)
+    notes = (book.say("listing.who"), *note_lines(book, stamp))
+    return Form("adjustment", title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+
+
+def _who(book: Book, code: str) -> str:
+    return say(f"projects.who.{code}", book.language) if code else ""

@@ -1,0 +1,153 @@
+"""What the spending norms let a project have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from kc_model import reference
+from kc_model.tables import as_rows
+
+__all__ = ["Cap", "Norms", "WrongNormError"]
+
+Row = Mapping[str, Any]
+
+
+class WrongNormError(ValueError):
+    """A norm that cannot cap the project; `code` and `values` are those of the fault."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        self.code, self.values = code, values
+        super().__init__(code)
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most a norm lets a project have.
+
+    Parameters
+    ----------
+    norm : str
+        Its id, "" where the project names none.
+    amount : int or None
+        VND; None where nothing is capped.
+    uplifted : bool
+        Whether the priority of place or industry raises it.
+    basis : str
+        Legal ground, of the uplift too; "" without a norm.
+    certainty : str
+        Word of `kc_model.reference.label`, of the least certain text it rests on; "" without one.
+    only_difficult : bool
+        Whether it holds in difficult areas only.
+    unchecked : bool
+        Whether its share of the cost could not be applied, the cost being unknown.
+    """
+
+    norm: str = ""
+    amount: int | None = None
+    uplifted: bool = False
+    basis: str = ""
+    certainty: str = ""
+    only_difficult: bool = False
+    unchecked: bool = False
+
+
+_CERTAIN = ("verified", "verified-2014", "inferred", "draft", "unverified")  # the surest first
+
+
+class Norms:
+    """The norms in force on a day.
+
+    Parameters
+    ----------
+    on : date
+    vintage : {"63", "34"}
+        Of the projects' places.
+
+    Notes
+    -----
+    The cap of n units is the least of n times the norm's amount and its share of the cost. Where
+    the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the
+    cap is then never too low. For a place or an industry of priority the amount is raised to 1.5
+    times (TTLT 26/2014 Điều 6.2.t: at most that), the share of the cost is not, as with the
+    technology line of TT 28/2018, raised to 1.5 times but still 50 % of the cost. National norms
+    bound local money too: councils set theirs at or below them. Local norms are not raised.
+    """
+
+    def __init__(self, on: date, vintage: str) -> None:
+        self._vintage = vintage
+        self._known: dict[str, Row] = {row["id"]: row for row in as_rows(reference.norms())}
+        self._valid = set(reference.norms(on)["id"])
+        self._on = on
+        uplifts = (n for n in self._known.values() if n["share_of"] == "cap")
+        self._uplift = next((n for n in uplifts if n["id"] in self._valid), None)
+
+    def cap(self, project: Row, *, is_priority: bool) -> Cap:
+        """Return what the norm a project names lets it have.
+
+        Parameters
+        ----------
+        project : mapping
+            A row of ``projects``; missing is None.
+        is_priority : bool
+            Whether its place or its industry is one of priority.
+
+        Raises
+        ------
+        WrongNormError
+            norm-not-in-force; norm-elsewhere: of another area, fund, place or programme.
+        """
+        if not project["norm"]:
+            return Cap()
+        norm = self._known[project["norm"]]
+        self._check(norm, project)
+        uplift = self._uplift if is_priority and norm["level"] == "KCQG" else None
+        amount = _amount(norm, project, Fraction(1))
+        raised = _amount(norm, project, _exact(uplift["cap_share"])) if uplift else amount
+        texts = [norm, *([uplift] if uplift and raised != amount else [])]
+        return Cap(
+            norm["id"],
+            raised,
+            raised != amount,
+            "; ".join(text["legal_basis"] for text in texts),
+            max((text["certainty"] for text in texts), key=_CERTAIN.index),
+            norm["only"] == "difficult",
+            norm["cap_share"] is not None and project["cost"] is None,
+        )
+
+    def advance(self, norm: str) -> str:
+        """Return the row of ``law("advance")`` that a norm's activity falls under, or ""."""
+        return str(self._known[norm]["advance"]) if norm else ""
+
+    def _check(self, norm: Row, project: Row) -> None:
+        values = {"id": project["id"], "norm": norm["id"]}
+        if norm["id"] not in self._valid:
+            days = " – ".join(norm[key] or "…" for key in ("valid_from", "valid_to"))
+            raise WrongNormError("norm-not-in-force", **values, days=days, day=self._on.isoformat())
+        is_its_place = (norm["vintage"], norm["place"]) == (self._vintage, project["place"])
+        fits = {
+            "KCQG": True,
+            "KCDP": project["source"] == "KCDP" and is_its_place,
+            "OTHER": False,
+        }[norm["level"]]
+        if not fits or norm["area"] != project["area"]:
+            of = [norm["legal_basis"], norm["area"]]
+            raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
+
+
+def _amount(norm: Row, project: Row, times: Fraction) -> int | None:
+    """Return the lowest of a norm's limits, its amount raised so many times; None without one."""
+    amounts = []
+    if norm["cap_vnd"] is not None:
+        amounts.append(int(norm["cap_vnd"] * times * (project["quantity"] or 1)))
+    if norm["cap_share"] is not None and project["cost"] is not None:
+        amounts.append(int(_exact(norm["cap_share"]) * project["cost"]))
+    return min(amounts, default=None)
+
+
+def _exact(share: float) -> Fraction:
+    """Return the decimal number that a float was written as."""
+    return Fraction(str(share))

@@ -1,0 +1,148 @@
+"""The printed forms of a dataset's projects, each with its stamp."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kc_model.export import (
+    Stamp,
+    adjustment_workbook,
+    assigned_workbook,
+    registration_workbook,
+)
+from kc_model.projects.offers import Offers
+from kc_model.reference import label
+from kc_model.results import versions_of
+from kc_model.tables import Dataset, Note
+from kc_model.wording import Language, say
+
+__all__ = ["adjustment", "assigned_plan", "registration"]
+
+
+def registration(data: Dataset, year: int, language: Language = "vi", office: str = "") -> bytes:
+    """Return Mẫu số 2 and Mẫu số 1 of every project, as an Excel workbook.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+        Of the plan that the projects are registered for.
+    language : {"vi", "en"}
+    office : str
+        The office that registers; "" leaves a dotted line.
+
+    Raises
+    ------
+    ValueError
+        If there is no project.
+    """
+    return registration_workbook(_stamp(data, year, office), data.projects, language)
+
+
+def assigned_plan(
+    data: Dataset, offers: Offers, chosen: pd.DataFrame, language: Language = "vi", office: str = ""
+) -> bytes:
+    """Return the assigned plan by area and project, as an Excel workbook.
+
+    Parameters
+    ----------
+    data : Dataset
+    offers : Offers
+        Tells under the table which caps rest on a text that is old or was not read.
+    chosen : DataFrame
+        id, amount (VND, 0 for a project that is not chosen), reason (text; of a project that may
+        not be chosen it is found where none is given).
+    language : {"vi", "en"}
+    office : str
+        The office that assigns; "" leaves a dotted line.
+
+    Raises
+    ------
+    ValueError
+        See `kc_model.export.assigned_workbook`.
+    """
+    stamp = _stamp(data, offers.on.year, office, _unproven(offers, chosen))
+    return assigned_workbook(stamp, data.projects, _explained(offers, chosen, language), language)
+
+
+def adjustment(
+    data: Dataset, year: int, moves: pd.DataFrame, language: Language = "vi", office: str = ""
+) -> bytes:
+    """Return the table of an adjustment in the year, as an Excel workbook.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    moves : DataFrame
+        See `kc_model.export.adjustment_workbook`.
+    language : {"vi", "en"}
+    office : str
+        The office that asks for it; "" leaves a dotted line.
+
+    Raises
+    ------
+    ValueError
+        See `kc_model.export.adjustment_workbook`.
+    """
+    return adjustment_workbook(_stamp(data, year, office), moves, data.projects, language)
+
+
+def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) -> Stamp:
+    about = [note for note in data.notes if note.table in ("", "projects")]
+    return Stamp(
+        title=data.title,
+        scenario="",
+        year=year,
+        as_of=None,
+        unit=data.unit,
+        vintage=data.vintage,
+        synthetic=data.synthetic,
+        dataset_hash=data.hash,
+        scenario_hash="",
+        versions=versions_of(),
+        unit_name=office,
+        goal="",
+        notes=(*about, *notes),
+        warnings=data.warnings,
+        sources=data.sources,
+    )
+
+
+def _explained(offers: Offers, chosen: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """Return the choice with what keeps projects out, where it gives no reason itself."""
+    out = offers.frame.loc[~offers.frame["eligible"], ["id", "why"]].explode("why")
+    why = set(zip(out["id"], out["why"], strict=True))
+    found: dict[str, list[str]] = {}
+    for fault in offers.findings:
+        if (fault.values.get("id"), fault.code) in why:
+            found.setdefault(str(fault.values["id"]), []).append(fault.found(language))
+    absent = [one for one in found if one not in set(chosen["id"])]
+    rows = pd.DataFrame({"id": absent, "amount": pd.array([0] * len(absent), dtype="Int64")})
+    every = pd.concat([chosen, rows.assign(reason="")], ignore_index=True)
+    reasons = [
+        given if isinstance(given, str) and given else " ".join(found.get(one, ()))
+        for one, given in zip(every["id"], every["reason"], strict=True)
+    ]
+    return every.assign(reason=reasons)
+
+
+def _unproven(offers: Offers, chosen: pd.DataFrame) -> tuple[Note, ...]:
+    """Return which caps of chosen projects rest on a text that is old or was not read."""
+    ids = chosen.loc[chosen["amount"].fillna(0) > 0, "id"]
+    frame = offers.frame[offers.frame["id"].isin(ids)]
+    frame = frame[~frame["certainty"].isin(["", "verified"])]
+    notes = []
+    for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
+        vi, en = (
+            say(
+                "projects.unproven",
+                language,
+                basis=basis,
+                certainty=label("certainty", str(certainty), language),
+                ids=", ".join(part["id"]),
+            )
+            for language in ("vi", "en")
+        )
+        notes.append(Note("assumed", vi, en, "projects", "cap"))
+    return tuple(notes)

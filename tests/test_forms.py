@@ -1,0 +1,401 @@
+"""The forms of projects: columns as the circular has them, live formulas, nothing lost or live."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from datasets import dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kc_model as kc
+from kc_model.projects import adjustment, assigned_plan, build_offers, registration, who_decides
+from kc_model.wording import LANGUAGES, say
+
+DATA = Path(__file__).parent.parent / "data" / "sample-projects"
+HEAD = "id name place area source support cost counterpart other"
+ROWS = """A máy 01 TECH KCQG 300 900 500 100
+B chợ 01;04 PROD KCDP 50 80 - -
+C thử 01 TECH KCQG 100 - - -
+D sấy 01 TECH KCDP 70 200 100 -"""
+MOVES = (
+    "id",
+    "place",
+    "area",
+    "activity",
+    "source",
+    "before",
+    "move",
+    "after",
+    "reason",
+    "decided_by",
+)
+
+
+def data(rows: str = ROWS, head: str = HEAD, **more):
+    return dataset(projects=f"{head}\n{rows}", **more)
+
+
+@cache
+def sample():
+    return kc.read_dataset(DATA)
+
+
+def chosen(**amounts: int | None) -> pd.DataFrame:
+    rows = [(one, amount, f"lý do {one}") for one, amount in amounts.items()]
+    frame = pd.DataFrame(rows, columns=["id", "amount", "reason"])
+    return frame.assign(amount=frame["amount"].astype("Int64"))
+
+
+def moves(*rows: tuple) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(MOVES))
+
+
+def plan(language: str = "vi", **amounts: int | None) -> bytes:
+    about = data()
+    return assigned_plan(about, build_offers(about, date(2024, 1, 1)), chosen(**amounts), language)
+
+
+def load(content: bytes, *, values: bool = True) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(content), data_only=values)
+
+
+def sheet_of(content: bytes, key: str, language: str = "vi"):
+    return load(content)[say(f"export.sheets.{key}", language)]
+
+
+def table_of(sheet) -> list[list[object]]:
+    """Return the rows of the (first) table, from its row of column numbers to its total."""
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    first = next(i for i, row in enumerate(rows) if row[:2] == ["A", "B"])
+    last = next(
+        i for i, row in enumerate(rows) if i > first and row[1] in ("TỔNG CỘNG", "Cộng", "TOTAL")
+    )
+    return rows[first : last + 1]
+
+
+def headings(sheet) -> list[str]:
+    top = next(cell.row for cell in sheet["A"] if cell.value == "TT")
+    found = []
+    for column in range(1, sheet.max_column + 1):
+        above, own = (sheet.cell(row, column).value for row in (top, top + 1))
+        found.append(own or above)
+    return found
+
+
+class Sheet:
+    """Works out our formulas from the numbers of a sheet, as a spreadsheet would."""
+
+    def __init__(self, sheet):
+        self.sheet = sheet
+
+    def value(self, at: str) -> float:
+        cell = self.sheet[at]
+        return self.formula(cell.value) if cell.data_type == "f" else cell.value or 0
+
+    def formula(self, text: str) -> float:
+        if found := re.fullmatch(r"=SUM\(([^()]+)\)", text):
+            cells = [at for part in found[1].split(",") for at in self.cells(part)]
+            return sum(map(self.value, cells))
+        terms = re.findall(r"([-+=])([A-Z]+\d+)", text)
+        assert "".join(f"{sign}{at}" for sign, at in terms) == text
+        return sum((-1 if sign == "-" else 1) * self.value(at) for sign, at in terms)
+
+    def cells(self, area: str) -> list[str]:
+        found = self.sheet[area]
+        rows = found if isinstance(found, tuple) else ((found,),)
+        return [cell.coordinate for row in rows for cell in row]
+
+
+def check_formulas(content: bytes) -> int:
+    """Hold every stored value against its formula; return how many there are."""
+    book, stored, count = load(content, values=False), load(content), 0
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    value = stored[sheet.title][cell.coordinate].value
+                    expected = Sheet(sheet).formula(cell.value)
+                    assert value == pytest.approx(expected, rel=1e-9, abs=1e-9), cell
+                    count += 1
+    return count
+
+
+# ---------------------------------------------------------------------------- registration
+
+
+def test_form_1_has_the_columns_of_the_circular():
+    sheet = sheet_of(registration(data(), 2024), "estimates")
+    assert headings(sheet)[:7] == [
+        "TT",
+        "Nội dung chi",
+        "Tổng kinh phí",
+        "Kinh phí khuyến công quốc gia",
+        "Kinh phí đóng góp của đơn vị thụ hưởng",
+        "Nguồn khác",
+        "Ghi chú",
+    ]
+    table = table_of(sheet)
+    assert table[0] == ["A", "B", "1", "2", "3", "4", "5"]
+    assert table[1][:6] == ["1", "máy", 900, 300, 500, 100]
+    assert table[-1][1:6] == ["Cộng", 900, 300, 500, 100]
+    texts = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value]
+    assert sum("triệu đồng" in text for text in texts) == 4
+    assert sum("không được hỗ trợ từ nguồn kinh phí nhà nước khác" in text for text in texts) == 4
+    assert sum("bảo đảm phần kinh phí còn lại" in text for text in texts) == 4
+
+
+def test_every_estimate_begins_a_page():
+    content = registration(data(), 2024)
+    sheet = load(content, values=False)[say("export.sheets.estimates")]
+    starts = [
+        row
+        for row in range(1, sheet.max_row)
+        if sheet.cell(row, 4).value == "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"
+    ]
+    assert [one.id for one in sheet.row_breaks.brk] == [row - 1 for row in starts[1:]]
+    assert len(starts) == 4
+
+
+def test_an_estimate_adds_up_what_is_written_into_its_spare_lines():
+    content = registration(data(), 2024)
+    sheet = load(content, values=False)[say("export.sheets.estimates")]
+    first = next(cell.row for cell in sheet["B"] if cell.value == "máy")
+    for column in ("D", "E", "F"):
+        sheet[f"{column}{first + 2}"] = 7
+    work = Sheet(sheet)
+    assert work.value(f"C{first + 2}") == 21
+    assert work.value(f"C{first + 4}") == 921
+    assert work.value(f"D{first + 4}") == 307
+
+
+def test_form_2_has_the_columns_of_the_circular_and_one_sheet_for_each_fund():
+    content = registration(data(), 2024)
+    sheet = sheet_of(content, "registration_KCQG")
+    assert headings(sheet) == [
+        "TT", "Tên đề án", "Đơn vị thực hiện", "Mục tiêu và nội dung chính",
+        "Dự kiến kết quả đạt được", "Thời gian", "Tổng kinh phí", "Kinh phí khuyến công quốc gia",
+        "Kinh phí đóng góp của đơn vị thụ hưởng", "Nguồn khác", "Ghi chú (1)",
+    ]  # fmt: skip
+    table = table_of(sheet)
+    assert [row[:2] for row in table[1:]] == [
+        ["I", "Mô hình, công nghệ, máy móc"],
+        ["1", "máy"],
+        ["2", "thử"],
+        [None, "TỔNG CỘNG"],
+    ]
+    assert table[1][6:10] == [1000, 400, 500, 100]
+    local = sheet_of(content, "registration_KCDP")
+    assert "Kinh phí khuyến công địa phương" in headings(local)
+    assert "NĂM 2024" in local["A4"].value
+
+
+def test_what_is_derived_missing_or_does_not_add_up_is_said():
+    content = registration(data(), 2024)
+    remarks = {
+        row[1]: row[10] or ""
+        for key in ("KCQG", "KCDP")
+        for row in table_of(sheet_of(content, f"registration_{key}"))
+    }
+    assert remarks["máy"] == "Hà Nội"
+    assert "phần còn lại" in remarks["chợ"]
+    assert "Hà Nội, Cao Bằng" in remarks["chợ"]
+    assert "Chưa có tổng kinh phí" in remarks["thử"]
+    assert "200,000,000" in remarks["sấy"]
+
+
+# ---------------------------------------------------------------------------- assigned plan
+
+
+def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
+    content = plan(A=250_000_000, B=50_000_000, C=0)
+    table = table_of(sheet_of(content, "assigned"))
+    assert [row[:2] for row in table[1:]] == [
+        ["I", "Mô hình, công nghệ, máy móc"],
+        ["1", "máy"],
+        ["II", "Phát triển sản phẩm CNNT tiêu biểu"],
+        ["1", "chợ"],
+        [None, "TỔNG CỘNG"],
+    ]
+    assert table[2][5:] == [900, 300, 250, None, 250, "lý do A"]
+    assert table[-1][5:10] == [980, 350, 250, 50, 300]
+    left = table_of(sheet_of(content, "left_out"))
+    assert [(row[1], row[7]) for row in left if row[0] in ("1", "2")] == [
+        ("thử", "lý do C"),
+        ("sấy", None),
+    ]
+
+
+def test_with_one_fund_there_is_one_column_and_all_chosen_leaves_no_second_sheet():
+    about = data("A máy 01 TECH KCQG 300 900 500 100")
+    offers = build_offers(about, date(2024, 1, 1))
+    content = assigned_plan(about, offers, chosen(A=300_000_000))
+    assert load(content).sheetnames == [say("export.sheets.assigned")]
+    assert headings(load(content).worksheets[0])[7:] == ["KCQG", "Ghi chú"]
+
+
+def test_caps_on_texts_that_were_not_read_are_named_under_the_plan():
+    about = sample()
+    offers = build_offers(about, date(2026, 1, 1))
+    every = offers.frame.loc[offers.frame["eligible"]]
+    content = assigned_plan(
+        about, offers, pd.DataFrame({"id": every["id"], "amount": every["most"], "reason": ""})
+    )
+    texts = [
+        str(c.value) for row in load(content).worksheets[0].iter_rows() for c in row if c.value
+    ]
+    unproven = every[~every["certainty"].isin(["", "verified"])]
+    assert len(unproven) > 5
+    for row in unproven.itertuples():
+        (line,) = (t for t in texts if row.basis in t and re.search(rf"[ ,(]{row.id}[,)]", t))
+        assert "theo trí nhớ" in line
+
+
+def test_a_project_that_may_not_be_chosen_says_why_unless_told_otherwise():
+    about = sample()
+    offers = build_offers(about, date(2026, 1, 1))
+    choice = chosen(DA01=193_000_000, DA09=0)
+    choice.loc[1, "reason"] = "đã bàn với đơn vị"
+    rows = table_of(sheet_of(assigned_plan(about, offers, choice), "left_out"))
+    said = {row[1]: row[7] for row in rows}
+    names = about.projects.set_index("id")["name"]
+    assert said[names["DA09"]] == "đã bàn với đơn vị"
+    assert "trước năm 2026" in said[names["DA36"]]
+    assert not said[names["DA02"]]
+    english = table_of(sheet_of(assigned_plan(about, offers, choice, "en"), "left_out", "en"))
+    assert "before 2026" in {row[1]: row[7] for row in english}[names["DA36"]]
+
+
+@pytest.mark.parametrize(
+    "amounts", [{}, {"A": 0}, {"A": None}, {"A": 1, "Z": 1}], ids=["none", "zero", "na", "unknown"]
+)
+def test_a_plan_of_nothing_or_of_unknown_projects_is_refused(amounts):
+    with pytest.raises(ValueError, match="chosen"):
+        plan(**amounts)
+
+
+def test_a_project_chosen_twice_is_refused():
+    about = data()
+    twice = pd.concat([chosen(A=1), chosen(A=1)])
+    with pytest.raises(ValueError, match="twice"):
+        assigned_plan(about, build_offers(about, date(2024, 1, 1)), twice)
+
+
+# ---------------------------------------------------------------------------- adjustment
+
+
+def test_the_adjustment_shows_before_moves_after_and_who_decides():
+    department = who_decides("KCQG", ["place"], "group").who
+    content = adjustment(
+        data(),
+        2024,
+        moves(
+            ("A", None, None, None, None, 300_000_000, -40_000_000, 260_000_000, "chậm", "agency"),
+            ("C", None, None, None, None, 0, 40_000_000, 40_000_000, "bổ sung", "minister"),
+            ("B", None, None, None, None, 50_000_000, 0, 50_000_000, "đổi địa điểm", department),
+            ("", "04", "CONS", "thiết kế", "KCDP", 9_000_000, -9_000_000, 0, "thôi", "province"),
+        ),
+    )
+    table = table_of(sheet_of(content, "adjustment"))
+    rows = {row[1]: row[2:] for row in table}
+    assert rows["máy"] == ["KCQG", 300, None, 40, 260, "chậm", "Cục phụ trách khuyến công"]
+    assert rows["thử"][1:5] == [0, 40, None, 40]
+    assert rows["thử"][6] == "Bộ trưởng Bộ Công Thương"
+    assert rows["chợ"][1:5] == [50, None, None, 50]
+    assert rows["chợ"][6] == "Sở Công Thương"
+    assert rows["Cao Bằng – thiết kế"][:5] == ["KCĐP", 9, None, 9, 0]
+    assert rows["TỔNG CỘNG"][1:5] == [359, 40, 49, 350]
+    assert [row[0] for row in table[1:]] == ["I", "1", "2", "II", "1", "III", "1", None]
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        ([], "needs moves"),
+        ([("A", None, None, None, None, 3, 1, 5, "", "")], "before"),
+        ([("Z", None, None, None, None, 3, 1, 4, "", "")], "no project"),
+    ],
+)
+def test_an_adjustment_that_does_not_add_up_is_refused(rows, match):
+    with pytest.raises(ValueError, match=match):
+        adjustment(data(), 2024, moves(*rows))
+
+
+# ---------------------------------------------------------------------------- all forms
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_formula_has_the_value_it_comes_to(language):
+    about = sample()
+    frame = about.projects
+    offers = build_offers(about, date(2026, 1, 1))
+    given_ = pd.DataFrame({"id": frame["id"], "amount": frame["support"] // 3, "reason": "x"})
+    moved = frame[["id"]].assign(
+        before=frame["support"], move=-(frame["support"] // 7), reason="", decided_by=""
+    )
+    moved["after"] = moved["before"] + moved["move"]
+    assert check_formulas(registration(about, 2026, language)) > 400
+    assert check_formulas(assigned_plan(about, offers, given_, language)) > 50
+    assert check_formulas(adjustment(about, 2026, moved, language)) > 50
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(st.integers(1, 10**12), min_size=4, max_size=4),
+    st.sampled_from(["vnd", "thousand_vnd", "million_vnd", "billion_vnd"]),
+)
+def test_no_dong_is_lost_in_any_unit(amounts, unit):
+    about = data(unit=unit)
+    offers = build_offers(about, date(2024, 1, 1))
+    content = assigned_plan(about, offers, chosen(**dict(zip("ABCD", amounts, strict=True))))
+    scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
+    total = table_of(sheet_of(content, "assigned"))[-1]
+    assert [round(value * scale) for value in total[7:10]] == [
+        amounts[0] + amounts[2],
+        amounts[1] + amounts[3],
+        sum(amounts),
+    ]
+
+
+def test_no_text_of_the_users_is_live():
+    head = f"{HEAD} unit objective result"
+    bad = "=1+1 01 TECH KCQG 300 900 500 100 =cmd|1 http://x @SUM"
+    content = registration(data(f"A {bad}", head), 2024)
+    cells = [c for sheet in load(content, values=False) for row in sheet.iter_rows() for c in row]
+    assert not any(cell.hyperlink for cell in cells)
+    live = [cell.value for cell in cells if cell.data_type == "f"]
+    assert all(
+        re.fullmatch(r"=(SUM\([A-Z\d:,]+\)|[A-Z]+\d+([-+][A-Z]+\d+)*)", text) for text in live
+    )
+    assert any(cell.value == "=1+1" and cell.data_type == "s" for cell in cells)
+
+
+def test_forms_print_on_a4_with_their_headings_and_the_warning_on_every_page():
+    for content in (registration(sample(), 2026), plan(A=1)):
+        for sheet in load(content, values=False):
+            assert sheet.page_setup.paperSize == 9
+            assert sheet.page_setup.orientation == "landscape"
+            assert sheet.sheet_properties.pageSetUpPr.fitToPage
+            assert sheet.print_area
+            assert "MÔ PHỎNG" in sheet.oddHeader.center.text
+            if sheet.title != say("export.sheets.estimates"):
+                assert sheet.print_title_rows
+            texts = {cell.value for row in sheet.iter_rows() for cell in row}
+            assert {"NGƯỜI LẬP BIỂU", "THỦ TRƯỞNG ĐƠN VỊ"} <= texts
+
+
+def test_the_same_input_gives_the_same_bytes():
+    assert registration(sample(), 2026) == registration(sample(), 2026)
+    assert plan(A=1) == plan(A=1)
+
+
+def test_a_registration_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="without projects"):
+        registration(dataset(cells="place area source baseline\n01 TECH KCQG 1"), 2024)

@@ -1,0 +1,462 @@
+"""Projects: what the norms let each have, why some are out, the order of the law, who decides."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from datasets import dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+
+from kc_model import reference
+from kc_model.errors import InputError
+from kc_model.projects import CHANGES, build_offers, management_rules, who_decides
+from kc_model.reading import needed_by, place_shares, read_dataset
+from kc_model.scenario import read_scenario
+from kc_model.sheets import heading
+from kc_model.template import write_workbook
+from kc_model.wording import LANGUAGES, say
+
+DAY = date(2024, 1, 1)
+HEAD = "id name place area source support"
+
+
+def offers(rows: str, head: str = HEAD, on: date = DAY, **tables: str):
+    return build_offers(dataset(projects=f"{head}\n{rows}", **tables), on)
+
+
+def one(values: str, columns: str, on: date = DAY, **tables: str) -> pd.Series:
+    """Return the offer of one project of technology and national money in place 01."""
+    area = "" if " area" in f" {columns}" else "area "
+    source = "" if " source" in f" {columns}" else "source "
+    place = "" if " place " in f" {columns} " else "place "
+    head = f"id name {place}{area}{source}{columns}"
+    given = [v for v, c in (("01", place), ("TECH", area), ("KCQG", source)) if c]
+    return offers(f"A x {' '.join(given)} {values}", head, on, **tables).frame.iloc[0]
+
+
+def codes(found) -> list[str]:
+    return [fault.code for fault in found]
+
+
+# ---------------------------------------------------------------------------- caps
+
+
+@pytest.mark.parametrize(
+    ("values", "columns", "on", "cap", "certainty"),
+    [
+        ("900 - N04", "support cost norm", DAY, 300, "verified"),  # 300 an establishment
+        ("900 400 N04", "support cost norm", DAY, 200, "verified"),  # 50 % of 400
+        ("900 2000 N04 3", "support cost norm quantity", DAY, 900, "verified"),
+        ("900 1000 N04 3", "support cost norm quantity", DAY, 500, "verified"),
+        ("900 400 O02", "support cost norm", date(2018, 5, 10), 200, "verified-2014"),
+        ("900 9000 O02", "support cost norm", date(2018, 5, 10), 200, "verified-2014"),
+        ("900 9000 N01", "support cost norm", date(2018, 5, 11), 1000, "verified"),
+        ("900 1000 N01", "support cost norm", DAY, 300, "verified"),  # 30 %
+        ("900 9000 N04 a", "support cost norm place_class", DAY, 450, "unverified"),  # 1.5 times
+        ("900 9000 N04 b", "support cost norm industry_class", DAY, 450, "unverified"),
+        ("900 600 N04 a", "support cost norm place_class", DAY, 300, "verified"),  # still 50 %
+        (
+            "90 100 CLUS N19",
+            "support cost area norm",
+            DAY,
+            6000,
+            "verified",
+        ),  # no share of the cost
+        ("90 100 PROD N09", "support cost area norm", DAY, 80, "unverified"),  # of the booth's rent
+    ],
+)
+def test_the_lowest_of_the_norms_limits_holds(values, columns, on, cap, certainty):
+    found = one(values, columns, on)
+    assert found["cap"] == cap * 10**6
+    assert found["certainty"] == certainty
+    assert found["basis"]
+    assert found["most"] == min(found["support"], found["cap"])
+    assert found["uplifted"] == ("; " in found["basis"]) == (cap == 450)
+
+
+def test_a_project_without_a_norm_is_not_capped():
+    found = one("900 100", "support min_support")
+    assert pd.isna(found["cap"])
+    assert (found["least"], found["most"]) == (100_000_000, 900_000_000)
+    assert (found["basis"], found["certainty"]) == ("", "")
+
+
+def test_without_a_minimum_a_project_gets_all_it_may_or_nothing():
+    found = one("900 N04", "support norm")
+    assert found["least"] == found["most"] == 300_000_000
+
+
+def test_local_money_takes_its_own_provinces_norm_or_the_national_one():
+    rows = "A x 66 TECH KCDP 900 L01\nB x 66 TECH KCDP 900 N04"
+    found = offers(rows, f"{HEAD} norm", date(2026, 1, 1), vintage="34").frame
+    assert found["cap"].tolist() == [800_000_000, 300_000_000]
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ("A x 01 TECH KCQG 9 O02", "norm-not-in-force"),  # until 2018
+        ("A x 30 TECH KCDP 9 L05", "norm-not-in-force"),  # its first day is not known
+        ("A x 01 CONS KCQG 9 N04", "norm-elsewhere"),  # of technology
+        ("A x 01 TECH KCQG 9 C01", "norm-not-in-force"),  # of another programme, until 2020
+        ("A x 01 TECH KCQG 9 N20", "norm-elsewhere"),  # of management
+        ("A x 01 ALL KCQG 9 -", "project-unsplit"),
+        ("A x 01 TECH ALL 9 -", "project-unsplit"),
+    ],
+)
+def test_a_norm_that_cannot_cap_it_is_refused(rows, code):
+    with pytest.raises(InputError) as caught:
+        offers(f"{rows}\nB x 01 TECH KCQG 9 N99x".replace("N99x", "O01"), f"{HEAD} norm")
+    assert codes(caught.value.faults) == [code, "norm-not-in-force"]  # all at once
+    for fault in caught.value.faults:
+        assert all(fault.text(language) for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("source", ["KCQG", "KCDP"])
+def test_a_local_norm_of_another_province_is_refused(source):
+    head, day = f"{HEAD} norm", date(2026, 1, 1)
+    place = "66" if source == "KCQG" else "01"
+    with pytest.raises(InputError, match="norm-elsewhere"):
+        offers(f"A x {place} TECH {source} 9 L01", head, day, vintage="34")
+
+
+def test_what_could_not_be_checked_is_said():
+    found = offers("A x 01 TECH KCQG 900 N04 group", f"{HEAD} norm kind")
+    assert codes(found.findings) == ["cost-missing", "quantity-missing"]
+    assert found.frame["eligible"].all()
+
+
+# ---------------------------------------------------------------------------- eligibility
+
+
+@pytest.mark.parametrize(
+    ("values", "columns", "code"),
+    [
+        ("9 stopped", "support stage", "project-stopped"),
+        ("9 2023-12-31", "support end", "project-over"),
+        ("9 2025-01-01", "support start", "project-ahead"),
+        ("900 301 N04", "support min_support norm", "support-over-cap"),
+        ("9 MGMT N06", "support area norm", "place-not-difficult"),
+        ("9 0.026", "support management", "management-over"),
+    ],
+)
+def test_every_reason_that_puts_a_project_out_is_a_warning(values, columns, code):
+    area = "MGMT" if "area" in columns else "TECH"
+    head = f"id name place source {columns}" + ("" if "area" in columns else " area")
+    row = f"A x 01 KCQG {values}" + ("" if "area" in columns else f" {area}")
+    found = offers(row, head)
+    (fault,) = [fault for fault in found.findings if fault.code != "cost-missing"]
+    assert (fault.code, fault.level) == (code, "warning")
+    assert all(fault.text(language) for language in LANGUAGES)
+    assert found.frame.loc[0, "why"] == (code,)
+    assert not found.frame.loc[0, "eligible"]
+
+
+@pytest.mark.parametrize(
+    ("values", "columns"),
+    [
+        ("9 2024-01-01", "support end"),
+        ("9 2024-12-31", "support start"),
+        ("900 300 N04", "support min_support norm"),
+        ("9 0.025", "support management"),
+        ("9 MGMT N06 d", "support area norm place_class"),
+    ],
+)
+def test_at_the_limit_a_project_stays(values, columns):
+    assert one(values, columns)["eligible"]
+
+
+def test_several_reasons_are_all_told_and_reach_those_that_need_the_project():
+    rows = """A x 01 TECH KCQG 9 stopped 0.1 -
+B x 01 TECH KCQG 9 - - A
+C x 01 TECH KCQG 9 - - B
+D x 01 TECH KCQG 9 - - -"""
+    found = offers(rows, f"{HEAD} stage management requires").frame
+    assert found["why"].tolist() == [
+        ("project-stopped", "management-over"),
+        ("required-out",),
+        ("required-out",),
+        (),
+    ]
+
+
+def test_a_difficult_place_is_of_class_d_or_marked_so():
+    places = "place difficult\n01 1\n02 0"
+    rows = "A x 01 MGMT KCQG 9 N06\nB x 02 MGMT KCQG 9 N06\nC x 01;02 MGMT KCQG 9 N06"
+    found = offers(rows, f"{HEAD} norm", places=places).frame
+    assert found["eligible"].tolist() == [True, False, False]
+
+
+# ---------------------------------------------------------------------------- order
+
+
+def test_the_statutory_order_is_flagship_place_industry_record_then_score_and_id():
+    history = """year month place area source plan disbursed
+2023 12 01 TECH KCQG 100 50
+2023 12 02 TECH KCQG 100 90
+2023 12 04 TECH KCDP 100 100"""
+    rows = """E x 01 TECH KCQG 9 normal - - 9
+F x 04 TECH KCQG 9 normal - - 99
+A x 01 TECH KCQG 9 flagship - - 0
+B x 01 TECH KCQG 9 normal a - 0
+C x 01 TECH KCQG 9 normal d b 0
+H x 01 TECH KCQG 9 normal d a 0
+D x 02 TECH KCQG 9 normal - - 0
+G x 01 TECH KCQG 9 normal - - 9
+I x 01 TECH KCQG 9 normal - - 10"""
+    head = f"{HEAD} kind place_class industry_class score"
+    found = offers(rows, head, history=history).frame.set_index("id")
+    assert "".join(found.sort_values("rank").index) == "ABCHDIEGF"
+    assert sorted(found["rank"]) == list(range(1, 10))
+    tied = found.loc[["E", "G", "I"], "law_rank"]
+    assert tied.tolist() == [6, 6, 6]
+    assert found["law_rank"].max() == 7
+    assert found["completion"].tolist()[:3] == pytest.approx([0.5, np.nan, 0.5], nan_ok=True)
+
+
+def test_past_completion_counts_three_whole_years_of_the_fund():
+    history = """year month place area source plan disbursed
+2019 12 01 TECH KCQG 100 0
+2020 12 01 TECH KCQG 100 100
+2021 12 01 TECH KCQG 100 100
+2021 13 01 TECH KCQG 100 80
+2022 6 01 TECH KCQG 100 0
+2023 12 01 TECH KCQG 100 -
+2023 12 01 CONS KCQG 300 150
+2024 12 01 TECH KCQG 100 0
+2023 12 01 TECH KCDP 100 0"""
+    assert one("9", "support", history=history)["completion"] == pytest.approx(330 / 500)
+
+
+@pytest.mark.parametrize(
+    ("own", "classes", "expected"),
+    [("-", "a d", "d"), ("-", "a -", ""), ("c", "a a", "c"), ("-", "b b", "b")],
+)
+def test_a_projects_class_is_its_own_or_that_all_its_places_have(own, classes, expected):
+    first, second = classes.split()
+    places = f"place place_class\n01 {first}\n04 {second}"
+    found = one(f"01;04 9 {own}", "place support place_class", places=places)
+    assert found["place_class"] == expected
+
+
+def test_an_unclear_class_of_a_place_is_refused():
+    with pytest.raises(InputError, match="place-class"):
+        one("9", "support", places="place place_class\n01 e")
+
+
+@settings(max_examples=20)
+@given(st.permutations(range(6)))
+def test_the_order_of_the_file_changes_no_rank(order):
+    rows = [f"P{i} x 01 TECH KCQG 9 {i % 2}" for i in range(6)]
+    found = offers("\n".join(rows[i] for i in order), f"{HEAD} score").frame
+    ranks = found.set_index("id")["rank"].sort_index()
+    assert ranks.tolist() == [4, 1, 5, 2, 6, 3]
+
+
+# ---------------------------------------------------------------------------- links and places
+
+
+def test_links_are_pairs_of_rows():
+    rows = "A x 01 TECH KCQG 9 B;C -\nB x 01 TECH KCQG 9 - D\nC x 01 TECH KCQG 9 - -\n"
+    rows += "D x 01 TECH KCQG 9 - B;C"
+    found = offers(rows, f"{HEAD} requires excludes")
+    assert found.requires.tolist() == [[0, 1], [0, 2]]
+    assert found.excludes.tolist() == [[1, 3], [2, 3]]
+    none = offers("A x 01 TECH KCQG 9")
+    assert none.requires.shape == none.excludes.shape == (0, 2)
+
+
+def test_parts_split_a_project_over_its_places():
+    rows = "A x 01;04 TECH KCQG 9 04:0.6;01:0.4\nB x 01;04;19 CONS KCQG 9 -\nC x 01 CONS KCDP 9 -"
+    parts = offers(rows, f"{HEAD} split").parts
+    assert parts["row"].tolist() == [0, 0, 1, 1, 1, 2]
+    assert parts["place"].tolist() == ["01", "04", "01", "04", "19", "01"]
+    assert parts["share"].tolist() == pytest.approx([0.4, 0.6, 1 / 3, 1 / 3, 1 / 3, 1])
+    assert parts["source"].tolist() == ["KCQG"] * 5 + ["KCDP"]
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, max_size=5))
+def test_shares_sum_to_one_whatever_their_order(weights):
+    places = [f"{i:02}" for i in range(1, len(weights) + 1)]
+    parts = [Decimal(w) / 1000 for w in weights[1:]]
+    parts.insert(0, 1 - sum(parts, Decimal(0)))
+    named = [f"{place}:{part}" for place, part in zip(places, parts, strict=True)]
+    expected = tuple(Fraction(part) for part in parts)
+    assert sum(place_shares("", places)) == 1
+    assert place_shares(";".join(map(str, parts)), places) == expected
+    for order in list(permutations(named))[:6]:
+        assert place_shares(";".join(order), places) == expected
+
+
+@pytest.mark.parametrize("split", ["0.5;0.3;0.2", "1", "01:0.5;08:0.5", "01:0.5;01:0.5"])
+def test_shares_of_other_places_are_refused(split):
+    with pytest.raises(ValueError, match=r"^[01]"):
+        place_shares(split, ["01", "04"])
+
+
+def test_what_a_project_needs_is_found_through_others():
+    requires = {"A": ["B", "C"], "B": ["D"], "E": ["F"], "F": ["E"]}
+    assert needed_by(requires, "A") == ("B", "C", "D")
+    assert needed_by(requires, "E") == ("F", "E")
+    assert needed_by(requires, "D") == ()
+
+
+# ---------------------------------------------------------------------------- stages
+
+
+@pytest.mark.parametrize(
+    ("area", "norm", "stage", "shares"),
+    [
+        ("TRAIN", "-", "registered", (0, 0)),
+        ("TRAIN", "-", "assigned", (0, 0)),
+        ("TRAIN", "-", "contracted", (0.7, 0.7)),
+        ("TRAIN", "-", "accepted", (1, 1)),
+        ("TRAIN", "-", "stopped", (0, 0)),
+        ("TECH", "N04", "contracted", (0, 0.7)),  # after 70 % of the investment
+        ("TECH", "-", "contracted", (0, 0.7)),  # or an assessment: 70 % at once
+        ("CLUS", "N19", "contracted", (0, 0.3)),  # after 50 % of the work
+        ("CLUS", "-", "contracted", (0, 0.7)),
+        ("MGMT", "N06", "contracted", (0, 0)),  # on acceptance only
+        ("INTL", "-", "contracted", (0.7, 0.7)),  # the ceiling of all advances
+    ],
+)
+def test_the_stage_says_what_can_be_paid(area, norm, stage, shares):
+    found = offers(
+        f"A x 01 {area} KCQG 9 100 {norm} {stage} d", f"{HEAD} cost norm stage place_class"
+    ).frame.iloc[0]
+    assert (found["payable_low"], found["payable_high"]) == shares
+    assert found["payable_basis"]
+
+
+def test_what_was_paid_stays_whatever_the_norm_says():
+    rows = "A x 01 TECH KCQG 900 N04 400 contracted\nB x 01 TECH KCQG 900 N04 100 stopped"
+    found = offers(rows, f"{HEAD} norm disbursed stage").frame
+    assert found["least"].tolist() == [400_000_000, 300_000_000]
+    assert found["most"].tolist() == [400_000_000, 300_000_000]
+    assert found["left"].tolist() == [0, 0]
+
+
+# ---------------------------------------------------------------------------- who decides
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "kind", "who", "article"),
+    [
+        ("KCQG", {"more"}, "normal", "minister", "11.2.a"),
+        ("KCQG", {"less"}, "normal", "agency", "11.2.b"),
+        ("KCQG", {"same"}, "normal", "agency", "11.2.b"),
+        ("KCQG", {"less", "next-year"}, "normal", "minister", "11.2.a"),
+        ("KCQG", {"stopped"}, "normal", "minister", "11.3"),
+        ("KCQG", {"added"}, "group", "minister", "11.2.a"),
+        ("KCQG", {"place"}, "normal", "agency", "11.2.b"),
+        ("KCQG", {"place"}, "group", "department", "11.4"),
+        ("KCQG", {"place", "beneficiary", "partner"}, "group", "department", "11.4"),
+        ("KCQG", {"place", "month"}, "group", "agency", "11.2.b"),
+        ("KCQG", {"place", "area"}, "group", "minister", "11.2.a"),
+        ("KCDP", {"more", "place"}, "normal", "province", ""),
+    ],
+)
+def test_the_highest_authority_that_a_change_needs_decides(source, changes, kind, who, article):
+    found = who_decides(source, changes, kind)
+    assert found.who == who
+    assert article in found.basis
+    assert reference.label("certainty", found.certainty)
+    assert all(found.name(language) for language in LANGUAGES)
+
+
+def test_every_change_of_the_law_is_known():
+    law = reference.law("adjustment")
+    assert set(CHANGES) == {code for codes in law["changes"] for code in codes.split(";")}
+    for change in CHANGES:
+        assert who_decides("KCQG", [change]).who in ("minister", "agency")
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"), [("KCQG", []), ("KCQG", ["colour"]), ("ALL", ["more"])]
+)
+def test_no_change_and_unknown_ones_are_refused(source, changes):
+    with pytest.raises(ValueError, match="must be of"):
+        who_decides(source, changes)
+
+
+# ---------------------------------------------------------------------------- management
+
+
+@pytest.mark.parametrize(
+    ("on", "certainty"), [(date(2016, 1, 1), "2014"), (date(2026, 1, 1), "trí nhớ")]
+)
+def test_managing_the_programme_takes_one_and_a_half_percent(on, certainty):
+    (rule,) = management_rules(on)
+    assert (rule.tier, rule.max, rule.min) == ("law", Decimal("0.015"), None)
+    assert rule.where == {"area": ("ADMN",), "source": ("KCQG",)}
+    assert "1,5 %" in rule.text
+    assert certainty in rule.basis
+    (narrow,) = management_rules(on, "en", activity="agency")
+    assert narrow.where["activity"] == ("agency",)
+    assert "1.5 %" in narrow.text
+    assert management_rules(date(2010, 1, 1)) == ()
+
+
+# ---------------------------------------------------------------------------- the sample
+
+
+SAMPLE = Path(__file__).parent.parent / "data" / "sample-projects"
+
+
+def test_the_generator_makes_the_committed_files_to_the_byte(tmp_path):
+    runpy.run_path(str(SAMPLE / "generate.py"))["generate"](tmp_path)
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == ["history.csv", "projects.csv"]
+    for name in made:
+        assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()
+
+
+def test_the_sample_is_of_a_real_size_and_says_that_it_is_made_up():
+    data = read_dataset(SAMPLE)
+    assert data.synthetic
+    assert not data.warnings
+    assert len(data.projects) == 42
+    assert (data.projects["support"] / data.projects["quantity"].fillna(1)).max() < 600_000_000
+    machines = data.projects[data.projects["norm"].eq("N04") & data.projects["source"].eq("KCDP")]
+    assert 100 < (machines["support"] / 10**6).mean() < 200  # 102 to 151 in print
+    found = build_offers(data, date(2026, 1, 1))
+    assert codes(found.findings) == ["support-over-cap", "project-over"]
+    assert found.frame.sort_values("rank")["id"].iloc[0] == "DA17"  # the flagship
+    assert len(found.requires) == len(found.excludes) == 1
+    plan = read_scenario(SAMPLE / "base.yaml")
+    asked = found.frame.groupby("source")["most"].sum() / 10**6
+    for row in plan.budget:  # less money than is asked for
+        assert 0.5 < float(row.amount) / asked[row.where["source"][0]] < 0.9
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_filled_workbook_reads_back_and_offers_the_same(language, tmp_path):
+    data = read_dataset(SAMPLE)
+    frame = data.projects.copy()
+    frame.loc[0, ["place", "split"]] = ["19;04", "19:0.6;04:0.4"]
+    frame.loc[1, ["place", "split"]] = ["19;04", "0.25;0.75"]
+    data = replace(data, tables={**data.tables, "projects": frame})
+    write_workbook(data, tmp_path / "a.xlsx", language=language)
+    again = read_dataset(tmp_path / "a.xlsx")
+    pd.testing.assert_frame_equal(again.projects, frame)
+    one, other = (build_offers(d, date(2026, 1, 1)).frame for d in (data, again))
+    pd.testing.assert_frame_equal(one, other)
+    book = load_workbook(tmp_path / "a.xlsx")
+    sheet = book[say("headings.sheets.projects", language)]
+    names = {cell.value: cell.column_letter for cell in sheet[1]}
+    listed = {
+        str(rule.sqref)[0:2].rstrip("0123456789") for rule in sheet.data_validations.dataValidation
+    }
+    for column in ("norm", "place_class", "industry_class", "kind", "stage", "area", "source"):
+        assert names[say(heading("projects", column), language)] in listed
