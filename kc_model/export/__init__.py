@@ -1,7 +1,8 @@
 """Files going out: saved whole or not at all, never live, each with its stamp.
 
 Export takes plain tables and values and knows nothing of results: `csv_bytes`, `json_bytes`,
-`allocation_workbook` and `report_workbook` make bytes, `save_files` puts them in a folder.
+`allocation_workbook`, `report_workbook` and `shown_workbook` make bytes, `save_files` puts them in
+a folder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from kc_model.export.forms import allocation_workbook
 from kc_model.export.plain import csv_bytes, escape_formula, json_bytes, unescape_formula
 from kc_model.export.report import RATIOS, report_workbook
 from kc_model.export.saving import fingerprint, recover_folder, save_file, save_files
+from kc_model.export.shown import shown_workbook
 from kc_model.export.stamp import Stamp
 
 __all__ = [
@@ -24,5 +26,6 @@ __all__ = [
     "report_workbook",
     "save_file",
     "save_files",
+    "shown_workbook",
     "unescape_formula",
 ]

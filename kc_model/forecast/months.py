@@ -326,14 +326,15 @@ def _onwards(path: Floats, clock: Floats) -> Floats:
 
 
 def _scattered(evidence: Evidence, rhythm: Floats, random: np.random.Generator) -> Floats:
-    """Return rhythms set forward and back by the published spread, half of it for all lines alike.
+    """Return rhythms set forward and back by the published spread.
 
-    The spread is that of shares about a half; on the log-odds scale it is the same at all shares.
+    It is the spread between regions and years: half of its variance is taken to be the year's, the
+    same for all lines. On the log-odds scale it is the same at all shares, and right about a half.
     """
     n_cells, n_times, _ = rhythm.shape
     spread = evidence.prior.timing_spread
-    shared = random.standard_normal((1, n_times)) * np.sqrt(0.25)
-    own = random.standard_normal((n_cells, n_times)) * np.sqrt(0.75)
+    shared = random.standard_normal((1, n_times)) * np.sqrt(1 / 8)
+    own = random.standard_normal((n_cells, n_times)) * np.sqrt(7 / 8)
     odds = logit(np.clip(rhythm, _EDGE, 1.0 - _EDGE))
     moved = expit(odds + 2.0 * spread * (shared + own)[..., None])
     return np.where((rhythm > _EDGE) & (rhythm < 1.0 - _EDGE), moved, np.rint(rhythm))
