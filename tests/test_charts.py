@@ -336,10 +336,8 @@ def plain_pictures(progress, stamp, language="vi"):
     months = months_of(data, outlook)
     return {
         "tiles": tile_map(PLACES, "done", stamp, language),
-        "tiles of changes": tile_map(MOVES.iloc[1:], "change", stamp, language),
         "heat": heat_map(MOVES, "change", stamp, language),
-        "fan": fan_chart(months, data, None, language),
-        "fan of an area": fan_chart(months, data, {"area": "TECH"}, language),
+        "fan": fan_chart(months, data, {"area": "TECH"}, language),
         "bridge": waterfall_chart(STEPS, stamp, language),
         "trade": frontier_chart(CURVE, GOALS, stamp, language),
     }
