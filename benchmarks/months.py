@@ -1,7 +1,8 @@
 """How often what came lay within the ranges of the months between now and the year-end.
 
 ``python -m benchmarks.months --data DIR`` (without ``--data`` only on ``data/sample``). Beside the
-way shipped (whole years drawn) stands what a mean rhythm for every draw would hold.
+way shipped (whole years drawn) stands what a mean rhythm for every draw would hold. Of the sample
+only months 4 to 12 are scored, not the year-end, which other benchmarks measure.
 """
 
 from __future__ import annotations

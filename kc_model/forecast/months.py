@@ -153,6 +153,10 @@ def months_of(data: Dataset, outlook: Forecast) -> Months:
     the published rhythm with its published spread as two more; within the year drawn, a line with
     n finished years goes in its own rhythm with chance n / (n + 3), else in that of another line of
     its area and fund. Size and rhythm are drawn apart from each other.
+
+    Measured on past years (``benchmarks/months.py``), 80 % ranges of the months between held 89 to
+    96 % of what came on public Brazilian money, and on the synthetic sample 70 % (places, from
+    month 3) to 96 %; with the mean rhythm for every draw it would have been 27 to 81 %.
     """
     panel = build_panel(
         data,
