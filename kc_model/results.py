@@ -388,8 +388,12 @@ class Allocation:
 
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
+        return allocation_workbook(self.stamp(language), self.cells, self.rule_rows, language)
+
+    def stamp(self, language: Language = "vi") -> Stamp:
+        """Return what every print of the plan says about itself."""
         goal = self.goals[0]["name"].split(" ", 1)[1].split(":")[0] if self.goals else ""
-        stamp = Stamp(
+        return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
             year=self.year,
@@ -409,7 +413,6 @@ class Allocation:
             warnings=self.warnings,
             sources=self.data.sources,
         )
-        return allocation_workbook(stamp, self.cells, self.rule_rows, language)
 
 
 def _run(seconds: float) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import vl_convert
@@ -20,9 +23,15 @@ from kc_model.charts import (
     allocation_chart,
     change_chart,
     completion_chart,
+    fan_chart,
     forecast_chart,
+    frontier_chart,
+    heat_map,
+    picture_files,
+    tile_map,
+    waterfall_chart,
 )
-from kc_model.forecast import forecast
+from kc_model.forecast import forecast, months_of
 from kc_model.money import parse_money
 from kc_model.wording import LANGUAGES
 
@@ -284,3 +293,246 @@ def test_colours_can_be_told_apart():
     assert len(areas) == len(okabe_ito)
     assert COLOURS["KCQG"] != COLOURS["KCDP"]
     assert COLOURS["loss"] != COLOURS["gain"]
+
+
+# --- Charts of plain tables -----------------------------------------------------------------------
+
+PLACES = pd.DataFrame(
+    {"place": ["VN", "TW", "01", "02", "48"], "done": [0.5, 0.25, 0.734, np.nan, 0.1]}
+)
+MOVES = pd.DataFrame(
+    {
+        "place": ["01", "01", "02", "48"],
+        "area": ["TECH", "TRAIN", "TECH", "TRAIN"],
+        "change": [250.5, -1000.0, 1200.0, -2000.0],
+    }
+)
+STEPS = pd.DataFrame(
+    {
+        "step": ["Phương án gốc", "Sàn 30 %", "Thêm KCQG", "Phương án A"],
+        "change": [np.nan, -812.5, 1500.0, np.nan],
+        "total": [10000.0, 9187.5, 10687.5, 10687.5],
+    }
+)
+CURVE = pd.DataFrame(
+    {
+        "give": [0.0, 0.005, 0.02],
+        "first": [5000.0, 4975.0, 4900.0],
+        "second": [0.25, 0.5, 0.6],
+        "price": [np.nan, 100.0, 750.0],
+    }
+)
+GOALS = ("Giải ngân (triệu đồng)", "Mức đều")
+
+
+@pytest.fixture(scope="module")
+def stamp(plan):
+    return plan.stamp()
+
+
+def plain_pictures(progress, stamp, language="vi"):
+    """Return one picture of every chart of plain tables."""
+    outlook, data = progress
+    months = months_of(data, outlook)
+    return {
+        "tiles": tile_map(PLACES, "done", stamp, language),
+        "heat": heat_map(MOVES, "change", stamp, language),
+        "fan": fan_chart(months, data, {"area": "TECH"}, language),
+        "bridge": waterfall_chart(STEPS, stamp, language),
+        "trade": frontier_chart(CURVE, GOALS, stamp, language),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plain_charts_show_heading_figures_and_words(progress, stamp, language):
+    for name, picture in plain_pictures(progress, stamp, language).items():
+        texts = svg_texts(picture)
+        assert picture.heading in texts, name
+        for row in picture.rows:
+            assert row.get("label", "") in {*texts, ""}, name
+            if name.startswith(("tiles", "heat")):
+                assert row["name"] in texts, name
+                assert row["value"] in texts, name
+        assert len({len(line) for line in picture.table}) == 1, name
+        assert all(re.fullmatch("[a-z0-9_]+", field) for row in picture.rows for field in row)
+        assert any("MÔ PHỎNG" in text or "SYNTHETIC" in text for text in texts), name
+        assert picture.structure["config"]["font"].endswith(", sans-serif")
+
+
+def test_plain_charts_differ_in_language(progress, stamp):
+    vietnamese, english = (plain_pictures(progress, stamp, one) for one in LANGUAGES)
+    for name, picture in vietnamese.items():
+        assert picture.heading != english[name].heading, name
+        assert picture.table[0] != english[name].table[0], name
+        assert picture.structure != english[name].structure, name
+        assert picture.description != english[name].description, name
+
+
+def test_tiles_carry_figures_and_the_islands_only_their_province(stamp):
+    picture = tile_map(PLACES, "done", stamp)
+    tiles = {row["name"]: row for row in picture.rows}
+    assert len(picture.rows) == 63 + 2 + 1
+    assert tiles["Hà Nội"]["value"] == "73,4"
+    assert tiles["Hà Nội"]["shade"] == pytest.approx(0.734)
+    assert (tiles["Hà Giang"]["value"], tiles["Hà Giang"]["shade"]) == ("–", None)
+    assert tiles["Hoàng Sa"]["value"] == "(Đà Nẵng)"
+    assert tiles["Hoàng Sa"]["shade"] == tiles["Đà Nẵng"]["shade"] == 0.1
+    assert (tiles["Trường Sa"]["value"], tiles["Trường Sa"]["shade"]) == ("(Khánh Hòa)", None)
+    assert tiles["Trung ương"]["value"] == "25,0"
+    assert "Trung ương" not in [
+        row["name"] for row in tile_map(PLACES.iloc[2:], "done", stamp).rows
+    ]
+    assert picture.heading == "Thấp nhất: Đà Nẵng 10,0 %; cao nhất: Hà Nội 73,4 %"
+    names = [line[0] for line in picture.table]
+    assert names == [
+        *("Địa bàn", "Đà Nẵng", "Các đơn vị trung ương", "Cả nước", "Hà Nội", "Hà Giang"),
+    ]
+
+
+def test_tiles_of_both_vintages_stand_where_the_scheme_has_them(stamp):
+    for vintage in reference.VINTAGES:
+        picture = tile_map(PLACES.iloc[2:3], "done", replace(stamp, vintage=vintage))
+        svg = ET.fromstring(vl_convert.vegalite_to_svg(picture.spec()))
+        drawn = [
+            [float(part) for part in re.findall(r"-?[\d.]+", node.get("d"))][:2]
+            for node in svg.iter()
+            if node.get("aria-roledescription") == "rect mark"
+        ]
+        assert len(drawn) == len(picture.rows) == len({tuple(at) for at in drawn})
+        grid = [(row["column"], row["row"]) for row in picture.rows]
+        for axis in (0, 1):
+            steps = {
+                (at[axis], round(place[axis], 3)) for at, place in zip(grid, drawn, strict=True)
+            }
+            assert len(steps) == len({at[axis] for at in grid})
+            assert [x for _, x in sorted(steps)] == sorted(x for _, x in steps)
+
+
+def test_losers_come_first_in_tables_of_changes(stamp):
+    picture = heat_map(MOVES, "change", stamp)
+    assert [line[0] for line in picture.table[1:]] == ["Đà Nẵng", "Hà Nội", "Hà Giang"]
+    assert picture.table[0] == ("Địa bàn", "Đào tạo nghề", "Mô hình, công nghệ, máy móc")
+    assert picture.table[1:3] == (("Đà Nẵng", "−2.000", "–"), ("Hà Nội", "−1.000", "+250,5"))
+    shades = {(row["name"], row["part"].replace("|", " ")): row["shade"] for row in picture.rows}
+    assert shades["Đà Nẵng", "Đào tạo nghề"] == -1.0
+    assert shades["Hà Giang", "Mô hình, công nghệ, máy móc"] == pytest.approx(0.6)
+    assert shades["Đà Nẵng", "Mô hình, công nghệ, máy móc"] is None
+    texts = svg_texts(picture)
+    assert {"−1.000", "+250,5", "Mô hình,công nghệ,máy móc"} <= set(texts)  # in three lines
+
+
+def test_a_place_twice_is_refused(stamp):
+    with pytest.raises(ValueError, match="two rows"):
+        tile_map(pd.concat([PLACES, PLACES]), "done", stamp)
+    with pytest.raises(ValueError, match="two rows"):
+        heat_map(pd.concat([MOVES, MOVES]), "change", stamp)
+    with pytest.raises(ValueError, match="alike"):
+        waterfall_chart(pd.concat([STEPS, STEPS]), stamp)
+
+
+def test_a_fan_starts_at_what_is_disbursed_and_ends_at_the_forecast(progress):
+    outlook, data = progress
+    picture = fan_chart(months_of(data, outlook), data, {"area": "TECH"})
+    by_month = {row["month"]: row for row in picture.rows}
+    table = outlook.table()
+    line = table[(table["level"] == "area") & (table["area"] == "TECH")].iloc[0]
+    assert (by_month[6]["reported"], by_month[6]["lower_95"], by_month[6]["upper_95"]) == (
+        1000,
+    ) * 3
+    assert by_month[5]["lower_95"] is None
+    for figure in ("expected", "lower_80", "upper_80", "lower_95", "upper_95"):
+        assert by_month[13][figure] == pytest.approx(line[figure])
+    assert by_month[6]["before"] == 900
+    assert by_month[13]["plan"] == 4000
+    texts = svg_texts(picture)
+    assert {"T1", "T12", "QT", "triệu đồng", "4.000", "Cùng kỳ năm trước"} <= set(texts)
+    assert any("Mô hình, công nghệ, máy móc" in text for text in texts)
+    assert picture.table[6][:3] == ("Tháng 6", "1", "1.000")
+    assert picture.table[-1][0] == "Sau chỉnh lý quyết toán"
+
+
+def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
+    picture = waterfall_chart(STEPS, stamp)
+    assert picture.heading == "10.000 → 10.687,5 triệu đồng: giảm 812,5, tăng 1.500"
+    assert picture.table[2] == ("Sàn 30 %", "−812,5", "9.187,5")
+    bars = bars_of(picture)
+    assert bars[0] / bars[1] == pytest.approx(812.5 / 1500, rel=1e-3)
+    assert {"10.000", "−812,5", "+1.500", "10.687,5", "Sàn 30 %"} <= set(svg_texts(picture))
+
+
+def test_a_frontier_tells_what_is_given_up_and_at_what_price(stamp):
+    picture = frontier_chart(CURVE, GOALS, stamp)
+    assert picture.table[0] == ("Nhường (%)", *GOALS, "Giá của một đơn vị thêm")
+    assert picture.table[1] == ("0,0", "5.000", "0,25", "–")
+    assert picture.table[3] == ("2,0", "4.900", "0,6", "750")
+    assert {"0,5 %", "2,0 %", *GOALS} <= set(svg_texts(picture))
+
+
+def test_a_new_table_only_changes_data_and_heading(progress, stamp):
+    pairs = (
+        (tile_map(PLACES, "done", stamp), tile_map(PLACES.assign(done=0.5), "done", stamp)),
+        (
+            heat_map(MOVES, "change", stamp),
+            heat_map(MOVES.assign(change=-MOVES["change"]), "change", stamp),
+        ),
+        (waterfall_chart(STEPS, stamp), waterfall_chart(STEPS.assign(total=1.0), stamp)),
+        (
+            frontier_chart(CURVE, GOALS, stamp),
+            frontier_chart(CURVE.assign(first=1.0), GOALS, stamp),
+        ),
+    )
+    for before, after in pairs:
+        assert before.structure == after.structure
+        assert before.rows != after.rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_writing_stays_inside_its_tile(stamp, language):
+    """Names at the width of a wide font; the tile is 88 pixels."""
+    for vintage in reference.VINTAGES:
+        rows = tile_map(PLACES.iloc[2:3], "done", replace(stamp, vintage=vintage), language).rows
+        longest = max(rows, key=lambda row: len(row["name"]))
+        assert len(longest["name"]) <= 17, longest
+
+
+def test_names_in_plain_charts_stay_text(stamp, monkeypatch):
+    monkeypatch.setattr(reference, "place_name", lambda code, *_: f"{HOSTILE} {code}")
+    steps = STEPS.assign(step=[f"{HOSTILE} {i}" for i in range(4)])
+    for picture in (
+        tile_map(PLACES, "done", stamp),
+        heat_map(MOVES, "change", stamp),
+        waterfall_chart(steps, stamp),
+        frontier_chart(CURVE, (HOSTILE, HOSTILE), stamp),
+    ):
+        svg = vl_convert.vegalite_to_svg(picture.spec())
+        assert "<img" not in svg
+        assert "<script" not in svg
+        assert any(HOSTILE[:20] in text for text in svg_texts(picture))
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_files_hold_the_picture_and_its_table(stamp, language):
+    hostile = STEPS.assign(step=["=1+1", "+cmd", *STEPS["step"][2:]])
+    picture = waterfall_chart(hostile, stamp, language)
+    files = picture_files(picture, stamp, "bac-thang", language)
+    assert sorted(files) == ["bac-thang.png", "bac-thang.svg", "bac-thang.xlsx"]
+    assert files["bac-thang.png"].startswith(b"\x89PNG")
+    assert picture.heading in files["bac-thang.svg"].decode("utf-8")
+    assert files == picture_files(picture, stamp, "bac-thang", language)
+    book = openpyxl.load_workbook(io.BytesIO(files["bac-thang.xlsx"]))
+    (sheet,) = book.worksheets
+    cells = [[cell.value for cell in row if cell.value is not None] for row in sheet.iter_rows()]
+    assert cells[0] == [picture.heading]
+    assert cells[2] == list(picture.table[0])
+    assert cells[3:7] == [
+        ["=1+1", "–", 10000],
+        ["+cmd", -812.5, 9187.5],
+        ["Thêm KCQG", 1500, 10687.5],
+        ["Phương án A", "–", 10687.5],
+    ]
+    assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+    assert stamp.dataset_hash[:12] in sheet.oddFooter.left.text
+    assert sheet.oddHeader.center.text  # the figures are made up, and every page says so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from kc_model import reference
 from kc_model.errors import InputError
-from kc_model.forecast import forecast
+from kc_model.forecast import forecast, months_of
 from kc_model.forecast.credibility import Grouping, shrink
 from kc_model.forecast.prior import build_prior
 from kc_model.tables import SCHEMAS, Dataset, empty_table
@@ -22,6 +23,7 @@ from kc_model.wording import LANGUAGES, say
 
 KEYS = ["place", "area", "activity", "source"]
 QUARTERS = (3, 6, 9, 12, 13)
+MILLION = 1_000_000
 
 
 def dataset(history: pd.DataFrame, vintage: str = "63", unit: str = "million_vnd") -> Dataset:
@@ -668,3 +670,90 @@ def test_what_is_odd_but_harmless_is_a_warning() -> None:
     codes = [fault.code for fault in outlook.warnings]
     assert codes == ["disbursed-without-plan", "forecast-arrival-unused"]
     assert all(fault.level == "warning" and fault.text("en") for fault in outlook.warnings)
+
+
+# --- By month -------------------------------------------------------------------------------------
+
+
+@settings(max_examples=20)
+@given(histories(), st.integers(0, 12))
+def test_by_month_money_never_falls_and_ends_at_the_forecast(
+    history: pd.DataFrame, as_of: int
+) -> None:
+    data = dataset(history)
+    outlook = forecast_or_none(data, int(data.history["year"].max()), as_of, 60)
+    if outlook is None:
+        return
+    months = months_of(data, outlook)
+    table = outlook.table()
+    spent = outlook.cells["disbursed"].fillna(0).to_numpy(dtype=float) / 1e6
+    for level in ("all", "source", "place"):
+        for _, line in table[table["level"] == level].iterrows():
+            where = {} if level == "all" else {level: line[level]}
+            paths, frame = months.draws(where), months.table(where)
+            chosen = np.flatnonzero(outlook.cells[list(where)].eq(pd.Series(where)).all(axis=1))
+            np.testing.assert_allclose(paths[:, 0], spent[chosen].sum())
+            assert (np.diff(paths, axis=1) >= -1e-6).all()
+            np.testing.assert_array_equal(paths[:, -1], outlook.draws[:, chosen].sum(1))
+            end = frame.iloc[-1]
+            assert end["month"] == outlook.year_end
+            for name in ("expected", "lower_80", "upper_80", "lower_95", "upper_95"):
+                assert end[name] == pytest.approx(line[name], abs=1e-5)
+            if (months.newest[chosen] == as_of).all() and as_of:
+                now = frame[frame["month"] == as_of].iloc[0]
+                for name in ("reported", "expected", "lower_95", "upper_95"):
+                    assert now[name] == pytest.approx(line["disbursed"], abs=1e-5)
+                assert frame.loc[frame["month"] < as_of, "expected"].isna().all()
+
+
+def test_by_month_a_line_repeats_the_rhythm_of_its_years() -> None:
+    early, late = (10, 40, 70, 90, 95, 97, 98, 99, 100, 100, 100, 100), (1,) * 11 + (100,)
+    history = [
+        row(year, month, 100 * MILLION, share * MILLION, area=area)
+        for year in range(2016, 2024)
+        for area, path in (("TRAIN", early), ("TECH", late))
+        for month, share in enumerate(path, 1)
+    ]
+    begun = (("TRAIN", 10), ("TECH", 1))
+    now = [row(2024, 1, 100 * MILLION, spent * MILLION, area=area) for area, spent in begun]
+    data = rows(*history, *now)
+    months = months_of(data, forecast(data, 2024, 1, draws=200))
+    middle = {area: np.median(months.draws({"area": area})[:, 6]) for area in ("TRAIN", "TECH")}
+    assert middle["TRAIN"] > 85
+    assert middle["TECH"] < 5
+    table = months.table({"area": "TRAIN"})
+    assert table["before"].tolist() == list(early)
+    assert table["plan"].tolist() == [100.0] * 12
+    assert "8 năm" in months.note.vi
+
+
+def test_by_month_nothing_comes_before_the_money_arrives() -> None:
+    data = dataset(simulated(3, 4))
+    outlook = forecast(data, 2024, 3, arrival={"KCQG": 8}, draws=100)
+    months = months_of(data, outlook)
+    late, free = (months.draws({"source": source}) for source in ("KCQG", "KCDP"))
+    np.testing.assert_allclose(late[:, 7], late[:, 3])
+    assert late[:, 8].mean() > late[:, 7].mean()
+    assert free[:, 7].mean() > free[:, 3].mean()
+
+
+def test_by_month_ranges_hold_in_the_middle_of_the_year_too() -> None:
+    held: dict[str, list[bool]] = {"whole years": [], "mean rhythm": []}
+    for seed in (1, 2, 3):
+        data = dataset(frame := simulated(seed, 6))
+        for year in (2022, 2023, 2024):
+            months = months_of(data, forecast(data, year, 6, draws=200))
+            usual = np.repeat(months.rhythm.mean(1, keepdims=True), months.rhythm.shape[1], 1)
+            for area in ("TRAIN", "TECH", "PROD", "INFO"):
+                came = frame[(frame["year"] == year) & (frame["area"] == area)]
+                came = came.groupby("month")["disbursed"].sum() / 1e6
+                for name, one in (
+                    ("whole years", months),
+                    ("mean rhythm", replace(months, rhythm=usual)),
+                ):
+                    paths = one.draws({"area": area})
+                    for month in (8, 9, 10):
+                        low, high = np.quantile(paths[:, month], (0.1, 0.9))
+                        held[name].append(low <= came[month] <= high)
+    assert 0.68 <= np.mean(held["whole years"]) <= 0.97
+    assert np.mean(held["mean rhythm"]) < np.mean(held["whole years"]) - 0.1

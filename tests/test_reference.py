@@ -596,3 +596,62 @@ def test_summing_keeps_totals_to_the_dong(cells, order):
             ]
             assert getattr(row, column) == sum(parts)
     assert not result.duplicated(list(keys)).any()
+
+
+# --- The tile scheme ------------------------------------------------------------------------------
+
+NORTH_TO_SOUTH = {
+    "63": ("02", "08", "01", "37", "40", "44", "48", "51", "64", "56", "60", "77", "94"),
+    "34": (
+        "04",
+        "19",
+        "25",
+        "01",
+        "37",
+        "40",
+        "42",
+        "44",
+        "48",
+        "51",
+        "52",
+        "66",
+        "68",
+        "79",
+        "96",
+    ),
+}
+
+
+@pytest.mark.parametrize("vintage", reference.VINTAGES)
+def test_every_province_has_one_tile_of_its_own(vintage):
+    tiles = reference.tiles(vintage)
+    provinces = reference.places(vintage).query("kind == 'province'")["code"]
+    own = tiles[(tiles["name_vi"] == "") & (tiles["code"] != "TW")]
+    assert sorted(own["code"]) == sorted(provinces)
+    assert not tiles.duplicated(["column", "row"]).any()
+    assert tiles["source"].str.contains("not a map").all()
+
+
+@pytest.mark.parametrize("vintage", reference.VINTAGES)
+def test_tiles_go_from_north_to_south_and_regions_follow_each_other(vintage):
+    tiles = reference.tiles(vintage)
+    own = tiles[tiles["name_vi"] == ""].set_index("code")
+    rows = own.loc[list(NORTH_TO_SOUTH[vintage]), "row"].tolist()
+    assert rows == sorted(set(rows))
+    region = own.index.map(lambda code: reference.region_of(code, vintage))
+    height = own["row"].astype(float).groupby(region).mean()
+    assert height["R-N"] < height["R-C"] < height["R-S"]
+
+
+@pytest.mark.parametrize("vintage", reference.VINTAGES)
+def test_the_archipelagos_belong_to_their_provinces_and_lie_out_at_sea(vintage):
+    tiles = reference.tiles(vintage)
+    islands = tiles[tiles["name_vi"] != ""].set_index("name_vi")
+    assert islands["code"].to_dict() == {"Hoàng Sa": "48", "Trường Sa": "56"}
+    assert {reference.place_name(code, vintage) for code in islands["code"]} == {
+        "Đà Nẵng",
+        "Khánh Hòa",
+    }
+    land = tiles[(tiles["name_vi"] == "") & (tiles["code"] != "TW")]
+    assert (islands["column"] > land["column"].max()).all()
+    assert islands.loc["Hoàng Sa", "row"] < islands.loc["Trường Sa", "row"]

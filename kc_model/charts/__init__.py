@@ -13,8 +13,17 @@ from typing import Any
 import pandas as pd
 
 from kc_model.charts import structures
+from kc_model.charts.files import picture_files
+from kc_model.charts.pictures import (
+    MEASURES,
+    fan_chart,
+    frontier_chart,
+    heat_map,
+    tile_map,
+    waterfall_chart,
+)
 from kc_model.charts.structures import COLOURS, FIGURES
-from kc_model.charts.words import DIGITS, Picture, Tongue
+from kc_model.charts.words import DIGITS, Picture, Tongue, known
 from kc_model.money import to_unit, unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.tables import Dataset
@@ -23,11 +32,18 @@ from kc_model.wording import Language
 __all__ = [
     "COLOURS",
     "DIGITS",
+    "MEASURES",
     "Picture",
     "allocation_chart",
     "change_chart",
     "completion_chart",
+    "fan_chart",
     "forecast_chart",
+    "frontier_chart",
+    "heat_map",
+    "picture_files",
+    "tile_map",
+    "waterfall_chart",
 ]
 
 _PARTS = {"area": "source"}  # bars are stacked by area, those of areas by fund
@@ -146,15 +162,15 @@ def forecast_chart(
     heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
     rows, table = [], [tongue.head(level, *heads)]
     for name, line in _named(frame, level, tongue):
-        guessed = _guessed(tongue, line)
+        guessed = tongue.guessed(line)
         rows.append(
-            {"name": name, "likely": guessed[1]} | {key: _known(line[key]) for key in FIGURES}
+            {"name": name, "likely": guessed[1]} | {key: known(line[key]) for key in FIGURES}
         )
-        known = (tongue.number(line[key]) for key in ("plan", "disbursed"))
+        money = (tongue.number(line[key]) for key in ("plan", "disbursed"))
         shares = (100 * line[key] for key in ("completion_expected", "probability_full"))
-        table.append((name, *known, *guessed, *map(tongue.percent, shares)))
+        table.append((name, *money, *guessed, *map(tongue.percent, shares)))
     whole = frame[frame["level"] == "all"].iloc[0]
-    expected, likely, _ = _guessed(tongue, whole)
+    expected, likely, _ = tongue.guessed(whole)
     return tongue.picture(
         structures.intervals(unit, language),
         rows,
@@ -187,8 +203,8 @@ def completion_chart(
     for name, line in _named(frame, level, tongue):
         done, share = tongue.percent(line["done"]), tongue.percent(line["share"])
         label = tongue.say("label", share=share)
-        known = {"done": _known(line["done"]), "expected": _known(line["share"])}
-        rows.append({"name": name, **known, "label": label})
+        shares = {"done": known(line["done"]), "expected": known(line["share"])}
+        rows.append({"name": name, **shares, "label": label})
         table.append((name, done, share))
     whole = frame[frame["level"] == "all"].iloc[0]
     return tongue.picture(
@@ -215,14 +231,3 @@ def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[st
             yield " · ".join(tongue.name(key, line[key]) for key in told), line
         else:
             yield tongue.name(level, line["place" if level == "region" else level]), line
-
-
-def _guessed(tongue: Tongue, line: pd.Series[Any]) -> tuple[str, str, str]:
-    """Return what is expected, the 80 % and the 95 % range."""
-    figures = ("expected", "lower_80", "upper_80", "lower_95", "upper_95")
-    expected, *ends = (tongue.estimate(line[figure]) for figure in figures)
-    return expected, "–".join(ends[:2]), "–".join(ends[2:])
-
-
-def _known(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)

@@ -14,7 +14,19 @@ import altair as alt
 
 from kc_model.wording import Language, say
 
-__all__ = ["COLOURS", "FIGURES", "completion", "diverging", "intervals", "stacked"]
+__all__ = [
+    "COLOURS",
+    "FIGURES",
+    "bridge",
+    "completion",
+    "diverging",
+    "fan",
+    "heat",
+    "intervals",
+    "stacked",
+    "tiles",
+    "trade",
+]
 
 COLOURS = {
     "TRAIN": "#56B4E9",
@@ -36,6 +48,7 @@ COLOURS = {
     "expected": "#000000",
     "range_80": "#56B4E9",
     "range_95": "#C4E3F5",
+    "before": "#767676",
 }
 """Okabe and Ito's palette, told apart with every kind of colour blindness, with grey and a lighter
 blue for the outer range."""
@@ -47,8 +60,17 @@ _FONT = "Segoe UI, Noto Sans, DejaVu Sans, Arial, sans-serif"  # no generic end:
 _NUMBER = ",.3~f"
 
 
+_ROWS = (460, alt.Step(24))  # pixels of a chart of one row a line: wide, high a row
+_SHADES = ("#F3F8FC", "#0072B2")
+_SIDES = ("#D55E00", "#F7F7F7", "#0072B2")
+_BLANK = "#FFFFFF"
+
+
 def _structure(
-    *layers: alt.Chart, language: Language, legend: tuple[str, ...] = ()
+    *layers: alt.Chart,
+    language: Language,
+    legend: tuple[str, ...] = (),
+    size: tuple[Any, Any] = _ROWS,
 ) -> dict[str, Any]:
     """Lay layers over each other, with the shared data, heading and number format.
 
@@ -60,8 +82,8 @@ def _structure(
         alt.layer(*layers, data=alt.NamedData("rows"))
         .properties(
             title=alt.TitleParams(text=alt.ExprRef("heading"), anchor="start", offset=14),
-            width=460,
-            height=alt.Step(24),
+            width=size[0],
+            height=size[1],
         )
         .configure(font=_FONT, locale={"number": number})
         .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
@@ -203,4 +225,186 @@ def completion(language: Language) -> dict[str, Any]:
         _labels(alt.X("expected:Q"), "isValid(datum.expected)"),
         language=language,
         legend=("done", "expected"),
+    )
+
+
+# ---------------------------------------------------------------------------- places
+
+
+def _shaded(x: alt.X, y: alt.Y, tip: str, sides: bool) -> alt.Chart:
+    """Return squares as deep in colour as their shade: 0 to 1, or -1 to 1 with `sides`."""
+    colours = alt.Scale(
+        domain=[-1, 0, 1] if sides else [0, 1], range=list(_SIDES if sides else _SHADES), clamp=True
+    )
+    shade = alt.Color("shade:Q", scale=colours, legend=None)
+    tips = [alt.Tooltip("tip:N", title=" "), alt.Tooltip("value:N", title=tip)]
+    squares: alt.Chart = (
+        alt.Chart()
+        .mark_rect(stroke="#8A8A8A", strokeWidth=0.6, invalid="show")
+        .encode(
+            x=x,
+            y=y,
+            color=alt.condition("isValid(datum.shade)", shade, alt.value(_BLANK)),
+            tooltip=tips,
+        )
+    )
+    return squares
+
+
+def _written(x: alt.X, y: alt.Y, text: str, **how: Any) -> alt.Chart:
+    """Return texts in squares, light on dark ones."""
+    ink = alt.condition("datum.dark", alt.value("#FFFFFF"), alt.value("#1A1A1A"))
+    mark: alt.Chart = alt.Chart().mark_text(**how)
+    written: alt.Chart = mark.encode(x=x, y=y, text=f"{text}:N", color=ink)
+    return written
+
+
+@lru_cache(maxsize=16)
+def tiles(columns: int, rows: int, tip: str, sides: bool, language: Language) -> dict[str, Any]:
+    """Return a square a place: column, row, name, value, shade, dark, tip; see `_shaded`."""
+    x = alt.X("column:O", axis=None, scale=alt.Scale(domain=list(range(columns)), padding=0.04))
+    y = alt.Y("row:O", axis=None, scale=alt.Scale(domain=list(range(rows)), padding=0.06))
+    return _structure(
+        _shaded(x, y, tip, sides),
+        _written(x, y, "name", dy=-8, fontSize=10),
+        _written(x, y, "value", dy=8, fontSize=12, fontWeight="bold"),
+        language=language,
+        size=(alt.Step(92), alt.Step(37)),
+    )
+
+
+@lru_cache(maxsize=16)
+def heat(tip: str, sides: bool, lines: int, language: Language) -> dict[str, Any]:
+    """Return a square a place and area: name, part, value, shade, dark, tip.
+
+    Parts are in up to so many lines, parted by "|".
+    """
+    axis = alt.Axis(
+        title=None,
+        orient="top",
+        labelAngle=0,
+        labelLimit=0,
+        labelBaseline="top",
+        labelPadding=14 * lines + 4,
+        labelFontSize=11,
+        labelExpr="split(datum.label, '|')",
+        labelOverlap=False,
+        ticks=False,
+        domain=False,
+    )
+    x, y = alt.X("part:N", sort=None, axis=axis), _names()
+    return _structure(
+        _shaded(x, y, tip, sides),
+        _written(x, y, "value", fontSize=11),
+        language=language,
+        size=(alt.Step(86), alt.Step(21)),
+    )
+
+
+# ---------------------------------------------------------------------------- in time, in steps
+
+
+@lru_cache(maxsize=16)
+def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
+    """Return a year by month: month, reported, before and `FIGURES` but disbursed."""
+    colour = _keyed("fan", language)
+    letter, last = (say(f"charts.fan.{key}", language) for key in ("letter", "settled"))
+    months = alt.Axis(
+        title=say(f"charts.fan.{'months_settled' if year_end > 12 else 'months'}", language),
+        values=list(range(1, year_end + 1)),
+        labelExpr=f"datum.value == 13 ? '{last}' : '{letter}' + datum.value",
+        grid=False,
+        labelFlush=False,
+    )
+    x = alt.X("month:Q", axis=months, scale=alt.Scale(domain=[0, year_end], nice=False))
+    columns = ("reported", "plan", "before", "expected")
+    tips = [
+        alt.Tooltip("name:N", title=" "),
+        *(
+            alt.Tooltip(f"{key}:Q", title=say(f"charts.columns.{key}", language), format=_NUMBER)
+            for key in columns
+        ),
+        alt.Tooltip("likely:N", title=say("charts.columns.range_80", language)),
+    ]
+
+    def line(key: str, figure: str, **how: Any) -> alt.Chart:
+        mark: alt.Chart = alt.Chart().mark_line(**how)
+        drawn: alt.Chart = mark.encode(
+            x=x, y=alt.Y(f"{figure}:Q", axis=_axis(unit)), color=colour(key), tooltip=tips
+        )
+        return drawn.transform_filter(f"isValid(datum.{figure})")
+
+    def band(key: str) -> alt.Chart:
+        ends = key.replace("range", "lower"), key.replace("range", "upper")
+        mark: alt.Chart = alt.Chart().mark_area(line=False, opacity=1)
+        drawn: alt.Chart = mark.encode(
+            x=x,
+            y=alt.Y(f"{ends[0]}:Q", axis=_axis(unit)),
+            y2=ends[1],
+            color=colour(key),
+            tooltip=tips,
+        )
+        return drawn.transform_filter(f"isValid(datum.{ends[0]})")
+
+    return _structure(
+        band("range_95"),
+        band("range_80"),
+        line("before", "before", strokeWidth=1.5, strokeDash=[2, 2]),
+        line("plan", "plan", strokeWidth=2, interpolate="step-after"),
+        line("expected", "expected", strokeWidth=2, strokeDash=[6, 3]),
+        line("reported", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
+        language=language,
+        legend=("range_95", "range_80", "before", "plan", "expected", "done"),
+        size=(600, 320),
+    )
+
+
+@lru_cache(maxsize=16)
+def bridge(unit: str, language: Language) -> dict[str, Any]:
+    """Return steps from one total to another: name, next, low, high, money, total, end, label."""
+    loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
+    tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=unit)]
+    axis = alt.X("low:Q", axis=_axis(unit), scale=alt.Scale(zero=False, nice=True, padding=30))
+    bars = alt.Chart().mark_bar(height=15).transform_filter("isValid(datum.money)")
+    bars = bars.encode(
+        x=axis,
+        x2="high",
+        y=_names(),
+        color=alt.condition("datum.money < 0", loss, gain),
+        tooltip=tips,
+    )
+    ends = alt.Chart().mark_point(shape="diamond", size=110, filled=True, opacity=1)
+    ends = ends.encode(x="total:Q", y=_names(), color=alt.value("#000000"), tooltip=tips)
+    links = alt.Chart().mark_rule(color="#767676", strokeDash=[2, 2])
+    links = links.encode(x="total:Q", y=_names(), y2="next:N")
+    return _structure(
+        links.transform_filter("isValid(datum.next)"),
+        bars,
+        ends.transform_filter("!isValid(datum.money)"),
+        _labels(alt.X("end:Q"), "true"),
+        language=language,
+        size=(520, alt.Step(30)),
+    )
+
+
+@lru_cache(maxsize=16)
+def trade(goals: tuple[str, str], language: Language) -> dict[str, Any]:
+    """Return what one goal gives for another: first, second, label, tip."""
+    scale = alt.Scale(zero=False, nice=True, padding=24)
+    x = alt.X("second:Q", axis=_axis(goals[1]), scale=scale)
+    y = alt.Y("first:Q", axis=_axis(goals[0]), scale=scale)
+    tips = [
+        alt.Tooltip("label:N", title=say("charts.columns.give", language)),
+        alt.Tooltip("first:Q", title=goals[0], format=_NUMBER),
+        alt.Tooltip("second:Q", title=goals[1], format=_NUMBER),
+    ]
+    line = alt.Chart().mark_line(color=COLOURS["gain"], strokeWidth=2)
+    points = alt.Chart().mark_point(color=COLOURS["gain"], size=70, filled=True, opacity=1)
+    texts = alt.Chart().mark_text(align="left", dx=8, dy=-8, fontSize=12)
+    return _structure(
+        line.encode(x=x, y=y, order="give:Q"),
+        points.encode(x=x, y=y, tooltip=tips),
+        texts.encode(x=x, y=y, text="label:N"),
+        language=language,
+        size=(480, 320),
     )

@@ -10,10 +10,11 @@ import altair as alt
 import pandas as pd
 
 from kc_model import reference
+from kc_model.export import Stamp
 from kc_model.money import format_money, format_number, to_unit, unit_name
 from kc_model.wording import Language, say
 
-__all__ = ["DIGITS", "Picture", "Tongue"]
+__all__ = ["DIGITS", "Picture", "Tongue", "known"]
 
 DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown on screen."""
@@ -61,6 +62,11 @@ class Picture:
         """Return it as an Altair chart, to be shown, changed or saved."""
         chart: alt.LayerChart = alt.LayerChart.from_dict(self.spec())
         return chart
+
+
+def known(value: Any) -> float | None:
+    """Return a figure for a chart, None where there is none."""
+    return None if pd.isna(value) else float(value)
 
 
 class Tongue:
@@ -124,6 +130,13 @@ class Tongue:
             return format_money(vnd, self.unit, self.language)
         return f"{self.number(to_unit(vnd, self.unit))} {unit_name(self.unit, self.language)}"
 
+    def guessed(self, line: pd.Series[Any]) -> tuple[str, str, str]:
+        """Return what is expected, the 80 % and the 95 % range; "–" where nothing is."""
+        figures = ("expected", "lower_80", "upper_80", "lower_95", "upper_95")
+        expected, *ends = (self.estimate(line[figure]) for figure in figures)
+        ranges = ["–".join(pair) if "–" not in pair else "–" for pair in (ends[:2], ends[2:])]
+        return expected, ranges[0], ranges[1]
+
     def as_of(self, month: int) -> str:
         """Return up to when the figures are."""
         return self.any("as_of.month", month=month) if month else self.any("as_of.before")
@@ -151,3 +164,17 @@ class Tongue:
         heading, description = self.say("title", **words), self.say("description", **words)
         unit = say("export.unit", self.language, unit=unit_name(self.unit, self.language))
         return Picture(structure, tuple(rows), heading, description, tuple(table), unit)
+
+    def stamped(
+        self,
+        structure: Mapping[str, Any],
+        rows: Sequence[Record],
+        table: Sequence[Line],
+        stamp: Stamp,
+        **words: object,
+    ) -> Picture:
+        """Put a chart of a plain table together; the stamp tells what its figures are of."""
+        about = [str(stamp.year), stamp.scenario]
+        about += [self.as_of(stamp.as_of)] if stamp.as_of is not None else []
+        words["about"] = " · ".join(part for part in about if part)
+        return self.picture(structure, rows, table, synthetic=stamp.synthetic, **words)

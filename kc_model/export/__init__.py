@@ -15,6 +15,7 @@ from kc_model.export.projects import (
 )
 from kc_model.export.report import RATIOS, report_workbook
 from kc_model.export.saving import fingerprint, recover_folder, save_file, save_files
+from kc_model.export.shown import shown_workbook
 from kc_model.export.stamp import Stamp
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "report_workbook",
     "save_file",
     "save_files",
+    "shown_workbook",
     "unescape_formula",
 ]

@@ -43,6 +43,8 @@ class Panel:
         known of a year that had none by then); NaN = none known.
     last_plan : array (n_cells, n_years), million VND
         The newest plan known of each year.
+    by_month : array (n_cells, n_periods), million VND
+        The plan in force at the end of each month of this year, as far as known.
     arrival : array (n_cells, n_years)
         Month in which the money of the year first arrived: 1 for in time or not told.
     tranches : array (n_cells, n_years, n_periods + 1)
@@ -70,6 +72,7 @@ class Panel:
     paths: Floats
     plan: Floats
     last_plan: Floats
+    by_month: Floats
     arrival: Floats
     tranches: Floats
     released: Floats
@@ -146,6 +149,7 @@ def build_panel(
         paths=paths,
         plan=plan,
         last_plan=by_month[..., -1],
+        by_month=by_month[:, -1],
         arrival=clock[0],
         told=clock[1],
         awaited=clock[2],

@@ -104,7 +104,11 @@ class Progress:
 
     def workbook(self, language: Language = "vi") -> bytes:
         """Return the printed form as an Excel workbook."""
-        stamp = Stamp(
+        return report_workbook(self.stamp(language), self.rows, language)
+
+    def stamp(self, language: Language = "vi") -> Stamp:
+        """Return what every print of it says about itself."""
+        return Stamp(
             title=self.title,
             scenario="",
             year=self.year,
@@ -122,7 +126,6 @@ class Progress:
             warnings=self.warnings,
             sources=self.sources,
         )
-        return report_workbook(stamp, self.rows, language)
 
     def save(
         self,

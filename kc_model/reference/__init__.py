@@ -48,6 +48,7 @@ __all__ = [
     "source_order",
     "sources",
     "successor",
+    "tiles",
     "to_vintage",
 ]
 
@@ -60,12 +61,14 @@ LAWS = ("priority", "advance", "adjustment", "calendar")
 NUMBERS: Mapping[str, Literal["Int64", "float64"]] = {
     "cap_share": "float64",  # share of what `share_of` names
     "cap_vnd": "Int64",
+    "column": "Int64",
     "completion": "float64",  # disbursed over plan
     "day": "Int64",
     "first_advance_share": "float64",  # share of the support
     "month": "Int64",
     "order": "Int64",
     "population_2025": "Int64",
+    "row": "Int64",
     "year": "Int64",
     "year_offset": "Int64",
 }
@@ -184,6 +187,22 @@ def published_completion() -> pd.DataFrame:
         may contradict each other where two reports do.
     """
     return _read("published_completion").copy()
+
+
+def tiles(vintage: str) -> pd.DataFrame:
+    """Return where every province stands in a scheme of the country, one tile each.
+
+    A scheme drawn by hand, not a map: no distance, area or border can be read from it. The two
+    archipelagos have tiles of their own with the code of the province they belong to.
+
+    Returns
+    -------
+    DataFrame
+        vintage, code, name_vi, name_en (of an archipelago; "" for the place itself), column, row
+        (Int64, from the north-west), source.
+    """
+    frame = _read("tiles")
+    return frame[frame["vintage"] == vintage].reset_index(drop=True)
 
 
 # ---------------------------------------------------------------------------- names
