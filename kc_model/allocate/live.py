@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.proof import stage_value
 from kc_model.allocate.stages import Climb, Ladder
+from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
-from kc_model.solver import Settled, Solver, Status, compile_program, settle
+from kc_model.solver import Settled, Solver, Status, settle
+from kc_model.standing import stage_value
 
 __all__ = ["Live"]
 
@@ -41,6 +42,8 @@ class Live:
         Whose numbers the model has now.
     stages : tuple of Stage
     ladder : Ladder
+    holding : array (n_rows,)
+        Multipliers of the rows that prove the last settlement; empty before.
     """
 
     def __init__(self, problem: Problem, deadline: float) -> None:
@@ -55,6 +58,7 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
+        self.holding: NDArray[np.float64] = np.zeros(0)
 
     # ------------------------------------------------------------------ numbers
 
@@ -125,6 +129,7 @@ class Live:
         if proof.status is not Status.OPTIMAL:
             return None
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
+            self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)  # often nothing was left open
         stands = partial(self._stands, climb)
         found = settle(solver, x, baseline, weight, corner, self._before, stands)
@@ -135,8 +140,10 @@ class Live:
         value = self._set_slope(settled)
         worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
         if value - solver.least(found.row_duals) <= _SETTLED * worth:
+            self.holding = found.row_duals
             return settled
         proof = solver.run()
+        self.holding = proof.row_duals
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
 

@@ -15,13 +15,14 @@ from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
-from kc_model.allocate.proof import certify, stage_value
+from kc_model.allocate.proof import certify
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
 from kc_model.program import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import Status
+from kc_model.standing import stage_value
 from kc_model.tables import Dataset
 
 __all__ = ["RANGES_UP_TO", "Planner"]

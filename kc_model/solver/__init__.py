@@ -5,22 +5,18 @@ from __future__ import annotations
 from kc_model.solver.linear import (
     GAP,
     GAP_WHOLE,
-    Model,
     Outcome,
     Solver,
     Status,
-    compile_program,
 )
 from kc_model.solver.quadratic import Settled, settle
 
 __all__ = [
     "GAP",
     "GAP_WHOLE",
-    "Model",
     "Outcome",
     "Settled",
     "Solver",
     "Status",
-    "compile_program",
     "settle",
 ]
