@@ -12,7 +12,14 @@ from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage, goal_value
 from kc_model.rules import Row, Sums
 
-__all__ = ["goal_unit", "missed_by", "rule_table", "stage_value", "tolerances"]
+__all__ = [
+    "goal_unit",
+    "missed_by",
+    "rule_table",
+    "settling_weight",
+    "stage_value",
+    "tolerances",
+]
 
 _BINDING = 1e-6
 
@@ -51,6 +58,12 @@ def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
         return goal_value(problem, stage.goal, x)
     weight = [row.weight if row.tier == stage.name else 0.0 for row in problem.rows]
     return float(np.array(weight) @ problem.sums.shortfall(x))
+
+
+def settling_weight(problem: Problem) -> Money:
+    """Return max(b, m) of every cell, million VND: what the settlement divides by."""
+    least = float(problem.baseline.mean()) / 1000 or 1.0
+    return np.maximum(problem.baseline, least)
 
 
 def goal_unit(problem: Problem, stage: Stage) -> float:

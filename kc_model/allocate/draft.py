@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -84,6 +84,7 @@ class Draft:
         stages: Sequence[Stage],
         climb: Climb,
         certificate: Mapping[str, Any],
+        proof: Callable[[], Mapping[str, Any]],
     ) -> None:
         """Put in a proven plan, in VND, and what it was before rounding, in million VND."""
         x = amounts / MILLION
@@ -103,6 +104,7 @@ class Draft:
             ),
             gap=climb.gap,
             certificate=certificate,
+            proof=proof,
         )
 
     def fill_undecided(self, low: Money, high: Money) -> None:

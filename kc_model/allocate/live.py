@@ -14,7 +14,7 @@ from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, settle
-from kc_model.standing import stage_value
+from kc_model.standing import settling_weight, stage_value
 
 __all__ = ["Live"]
 
@@ -147,6 +147,11 @@ class Live:
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
 
+    def multipliers(self, climb: Climb) -> list[Money]:
+        """Return the rows' multipliers that prove every stage and, last, the settlement."""
+        stages = climb.outcomes if self.stages else ()
+        return [*(outcome.row_duals for outcome in stages), self.holding]
+
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
         plan, problem = values[self._x], self.problem
@@ -164,9 +169,7 @@ class Live:
 
     def _norm(self) -> tuple[Money, Money]:
         """Return b and max(b, m) of every cell, million VND."""
-        baseline = self.problem.baseline
-        least = float(baseline.mean()) / 1000 or 1.0
-        return baseline, np.maximum(baseline, least)
+        return self.problem.baseline, settling_weight(self.problem)
 
     def _set_slope(self, plan: Money) -> float:
         """Make the settlement's slope at a plan the objective; return the plan's value by it.

@@ -24,6 +24,7 @@ from kc_model.scenario import Scenario
 from kc_model.solver import Status
 from kc_model.standing import stage_value
 from kc_model.tables import Dataset
+from kc_model.verify import proof_of
 
 __all__ = ["RANGES_UP_TO", "Planner"]
 
@@ -118,7 +119,9 @@ class Planner:
         certificate = certify(problem, stages, climb, settled, amounts)
         if certificate["failed"]:
             return partial(draft.without_plan, "limit", certificate=certificate)
-        draft.fill(amounts, settled, stages, climb, certificate)
+        rows, multipliers = live.solver.model.rows, live.multipliers(climb)
+        proof = partial(proof_of, problem, settled, rows, multipliers)
+        draft.fill(amounts, settled, stages, climb, certificate, proof)
         if detail:
             tell("ranges", 0.3)
             draft.fill_undecided(*live.ranges(settled, whole=False))
