@@ -27,7 +27,7 @@ from kc_model.verify.proof import Multipliers
 
 __all__ = ["Bounds"]
 
-_EPS = float(np.finfo(np.float64).eps)
+_EPS = float(np.finfo(np.longdouble).eps)
 _ROUNDS = 4
 _NOISE = 1e-9
 
@@ -47,13 +47,14 @@ class Bounds:
         self.matrix = model.matrix.copy()
         self.matrix.eliminate_zeros()
         self.turned = sparse.csr_array(self.matrix.T)
+        self._place = np.repeat(np.arange(len(model.columns)), np.diff(self.turned.indptr))
         self.place = {name: j for j, name in enumerate(model.columns)}
         self._row = {name: r for r, name in enumerate(model.rows)}
         self.low, self.high = _boxes(model, self.matrix)
         least, most = _ranges(self.matrix, self.low, self.high)
         self.row_low = np.where(np.isfinite(model.row_low), model.row_low, least)
         self.row_high = np.where(np.isfinite(model.row_high), model.row_high, most)
-        self._earlier: list[Array] = []
+        self._earlier: list[tuple[Array, float]] = []
         self._costs: list[float] = []
 
     def vector(self, multipliers: Multipliers) -> Array:
@@ -82,7 +83,8 @@ class Bounds:
             rows = self._sharpened(cost, self.vector(multipliers))
             bound = self._bound(cost, rows)
             if math.isfinite(bound):
-                self._earlier.append(np.concatenate([rows, -(self.turned @ rows)]))
+                step = np.concatenate([rows, -(self.turned @ rows)])
+                self._earlier.append((step, self._unsure(cost, rows)))
                 self._costs.append(0.0)
             return bound
 
@@ -112,16 +114,19 @@ class Bounds:
         for _ in range(_ROUNDS):
             before = times.copy()
             for t in sorted(range(len(times)), key=lambda t: self._costs[t]):
-                step = self._earlier[t]
+                step, unsure = self._earlier[t]
                 start -= times[t] * step
-                times[t] = self._best_times(start, step)
+                times[t] = self._best_times(start, step, unsure)
                 start += times[t] * step
             if np.array_equal(times, before):
                 break
         return start[: len(rows)]
 
-    def _best_times(self, start: Array, step: Array) -> float:
-        """Return λ ≥ 0 that makes the bound by ``start + λ step``, concave in λ, highest."""
+    def _best_times(self, start: Array, step: Array, unsure: float) -> float:
+        """Return λ ≥ 0 that makes the bound by ``start + λ step``, concave in λ, highest.
+
+        Every time costs what rounding makes unsure of a step.
+        """
         moves = np.abs(step) > _NOISE
         start, step = start[moves], step[moves]
         low = np.concatenate([self.row_low, self.low])[moves]
@@ -134,7 +139,7 @@ class Bounds:
             left = kinks[k] if k >= 0 else 0.0
             right = kinks[k + 1] if k + 1 < len(kinks) else 2 * left + 1
             at = start + (left + right) / 2 * step
-            return float(step @ np.where(at > 0, low, high)) > 0
+            return float(step @ np.where(at > 0, low, high)) > unsure
 
         first, last = -1, len(kinks) - 1  # the kink behind which it no longer rises
         while first < last:
@@ -146,18 +151,30 @@ class Bounds:
         return float(kinks[first]) if first >= 0 else 0.0
 
     def _bound(self, cost: Array, rows: Array) -> float:
-        """Return the bound by these multipliers, less whatever rounding could have added."""
-        reduced = cost - self.turned @ rows
+        """Return the bound by these multipliers, less whatever rounding could have added.
+
+        In the longest numbers there are: large multipliers cancel each other.
+        """
+        reduced = cost.astype(np.longdouble)
+        np.subtract.at(reduced, self._place, self.turned.data * self._long(rows))
+        parts = np.concatenate(
+            [
+                _least(rows.astype(np.longdouble), self.row_low, self.row_high),
+                _least(reduced, self.low, self.high),
+            ]
+        )
+        unsure = self._unsure(cost, rows) + len(parts) * _EPS * float(np.abs(parts).sum())
+        bound = float(parts.sum()) - unsure
+        return bound if math.isfinite(bound) else -math.inf
+
+    def _long(self, rows: Array) -> NDArray[np.longdouble]:
+        return rows.astype(np.longdouble)[self.turned.indices]
+
+    def _unsure(self, cost: Array, rows: Array) -> float:
+        """Return what rounding in the reduced costs can make of a bound."""
         mass = np.abs(cost) + abs(self.turned) @ np.abs(rows)
         error = _EPS * (np.diff(self.turned.indptr) + 2) * mass
-        size = np.maximum(np.abs(self.low), np.abs(self.high))
-        parts = np.concatenate(
-            [_least(rows, self.row_low, self.row_high), _least(reduced, self.low, self.high)]
-        )
-        unsure = _least(-error, size, size)
-        if not (np.all(np.isfinite(parts)) and np.all(np.isfinite(unsure))):
-            return -math.inf
-        return math.fsum(parts) + math.fsum(unsure) - _EPS * math.fsum(np.abs(parts))
+        return float(error @ np.maximum(np.abs(self.low), np.abs(self.high)))
 
 
 def _least(factor: Array, low: Array, high: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -378,11 +379,13 @@ class _Judge:
         return lambda language: format_money(amount, self.problem.unit, language)
 
     def _value(self, stage: Stage, column: float) -> Shown:
-        """Show a value of a stage in the user's unit, to ten digits."""
-        value = stage.sign * stage.scale * column * self._unit(stage)
-        if not np.isfinite(value):
+        """Show a value of a stage in the user's unit, to as many digits as are proven."""
+        one = stage.sign * stage.scale * self._unit(stage)
+        if not math.isfinite(column * one):
             return lambda _: "?"
-        return lambda language: format_number(Decimal(f"{value + 0.0:.10g}"), None, language)
+        size = max(self.problem.size, abs(column)) * abs(one)
+        value = round(column * one, 6 - math.floor(math.log10(size))) + 0.0  # never −0
+        return lambda language: format_number(value, None, language)
 
     def _label(self, stage: Stage, language: Language) -> str:
         if stage.goal is None:
