@@ -17,6 +17,7 @@ sharpens the bound most: that is complementary slackness with its error counted.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ _ROUNDS = 4
 _NOISE = 1e-9
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.floating[Any]]
 
 
 class Bounds:
@@ -177,7 +179,7 @@ class Bounds:
         return float(error @ np.maximum(np.abs(self.low), np.abs(self.high)))
 
 
-def _least(factor: Array, low: Array, high: Array) -> Array:
+def _least(factor: Numbers, low: Array, high: Array) -> Numbers:
     """Return the least of factor · value for values between two bounds; 0 for a factor of 0."""
     return np.where(factor == 0, 0.0, factor * np.where(factor > 0, low, high))
 
