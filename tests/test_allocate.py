@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
 from kc_model.program import build_problem
 from kc_model.solver import Outcome, Status
@@ -113,6 +114,13 @@ def test_a_small_plan_by_hand():
     # One more of money goes to 04; one more of room in 01 moves a million from 0.5 to 0.9.
     assert rules["price"].tolist() == pytest.approx([0.5, 0, 0.4, 0, 0.3, 0])
     assert rules["slack"].tolist() == [0, 30, 0, 30, 0, 10]
+    # So until 04 is at its least or 500; until 01 has all of 04's money above 10, or is down to 10.
+    assert rules["price_from"].tolist() == pytest.approx(
+        [90, np.nan, 10, np.nan, 10, np.nan], nan_ok=True
+    )
+    assert rules["price_to"].tolist() == pytest.approx(
+        [580, np.nan, 50, np.nan, 50, np.nan], nan_ok=True
+    )
 
 
 def test_without_goals_the_plan_follows_the_baseline():
@@ -545,20 +553,18 @@ goals: [GOAL]
 """
 
 
-@pytest.mark.parametrize(
-    "goal",
-    [
-        "{maximise: disbursed}",
-        "{minimise: change}",
-        "{maximise: outputs}",
-        "{maximise: {column: unit_cost}}",
-        "{maximise: money, where: {place: '02'}}",
-        "{maximise: evenness, per: population}",
-    ],
-)
-def test_a_price_is_what_one_more_unit_adds_to_the_first_goal(goal):
-    from decimal import Decimal
+GOALS = [
+    "{maximise: disbursed}",
+    "{minimise: change}",
+    "{maximise: outputs}",
+    "{maximise: {column: unit_cost}}",
+    "{maximise: money, where: {place: '02'}}",
+    "{maximise: evenness, per: population}",
+]
 
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_a_price_is_what_one_more_unit_adds_to_the_first_goal(goal):
     data = data_of(places="place population\n01 8\n02 3")
     text = scenario(PRICED.replace("GOAL", goal))
     plan = solved_of(data, text)
@@ -572,6 +578,43 @@ def test_a_price_is_what_one_more_unit_adds_to_the_first_goal(goal):
         again = allocate(data, loosened(text, row.id, row.side, step), detail=False)
         gain = sign * (again.goals[0]["best"] - plan.goals[0]["best"]) / float(step)
         assert row.price == pytest.approx(gain, abs=2e-4), row.id
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_a_price_holds_from_one_end_to_the_other_and_not_beyond(goal):
+    data = data_of(places="place population\n01 8\n02 3")
+    text = scenario(PRICED.replace("GOAL", goal))
+    planner = Planner(data)
+    plan = planner.plan(text)
+    goal_sign = 1 if goal.startswith("{maximise") else -1
+
+    def off(row, by):
+        """How far the goal is from the line of the price where the bound is so much looser."""
+        amount = Decimal(str(round(by, 3)))
+        again = planner.plan(loosened(text, row.id, row.side, amount), detail=False)
+        if again.status != "optimal":
+            return -np.inf
+        gain = goal_sign * (again.goals[0]["best"] - plan.goals[0]["best"])
+        return gain - row.price * float(amount)
+
+    rules = plan.rules()
+    rows = rules[rules["price"].notna() & (rules["status"] == "binding")]
+    checked = 0
+    for row in rows[~rows["id"].str.startswith("bound:")].itertuples():
+        way = -1 if row.side == "min" else 1
+        for end in (row.price_from, row.price_to):
+            if np.isnan(end):  # it holds without end on the loosening side
+                assert off(row, 50) == pytest.approx(0, abs=1e-6), row.id
+                continue
+            by = way * (end - row.bound)
+            checked += 1
+            if by:
+                assert off(row, by * 0.5) == pytest.approx(0, abs=1e-6), row.id
+                assert off(row, by) == pytest.approx(0, abs=1e-6), row.id
+            beyond = off(row, by + (1 if by > 0 else -1 if by < 0 else 1))
+            back = off(row, by - 1) if not by else 0.0
+            assert min(beyond, back) < -1e-4, row.id
+    assert checked >= 2
 
 
 def solved_of(data, typed, **options):

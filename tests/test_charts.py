@@ -218,7 +218,7 @@ def test_languages_differ(plan, progress):
 def test_a_synthetic_figure_is_called_so(plan, progress):
     for picture in pictures(plan, progress).values():  # the test dataset is synthetic
         assert any(text.startswith("SỐ LIỆU MÔ PHỎNG") for text in svg_texts(picture))
-    real = allocation_chart(replace(plan, synthetic=False))
+    real = allocation_chart(replace(plan, data=replace(plan.data, synthetic=False)))
     assert not any("MÔ PHỎNG" in text for text in svg_texts(real))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
@@ -126,12 +127,19 @@ class Draft:
         """Return the numbers of the rows that bind or are missed."""
         return list(np.flatnonzero(self.result.rule_rows["status"].isin(["binding", "missed"])))
 
-    def fill_prices(self, prices: Mapping[int, float]) -> None:
+    def fill_prices(self, prices: Mapping[int, Price]) -> None:
         """Put in the prices of tight rows; a row with room to spare costs nothing."""
         rules = self.result.rule_rows
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
-        price[list(prices)] = list(prices.values())
-        self.result = replace(self.result, rule_rows=rules.assign(price=price))
+        low, high = np.full((2, len(rules)), np.nan)
+        for r, found in prices.items():
+            price[r], low[r], high[r] = found.value, -found.down, found.up
+        low, high = (
+            np.where(np.isfinite(end), rules["bound"] + end, np.nan) for end in (low, high)
+        )
+        self.result = replace(
+            self.result, rule_rows=rules.assign(price=price, price_from=low, price_to=high)
+        )
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
         keys = ["year", "place", "area", "activity", "source", "region"]

@@ -130,7 +130,11 @@ class Planner:
                 live.ladder.keep(climb.best, achieved)
                 draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
             tell("price", 0.8)
-            draft.fill_prices(find_prices(problem, live.ladder, draft.tight()))
+            told = partial(_share, tell, "price", 0.8)
+            wanted = ranges is not False
+            draft.fill_prices(
+                find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
+            )
         tell("done", 1.0)
         return lambda: draft.result
 
@@ -145,6 +149,10 @@ def _off_grid(
     draft: Draft, problem: Problem, settled: NDArray[np.float64], deadline: float
 ) -> Allocation:
     return draft.without_plan("infeasible", [impossible_grid(problem, settled, deadline)])
+
+
+def _share(tell: Progress, step: str, start: float, share: float) -> None:
+    tell(step, start + (1 - start) * share)
 
 
 class _Telling:

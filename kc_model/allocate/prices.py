@@ -1,28 +1,66 @@
-"""What one more unit on a rule's right-hand side, in the loosening direction, would add."""
+"""What one more unit on a rule's right-hand side, in the loosening direction, would add.
+
+With t the right-hand side of a row and V(t) the best value of the first goal, the tiers kept, the
+price is V's one-sided slope in the loosening direction. V is convex (everything is minimised), so
+it keeps that slope between two ends: those at which the line still touches V.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Ladder
-from kc_model.program import Problem, Stage
-from kc_model.solver import Status
+from kc_model.program import Problem
+from kc_model.solver import Outcome, Solver, Status
+from kc_model.standing import goal_unit
 
-__all__ = ["find_prices"]
+__all__ = ["Price", "find_prices"]
 
 _STEP = 1e-3  # of what the solver sees as 1: kinks lie far apart against it
+_NEAR = 1e-6  # the same: ends of ranges are no finer
+_SAME = 1e-6  # slopes closer than this are one
 _AGREE = 1e-4
-_NOISE = 1e-6
+_PIECES = 50
+
+Told = Callable[[float], None]
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
-def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[int, float]:
-    """Return the price of every tight row, in the first goal's unit per unit of the row.
+class Price(NamedTuple):
+    """A price and how far it holds.
 
-    The tiers are kept at their values, the row is loosened by a little and the first goal solved
-    again: that is right where a dual value is not (at a corner many duals are true at once). The
-    dual is used for its digits where it agrees.
+    Parameters
+    ----------
+    value : float
+        The first goal's units, as the user has them, for one unit of the row.
+    down, up : float
+        How far the row's right-hand side may go down and up, in the row's own unit, before the
+        price changes; infinite where it never does, NaN where that was not asked for.
+    """
+
+    value: float
+    down: float
+    up: float
+
+
+def find_prices(
+    problem: Problem,
+    ladder: Ladder,
+    tight: Sequence[int],
+    *,
+    ranges: bool,
+    told: Told,
+) -> dict[int, Price]:
+    """Return the price of every tight row.
+
+    Where the optimum's basis lets a row be loosened, the row's dual is its price. At a corner many
+    duals are true at once: there the row is loosened by a little and the first goal solved again.
 
     Parameters
     ----------
@@ -31,6 +69,9 @@ def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[
         It is taken back to the bottom.
     tight : sequence of int
         Numbers of the rows that bind or are missed.
+    ranges : bool
+        Whether to find how far each price holds, piece by piece of V.
+    told : callable (share done)
 
     Returns
     -------
@@ -41,7 +82,6 @@ def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[
     first = next((s for s, stage in enumerate(ladder.stages) if stage.goal is not None), None)
     if first is None:
         return {}
-    stage, solver = ladder.stages[first], ladder.solver
     ladder.back()
     tiers = ladder.climb(first) if first else None
     if tiers is not None and tiers.status is not Status.OPTIMAL:
@@ -51,31 +91,108 @@ def find_prices(problem: Problem, ladder: Ladder, tight: Sequence[int]) -> dict[
     now = ladder.solve(first)
     if now.status is not Status.OPTIMAL:
         return {}
-    place = {name: i for i, name in enumerate(solver.model.rows)}
+    goal = goal_unit(problem, ladder.stages[first])
+    curves = _curves(problem, ladder.solver, now, tight)
     prices = {}
-    for r in tight:
-        row, at = problem.rows[r], place[f"row_{r}"]
-        low, high = float(solver.row_low[at]), float(solver.row_high[at])
-        one = np.array([at])
-        step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
-        up, down = (0.0, step) if row.side == "min" else (step, 0.0)
-        solver.set_rows(
-            one, np.array([low - down + up * (row.side == "equal")]), np.array([high + up])
-        )
-        again = ladder.solve(first)
-        solver.set_rows(one, np.array([low]), np.array([high]))
-        if again.status is not Status.OPTIMAL or not step:
-            continue
-        gain = (now.objective - again.objective) / step
-        dual = float(now.row_duals[at]) * (1.0 if row.side == "min" else -1.0)
-        exact = dual if abs(gain - dual) <= _AGREE * max(1.0, abs(dual)) else gain
-        exact = exact if abs(exact) > _NOISE else 0.0
-        prices[r] = exact * stage.scale * _goal_unit(stage, problem) / row.scale
+    for n, (r, curve) in enumerate(curves.items()):
+        scale = problem.rows[r].scale
+        slope = curve.slope()
+        if slope is not None:
+            down, up = curve.ends(slope) if ranges else (np.nan, np.nan)
+            prices[r] = Price(slope * goal / scale, down * scale, up * scale)
+        told(n / len(curves))
     ladder.back()
     return prices
 
 
-def _goal_unit(stage: Stage, problem: Problem) -> float:
-    """User's units in one unit of the goal: money is shown in the dataset's unit."""
-    goal = problem.goals[stage.goal or 0]
-    return 1.0 if goal.what == "outputs" else problem.million
+def _curves(
+    problem: Problem, solver: Solver, now: Outcome, tight: Sequence[int]
+) -> dict[int, _Curve]:
+    """Return V around the optimum for every tight row, by row number."""
+    place = {name: i for i, name in enumerate(solver.model.rows)}
+    at = np.array([place[f"row_{r}"] for r in tight], dtype=np.int64)
+    curves = {}
+    for r, i, down, up in zip(tight, at, *solver.reach(at), strict=True):
+        row = problem.rows[r]
+        step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
+        if step:
+            here = (now.objective, float(now.row_duals[i]), (float(down), float(up)))
+            bounds = (float(solver.row_low[i]), float(solver.row_high[i]))
+            curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds)
+    return curves
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """V as a function of one row's right-hand side t, seen from the optimum.
+
+    Parameters
+    ----------
+    solver : Solver
+    at : array of int (1,)
+        The row.
+    side : str
+        As in `kc_model.rules.Row`.
+    step : float
+        A little of t.
+    best, dual : float
+        V and its slope, one of many where the optimum is a corner.
+    reach : tuple of float
+        How far t may go down and up with this dual for certain.
+    bounds : tuple of float
+        The row's own, to be put back.
+    """
+
+    solver: Solver
+    at: Indices
+    side: str
+    step: float
+    best: float
+    dual: float
+    reach: tuple[float, float]
+    bounds: tuple[float, float]
+
+    def slope(self) -> float | None:
+        """Return the gain for each unit of loosening; None where loosening leaves no plan."""
+        way = -1 if self.side == "min" else 1
+        slope = -way * self.dual
+        if self.reach[way > 0] < self.step:
+            status, value, duals = self._moved(way * self.step)
+            if status is not Status.OPTIMAL:
+                return None
+            gain, slope = (self.best - value) / self.step, -way * float(duals[self.at[0]])
+            if abs(gain - slope) > _AGREE * max(1.0, abs(slope)):
+                slope = gain
+        return slope if abs(slope) > _SAME else 0.0
+
+    def ends(self, slope: float) -> tuple[float, float]:
+        """Return how far t may go down and up while V keeps its slope."""
+        dual = slope if self.side == "min" else -slope
+        return self._end(-1, dual), self._end(1, dual)
+
+    def _end(self, way: int, dual: float) -> float:
+        """Follow V from piece to piece until one has another slope or there is no plan."""
+        away = self.reach[way > 0] if abs(self.dual - dual) <= _SAME else 0.0
+        for _ in range(_PIECES):
+            if not np.isfinite(away):
+                break
+            status, _, duals = self._moved(way * (away + self.step), back=False)
+            if status is not Status.OPTIMAL or abs(float(duals[self.at[0]]) - dual) > _SAME:
+                break
+            away += self.step + float(self.solver.reach(self.at)[way > 0][0])
+        self._move(0.0)
+        near = _NEAR * self.solver.scale
+        return round(away / near) * near if np.isfinite(away) else away
+
+    def _moved(self, shift: float, *, back: bool = True) -> tuple[Status, float, Array]:
+        self._move(shift)
+        found = self.solver.peek()
+        if back:
+            self._move(0.0)
+        return found
+
+    def _move(self, shift: float) -> None:
+        low, high = self.bounds
+        low = low if self.side == "max" else low + shift
+        high = high if self.side == "min" else high + shift
+        self.solver.set_rows(self.at, np.array([low]), np.array([high]))

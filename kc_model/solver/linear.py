@@ -258,6 +258,55 @@ class Solver:
         primal = float(self.cost @ values)
         return abs(primal - self._least(column_duals, row_duals)) / max(self.scale, abs(primal))
 
+    def peek(self) -> tuple[Status, float, Array]:
+        """Solve what stands now for its value alone: status, objective and duals of the rows.
+
+        Nothing is recomputed and nothing tried twice: for questions beside a proven optimum.
+        """
+        status = self._run()
+        if status is not Status.OPTIMAL:
+            return status, float("nan"), _NOTHING
+        value = float(self._highs.getInfo().objective_function_value) * self.scale
+        return status, value, _array(self._highs.getSolution().row_dual)
+
+    def reach(self, rows: Indices) -> tuple[Array, Array]:
+        """Return how far each row's tight side can go down and up with the optimum's basis kept.
+
+        So far a row's dual is what a unit costs: moving the side by δ moves the basic columns by
+        δ B⁻¹ e. Only right after a solve.
+
+        Parameters
+        ----------
+        rows : array of int
+
+        Returns
+        -------
+        down, up : arrays, like `rows`
+            Infinite where nothing stands in the way.
+        """
+        solution = self._highs.getSolution()
+        basic = np.array(self._highs.getBasicVariables()[1], dtype=np.int64)
+        is_row = basic < 0
+        n_columns = len(self.col_low)
+        at = np.where(is_row, n_columns - 1 - basic, basic)
+        value = np.concatenate([_array(solution.col_value), _array(solution.row_value)])[at]
+        low = np.concatenate([self.col_low, self.row_low])[at] / self.scale
+        high = np.concatenate([self.col_high, self.row_high])[at] / self.scale
+        above, below = np.maximum(high - value, 0.0), np.maximum(value - low, 0.0)
+        sign = np.where(is_row, -1.0, 1.0)  # HiGHS counts a row's activity with its sign turned
+        found = np.empty((2, len(rows)))
+        for n, row in enumerate(rows.tolist()):
+            step = sign * np.asarray(self._highs.getBasisInverseCol(row)[1])
+            found[0, n], found[1, n] = (
+                _furthest(-step, above, below),
+                _furthest(step, above, below),
+            )
+        found *= self.scale
+        for n in np.flatnonzero(np.isin(rows, -1 - basic[is_row])):  # it holds nothing
+            activity = solution.row_value[rows[n]] * self.scale
+            found[:, n] = self.row_high[rows[n]] - activity, activity - self.row_low[rows[n]]
+        return found[0], found[1]
+
     def least(self, row_duals: Array) -> float:
         """Return what no plan can cost less than, by multipliers of the rows (weak duality)."""
         return self._least(self.cost - self._by_column @ row_duals, row_duals)
@@ -266,6 +315,13 @@ class Solver:
         return _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
+
+
+def _furthest(step: Array, above: Array, below: Array) -> float:
+    """Return how many steps lead to the first bound."""
+    up, down = step > _TOLERANCE, step < -_TOLERANCE
+    ends = np.concatenate([above[up] / step[up], below[down] / -step[down]])
+    return float(np.min(ends, initial=_INF))
 
 
 def _array(numbers: list[float]) -> Array:
