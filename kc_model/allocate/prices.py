@@ -91,7 +91,7 @@ def find_prices(
     now = ladder.solve(first)
     if now.status is not Status.OPTIMAL:
         return {}
-    goal = goal_unit(problem, ladder.stages[first])
+    goal = ladder.stages[first].scale * goal_unit(problem, ladder.stages[first])
     curves = _curves(problem, ladder.solver, now, tight)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
