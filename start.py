@@ -256,6 +256,8 @@ def run_case(dataset: str, job: str, out: str) -> tuple[str, ...] | None:
         ["check", dataset, *scenario],
         [verb, dataset, *options, "--out", f"out/{out}"],
     ]
+    if verb == "allocate":
+        commands.append(["verify", f"out/{out}"])
     if verb == "forecast":
         commands.append(["report", dataset, *options, "--out", f"out/{out}/{REPORT}"])
     for arguments in commands:

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from kc_model.allocate import Planner, allocate
+from typing import TYPE_CHECKING, Any
+
+from kc_model.allocate import allocate
 from kc_model.backtest import Backtest, backtest
 from kc_model.errors import (
     Address,
@@ -28,6 +30,10 @@ from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Budget, Goal, Rule, Scenario, read_scenario
 from kc_model.tables import Dataset, Note
 from kc_model.template import write_template, write_workbook
+from kc_model.verify import Verification, verify
+
+if TYPE_CHECKING:
+    from kc_model.allocate import Planner
 
 __version__ = "0.1.0"
 
@@ -51,6 +57,7 @@ __all__ = [
     "Rule",
     "SaveError",
     "Scenario",
+    "Verification",
     "allocate",
     "backtest",
     "forecast",
@@ -58,6 +65,15 @@ __all__ = [
     "progress",
     "read_dataset",
     "read_scenario",
+    "verify",
     "write_template",
     "write_workbook",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Planner":  # it loads the solvers, which most commands do without
+        raise AttributeError(name)
+    from kc_model.allocate.planner import Planner  # noqa: PLC0415
+
+    return Planner

@@ -24,6 +24,7 @@ from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forec
 from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
 from kc_model.template import write_template
+from kc_model.verify import verify
 from kc_model.wording import LANGUAGES, say
 
 __all__ = ["main"]
@@ -174,6 +175,13 @@ def _run_allocate(options: argparse.Namespace) -> int:
     return _EXIT_CODES[plan.status]
 
 
+def _run_verify(options: argparse.Namespace) -> int:
+    verification = verify(options.folder)
+    for language in LANGUAGES:
+        _say("\n".join(verification.sentences(language)))
+    return 0 if verification.proven else 1
+
+
 def _run_report(options: argparse.Namespace) -> int:
     out = options.out.resolve()
     expected = fingerprint(out.parent, [out.name])
@@ -280,6 +288,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--ranges", action="store_true", help=_help("ranges"))
     command.add_argument("--time-limit", type=float, default=60.0, help=_help("time_limit"))
     command.set_defaults(run=_run_allocate)
+
+    command = commands.add_parser("verify", help=_help("verify"))
+    command.add_argument("folder", type=Path)
+    command.set_defaults(run=_run_verify)
 
     command = commands.add_parser("lab", help=_help("lab"))
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))

@@ -54,6 +54,7 @@ __all__ = [
     "build_problem",
     "build_program",
     "goal_value",
+    "problem_of",
     "row_terms",
     "shared_wholes",
 ]
@@ -215,29 +216,61 @@ def build_problem(
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
+    curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
+    risks, outlook = _risks(data, scenario, cells, outlook, as_of, faults)
+    problem = _stated(data, scenario, cells, budgets, (curves, risks), faults)
+    year = newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None
+    return replace(problem, outlook=outlook, baseline_year=year)
+
+
+def problem_of(
+    data: Dataset, scenario: Scenario, cells: Cells, curves: Curves, risks: dict[int, Risk]
+) -> Problem:
+    """Return the problem of cells and curves that are known already.
+
+    Parameters
+    ----------
+    data : Dataset
+        Its tables are not read.
+    scenario : Scenario
+    cells : Cells
+        Every one of them inside the plan.
+    curves : Curves
+    risks : mapping of int to Risk
+        For goal number k that is a risk.
+
+    Raises
+    ------
+    InputError
+        With every fault of the scenario against the cells.
+    """
+    faults: list[Fault] = []
+    budgets, _ = budget_rows(cells, scenario, data.unit, faults)
+    return _stated(data, scenario, cells, budgets, (curves, risks), faults)
+
+
+def _stated(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    budgets: Sequence[Row],
+    known: tuple[Curves, dict[int, Risk]],
+    faults: list[Fault],
+) -> Problem:
+    curves, risks = known
     rows = [*budgets, *bound_rows(cells, data.unit)]
     for rule in scenario.rules:
         rows.extend(rule_rows(cells, rule, data.unit, faults))
-    selected = {k: cells.select(g.where, g.at, faults) for k, g in enumerate(scenario.goals)}
-    columns = _goal_columns(cells, scenario.goals, selected, data.unit, faults)
-    curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
-    risks, outlook = _risks(data, scenario, cells, outlook, as_of, faults)
+    goals = scenario.goals
+    selected = {k: cells.select(goal.where, goal.at, faults) for k, goal in enumerate(goals)}
+    columns = _goal_columns(cells, goals, selected, data.unit, faults)
     grid = _grid(scenario, data.unit, faults)
     warnings = raise_faults(faults)
+    sums = Sums.of(rows, len(cells))
     return Problem(
-        data,
-        scenario,
-        outlook,
-        cells,
-        tuple(rows),
-        Sums.of(rows, len(cells)),
-        curves,
-        columns,
-        selected,
-        risks,
-        grid,
-        warnings,
-        newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None,
+        *(data, scenario, None, cells, tuple(rows), sums, curves, columns, selected, risks, grid),
+        findings=warnings,
+        baseline_year=None,
     )
 
 

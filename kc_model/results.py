@@ -35,7 +35,7 @@ __all__ = [
 FORECAST_FILES = ("forecast.csv", "forecast.json")
 """What a forecast is saved as, beside ``run.json``."""
 
-ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx", "run.json")
+ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx", "proof.json", "run.json")
 """What a plan is saved as, beside ``result.json``; removed where there is none."""
 
 
@@ -254,6 +254,10 @@ class Allocation:
     warnings : tuple of Fault
     notes : tuple of Note
     provenance : Provenance
+    baseline_year : int or None
+        Year whose plan is the baseline; None where ``cells.csv`` gives it.
+    proof : callable or None
+        Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
 
     status: str
@@ -274,6 +278,7 @@ class Allocation:
     notes: tuple[Note, ...]
     provenance: Provenance
     baseline_year: int | None = None
+    proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -383,6 +388,9 @@ class Allocation:
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
             files["allocation.xlsx"] = self.workbook(language)
+        if self.proof is not None:
+            head = {"provenance": asdict(self.provenance), "as_of": self.as_of}
+            files["proof.json"] = json_bytes({**head, **self.proof()}, indent=None)
         stale = [name for name in ALLOCATION_FILES if name not in files]
         save_files(folder, files, stale, expected)
 

@@ -459,5 +459,5 @@ def test_python_m_is_the_same_on_any_console(run, folder, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stdout + done.stderr
-    for name in ("allocation.csv", "rules.csv", "result.json"):
+    for name in ("allocation.csv", "rules.csv", "result.json", "proof.json"):
         assert (other / name).read_bytes() == (folder.parent / "out" / name).read_bytes(), name

@@ -13,10 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
-from kc_model.allocate.proof import missed_by
-from kc_model.allocate.rounding import round_plan, tolerances
+from kc_model.allocate.rounding import round_plan
 from kc_model.program import build_problem
 from kc_model.solver import Outcome, Status
+from kc_model.standing import missed_by, tolerances
 
 MILLION = 1_000_000
 NEVER = float("inf")

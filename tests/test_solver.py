@@ -15,8 +15,9 @@ from scipy import sparse
 from scipy.optimize import linprog
 from test_program import CASES, problem_of
 
+from kc_model.arrays import Model, compile_program
 from kc_model.program import build_program
-from kc_model.solver import GAP, Model, Solver, Status, compile_program, settle
+from kc_model.solver import GAP, Solver, Status, settle
 
 INF = float("inf")
 

@@ -10,8 +10,9 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from kc_model.allocate.stages import Ladder
+from kc_model.arrays import Model
 from kc_model.program import Stage
-from kc_model.solver import GAP, Model, Solver, Status
+from kc_model.solver import GAP, Solver, Status
 
 INF = float("inf")
 SLIVER = 1e-6  # scipy needs a row "no worse than best", and calls a finer one infeasible

@@ -1,14 +1,29 @@
-"""Allocation: from a scenario to a plan with its proof."""
+"""Allocation: from a scenario to a plan with its proof.
+
+The solvers are loaded when a first plan is made, not before: commands that make none do without.
+"""
 
 from __future__ import annotations
 
-from kc_model.allocate.live import Progress
-from kc_model.allocate.planner import RANGES_UP_TO, Planner
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 
+if TYPE_CHECKING:
+    from kc_model.allocate.planner import RANGES_UP_TO, Planner
+
 __all__ = ["RANGES_UP_TO", "Planner", "allocate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(name)
+    from kc_model.allocate import planner  # noqa: PLC0415 - see above
+
+    return getattr(planner, name)
 
 
 def allocate(
@@ -20,7 +35,7 @@ def allocate(
     ranges: bool | None = None,
     detail: bool = True,
     time_limit: float = 60.0,
-    progress: Progress | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Allocation:
     """Return the plan that the scenario's tiers and goals make best, and its proof.
 
@@ -53,6 +68,8 @@ def allocate(
     InputError
         With every fault of the scenario against the data.
     """
+    from kc_model.allocate.planner import Planner  # noqa: PLC0415 - see above
+
     return Planner(data, outlook, as_of=as_of).plan(
         scenario, ranges=ranges, detail=detail, time_limit=time_limit, progress=progress
     )

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kc_model.arrays import Model
 from kc_model.program import Problem
 from kc_model.rules import Row
-from kc_model.solver import Model, Outcome, Solver, Status
+from kc_model.solver import Outcome, Solver, Status
 
 __all__ = ["find_conflicts"]
 

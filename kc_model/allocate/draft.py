@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,12 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.prices import Price
-from kc_model.allocate.proof import missed_by, stage_value
-from kc_model.allocate.rounding import tolerances
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
 from kc_model.results import Allocation, Provenance
+from kc_model.standing import goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
 
 __all__ = ["Draft", "versions"]
@@ -86,6 +85,7 @@ class Draft:
         stages: Sequence[Stage],
         climb: Climb,
         certificate: Mapping[str, Any],
+        proof: Callable[[], Mapping[str, Any]],
     ) -> None:
         """Put in a proven plan, in VND, and what it was before rounding, in million VND."""
         x = amounts / MILLION
@@ -95,7 +95,7 @@ class Draft:
             self.result,
             status="optimal",
             cells=self._cells(x, amounts),
-            rule_rows=self._rules(x, amounts, settled),
+            rule_rows=self._rules(amounts, settled),
             goals=tuple(self._goal(stages[s], climb.best[s], x) for s in goals),
             tiers=tuple(self._tier(stages[s], climb.best[s], x) for s in tiers),
             reserve=tuple(
@@ -105,6 +105,7 @@ class Draft:
             ),
             gap=climb.gap,
             certificate=certificate,
+            proof=proof,
         )
 
     def fill_undecided(self, low: Money, high: Money) -> None:
@@ -151,45 +152,19 @@ class Draft:
             highest=blank,
         )
 
-    def _rules(self, x: Money, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
-        rows, sums, grid = self.problem.rows, self.problem.sums, self.problem.grid
-        scale = np.array([row.scale for row in rows])
-        bound, slack = sums.bound(x), sums.slack(x)
-        missed = missed_by(self.problem, amounts)
-        size = np.maximum(1.0, np.abs(bound))
-        noise = np.maximum(tolerances(rows, sums, grid), 1e-9 * size)
-        missed = np.where(missed > noise, missed, 0.0)
-        close = noise + grid / MILLION * sums.largest
-        # A row that held the plan before rounding binds, whatever the last steps add up to.
-        binding = (sums.slack(settled) <= _OPEN * size) | (np.abs(slack) <= close)
-        blank = np.full(len(rows), np.nan)
-        return pd.DataFrame(
-            {
-                "id": [row.id for row in rows],
-                "group": [row.group for row in rows],
-                "side": ["min" if row.side == "min" else "max" for row in rows],
-                "tier": [row.tier for row in rows],
-                "lhs": sums.lhs(x) * scale,
-                "bound": bound * scale,
-                "slack": slack * scale,
-                "status": np.select([missed > 0, binding], ["missed", "binding"], "met"),
-                "shortfall": missed * scale,
-                "price": blank,
-                "price_from": blank,
-                "price_to": blank,
-                "measure": [row.measure for row in rows],
-                "factor": [row.factor for row in rows],
-                "text": [row.text for row in rows],
-                "basis": [row.basis for row in rows],
-            }
-        )
+    def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
+        rules = rule_table(self.problem, amounts, settled)
+        at = list(rules.columns).index("measure")
+        for name in ("price_to", "price_from", "price"):
+            rules.insert(at, name, np.nan)
+        return rules
 
     def _tier(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
         return {"name": stage.name, "best": best, "shortfall": stage_value(self.problem, stage, x)}
 
     def _goal(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
-        problem, k = self.problem, stage.goal or 0
-        size = 1.0 if problem.goals[k].what == "outputs" else problem.million
+        problem = self.problem
+        size = goal_unit(problem, stage)
         return {
             "name": stage.name,
             "best": stage.sign * stage.scale * best * size + 0.0,  # never −0

@@ -9,12 +9,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.proof import stage_value
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tangents import Tangents
+from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
-from kc_model.solver import Settled, Solver, Status, compile_program, settle
+from kc_model.solver import Settled, Solver, Status, settle
+from kc_model.standing import settling_weight, stage_value
 
 __all__ = ["Live"]
 
@@ -42,6 +43,8 @@ class Live:
         Whose numbers the model has now.
     stages : tuple of Stage
     ladder : Ladder
+    holding : array (n_rows,)
+        Multipliers of the rows that prove the last settlement; empty before.
     """
 
     def __init__(self, problem: Problem, deadline: float) -> None:
@@ -63,6 +66,7 @@ class Live:
         ]
         if self._open:
             self.solver.complete = self._complete
+        self.holding: NDArray[np.float64] = np.zeros(0)
 
     # ------------------------------------------------------------------ numbers
 
@@ -138,6 +142,7 @@ class Live:
         if proof.status is not Status.OPTIMAL:
             return None
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
+            self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)  # often nothing was left open
         stands = partial(self._stands, climb)
         start = None if self._open else corner  # it knows nothing of columns added since
@@ -151,10 +156,17 @@ class Live:
         value = self._set_slope(settled)
         worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
         if value - solver.least(found.row_duals) <= _SETTLED * worth:
+            self.holding = found.row_duals
             return settled
         proof = solver.run()
+        self.holding = proof.row_duals
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
+
+    def multipliers(self, climb: Climb) -> list[Money]:
+        """Return the rows' multipliers that prove every stage and, last, the settlement."""
+        stages = climb.outcomes if self.stages else ()
+        return [*(outcome.row_duals for outcome in stages), self.holding]
 
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
@@ -173,9 +185,7 @@ class Live:
 
     def _norm(self) -> tuple[Money, Money]:
         """Return b and max(b, m) of every cell, million VND."""
-        baseline = self.problem.baseline
-        least = float(baseline.mean()) / 1000 or 1.0
-        return baseline, np.maximum(baseline, least)
+        return self.problem.baseline, settling_weight(self.problem)
 
     def _set_slope(self, plan: Money) -> float:
         """Make the settlement's slope at a plan the objective; return the plan's value by it.

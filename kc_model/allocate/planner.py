@@ -15,14 +15,16 @@ from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
-from kc_model.allocate.proof import certify, stage_value
+from kc_model.allocate.proof import certify
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
 from kc_model.program import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import Status
+from kc_model.standing import stage_value
 from kc_model.tables import Dataset
+from kc_model.verify import proof_of
 
 __all__ = ["RANGES_UP_TO", "Planner"]
 
@@ -117,7 +119,9 @@ class Planner:
         certificate = certify(problem, stages, climb, settled, amounts)
         if certificate["failed"]:
             return partial(draft.without_plan, "limit", certificate=certificate)
-        draft.fill(amounts, settled, stages, climb, certificate)
+        rows, multipliers = live.solver.model.rows, live.multipliers(climb)
+        proof = partial(proof_of, problem, settled, rows, multipliers)
+        draft.fill(amounts, settled, stages, climb, certificate, proof)
         if detail:
             tell("ranges", 0.3)
             draft.fill_undecided(*live.ranges(settled, whole=False))

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Ladder
-from kc_model.program import Problem, Stage
+from kc_model.program import Problem
 from kc_model.solver import Outcome, Solver, Status
+from kc_model.standing import goal_unit
 
 __all__ = ["Price", "find_prices"]
 
@@ -90,7 +91,7 @@ def find_prices(
     now = ladder.solve(first)
     if now.status is not Status.OPTIMAL:
         return {}
-    goal = _goal_unit(ladder.stages[first], problem)
+    goal = ladder.stages[first].scale * goal_unit(problem, ladder.stages[first])
     curves = _curves(problem, ladder.solver, now, tight)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
@@ -102,12 +103,6 @@ def find_prices(
         told(n / len(curves))
     ladder.back()
     return prices
-
-
-def _goal_unit(stage: Stage, problem: Problem) -> float:
-    """User's units in one unit of the goal's column: money is shown in the dataset's unit."""
-    goal = problem.goals[stage.goal or 0]
-    return stage.scale * (1.0 if goal.what == "outputs" else problem.million)
 
 
 def _curves(

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.rounding import tolerances
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, Stage, goal_value
+from kc_model.program import Problem, Stage
+from kc_model.standing import missed_by, stage_value, tolerances
 
-__all__ = ["certify", "missed_by", "stage_value"]
+__all__ = ["certify"]
 
 _CLOSE = 1e-6
 _EXACT = 1e-9
@@ -64,25 +64,3 @@ def certify(
 @cache
 def _version(package: str) -> str:
     return version(package)
-
-
-def missed_by(problem: Problem, amounts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return every row's shortfall; in whole đồng, exactly, where the row is plain money."""
-    missed = problem.sums.shortfall(amounts / MILLION)
-    exact = {r: row.exact for r, row in enumerate(problem.rows) if row.exact is not None}
-    inside = np.asarray(problem.sums.left[list(exact)].astype(np.int64) @ amounts)
-    for (r, bound), spent in zip(exact.items(), inside.tolist(), strict=True):
-        part = bound.denominator
-        over = spent * part - bound.numerator
-        side = problem.rows[r].side
-        over = over if side == "max" else -over if side == "min" else abs(over)
-        missed[r] = over / (part * MILLION) if over > 0 else 0.0
-    return missed
-
-
-def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
-    """Return what a plan achieves of a tier or goal, recomputed from the data alone."""
-    if stage.goal is not None:
-        return goal_value(problem, stage.goal, x)
-    weight = [row.weight if row.tier == stage.name else 0.0 for row in problem.rows]
-    return float(np.array(weight) @ problem.sums.shortfall(x))

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kc_model.arrays import Model
 from kc_model.cells import MILLION
 from kc_model.program import Problem
 from kc_model.rules import Row, Sums
-from kc_model.solver import Model, Outcome, Solver, Status
+from kc_model.solver import Outcome, Solver, Status
+from kc_model.standing import tolerances
 
-__all__ = ["impossible_grid", "round_plan", "tolerances"]
+__all__ = ["impossible_grid", "round_plan"]
 
 _SNAP = 1e-5
 _WHOLE = 1e-6  # how near to a whole number is one: the tolerance of HiGHS itself
@@ -31,18 +33,6 @@ _NAMED = 200  # laws up to which the search for those that clash with the grid i
 _PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against one step moved
 
 Floats = NDArray[np.float64]
-
-
-def tolerances(rows: Sequence[Row], sums: Sums, grid: int) -> Floats:
-    """Return how far a rounded plan may be from each row, in the row's unit.
-
-    Nothing for an amount of money; one step of money for a share, what one step of money counts
-    for a count.
-    """
-    step = grid / MILLION
-    is_exact = [row.exact is not None and row.is_law for row in rows]
-    is_money = [row.measure in {"money", "share"} for row in rows]
-    return np.where(is_exact, 0.0, np.where(is_money, step, step * sums.largest))
 
 
 def round_plan(

@@ -106,18 +106,20 @@ def _decimal(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: Any, indent: int | None = 2) -> bytes:
     r"""Write a value as JSON.
 
     Parameters
     ----------
     value : mapping, sequence, array, number, text, date or None
         Nested as deep as wanted; mappings keep their order, missing numbers become ``null``.
+    indent : int or None
+        Blanks of indent; None: all on one line, for what only programs read.
 
     Returns
     -------
     bytes
-        UTF-8, two blanks of indent, ``\n`` at the end; floats as the shortest text that reads back
+        UTF-8, ``\n`` at the end; floats as the shortest text that reads back
         exactly.
 
     Raises
@@ -127,7 +129,10 @@ def json_bytes(value: Any) -> bytes:
     TypeError
         If there is something else than the above.
     """
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=2)
+    marks = (",", ":") if indent is None else None
+    text = json.dumps(
+        _plain(value), ensure_ascii=False, allow_nan=False, indent=indent, separators=marks
+    )
     return f"{text}\n".encode()
 
 

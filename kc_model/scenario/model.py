@@ -151,7 +151,26 @@ class Scenario:
     @property
     def hash(self) -> str:
         """SHA-256 of what it says; where it was written down does not matter."""
-        return hashlib.sha256(json.dumps(_plain(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.plain, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Everything it says as mappings, lists, texts (numbers too) and None; see `of_plain`."""
+        return dict(_plain(self))
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Scenario:
+        """Return the scenario that `plain` was made of.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, ArithmeticError
+            If it was made of none.
+        """
+        parts = dict(plain)
+        for key, kind in (("budget", Budget), ("rules", Rule), ("goals", Goal), ("notes", Note)):
+            parts[key] = tuple(kind(**_typed(part)) for part in parts[key])
+        return cls(**_typed(parts))
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -180,6 +199,23 @@ class Scenario:
                 replace(rule, **changes) if rule.id == rule_id else rule for rule in self.rules
             ),
         )
+
+
+_NUMBERS = ("amount", "min", "max", "weight", "level", "give", "round_to")
+
+
+def _typed(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of one part as its class has them."""
+    typed = dict(part)
+    for key in _NUMBERS:
+        if typed.get(key) is not None:
+            typed[key] = Decimal(typed[key])
+    for key in ("where", "of"):
+        if typed.get(key) is not None:
+            typed[key] = {name: tuple(values) for name, values in typed[key].items()}
+    if "each" in typed:
+        typed["each"] = tuple(typed["each"])
+    return typed
 
 
 def _plain(value: Any) -> Any:

@@ -6,11 +6,9 @@ from kc_model.solver.linear import (
     GAP,
     GAP_WHOLE,
     Cut,
-    Model,
     Outcome,
     Solver,
     Status,
-    compile_program,
 )
 from kc_model.solver.quadratic import Settled, settle
 
@@ -18,11 +16,9 @@ __all__ = [
     "GAP",
     "GAP_WHOLE",
     "Cut",
-    "Model",
     "Outcome",
     "Settled",
     "Solver",
     "Status",
-    "compile_program",
     "settle",
 ]

@@ -1,7 +1,7 @@
 """Linear and whole-number programs, by HiGHS.
 
-A PuLP problem is compiled once to arrays and handed to one live HiGHS model, which is then
-re-solved in place: only what a change moves is moved. An answer is optimal when HiGHS itself says
+A program's arrays are handed to one live HiGHS model, which is then re-solved in place: only what
+a change moves is moved. An answer is optimal when HiGHS itself says
 so *and* the gap between primal and dual objective, recomputed here from the original data, is
 closed; every other ending gives no numbers.
 """
@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from typing import Any
 
 import highspy
 import numpy as np
-import pulp
 from numpy.typing import NDArray
+
 from scipy import sparse
 
-__all__ = ["GAP", "GAP_WHOLE", "Cut", "Model", "Outcome", "Solver", "Status", "compile_program"]
+from kc_model.arrays import Model
+
+__all__ = ["GAP", "GAP_WHOLE", "Cut", "Outcome", "Solver", "Status"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -54,31 +55,6 @@ _ENDINGS = {
     highspy.HighsModelStatus.kInterrupt: Status.LIMIT,
     highspy.HighsModelStatus.kSolutionLimit: Status.LIMIT,
 }
-
-
-@dataclass(frozen=True)
-class Model:
-    """A program as arrays: minimise cost · z, row_low ≤ A z ≤ row_high, col_low ≤ z ≤ col_high.
-
-    Parameters
-    ----------
-    columns, rows : tuple of str
-        Names, in the order of the arrays.
-    matrix : sparse CSR (n_rows, n_columns)
-    row_low, row_high, col_low, col_high : arrays
-        Infinite where open.
-    whole : array of bool (n_columns,)
-        Columns that take whole numbers only.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[str, ...]
-    matrix: sparse.csr_array
-    row_low: Array
-    row_high: Array
-    col_low: Array
-    col_high: Array
-    whole: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -120,36 +96,6 @@ class Outcome:
 
 
 _NOTHING = np.array([], dtype=np.float64)
-
-
-def compile_program(problem: pulp.LpProblem) -> Model:
-    """Return a PuLP problem as arrays.
-
-    Parameters
-    ----------
-    problem : pulp.LpProblem
-        Its objective is not read: costs are set on the live model.
-    """
-    variables = problem.variables()
-    place = {id(variable): i for i, variable in enumerate(variables)}
-    constraints = problem.constraints()
-    starts = np.cumsum([0, *(len(row) for row in constraints)])
-    indices = np.fromiter((place[id(v)] for row in constraints for v in row), np.int32, starts[-1])
-    data = np.fromiter((c for row in constraints for c in row.values()), np.float64, starts[-1])
-    right = -np.fromiter(map(attrgetter("constant"), constraints), np.float64, len(constraints))
-    sense = np.fromiter(map(attrgetter("sense"), constraints), np.int8, len(constraints))
-    low = [-_INF if v.lowBound is None else v.lowBound for v in variables]
-    high = [_INF if v.upBound is None else v.upBound for v in variables]
-    return Model(
-        tuple(variable.name for variable in variables),
-        tuple(row.name for row in constraints),
-        sparse.csr_array((data, indices, starts), shape=(len(constraints), len(variables))),
-        np.where(sense == pulp.LpConstraintLE, -_INF, right),
-        np.where(sense == pulp.LpConstraintGE, _INF, right),
-        np.array(low, dtype=np.float64),
-        np.array(high, dtype=np.float64),
-        np.array([variable.cat == pulp.LpInteger for variable in variables], dtype=bool),
-    )
 
 
 class Solver:

@@ -1,0 +1,131 @@
+"""The files of a saved plan, as they stand in a folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kc_model.errors import Address, Fault, InputError
+from kc_model.export import recover_folder, unescape_formula
+from kc_model.verify.proof import FILE, Proof, read_proof
+
+__all__ = ["Exported", "Table", "read_exported"]
+
+_RESULT = "result.json"
+_PARTS = {
+    "status": str,
+    "scenario": str,
+    "year": int,
+    "unit": str,
+    "vintage": str,
+    "goals": list,
+    "tiers": list,
+    "reserve": list,
+    "certificate": dict,
+    "provenance": dict,
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file that kc wrote.
+
+    Parameters
+    ----------
+    columns : tuple of str
+    rows : tuple of mappings
+        Column -> text.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a plan's folder holds; only the result where there is no plan.
+
+    Parameters
+    ----------
+    result : mapping
+        ``result.json``.
+    cells, rules : Table or None
+        ``allocation.csv``, ``rules.csv``.
+    proof : Proof or None
+    """
+
+    result: Mapping[str, Any]
+    cells: Table | None = None
+    rules: Table | None = None
+    proof: Proof | None = None
+
+
+def read_exported(folder: Path) -> Exported:
+    """Read the files of a plan.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    InputError
+        With every file that is missing or unreadable.
+    """
+    if folder.is_dir():
+        recover_folder(folder)
+    result = _result(_read(folder / _RESULT))
+    if result["status"] != "optimal":
+        return Exported(result)
+    found: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, take in (("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)):
+        try:
+            found[name] = take(name, _read(folder / name))
+        except InputError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise InputError(faults)
+    return Exported(result, *found.values())
+
+
+def _proof(_: str, data: bytes) -> Proof:
+    return read_proof(data)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        values = {"path": path, "reason": error.strerror or str(error)}
+        raise InputError([Fault("plan-file-missing", Address(path.name), values)]) from None
+
+
+def _broken(name: str, reason: object) -> InputError:
+    return InputError([Fault("plan-file-broken", Address(name), {"reason": reason})])
+
+
+def _result(data: bytes) -> Mapping[str, Any]:
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _broken(_RESULT, error) from None
+    for key, kind in _PARTS.items():
+        if not isinstance(said, dict) or not isinstance(said.get(key), kind):
+            raise _broken(_RESULT, key)
+    return dict(said)
+
+
+def _table(name: str, data: bytes) -> Table:
+    try:
+        lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        heading, *rows = ([unescape_formula(text) for text in line] for line in lines)
+        cells = tuple(dict(zip(heading, row, strict=True)) for row in rows)
+    except (ValueError, csv.Error) as error:  # UnicodeDecodeError is one
+        raise _broken(name, error) from None
+    return Table(tuple(heading), cells)

@@ -1,0 +1,245 @@
+"""``proof.json``: what a plan was made from, the plan before rounding, and the multipliers.
+
+Everything stands in the plan's own terms, so that the rows, sums and curves can be built again
+without the dataset: the cells with what rules and goals ask of them, the slices of absorption, the
+scenario. Multipliers are sparse, by the row names of `kc_model.program.build_program`. Numbers are
+the shortest decimals that read back exactly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model import money
+from kc_model.cells import MILLION, Cells, Curves
+from kc_model.errors import Address, Fault, InputError
+from kc_model.program import Problem, problem_of
+from kc_model.risk import Risk
+from kc_model.scenario import Scenario
+from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset, empty_table
+
+__all__ = ["FILE", "Multipliers", "Proof", "proof_of", "read_proof"]
+
+FILE = "proof.json"
+
+_KNOWN = ("region", "baseline", "weight", "unit_cost", "min", "max")
+_MONEY = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
+_BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+
+Array = NDArray[np.float64]
+Multipliers = Mapping[str, float]
+"""Row name -> multiplier; rows that are not in it have none."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a ``proof.json`` says.
+
+    Parameters
+    ----------
+    problem : Problem
+        Built again from the cells, slices and scenario in it.
+    as_of : int or None
+    settled : array (n_cells,), million VND
+        The plan before rounding.
+    stages : tuple of Multipliers
+        For every stage in order.
+    settlement : Multipliers
+    provenance : mapping
+        As in ``result.json``.
+    """
+
+    problem: Problem
+    as_of: int | None
+    settled: Array
+    stages: tuple[Multipliers, ...]
+    settlement: Multipliers
+    provenance: Mapping[str, Any]
+
+
+def proof_of(
+    problem: Problem, settled: Array, rows: Sequence[str], multipliers: Sequence[Array]
+) -> dict[str, Any]:
+    """Return what ``proof.json`` holds of a plan, apart from its provenance and month.
+
+    Parameters
+    ----------
+    problem : Problem
+    settled : array (n_cells,), million VND
+    rows : sequence of str
+        Names of the program's rows.
+    multipliers : sequence of arrays (n_rows,)
+        For every stage and, last, for the settlement. A stage may know fewer rows than later ones.
+    """
+    *stages, settlement = ({rows[r]: y[r] for r in np.flatnonzero(y).tolist()} for y in multipliers)
+    return {
+        "unit": problem.unit,
+        "vintage": problem.cells.vintage,
+        "grid": problem.grid,
+        "scenario": problem.scenario.plain,
+        "cells": _plain_cells(problem),
+        "slices": _plain_curves(problem.curves),
+        "risks": [_plain_risk(k, risk) for k, risk in problem.risks.items()],
+        "settled": settled,
+        "multipliers": {"stages": stages, "settlement": settlement},
+    }
+
+
+def _plain_cells(problem: Problem) -> dict[str, Any]:
+    frame, scenario = problem.cells.frame, problem.scenario
+    named = {key for budget in scenario.budget for key in budget.where}
+    for rule in scenario.rules:
+        named |= {*rule.where, *rule.each, *(rule.of or {}), rule.per, _column(rule.count)}
+    for goal in scenario.goals:
+        named |= {*goal.where, goal.per, _column(goal.what)}
+    named |= {*CELL_KEYS, *_KNOWN}
+    parts: dict[str, Any] = {"money": {}, "numbers": {}, "texts": {}}
+    for name in frame.columns:
+        if name in named:
+            parts[_kind(name, frame[name])][name] = frame[name].tolist()
+    return {**parts, "of_places": sorted(problem.cells.place_columns & named)}
+
+
+def _column(text: str) -> str:
+    return text.removeprefix("column:")
+
+
+def _kind(name: str, column: pd.Series) -> str:
+    if name in _MONEY:
+        return "money"
+    return "numbers" if pd.api.types.is_numeric_dtype(column) else "texts"
+
+
+def _plain_curves(curves: Curves) -> list[dict[str, Any]]:
+    return [
+        {"cells": cells, "upto": np.rint(np.cumsum(widths) * MILLION).astype(np.int64), "rate": r}
+        for cells, widths, r in zip(curves.members, curves.widths, curves.rates, strict=True)
+    ]
+
+
+def _plain_risk(k: int, risk: Risk) -> dict[str, Any]:
+    capacity = np.rint(risk.capacity * MILLION).astype(np.int64)
+    return {"goal": k, "cells": risk.cells, "pool": risk.pool, "capacity": capacity}
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def read_proof(data: bytes) -> Proof:
+    """Return what a ``proof.json`` says, everything in it held to be possibly wrong.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Raises
+    ------
+    InputError
+        If it is no proof: not JSON, parts missing or of another kind or length, slices that are
+        none, a scenario that does not fit its cells.
+    """
+    try:
+        said = json.loads(data, parse_constant=_refuse)
+        problem = _problem(said)
+        settled = _numbers(said["settled"])
+        if len(settled) != len(problem.cells) or said["grid"] != problem.grid:
+            raise ValueError("settled, grid")
+        stages = tuple(_multipliers(part) for part in said["multipliers"]["stages"])
+        settlement = _multipliers(said["multipliers"]["settlement"])
+        return Proof(problem, said["as_of"], settled, stages, settlement, dict(said["provenance"]))
+    except InputError as error:
+        raise InputError(
+            Fault(fault.code, Address(FILE), fault.values, fault.level) for fault in error.faults
+        ) from None
+    except (*_BROKEN, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError([Fault("broken-proof", Address(FILE), {"reason": reason})]) from None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(constant)
+
+
+def _numbers(values: Sequence[float]) -> Array:
+    numbers = np.array(values, dtype=np.float64)
+    if numbers.ndim != 1 or not np.all(np.isfinite(numbers)):
+        raise ValueError("numbers")
+    return numbers
+
+
+def _multipliers(part: Mapping[str, float]) -> Multipliers:
+    return {str(name): float(value) for name, value in part.items()}
+
+
+def _problem(said: Mapping[str, Any]) -> Problem:
+    unit, vintage = said["unit"], said["vintage"]
+    if unit not in money.UNITS or vintage not in {"34", "63"}:
+        raise ValueError("unit, vintage")
+    tables = {name: empty_table(name) for name in SCHEMAS}
+    data = Dataset("", vintage, unit, False, (), tables)
+    scenario = Scenario.of_plain(said["scenario"])
+    cells = _cells(said["cells"], vintage)
+    curves = _curves(said["slices"], len(cells))
+    risks = {part["goal"]: _risk(part, scenario, len(cells)) for part in said["risks"]}
+    wanted = [k for k, goal in enumerate(scenario.goals) if goal.what == "risk"]
+    if sorted(risks) != wanted:
+        raise ValueError("risks")
+    return problem_of(data, scenario, cells, curves, risks)
+
+
+def _risk(said: Mapping[str, Any], scenario: Scenario, n_cells: int) -> Risk:
+    cells, pool = (np.array(said[name], dtype=np.int64) for name in ("cells", "pool"))
+    capacity = np.array(said["capacity"], dtype=np.float64) / MILLION
+    if capacity.ndim != 2 or not np.all(np.isfinite(capacity)) or len(cells) != len(pool):
+        raise ValueError("risks")
+    if len(np.unique(cells)) != len(cells) or np.any((cells < 0) | (cells >= n_cells)):
+        raise ValueError("risks")
+    if np.any((pool < 0) | (pool >= capacity.shape[1])):
+        raise ValueError("risks")
+    return Risk(cells, pool, capacity, 1.0 - float(scenario.goals[said["goal"]].level))
+
+
+def _cells(said: Mapping[str, Any], vintage: str) -> Cells:
+    dtypes = {"money": "Int64", "numbers": "float64", "texts": "str"}
+    columns = {
+        name: pd.Series(values, dtype=dtype)
+        for kind, dtype in dtypes.items()
+        for name, values in said[kind].items()
+    }
+    lengths = {len(column) for column in columns.values()}
+    if (
+        len(lengths) != 1
+        or not {*CELL_KEYS, *_KNOWN} <= columns.keys()
+        or not _MONEY.isdisjoint({*said["numbers"], *said["texts"]})
+    ):
+        raise ValueError("cells")
+    frame = pd.DataFrame({name: columns[name] for name in columns})
+    frame["year"] = frame["year"].astype("int64")
+    if frame.duplicated(list(CELL_KEYS)).any() or (frame[["baseline", "min"]] < 0).any(axis=None):
+        raise ValueError("cells")
+    return Cells(frame, frozenset(said["of_places"]), vintage)
+
+
+def _curves(said: Sequence[Mapping[str, Any]], n_cells: int) -> Curves:
+    members, widths, rates = [], [], []
+    for part in said:
+        cells = np.array(part["cells"], dtype=np.int64)
+        width = np.diff(_numbers(part["upto"]) / MILLION, prepend=0.0)
+        rate = _numbers(part["rate"])
+        falling = np.all(np.diff(rate) <= 0) and np.all((rate >= 0) & (rate <= 1))
+        if len(width) != len(rate) or np.any(width < 0) or not falling:
+            raise ValueError("slices")
+        members.append(cells)
+        widths.append(width)
+        rates.append(rate)
+    used = np.concatenate([np.zeros(0, dtype=np.int64), *members])
+    if len(np.unique(used)) != len(used) or np.any((used < 0) | (used >= n_cells)):
+        raise ValueError("slices")
+    return Curves(tuple(members), tuple(widths), tuple(rates))
