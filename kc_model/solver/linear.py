@@ -17,7 +17,6 @@ from typing import Any
 import highspy
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy import sparse
 
 from kc_model.arrays import Model
