@@ -24,10 +24,13 @@ from kc_model.scenario import Scenario
 from kc_model.solver import Status
 from kc_model.tables import Dataset
 
-__all__ = ["RANGES_UP_TO", "Planner"]
+__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "Planner"]
 
 RANGES_UP_TO = 200
 """Cells up to which lowest and highest are computed without being asked for."""
+
+REASONS_UP_TO = 2000
+"""Cells up to which the plan is worked out again without each rule and goal, to say who did what."""
 
 
 class Planner:
@@ -119,6 +122,7 @@ class Planner:
             return partial(draft.without_plan, "limit", certificate=certificate)
         draft.fill(amounts, settled, stages, climb, certificate)
         if detail:
+            draft.fill_grounds(settled, stages)
             tell("ranges", 0.3)
             draft.fill_undecided(*live.ranges(settled, whole=False))
             if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
@@ -131,8 +135,22 @@ class Planner:
             draft.fill_prices(
                 find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
             )
+            if len(problem.cells) <= REASONS_UP_TO:
+                tell("reasons", 0.9)
+                _find_effects(draft, live, settled)
         tell("done", 1.0)
         return lambda: draft.result
+
+
+def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:
+    """Find out what each rule and goal does: the plan again without it, all else as it is."""
+    plans = {name: live.without(rows) for name, rows in draft.drivers(settled).items()}
+    for s, stage in enumerate(live.stages):
+        if stage.goal is not None:
+            plans[f"goal|{stage.goal + 1}"] = live.without([], s)
+    proven = {name: plan for name, plan in plans.items() if plan is not None}
+    if len(proven) == len(plans):
+        draft.fill_effects(settled, proven)
 
 
 def _contradiction(draft: Draft, problem: Problem, deadline: float) -> Allocation:
