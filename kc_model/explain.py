@@ -171,7 +171,8 @@ class _Teller:
     def column(self, name: str) -> str:
         """Return what a column or table is called in words, itself where nobody named it."""
         known = (f"headings.{kind}.{name}" for kind in _KINDS)
-        return next((say(key, self.language) for key in known if key in texts()), name)
+        word = next((say(key, self.language) for key in known if key in texts()), name)
+        return f"“{word}”"
 
     def cell(self, cell: Mapping[Hashable, Any]) -> str:
         """Return a cell by the names of its keys, those of which the plan has more than one."""
