@@ -128,7 +128,9 @@ class Cells:
             mask &= hit | untold[key]
         for key, missing in untold.items():
             faults.extend(self.left_out(key, missing & mask, at))
-        return mask & ~np.any([np.zeros(len(self), dtype=bool), *untold.values()], axis=0)
+        for missing in untold.values():
+            mask &= ~missing
+        return mask
 
     def missing(self, name: str) -> NDArray[np.bool_]:
         """Return the mask of the cells that have no value of an attribute; keys always have one."""

@@ -176,7 +176,7 @@ class _Teller:
 
     def cell(self, cell: Mapping[Hashable, Any]) -> str:
         """Return a cell by the names of its keys, those of which the plan has more than one."""
-        keys = [key for key in CELL_KEYS if self.plan.cells[key].nunique() > 1]
+        keys = [key for key in CELL_KEYS if len(set(self.plan.cells[key])) > 1]
         return " – ".join(self.name(str(cell[key])) for key in keys if cell[key]) or self.name(
             str(cell["area"])
         )
@@ -185,6 +185,9 @@ class _Teller:
         """Return a rule or budget as a planner knows it, or the cells' own bounds together."""
         if rule_id.startswith("bound|"):
             return self.say(f"bounds.{rule_id.removeprefix('bound|')}")
+        if rule_id.startswith("bound:"):
+            cell, _, side = rule_id.removeprefix("bound:").rpartition(":")
+            return self.say(f"bound.{side}", cell=self.group(cell))
         rules = self.plan.rule_rows
         texts_of = rules["text"][rules["id"] == rule_id]
         return rule_label(rule_id, str(texts_of.iloc[0]), self.language)
@@ -233,9 +236,7 @@ class _Teller:
         vnd = value * UNITS[self.plan.unit]
         unit = next((unit for unit in ("million_vnd",) if abs(vnd) >= UNITS[unit]), "vnd")
         shown = vnd / UNITS[unit]
-        return format_money(
-            _rounded(shown, _significant(shown)) * UNITS[unit], unit, self.language
-        )
+        return format_money(_rounded(shown, _significant(shown)) * UNITS[unit], unit, self.language)
 
     def missed(self) -> Iterator[str]:
         rules = self.plan.rule_rows
@@ -284,13 +285,13 @@ class _Teller:
                 reasons = find_reasons(self.plan, key, map(str, chosen.index[:_SHOWN]))
                 if len(chosen):
                     more = self.more(len(chosen), key)
-                    names = self.changed(chosen, sums, reasons) + (";" if reasons and more else "")
+                    names = self.changed(chosen, sums["baseline"], reasons) + (
+                        ";" if reasons and more else ""
+                    )
                     names += more
                     yield self.say(f"{side}.{key}", base=self.base(), names=names)
 
-    def changed(
-        self, chosen: pd.Series, sums: pd.DataFrame, reasons: Mapping[str, Reason]
-    ) -> str:
+    def changed(self, chosen: pd.Series, baseline: pd.Series, reasons: Mapping[str, Reason]) -> str:
         """Name the first few that changed, those of one reason together."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for code in map(str, chosen.index[:_SHOWN]):
@@ -298,7 +299,7 @@ class _Teller:
             kind = (reason.kind, reason.driver, reason.keeper) if reason is not None else ("",)
             groups.setdefault(kind, []).append(code)
         return "; ".join(
-            ", ".join(self.change(code, int(chosen[code]), sums.loc[code]) for code in codes)
+            ", ".join(self.change(code, int(chosen[code]), int(baseline[code])) for code in codes)
             + (self.why([reasons[code] for code in codes], chosen[codes]) if reasons else "")
             for codes in groups.values()
         )
@@ -342,10 +343,9 @@ class _Teller:
             return self.say("base.year", year=self.plan.baseline_year)
         return self.say("base.given")
 
-    def change(self, code: str, amount: int, sums: pd.Series) -> str:
+    def change(self, code: str, amount: int, baseline: int) -> str:
         sign = "+" if amount > 0 else "−"
         values = {"name": self.name(code), "amount": sign + self.vnd(abs(amount))}
-        baseline = int(sums["baseline"])
         if not baseline:
             return self.say("change_new", **values)
         return self.say("change", **values, share=sign + self.number(100 * abs(amount) / baseline))
@@ -358,8 +358,8 @@ class _Teller:
         if priced.empty:
             yield self.say("free")
         is_purse = priced["id"].str.startswith("budget:")
-        rules = [rows for _, rows in priced[~is_purse].groupby("id", sort=False)]
-        for rows in sorted(rules, key=lambda rows: -self.step(rows.iloc[0])[1])[:_SHOWN]:
+        by_rule = [rows for _, rows in priced[~is_purse].groupby("id", sort=False)]
+        for rows in sorted(by_rule, key=lambda rows: -self.step(rows.iloc[0])[1])[:_SHOWN]:
             yield self.price(str(rows["id"].iloc[0]), rows)
         purses = priced[is_purse]
         if len(purses) == 1:
@@ -397,7 +397,7 @@ class _Teller:
                 if len(rows) > 1
                 else self.say("one_group", group=name)
             )
-        label = rule_label(rule_id, top["text"], self.language)
+        label = self.rule(rule_id)
         step, price = self.step(top)
         return self.say(
             "price.disbursed" if goal == "maximise disbursed" else "price.other",

@@ -235,8 +235,8 @@ class Allocation:
     cells : DataFrame
         In official order: year (int64), place, area, activity, source, region (text), amount,
         baseline (Int64 VND), expected_disbursed (float64 VND, NaN where unknown), lowest, highest
-        (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided` names
-        them); and, "" and NaN where the plan was made without detail: budget (text: id of the
+        (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided`
+        names them); and, "" and NaN where the plan was made without detail: budget (text: id of the
         budget row that holds the cell, of several the narrowest), basis (text: what its absorption
         rests on, see `kc_model.program.Problem.basis`), chance_last, chance_next (float64: the
         chance that its last money, and a little more, is disbursed, see

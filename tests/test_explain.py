@@ -275,7 +275,9 @@ def test_what_keeps_a_loser_from_losing_more():
 
 def test_where_nothing_alone_did_it_that_is_said():
     # Either rule alone would hold 01 at 60.
-    rules = "rules: [{id: a, where: {place: '01'}, max: 60}, {id: b, where: {place: '01'}, max: 60}]"
+    rules = (
+        "rules: [{id: a, where: {place: '01'}, max: 60}, {id: b, where: {place: '01'}, max: 60}]"
+    )
     plan = why_plan(300, rules + "\n")
     assert find_reasons(plan, "place", ["01"])["01"].kind in {"joint", "open"}
     plan = why_plan(300, rules + "\n" + DISBURSED)
@@ -321,7 +323,8 @@ def test_what_is_said_to_be_lost_without_a_rule_is_lost_without_it(seed, tmp_pat
 )
 def test_a_reason_holds_by_its_own_numbers(rates, total, cap):
     able = "place area source upto rate\n" + "\n".join(
-        f"{place} TECH KCQG 150 0.{rate}" for place, rate in zip(("01", "02", "04"), rates, strict=True)
+        f"{place} TECH KCQG 150 0.{rate}"
+        for place, rate in zip(("01", "02", "04"), rates, strict=True)
     )
     text = f"""
 budget: [{{source: KCQG, amount: {total}}}]
@@ -331,7 +334,9 @@ goals: [{{maximise: disbursed, give: 0.01}}, {{minimise: change}}]
     plan = allocate(dataset(cells=EVEN, absorption=able), scenario(text))
     if plan.status != "optimal":
         return
-    change = (plan.cells["amount"] - plan.cells["baseline"]).astype(float).set_axis(["01", "02", "04"])
+    change = (
+        (plan.cells["amount"] - plan.cells["baseline"]).astype(float).set_axis(["01", "02", "04"])
+    )
     for place, reason in find_reasons(plan, "place", change.index).items():
         if reason.kind not in {"open", "joint"}:
             assert np.sign(reason.amount) == np.sign(change[place])
@@ -363,7 +368,9 @@ def test_where_a_price_holds_is_said_in_the_words_of_its_rule():
 
 
 def test_what_the_goals_left_open_is_told_with_its_money_and_its_widest_cells():
-    cells = "place area source baseline max\n01 TECH KCQG 50 -\n02 TECH KCQG 30 40\n04 TECH KCQG 20 -"
+    cells = (
+        "place area source baseline max\n01 TECH KCQG 50 -\n02 TECH KCQG 30 40\n04 TECH KCQG 20 -"
+    )
     able = "place area source upto rate\n" + "\n".join(
         f"{place} TECH KCQG 500 {rate}" for place, rate in (("01", 0.9), ("02", 0.9), ("04", 0.5))
     )
@@ -384,7 +391,9 @@ def test_what_is_assumed_is_told_by_name_and_by_the_money_it_touches():
         cells=CELLS, absorption=SLICES, places="place difficult\n01 1\n02 0\n04 1", notes=notes
     )
     (line,) = [x for x in allocate(data, scenario(TEXT)).explain("vi") if "chưa chắc chắn" in x]
-    assert "“Địa bàn khó khăn” (giả định) liên quan đến 75 triệu đồng (62,5 %)" in line  # 19.5 + 55.5
+    assert (
+        "“Địa bàn khó khăn” (giả định) liên quan đến 75 triệu đồng (62,5 %)" in line
+    )  # 19.5 + 55.5
     assert "(số ước) liên quan đến 120 triệu đồng (100 %)" in line
     assert "Mức cơ sở" not in line
     assert any("2 quy định chưa nêu căn cứ" in text for text in plan_of().explain("vi"))
@@ -405,7 +414,9 @@ def test_what_rounding_costs():
         assert told[goal["name"]]["rounded"] == pytest.approx(rounded["achieved"])
     moved = np.abs(amounts - exact.cells["amount"].to_numpy(dtype=float)).sum()
     assert coarse.rounding["moved"] == pytest.approx(moved)
-    (line,) = [line for line in coarse.explain("vi") if line.startswith("Làm tròn đến 8 triệu đồng")]
+    (line,) = [
+        line for line in coarse.explain("vi") if line.startswith("Làm tròn đến 8 triệu đồng")
+    ]
     assert f"tổng cộng {million(moved / MILLION, 'vi')}" in line
     assert coarse.summary()["rounding"]["moved"] == pytest.approx(moved / MILLION)
 
@@ -414,7 +425,10 @@ DEFAULTS = {
     "spend": ("spend: all\n", CELLS),
     "round_to": ("round_to: 1\n", CELLS),
     "weight": ("", CELLS.replace("unit_cost", "weight")),
-    "some_max": ("", CELLS.replace("20       -", "20       99").replace("-        -", "-        99")),
+    "some_max": (
+        "",
+        CELLS.replace("20       -", "20       99").replace("-        -", "-        99"),
+    ),
     "no_baseline": ("", CELLS.replace("06    PROD KCQG   -", "06    PROD KCQG   9")),
     "min": ("", CELLS.replace("unit_cost", "min")),
 }
@@ -458,7 +472,10 @@ def meaning(lines, rename=lambda text: text):
     """Return each sentence without its amounts, and its amounts in VND."""
     words = [re.sub(r"[\d.,]+", "#", AMOUNT.sub("#", rename(line))) for line in lines]
     amounts = [
-        [float(n.replace(".", "").replace(",", ".")) * WORDS[unit] for n, unit in AMOUNT.findall(line)]
+        [
+            float(n.replace(".", "").replace(",", ".")) * WORDS[unit]
+            for n, unit in AMOUNT.findall(line)
+        ]
         for line in lines
     ]
     return words, amounts
@@ -488,14 +505,18 @@ def test_the_unit_money_is_written_in_changes_no_meaning(unit):
     assert plan.cells["amount"].tolist() == known.cells["amount"].tolist()
     pd.testing.assert_frame_equal(plan.effects, known.effects, atol=2.0, rtol=1e-6)
     texts = {rule.text for rule in scenario(text).rules if rule.text}
-    (words, amounts), (known_words, known_amounts) = meaning(plan.explain()), meaning(known.explain())
+    (words, amounts), (known_words, known_amounts) = (
+        meaning(plan.explain()),
+        meaning(known.explain()),
+    )
+    near = (0.51 if unit == "billion_vnd" else 0.051) * MILLION  # half of the last digit shown
     assert texts
     assert len(words) == len(known_words)
     for one, other, found, expected in zip(words, known_words, amounts, known_amounts, strict=True):
         if "nới" in one or "Thêm" in one:  # a price is of one unit
             continue
         assert one == other
-        assert found == pytest.approx(expected, abs=0.06 * MILLION)
+        assert found == pytest.approx(expected, abs=near)
 
 
 @settings(max_examples=4)
@@ -509,9 +530,11 @@ def test_the_order_of_rows_changes_no_sentence(cells_order, slices_order, turned
     rules = tuple(reversed(asked.rules)) if turned else asked.rules
     data = dataset(cells=shuffled(CELLS, cells_order), absorption=shuffled(SLICES, slices_order))
     plan = allocate(data, replace(asked, rules=rules))
-    assert sorted(plan.explain()) == sorted(plan_of(ROUND).explain()) or not turned
-    if not turned:
-        assert plan.explain() == plan_of(ROUND).explain()
+    told, known = (
+        [line for line in told.explain() if not (turned and "chưa nêu căn cứ" in line)]
+        for told in (plan, plan_of(ROUND))
+    )  # rules without a ground are named in their own order
+    assert told == known
 
 
 @pytest.mark.parametrize("names", [{"01": "08", "02": "10", "04": "11", "06": "12"}])

@@ -184,7 +184,7 @@ class Draft:
         self.result = replace(self.result, effects=pd.DataFrame(effects))
 
     def _budget_effects(self) -> dict[str, Money]:
-        """What each purse's rise or fall would do to its cells, shared out as they had before."""
+        """Return what each purse's rise or fall, shared out as before, does to its cells."""
         cells, baseline = self.result.cells, self.problem.baseline * MILLION
         amount = cells["amount"].to_numpy(dtype=np.float64)
         tight = self.result.rule_rows.set_index("id")["status"].isin(["binding", "missed"])

@@ -30,7 +30,7 @@ RANGES_UP_TO = 200
 """Cells up to which lowest and highest are computed without being asked for."""
 
 REASONS_UP_TO = 2000
-"""Cells up to which the plan is worked out again without each rule and goal, to say who did what."""
+"""Cells up to which the plan is made again without each rule and goal, to say who did what."""
 
 
 class Planner:
