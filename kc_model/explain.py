@@ -411,16 +411,19 @@ class _Teller:
         )
 
     def reach(self, row: pd.Series) -> str:
-        """Say between which bounds a price holds; nothing where that is not known."""
-        ends = [float(row["price_from"]), float(row["price_to"])]
-        if any(map(math.isnan, ends)):
+        """Say between which bounds a price holds; "" where no end of it is known."""
+        ends = {"start": float(row["price_from"]), "end": float(row["price_to"])}
+        share = 100 * float(row["factor"]) / float(row["bound"]) if row["bound"] else 0.0
+        told = {
+            side: self.say("percent", share=self.number(value * share, 2))
+            if row["measure"] == "share"
+            else self.amount(row, value)
+            for side, value in ends.items()
+            if not math.isnan(value)
+        }
+        if not told:
             return ""
-        if row["measure"] == "share" and row["bound"]:
-            ends = [100 * float(row["factor"]) * end / float(row["bound"]) for end in ends]
-            start, end = (self.say("percent", share=self.number(value, 2)) for value in ends)
-        else:
-            start, end = (self.amount(row, value) for value in ends)
-        return self.say("reach", start=start, end=end)
+        return self.say(f"reach.{'both' if len(told) > 1 else next(iter(told))}", **told)
 
     def step(self, row: pd.Series) -> tuple[str, float]:
         """Say by what a rule is loosened, a unit or a point of a share, and what that gives."""

@@ -130,7 +130,7 @@ class Planner:
                 live.ladder.keep(climb.best, achieved)
                 draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
             tell("price", 0.8)
-            told = partial(_share, tell, "price", 0.8)
+            told = partial(_share, tell, "price", (0.8, 0.9))
             wanted = ranges is not False
             draft.fill_prices(
                 find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
@@ -165,8 +165,9 @@ def _off_grid(
     return draft.without_plan("infeasible", [impossible_grid(problem, settled, deadline)])
 
 
-def _share(tell: Progress, step: str, start: float, share: float) -> None:
-    tell(step, start + (1 - start) * share)
+def _share(tell: Progress, step: str, part: tuple[float, float], share: float) -> None:
+    start, end = part
+    tell(step, start + (end - start) * share)
 
 
 class _Telling:
