@@ -35,6 +35,8 @@ __all__ = [
 MILLION = 1_000_000
 """VND in the unit that the program works in."""
 
+_EDGE = 1e-6  # of an amount: so near to a slice's end it ends there
+_SHOWN = 5
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _MONEY = tuple(c.name for c in SCHEMAS["cells"].columns if c.kind == "money")
 
@@ -105,11 +107,13 @@ class Cells:
         at : Address
             Where the selection stands, for faults.
         faults : list of Fault
-            Unknown attributes and names are added to it.
+            Unknown attributes and names are added to it; a warning where cells have no value of
+            an attribute, so that they cannot be told apart and are left out.
         same : mapping, optional
             The group's own values, for ``same``.
         """
         mask = np.ones(len(self), dtype=bool)
+        untold: dict[str, NDArray[np.bool_]] = {}
         for key, values in where.items():
             column = self.attribute(key)
             if column is None:
@@ -121,8 +125,29 @@ class Cells:
                     hit |= (column == same[key]).to_numpy(dtype=bool, na_value=False)
                 else:
                     hit |= self._matches(key, column, value, at, faults)
-            mask &= hit
+            untold[key] = self.missing(key)
+            mask &= hit | untold[key]
+        for key, missing in untold.items():
+            faults.extend(self.left_out(key, missing & mask, at))
+        for missing in untold.values():
+            mask &= ~missing
         return mask
+
+    def missing(self, name: str) -> NDArray[np.bool_]:
+        """Return the mask of the cells that have no value of an attribute; keys always have one."""
+        if name in (*CELL_KEYS, "region"):
+            return np.zeros(len(self), dtype=bool)
+        column = self.frame[name]
+        return (column.isna() | (column == "").fillna(False)).to_numpy(dtype=bool)
+
+    def left_out(self, name: str, mask: NDArray[np.bool_], at: Address) -> list[Fault]:
+        """Return the warning that cells are left out for want of an attribute; [] for none."""
+        named = [cell for cell, out in zip(self.names(), mask, strict=True) if out]
+        if not named:
+            return []
+        shown = ", ".join(named[:_SHOWN]) + ("…" if len(named) > _SHOWN else "")
+        values = {"name": name, "count": len(named), "cells": shown}
+        return [Fault("attribute-missing", at, values, level="warning")]
 
     def _matches(
         self, key: str, column: pd.Series, value: str, at: Address, faults: list[Fault]
@@ -326,6 +351,39 @@ class Curves:
         expected = np.full(len(money), np.nan)
         expected[cells] = money[cells] * share[curve]
         return expected
+
+    def chances(self, money: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return the chance of disbursement of each cell's last money, and of a little more.
+
+        The rates of the slices just below and just above where the money ends.
+
+        Parameters
+        ----------
+        money : array (n_cells,), million VND
+
+        Returns
+        -------
+        tuple of two arrays (n_cells,)
+            Last: NaN where there is no money. Next: 0 beyond the last slice. Both NaN for cells
+            without a curve; cells that share one have the same.
+        """
+        last, more = np.full((2, len(money)), np.nan)
+        if not self.members:
+            return last, more
+        cells, curve = self._flat
+        starts, ends, rates = self._slices
+        total = np.bincount(curve, money[cells], len(self.members)).astype(np.float64)
+        edge = _EDGE * np.maximum(1.0, total)
+        has_width = ends > starts
+        below = has_width & (starts < (total - edge)[:, None])
+        above = has_width & (ends > (total + edge)[:, None])
+        place = np.arange(len(total))
+        beyond = total - edge > ends[:, -1]
+        of_last = rates[place, below.shape[1] - 1 - below[:, ::-1].argmax(axis=1)]
+        of_last = np.where(below.any(axis=1), np.where(beyond, 0.0, of_last), np.nan)
+        of_next = np.where(above.any(axis=1), rates[place, above.argmax(axis=1)], 0.0)
+        last[cells], more[cells] = of_last[curve], of_next[curve]
+        return last, more
 
     def best(self, money: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
         """Return the most that a plan is worth: Σ weight_i Σ_j rate_ij y_ij over the slices.

@@ -172,7 +172,6 @@ def _check(
     if abs(computed - number.value) <= room:
         return None
     values = told | {
-        "formula": relation.formula(ids),
         "quote": f" («{row['quote']}»)" if row["quote"] else "",
         "note": f" {row['note']}" if row["note"] else "",
     }
@@ -181,7 +180,7 @@ def _check(
         values |= {
             f"printed_{language}": number.show(language),
             f"computed_{language}": shown,
-            f"parts_{language}": "; ".join(f"{t.id} = {t.show(language)}" for t in terms),
+            f"parts_{language}": relation.formula([term.show(language) for term in terms]),
         }
     if number.standing not in _PRINTED:
         return Fault("evidence-miscalculated", at, values)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
-from kc_model.wording import Language, say
+from kc_model.reasons import Reason, find_reasons
+from kc_model.scenario import Scenario
+from kc_model.tables import CELL_KEYS, Dataset, Note
+from kc_model.wording import Language, say, texts
 
 __all__ = ["explain", "rule_label"]
 
 _SHOWN = 5
+_WIDEST = 3
 _MONEY = ("money", "share")
 _SMALL = 1e-6
 _NOTICED = 5e-4  # of the baseline: less is rounding
+_KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
+_UNSURE = ("assumed", "estimate", "synthetic", "derived")
 _DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 
 
@@ -52,10 +60,23 @@ class _Explained(Protocol):
     def reserve(self) -> tuple[Mapping[str, Any], ...]: ...
     @property
     def conflicts(self) -> tuple[Mapping[str, Any], ...]: ...
+    @property
+    def data(self) -> Dataset: ...
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def effects(self) -> pd.DataFrame: ...
+    @property
+    def rounding(self) -> Mapping[str, Any]: ...
+    @property
+    def defaults(self) -> tuple[Mapping[str, str], ...]: ...
 
 
 def explain(plan: _Explained, language: Language = "vi") -> list[str]:
     """Return the plan in sentences, what is lost before what is won.
+
+    In this order: what it gives, what it misses, who loses, who wins and why, what binds and what
+    that costs, what is arbitrary, what rests on assumption, what rounding cost, the defaults.
 
     Parameters
     ----------
@@ -78,6 +99,9 @@ def explain(plan: _Explained, language: Language = "vi") -> list[str]:
         *teller.changes(),
         *teller.prices(),
         *teller.open_cells(),
+        *teller.assumptions(),
+        *teller.rounding(),
+        *teller.defaults(),
     ]
 
 
@@ -129,13 +153,44 @@ class _Teller:
         return " – ".join(self.name(value) for value in values.split("|"))
 
     def name(self, value: str) -> str:
-        if value in reference.place_order(self.plan.vintage):
-            return reference.place_name(value, self.plan.vintage, self.language)
-        if value in reference.area_order():
-            return reference.area_name(value, self.language)
-        if value in reference.source_order():
-            return reference.source_name(value, self.language)
-        return value
+        return self._names.get(value, value)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Names of all codes; a place's wins over an area's, an area's over a fund's."""
+        vintage, language = self.plan.vintage, self.language
+        return {
+            **{code: reference.source_name(code, language) for code in reference.source_order()},
+            **{code: reference.area_name(code, language) for code in reference.area_order()},
+            **{
+                code: reference.place_name(code, vintage, language)
+                for code in reference.place_order(vintage)
+            },
+        }
+
+    def column(self, name: str) -> str:
+        """Return what a column or table is called in words, itself where nobody named it."""
+        known = (f"headings.{kind}.{name}" for kind in _KINDS)
+        word = next((say(key, self.language) for key in known if key in texts()), name)
+        return f"“{word}”"
+
+    def cell(self, cell: Mapping[Hashable, Any]) -> str:
+        """Return a cell by the names of its keys, those of which the plan has more than one."""
+        keys = [key for key in CELL_KEYS if len(set(self.plan.cells[key])) > 1]
+        return " – ".join(self.name(str(cell[key])) for key in keys if cell[key]) or self.name(
+            str(cell["area"])
+        )
+
+    def rule(self, rule_id: str) -> str:
+        """Return a rule or budget as a planner knows it, or the cells' own bounds together."""
+        if rule_id.startswith("bound|"):
+            return self.say(f"bounds.{rule_id.removeprefix('bound|')}")
+        if rule_id.startswith("bound:"):
+            cell, _, side = rule_id.removeprefix("bound:").rpartition(":")
+            return self.say(f"bound.{side}", cell=self.group(cell))
+        rules = self.plan.rule_rows
+        texts_of = rules["text"][rules["id"] == rule_id]
+        return rule_label(rule_id, str(texts_of.iloc[0]), self.language)
 
     # ------------------------------------------------------------------ a plan
 
@@ -153,22 +208,35 @@ class _Teller:
             share = self.number(100 * float(expected.sum()) / total)
             yield self.say("expected", amount=self.vnd(float(expected.sum())), share=share)
         for number, goal in enumerate(plan.goals, 1):
+            achieved, best = (
+                self.goal_value(goal["name"], goal[key]) for key in ("achieved", "best")
+            )
             yield self.say(
-                "goal",
+                "goal_best" if achieved == best else "goal",
                 number=number,
                 goal=self.goal_name(goal["name"]),
-                achieved=self.goal_value(goal["name"], goal["achieved"]),
-                best=self.goal_value(goal["name"], goal["best"]),
+                achieved=achieved,
+                best=best,
             )
 
     def goal_name(self, name: str) -> str:
         what, _, column = name.split(" ", 1)[1].partition(":")
-        return self.say(f"goals.{what}", column=column)
+        return self.say(f"goals.{what}", column=self.column(column))
 
     def goal_value(self, name: str, value: float) -> str:
-        if name.endswith((" money", " disbursed", " change")):
+        if name.endswith((" money", " disbursed", " change", " risk")):
             return self.money(value)
+        if name.endswith(" evenness"):
+            per = {goal.name: goal.per for goal in self.plan.scenario.goals}.get(name, "")
+            return self.say("even", amount=self.per_head(value), per=self.column(per))
         return self.number(value, _significant(value))
+
+    def per_head(self, value: float) -> str:
+        """Show a small amount in the unit in which it is a readable number."""
+        vnd = value * UNITS[self.plan.unit]
+        unit = next((unit for unit in ("million_vnd",) if abs(vnd) >= UNITS[unit]), "vnd")
+        shown = vnd / UNITS[unit]
+        return format_money(_rounded(shown, _significant(shown)) * UNITS[unit], unit, self.language)
 
     def missed(self) -> Iterator[str]:
         rules = self.plan.rule_rows
@@ -191,11 +259,12 @@ class _Teller:
     def outputs(self, value: float) -> str:
         return self.say("outputs", amount=self.number(value, _significant(value)))
 
-    def listed(self, names: Sequence[str]) -> str:
+    def listed(self, names: Sequence[str], kind: str = "place") -> str:
         """Show the first few of a list and how many more there are."""
-        more = len(names) - _SHOWN
-        tail = self.say("and_more", count=more) if more > 0 else ""
-        return ", ".join(names[:_SHOWN]) + tail
+        return ", ".join(names[:_SHOWN]) + self.more(len(names), kind)
+
+    def more(self, count: int, kind: str) -> str:
+        return self.say(f"and_more.{kind}", count=count - _SHOWN) if count > _SHOWN else ""
 
     def changes(self) -> Iterator[str]:
         """Tell who loses, then who wins, by place and by area."""
@@ -213,9 +282,58 @@ class _Teller:
                 ("losers", change[change < 0].sort_values(kind="stable")),
                 ("winners", change[change > 0].sort_values(ascending=False, kind="stable")),
             ):
+                reasons = find_reasons(self.plan, key, map(str, chosen.index[:_SHOWN]))
                 if len(chosen):
-                    shown = [self.change(str(c), int(chosen[c]), sums.loc[c]) for c in chosen.index]
-                    yield self.say(f"{side}.{key}", base=self.base(), names=self.listed(shown))
+                    more = self.more(len(chosen), key)
+                    names = self.changed(chosen, sums["baseline"], reasons) + (
+                        ";" if reasons and more else ""
+                    )
+                    names += more
+                    yield self.say(f"{side}.{key}", base=self.base(), names=names)
+
+    def changed(self, chosen: pd.Series, baseline: pd.Series, reasons: Mapping[str, Reason]) -> str:
+        """Name the first few that changed, those of one reason together."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for code in map(str, chosen.index[:_SHOWN]):
+            reason = reasons.get(code)
+            kind = (reason.kind, reason.driver, reason.keeper) if reason is not None else ("",)
+            groups.setdefault(kind, []).append(code)
+        return "; ".join(
+            ", ".join(self.change(code, int(chosen[code]), int(baseline[code])) for code in codes)
+            + (self.why([reasons[code] for code in codes], chosen[codes]) if reasons else "")
+            for codes in groups.values()
+        )
+
+    def why(self, reasons: Sequence[Reason], change: pd.Series) -> str:
+        """Say why some places or areas that share a reason have less, or more."""
+        first, sides = reasons[0], "won" if int(change.iloc[0]) > 0 else "lost"
+        weights = change.abs().to_numpy(dtype=float)
+        here, there = (
+            float(np.average([getattr(reason, name) for reason in reasons], weights=weights))
+            for name in ("here", "there")
+        )
+        rise = self.number(100 * abs(here)) if first.kind == "budget" else ""
+        is_goal = first.driver.startswith("goal|")
+        goal = self.plan.goals[int(first.driver[5:]) - 1]["name"] if is_goal else ""
+        is_rule = bool(first.driver) and not is_goal
+        told = self.say(
+            f"why.{sides}.{first.kind}",
+            rule=self.rule(first.driver) if is_rule else "",
+            goal=self.goal_name(goal) if goal else "",
+            amount=self.vnd(abs(sum(reason.amount for reason in reasons))),
+            rise=rise,
+            here=self.number(100 * here) if first.kind == "chance" else "",
+            there=self.number(100 * there) if first.kind == "chance" else "",
+            base=self.base(),
+        )
+        if not first.keeper:
+            return told
+        kept = self.vnd(sum(reason.kept for reason in reasons))
+        if first.keeper.startswith("goal|"):
+            keeper = self.goal_name(self.plan.goals[int(first.keeper[5:]) - 1]["name"])
+        else:
+            keeper = self.rule(first.keeper)
+        return told + self.say("why.kept", rule=keeper, amount=kept)
 
     def base(self) -> str:
         """Say what the plan is compared with."""
@@ -225,10 +343,9 @@ class _Teller:
             return self.say("base.year", year=self.plan.baseline_year)
         return self.say("base.given")
 
-    def change(self, code: str, amount: int, sums: pd.Series) -> str:
+    def change(self, code: str, amount: int, baseline: int) -> str:
         sign = "+" if amount > 0 else "−"
         values = {"name": self.name(code), "amount": sign + self.vnd(abs(amount))}
-        baseline = int(sums["baseline"])
         if not baseline:
             return self.say("change_new", **values)
         return self.say("change", **values, share=sign + self.number(100 * abs(amount) / baseline))
@@ -240,8 +357,34 @@ class _Teller:
         priced = rules[rules["price"] > _SMALL].sort_values("price", ascending=False, kind="stable")
         if priced.empty:
             yield self.say("free")
-        for rule_id, rows in list(priced.groupby("id", sort=False))[:_SHOWN]:
-            yield self.price(str(rule_id), rows)
+        is_purse = priced["id"].str.startswith("budget:")
+        by_rule = [rows for _, rows in priced[~is_purse].groupby("id", sort=False)]
+        for rows in sorted(by_rule, key=lambda rows: -self.step(rows.iloc[0])[1])[:_SHOWN]:
+            yield self.price(str(rows["id"].iloc[0]), rows)
+        purses = priced[is_purse]
+        if len(purses) == 1:
+            yield self.price(str(purses["id"].iloc[0]), purses)
+        elif len(purses):
+            yield self.purses(purses)
+
+    def purses(self, rows: pd.DataFrame) -> str:
+        """Say in one sentence what more money would bring in each of several purses."""
+        goal = self.plan.goals[0]["name"]
+        named = [
+            self.say(
+                "purse",
+                name=rule_label(str(row["id"]), row["text"], self.language),
+                price=self.priced(goal, float(row["price"])),
+            )
+            for _, row in rows.iterrows()
+        ]
+        return self.say(
+            "purses.disbursed" if goal == "maximise disbursed" else "purses.other",
+            step=self.money(1.0),
+            goal=self.goal_name(goal),
+            names=self.listed(named, "purse"),
+            least=named[-1],
+        )
 
     def price(self, rule_id: str, rows: pd.DataFrame) -> str:
         top = rows.iloc[0]
@@ -254,16 +397,33 @@ class _Teller:
                 if len(rows) > 1
                 else self.say("one_group", group=name)
             )
-        label = rule_label(rule_id, top["text"], self.language)
+        label = self.rule(rule_id)
         step, price = self.step(top)
         return self.say(
             "price.disbursed" if goal == "maximise disbursed" else "price.other",
             rule=label,
             groups=groups,
+            state=self.say(f"states.{top['status']}"),
             step=step,
             goal=self.goal_name(goal),
             price=self.priced(goal, price),
+            reach=self.reach(top),
         )
+
+    def reach(self, row: pd.Series) -> str:
+        """Say between which bounds a price holds; "" where no end of it is known."""
+        ends = {"start": float(row["price_from"]), "end": float(row["price_to"])}
+        share = 100 * float(row["factor"]) / float(row["bound"]) if row["bound"] else 0.0
+        told = {
+            side: self.say("percent", share=self.number(value * share, 2))
+            if row["measure"] == "share"
+            else self.amount(row, value)
+            for side, value in ends.items()
+            if not math.isnan(value)
+        }
+        if not told:
+            return ""
+        return self.say(f"reach.{'both' if len(told) > 1 else next(iter(told))}", **told)
 
     def step(self, row: pd.Series) -> tuple[str, float]:
         """Say by what a rule is loosened, a unit or a point of a share, and what that gives."""
@@ -282,13 +442,130 @@ class _Teller:
         return self.number(price, _significant(price))
 
     def open_cells(self) -> Iterator[str]:
+        cells = self.plan.cells
         if self.plan.undecided:
-            count = len(self.plan.undecided)
-            yield self.say("undecided", count=count, base=self.base())
+            is_open = cells["is_open"]
+            yield self.say(
+                "undecided",
+                count=len(self.plan.undecided),
+                amount=self.vnd(int(cells["amount"][is_open].sum())),
+                base=self.base(),
+                widest=self.widest(cells[is_open]),
+            )
         for row in self.plan.reserve:
             if row["amount"]:
-                number = str(row["budget"]).removeprefix("budget:")
-                yield self.say("reserve", budget=number, amount=self.vnd(row["amount"]))
+                name = self.rule(row["budget"])
+                yield self.say("reserve", budget=name, amount=self.vnd(row["amount"]))
+
+    def widest(self, cells: pd.DataFrame) -> str:
+        """Name the cells that could lie furthest apart; nothing where ranges are not known."""
+        if cells["lowest"].isna().any():
+            return ""
+        spread = (cells["highest"] - cells["lowest"]).sort_values(ascending=False, kind="stable")
+        named = [
+            self.say(
+                "range",
+                cell=self.cell(row),
+                lowest=self.vnd(row["lowest"]),
+                highest=self.vnd(row["highest"]),
+            )
+            for row in cells.loc[spread.index[:_WIDEST]].to_dict("records")
+        ]
+        return self.say("widest", names="; ".join(named))
+
+    # ------------------------------------------------------------------ what it rests on
+
+    def assumptions(self) -> Iterator[str]:
+        cells, total = self.plan.cells, int(self.plan.cells["amount"].sum())
+        if self.plan.data.synthetic:
+            yield self.say("synthetic")
+        if not total:
+            return
+        forecast = ~cells["basis"].isin(["given", ""])
+        if cells["expected_disbursed"].notna().all() and forecast.any():
+            borrowed = forecast & ~cells["basis"].isin(["cell", "forecast"])
+            amount, lent = (int(cells["amount"][part].sum()) for part in (forecast, borrowed))
+            yield self.say(
+                "forecast_borrowed" if borrowed.any() else "forecast",
+                amount=self.vnd(amount),
+                share=self.number(100 * amount / total),
+                count=int(borrowed.sum()),
+                borrowed=self.vnd(lent),
+            )
+        named: dict[tuple[str, str], int] = {}
+        for note in (*self.plan.data.notes, *self.plan.scenario.notes):
+            if note.standing in _UNSURE and note.table:
+                name = self.column(note.column or note.table)
+                touched = self.touched(note)
+                if touched:
+                    named[name, note.standing] = touched
+        if named:
+            shown = [
+                self.say(
+                    "rests_on",
+                    name=name,
+                    standing=self.say(f"standing.{standing}"),
+                    amount=self.vnd(amount),
+                    share=self.number(100 * amount / total),
+                )
+                for (name, standing), amount in named.items()
+            ]
+            yield self.say("rests", names="; ".join(shown))
+        bare = [rule for rule in self.plan.scenario.rules if not rule.basis]
+        if bare:
+            labels = [f"“{rule_label(rule.id, rule.text, self.language)}”" for rule in bare]
+            yield self.say("bare", count=len(bare), names=self.listed(labels, "rule"))
+
+    def touched(self, note: Note) -> int:
+        """Return how much of the plan's money stands in cells that a note speaks of, VND."""
+        cells, table = self.plan.cells, note.table
+        if table == "absorption":
+            return int(cells["amount"][cells["basis"] == "given"].sum())
+        if table not in ("cells", "places"):
+            return int(cells["amount"].sum())
+        frame = getattr(self.plan.data, table)
+        if note.column not in frame:
+            return 0
+        value = frame[note.column]
+        held = frame[value.notna() & (value != "") & (value != 0)]
+        keys = [key for key in CELL_KEYS[1:] if key in frame]
+        inside = pd.MultiIndex.from_frame(cells[keys]).isin(pd.MultiIndex.from_frame(held[keys]))
+        return int(cells["amount"][inside].sum())
+
+    # ------------------------------------------------------------------ rounding, defaults
+
+    def rounding(self) -> Iterator[str]:
+        """Tell what rounding cost each tier and goal."""
+        told = self.plan.rounding
+        if not told:
+            return
+        costs = []
+        for stage in told["stages"]:
+            name, before, after = stage["name"], stage["settled"], stage["rounded"]
+            lost = before - after if name.startswith("maximise") else after - before
+            if lost > _NOTICED * max(abs(before), 1.0 if " " not in name else 0.0):
+                is_goal = " " in name
+                costs.append(
+                    self.say(
+                        "rounding.cost" if is_goal else "rounding.tier",
+                        name=self.goal_name(name) if is_goal else self.say(f"tiers.{name}"),
+                        before=self.goal_value(name, before),
+                        after=self.goal_value(name, after),
+                    )
+                )
+        whole = told["step"] % UNITS[self.plan.unit] == 0
+        step = format_money(told["step"], self.plan.unit if whole else "vnd", self.language)
+        if costs:
+            moved = self.vnd(told["moved"])
+            yield self.say("rounding.costs", step=step, moved=moved, costs="; ".join(costs))
+        else:
+            yield self.say("rounding.free", step=step)
+
+    def defaults(self) -> Iterator[str]:
+        """Name every default in force."""
+        if self.plan.defaults:
+            told = [default[self.language] for default in self.plan.defaults]
+            yield self.say("in_force", count=len(told), names="; ".join(told))
 
     # ------------------------------------------------------------------ no plan
 

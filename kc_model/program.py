@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,16 @@ class Problem:
         grid = _grid(scenario, unit, faults)
         raise_faults(faults)
         sums = self.sums.renumbered(rows)
-        now = replace(self, scenario=scenario, rows=rows, sums=sums, grid=grid)
+        return self._with(scenario=scenario, rows=rows, sums=sums, grid=grid)
+
+    def without(self, rows: Iterable[int]) -> Problem:
+        """Return the problem in which some rows hold nobody: wishes of no weight."""
+        wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
+        return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
+
+    def _with(self, **changes: Any) -> Problem:
+        """Return a copy that keeps what was worked out of cells and goals."""
+        now = replace(self, **changes)
         now.__dict__.update(baseline=self.baseline, weight=self.weight, groups=self.groups)
         return now
 
@@ -164,6 +174,27 @@ class Problem:
         """For goal number k of evenness: every cell's (year, place), −1 for none; their sums."""
         even = [k for k, goal in enumerate(self.goals) if goal.what == "evenness"]
         return {k: _even_groups(self, k) for k in even}
+
+    @cached_property
+    def basis(self) -> list[str]:
+        """What the absorption of every cell rests on.
+
+        ``given`` (``absorption.csv``), a basis of the forecast's (``forecast.basis`` in the
+        wording; ``forecast`` where it is not told), "" where nothing is known.
+        """
+        keys = ["place", "area", "activity", "source"]
+        told = {}
+        if self.outlook is not None:
+            known_by = self.outlook.cells.set_index(keys)["basis"].str.removeprefix("basis.")
+            told = known_by.to_dict()
+        _, given = build_curves(self.cells, [self.data.absorption])
+        known = np.zeros(len(self.cells), dtype=bool)
+        known[np.concatenate([np.zeros(0, dtype=np.int64), *self.curves.members])] = True
+        cells = self.cells.frame[keys].itertuples(index=False, name=None)
+        return [
+            "given" if has else told.get(cell, "forecast") if any_at_all else ""
+            for cell, has, any_at_all in zip(cells, given, known, strict=True)
+        ]
 
     @cached_property
     def size(self) -> float:

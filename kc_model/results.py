@@ -235,7 +235,12 @@ class Allocation:
     cells : DataFrame
         In official order: year (int64), place, area, activity, source, region (text), amount,
         baseline (Int64 VND), expected_disbursed (float64 VND, NaN where unknown), lowest, highest
-        (Int64 VND, <NA> where not computed).
+        (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided`
+        names them); and, "" and NaN where the plan was made without detail: budget (text: id of the
+        budget row that holds the cell, of several the narrowest), basis (text: what its absorption
+        rests on, see `kc_model.program.Problem.basis`), chance_last, chance_next (float64: the
+        chance that its last money, and a little more, is disbursed, see
+        `kc_model.cells.Curves.chances`).
     rule_rows : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
         shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
@@ -279,6 +284,9 @@ class Allocation:
     provenance: Provenance
     baseline_year: int | None = None
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
+    effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    rounding: Mapping[str, Any] = field(default_factory=dict)
+    defaults: tuple[Mapping[str, str], ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -353,6 +361,15 @@ class Allocation:
             "undecided": list(self.undecided),
             "reserve": reserve,
             "conflicts": list(self.conflicts),
+            "rounding": {
+                **self.rounding,
+                **{
+                    name: to_unit(self.rounding[name], self.unit)
+                    for name in ("step", "moved")
+                    if name in self.rounding
+                },
+            },
+            "defaults": [dict(default) for default in self.defaults],
             "warnings": _warnings(self.warnings),
             "notes": [asdict(note) for note in self.notes],
             "sentences": {language: self.explain(language) for language in LANGUAGES},
@@ -420,6 +437,7 @@ class Allocation:
             notes=self.notes,
             warnings=self.warnings,
             sources=self.data.sources,
+            defaults=tuple(default[language] for default in self.defaults),
         )
 
 

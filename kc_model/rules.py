@@ -33,6 +33,7 @@ _MONEY = frozenset(
 )
 _NOWHERE = Address()
 _SHOWN = 5
+_FEW = 3  # groups named in a warning that is mostly what was meant
 _SIDES = ("min", "max")
 
 
@@ -279,15 +280,17 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
     faults : list of Fault
         Unknown names, missing values and selections that are empty are added to it.
     """
-    before = len(faults)
+    before = _errors(faults)
     selected = cells.select(rule.where, rule.at, faults)
     for key in rule.each:
         if cells.attribute(key) is None:
             faults.append(cells.unknown(key, rule.at))
+        else:
+            faults.extend(cells.left_out(key, selected & cells.missing(key), rule.at))
     counted = selected if rule.of is None else selected | _plain_whole(cells, rule, faults)
     measure = _measure(cells, rule, counted, unit, faults)
     whole = _Whole(cells, rule, measure, unit, faults)
-    if len(faults) > before:
+    if _errors(faults) > before:
         return ()
     rows: list[Row] = []
     empty: list[str] = []
@@ -301,7 +304,7 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
     if not rows:
         faults.append(Fault("empty-rule", rule.at, {"id": rule.id}))
     elif empty:
-        shown = ", ".join(empty[:_SHOWN]) + ("…" if len(empty) > _SHOWN else "")
+        shown = ", ".join(empty[:_FEW]) + ("…" if len(empty) > _FEW else "")
         faults.append(
             Fault(
                 "empty-groups",
@@ -311,6 +314,10 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
             )
         )
     return tuple(rows)
+
+
+def _errors(faults: Sequence[Fault]) -> int:
+    return sum(fault.level == "error" for fault in faults)
 
 
 def _shown(value: object) -> str:

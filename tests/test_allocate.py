@@ -780,6 +780,7 @@ def test_progress_is_told_from_start_to_end():
         "round",
         "ranges",
         "price",
+        "reasons",
         "done",
     ]
     assert list(shares) == sorted(shares)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -179,7 +181,7 @@ def chosen(where, **same):
     faults: list[Fault] = []
     mask = cells.select(where, NOWHERE, faults, same or None)
     names = [name for name, hit in zip(cells.names(), mask, strict=True) if hit]
-    return names, [(f.code, f.values.get("near")) for f in faults]
+    return names, [(f.code, f.values.get("near")) for f in faults if f.level == "error"]
 
 
 ALL = cells_of(dataset(cells=CELLS))[0].names()
@@ -310,3 +312,31 @@ def test_expected_money_fills_the_best_slices_first():
 def test_without_a_curve_expected_money_is_unknown():
     _, curves, _ = curves_of(TWO, "place area source upto rate\n01 PROD KCQG 30 0.9")
     assert np.isnan(curves.expected(np.array([1.0, 1.0, 1.0]))).tolist() == [True, True, False]
+
+
+# --- Chances -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("money", "last", "more"),
+    [
+        (0, math.nan, 0.9),
+        (10, 0.9, 0.9),
+        (60, 0.9, 0.5),
+        (60 + 1e-9, 0.9, 0.5),
+        (80, 0.5, 0.5),
+        (100, 0.5, 0.0),
+        (130, 0.0, 0.0),
+    ],
+)
+def test_chances_are_those_of_the_slices_around_the_end_of_the_money(money, last, more):
+    data = dataset(
+        cells="place area source\n01 TECH KCQG\n02 TECH KCQG",
+        absorption="place area source upto rate\n01 TECH KCQG 60 0.9\n01 TECH KCQG 100 0.5",
+    )
+    cells, _ = cells_of(data)
+    curves, _ = build_curves(cells, [data.absorption])
+    found = curves.chances(np.array([money, 5.0]))
+    assert found[0][0] == pytest.approx(last, nan_ok=True)
+    assert found[1][0] == pytest.approx(more)
+    assert np.isnan([part[1] for part in found]).all()  # a cell without a curve

@@ -430,7 +430,7 @@ def test_every_fault_of_these_rooms_is_tried():
     }
     tried = {code for _, codes in FAULTS.values() for code in codes}
     tried |= {code for _, _, code in OTHER_FAULTS.values()}
-    warnings = {"empty-groups", "outside-plan", "left-out-of-evenness"}
+    warnings = {"empty-groups", "outside-plan", "left-out-of-evenness", "attribute-missing"}
     assert raised - tried - warnings == {"bad-as-of"}
 
 
@@ -472,6 +472,29 @@ def test_a_selection_of_outside_cells_selects_nothing():
 def test_a_group_without_cells_is_told():
     found = warnings_of(BUDGET + "rules: [{id: a, each: place, where: {area: PROD}, max: 5}]\n")
     assert found == [("empty-groups", "warning", {"id": "a", "count": 1, "groups": "02"})]
+
+
+@pytest.mark.parametrize(
+    ("rule", "cells"),
+    [
+        ("{id: a, where: {upland: 1}, max: 50}", "02|TECH|KCQG, 02|PROD|KCQG"),
+        ("{id: a, where: {upland: 1, area: TECH}, max: 50}", "02|TECH|KCQG"),
+        ("{id: a, each: upland, where: {area: PROD}, max: 50}", "02|PROD|KCQG"),
+        ("{id: a, where: {area: TECH}, of: {upland: 1}, max: 0.9}", "02|TECH|KCQG, 02|PROD|KCQG"),
+        ("{id: a, where: {area: TECH}, max: 50}", ""),
+        ("{id: a, each: region, max: 500}", ""),
+    ],
+)
+def test_cells_lost_for_want_of_an_attribute_are_told(rule, cells):
+    data = "place area source\n01 TECH KCQG\n01 PROD KCQG\n02 TECH KCQG\n02 PROD KCQG\nTW TECH KCQG"
+    found = warnings_of(
+        f"budget: [{{source: KCQG, amount: 5}}]\nrules: [{rule}]\n",
+        cells=data,
+        places="place upland\n01 1\n02 -\nTW 0",
+    )
+    lost = [values for code, _, values in found if code == "attribute-missing"]
+    wanted = {"name": "upland", "count": len(cells.split(", ")), "cells": cells}
+    assert lost == ([wanted] if cells else [])
 
 
 def test_places_without_the_column_are_left_out_of_evenness_and_named():

@@ -51,8 +51,8 @@ def allocate(
     ranges : bool or None
         Whether to find each cell's lowest and highest; None: up to 200 cells.
     detail : bool
-        False leaves out prices, ranges and the list of undecided cells: what a moving slider
-        cannot wait for.
+        False leaves out prices, ranges, reasons, grounds and the list of undecided cells: what a
+        moving slider cannot wait for.
     time_limit : float, seconds
         After it no plan counts as proven.
     progress : callable (name of the step, share done) or None

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kc_model.allocate.defaults import defaults_of
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
@@ -108,11 +109,28 @@ class Draft:
             proof=proof,
         )
 
+    def fill_grounds(self, settled: Money, stages: Sequence[Stage]) -> None:
+        """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""
+        last, more = self.problem.curves.chances(settled)
+        cells = self.result.cells.assign(
+            budget=self._purses(), basis=self.problem.basis, chance_last=last, chance_next=more
+        )
+        self.result = replace(
+            self.result,
+            cells=cells,
+            rounding=self._rounding(settled, stages),
+            defaults=defaults_of(self.problem, self.result.as_of),
+        )
+
     def fill_undecided(self, low: Money, high: Money) -> None:
         """Put in which cells the goals left open: those seen at different amounts."""
         is_open = high - low > _OPEN * np.maximum(1.0, high)
         names = zip(self.problem.cells.names(), is_open, strict=True)
-        self.result = replace(self.result, undecided=tuple(name for name, free in names if free))
+        self.result = replace(
+            self.result,
+            undecided=tuple(name for name, free in names if free),
+            cells=self.result.cells.assign(is_open=is_open),
+        )
 
     def fill_ranges(self, low: Money, high: Money) -> None:
         """Put in the lowest and highest amount of every cell."""
@@ -141,6 +159,75 @@ class Draft:
             self.result, rule_rows=rules.assign(price=price, price_from=low, price_to=high)
         )
 
+    def drivers(self, settled: Money) -> dict[str, list[int]]:
+        """Return the rows of every rule, and of the cells' own bounds, that hold the plan.
+
+        A rule with room to spare everywhere leaves the plan as it is when it is dropped.
+        """
+        sums = self.problem.sums
+        size = np.maximum(1.0, np.abs(sums.bound(settled)))
+        holds = sums.slack(settled) <= _OPEN * size
+        found: dict[str, list[int]] = {}
+        for r, row in enumerate(self.problem.rows):
+            if not row.id.startswith("budget:"):
+                name = f"bound|{row.side}" if row.id.startswith("bound:") else row.id
+                found.setdefault(name, []).append(r)
+        return {name: rows for name, rows in found.items() if holds[rows].any()}
+
+    def fill_effects(self, settled: Money, without: Mapping[str, Money]) -> None:
+        """Put in what each driver gives or takes, given the settled plans without it."""
+        noise = np.maximum(self.problem.grid / 2, _OPEN * MILLION * np.maximum(1.0, settled))
+        taken = {name: (settled - plan) * MILLION for name, plan in without.items()}
+        effects = {
+            **self._budget_effects(),
+            **{name: np.where(np.abs(part) > noise, part, 0.0) for name, part in taken.items()},
+        }
+        self.result = replace(self.result, effects=pd.DataFrame(effects))
+
+    def _budget_effects(self) -> dict[str, Money]:
+        """Return what each purse's rise or fall, shared out as before, does to its cells."""
+        cells, baseline = self.result.cells, self.problem.baseline * MILLION
+        amount = cells["amount"].to_numpy(dtype=np.float64)
+        tight = self.result.rule_rows.set_index("id")["status"].isin(["binding", "missed"])
+        effects = {}
+        for name in dict.fromkeys(cells["budget"]):
+            inside = (cells["budget"] == name).to_numpy()
+            before, now = baseline[inside].sum(), amount[inside].sum()
+            rise = (now / before - 1) if before and tight[name] else 0.0
+            effects[name] = np.where(inside, baseline * rise, 0.0)
+        return effects
+
+    def _purses(self) -> list[str]:
+        """Return for every cell the budget row that holds it; of several, the narrowest."""
+        held = [""] * len(self.problem.cells)
+        rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
+        for row in sorted(rows, key=lambda row: -len(row.cells)):
+            for i in row.cells:
+                held[i] = row.id
+        return held
+
+    def _rounding(self, settled: Money, stages: Sequence[Stage]) -> dict[str, Any]:
+        """Return what rounding moved, and each tier and goal before and after it."""
+        problem = self.problem
+        x = self.result.cells["amount"].to_numpy(dtype=np.float64) / MILLION
+        return {
+            "step": problem.grid,
+            "moved": round(float(np.abs(x - settled).sum()) * MILLION),
+            "stages": [
+                {
+                    "name": stage.name,
+                    "settled": stage_value(problem, stage, settled) * self._size(stage),
+                    "rounded": stage_value(problem, stage, x) * self._size(stage),
+                }
+                for stage in stages
+            ],
+        }
+
+    def _size(self, stage: Stage) -> float:
+        """User's units in one unit of a stage; a tier adds money up in million VND."""
+        is_money = stage.goal is not None and self.problem.goals[stage.goal].what != "outputs"
+        return self.problem.million if is_money else 1.0
+
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
         keys = ["year", "place", "area", "activity", "source", "region"]
         blank = pd.array([pd.NA] * len(x), dtype="Int64")
@@ -150,6 +237,11 @@ class Draft:
             expected_disbursed=self.problem.curves.expected(x) * MILLION,
             lowest=blank,
             highest=blank,
+            budget="",
+            basis="",
+            chance_last=np.nan,
+            chance_next=np.nan,
+            is_open=False,
         )
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
@@ -163,8 +255,7 @@ class Draft:
         return {"name": stage.name, "best": best, "shortfall": stage_value(self.problem, stage, x)}
 
     def _goal(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
-        problem = self.problem
-        size = goal_unit(problem, stage)
+        problem, size = self.problem, goal_unit(self.problem, stage)
         return {
             "name": stage.name,
             "best": stage.sign * stage.scale * best * size + 0.0,  # never −0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -181,7 +181,25 @@ class Live:
             stage.sign * stage_value(problem, stage, plan) / stage.scale
             <= best + stage.give * abs(best) + _SAME * max(1.0, abs(best))
             for stage, best in zip(self.stages, climb.best, strict=True)
+            if np.isfinite(best)
         )
+
+    def without(self, rows: Sequence[int], stage: int | None = None) -> Money | None:
+        """Return the settled plan there would be without some rows, or without one stage.
+
+        What stands in the model is taken back to the bottom. None where it is not proven.
+        """
+        problem, before = self.problem, self._before
+        at = np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
+        self.problem = problem.without(rows)
+        self.ladder.back()
+        self.solver.set_rows(at, np.full(len(at), -np.inf), np.full(len(at), np.inf))
+        try:
+            climb = self.ladder.climb(without=stage)
+            return self.settle(climb) if climb.status is Status.OPTIMAL else None
+        finally:
+            self.problem, self._before = problem, before
+            self.ladder.back()
 
     def _norm(self) -> tuple[Money, Money]:
         """Return b and max(b, m) of every cell, million VND."""

@@ -26,10 +26,13 @@ from kc_model.standing import stage_value
 from kc_model.tables import Dataset
 from kc_model.verify import proof_of
 
-__all__ = ["RANGES_UP_TO", "Planner"]
+__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "Planner"]
 
 RANGES_UP_TO = 200
 """Cells up to which lowest and highest are computed without being asked for."""
+
+REASONS_UP_TO = 2000
+"""Cells up to which the plan is made again without each rule and goal, to say who did what."""
 
 
 class Planner:
@@ -123,6 +126,7 @@ class Planner:
         proof = partial(proof_of, problem, settled, rows, multipliers)
         draft.fill(amounts, settled, stages, climb, certificate, proof)
         if detail:
+            draft.fill_grounds(settled, stages)
             tell("ranges", 0.3)
             draft.fill_undecided(*live.ranges(settled, whole=False))
             if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
@@ -130,13 +134,27 @@ class Planner:
                 live.ladder.keep(climb.best, achieved)
                 draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
             tell("price", 0.8)
-            told = partial(_share, tell, "price", 0.8)
+            told = partial(_share, tell, "price", (0.8, 0.9))
             wanted = ranges is not False
             draft.fill_prices(
                 find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
             )
+            if len(problem.cells) <= REASONS_UP_TO:
+                tell("reasons", 0.9)
+                _find_effects(draft, live, settled)
         tell("done", 1.0)
         return lambda: draft.result
+
+
+def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:
+    """Find out what each rule and goal does: the plan again without it, all else as it is."""
+    plans = {name: live.without(rows) for name, rows in draft.drivers(settled).items()}
+    for s, stage in enumerate(live.stages):
+        if stage.goal is not None:
+            plans[f"goal|{stage.goal + 1}"] = live.without([], s)
+    proven = {name: plan for name, plan in plans.items() if plan is not None}
+    if len(proven) == len(plans):
+        draft.fill_effects(settled, proven)
 
 
 def _contradiction(draft: Draft, problem: Problem, deadline: float) -> Allocation:
@@ -151,8 +169,9 @@ def _off_grid(
     return draft.without_plan("infeasible", [impossible_grid(problem, settled, deadline)])
 
 
-def _share(tell: Progress, step: str, start: float, share: float) -> None:
-    tell(step, start + (1 - start) * share)
+def _share(tell: Progress, step: str, part: tuple[float, float], share: float) -> None:
+    start, end = part
+    tell(step, start + (end - start) * share)
 
 
 class _Telling:

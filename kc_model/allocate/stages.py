@@ -86,11 +86,17 @@ class Ladder:
         solver.set_rows(rows, row_low[rows], row_high[rows])
         solver.set_columns(columns, col_low[columns], col_high[columns])
 
-    def climb(self, upto: int | None = None) -> Climb:
-        """Solve the first `upto` stages (None: all) and leave their best plans standing."""
+    def climb(self, upto: int | None = None, without: int | None = None) -> Climb:
+        """Solve the first `upto` stages (None: all) and leave their best plans standing.
+
+        A stage that is left out (`without`) has no best: infinity stands there.
+        """
         best: list[float] = []
         outcomes: list[Outcome] = []
         for s, stage in enumerate(self.stages[:upto]):
+            if s == without:
+                best.append(np.inf)
+                continue
             outcome = self.solve(s)
             if outcome.status is not Status.OPTIMAL:
                 return Climb(outcome.status, tuple(best), tuple(outcomes))
@@ -99,7 +105,7 @@ class Ladder:
             self._shut(stage, self.columns[s], outcome)
         if not outcomes:
             outcomes.append(self.solve(None))
-            return Climb(outcomes[0].status, (), tuple(outcomes))
+            return Climb(outcomes[0].status, tuple(best), tuple(outcomes))
         return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes))
 
     def keep(self, best: Sequence[float], achieved: Sequence[float]) -> None:

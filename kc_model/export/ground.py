@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import pandas as pd
+from xlsxwriter.worksheet import Worksheet
 
 from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
@@ -38,7 +39,7 @@ _SHOWN = 12  # groups of one rule that are printed
 
 
 def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence[Amount]) -> None:
-    """Write the rules: those missed first, then those that bind, then the others."""
+    """Write the rules: those missed first, then those that bind, the others, the defaults."""
     wide = {"bound": book.money.width, "lhs": book.money.width, "slack": book.money.width}
     sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
     last = len(_COLUMNS) - 1
@@ -66,8 +67,24 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
             known = None if pd.isna(value) else _clean(value)
             look = "whole" if known is None or known.is_integer() else "decimal"
             book.number(sheet, row, column, known, "cell", look, "top", *style)
-    sheet.autofilter(2, 0, 2 + len(rows), last)
-    sheet.print_area(0, 0, 2 + len(rows), last)
+    end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
+    sheet.autofilter(2, 0, end, last)
+    sheet.print_area(0, 0, end, last)
+
+
+def _write_defaults(book: Book, sheet: Worksheet, row: int, defaults: Sequence[str]) -> int:
+    """List what holds because nobody said otherwise, as rules; return the row after them."""
+    keys = list(_COLUMNS)
+    for text in defaults:
+        for column in range(len(keys)):
+            book.text(sheet, row, column, "", "cell")
+        book.text(sheet, row, 0, str(row - 2), "cell", "center", "top")
+        shown = text[:1].upper() + text[1:]
+        book.text(sheet, row, keys.index("rule"), shown, "cell", "wrap", "top")
+        tier = book.say("rules.default")
+        book.text(sheet, row, keys.index("tier"), tier, "cell", "wrap", "top", "center")
+        row += 1
+    return row
 
 
 def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:

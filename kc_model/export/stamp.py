@@ -55,6 +55,8 @@ class Stamp:
     warnings : tuple of Fault
     sources : tuple of str
         Documents the data come from.
+    defaults : tuple of str
+        Defaults in force, in the language of the workbook: listed among the rules.
     """
 
     title: str
@@ -76,6 +78,7 @@ class Stamp:
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = ()
     sources: tuple[str, ...] = ()
+    defaults: tuple[str, ...] = ()
 
 
 def cut_off(book: Book, stamp: Stamp) -> str:
