@@ -119,7 +119,8 @@ class Problem:
         grid = _grid(scenario, unit, faults)
         raise_faults(faults)
         sums = self.sums.renumbered(rows)
-        now = replace(self, scenario=scenario, rows=rows, sums=sums, grid=grid)
+        columns = {**self.columns, **_directions(scenario.goals)}
+        now = replace(self, scenario=scenario, rows=rows, sums=sums, columns=columns, grid=grid)
         now.__dict__.update(baseline=self.baseline, weight=self.weight, groups=self.groups)
         return now
 
@@ -258,7 +259,7 @@ def _goal_columns(
     unit: str,
     faults: list[Fault],
 ) -> dict[int, NDArray[np.float64]]:
-    columns: dict[int, NDArray[np.float64]] = {}
+    columns = _directions(goals)
     for k, goal in enumerate(goals):
         if goal.what == "risk":
             faults.append(Fault("risk-later", goal.at))
@@ -275,6 +276,10 @@ def _goal_columns(
             columns[k] = np.nan_to_num(column_of(cells, goal.per, none, unit, goal.at, faults))
             faults.extend(_left_out(cells, goal, selected[k], columns[k]))
     return columns
+
+
+def _directions(goals: Iterable[Goal]) -> dict[int, NDArray[np.float64]]:
+    return {k: np.array(goal.toward) for k, goal in enumerate(goals) if goal.what == "direction"}
 
 
 def _left_out(
@@ -349,6 +354,8 @@ class Stage:
         Share of its best that later goals may cost.
     goal : int or None
         Number of the goal; None for a tier.
+    limit : float or None
+        Value that later goals may worsen the stage to, in place of `give`.
     """
 
     name: str
@@ -357,6 +364,27 @@ class Stage:
     scale: float = 1.0
     give: float = 0.0
     goal: int | None = None
+    limit: float | None = None
+
+    def worst(self, best: float) -> float:
+        """Return the worst value of the column that later goals may leave, given its best one."""
+        if self.limit is not None:
+            return max(best, self.sign * self.limit / self.scale)
+        return best + self.give * abs(best)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether later goals may cost anything of this one."""
+        return self.give > 0 or self.limit is not None
+
+    def renumbered(self, problem: Problem) -> Stage:
+        """Return the stage with the numbers that the goal of a problem has now."""
+        if self.goal is None:
+            return self
+        goal = problem.goals[self.goal]
+        unit = 1.0 if goal.what == "outputs" else problem.million
+        limit = None if goal.down_to is None else float(goal.down_to) / unit
+        return replace(self, give=float(goal.give), limit=limit)
 
 
 def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
@@ -376,7 +404,7 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
         value = program.add_variable(f"g_{k}")
         parts = [*((v, sign * c / scale) for v, c in terms), (value, -1.0)]
         program.addConstraint(pulp.LpAffineExpression(parts) == 0, f"goal_{k}")
-        stages.append(Stage(goal.name, value.name, sign, scale, float(goal.give), k))
+        stages.append(Stage(goal.name, value.name, sign, scale, goal=k).renumbered(problem))
     return program, tuple(stages)
 
 
@@ -448,6 +476,12 @@ def _money(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
 def _column(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
     chosen, column = problem.selected[k], problem.columns[k]
     return [(x[i], float(column[i])) for i in np.flatnonzero(chosen & (column != 0))]
+
+
+def _direction(
+    _: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
+) -> _Terms:
+    return list(zip(x, problem.columns[k].tolist(), strict=True))  # zeros too: they may move
 
 
 def _disbursed(
@@ -536,6 +570,7 @@ _GOALS = {
     "evenness": _evenness,
     "outputs": _column,
     "column": _column,
+    "direction": _direction,
     "change": _change,
 }
 

@@ -134,12 +134,10 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.give > 0:
-            best = outcome.objective
-            room = stage.give * abs(best) + _FROZEN * max(1.0, abs(best))
-            solver.set_columns(
-                np.array([column]), solver.col_low[[column]], np.array([best + room])
-            )
+        if stage.is_open:
+            worst = stage.worst(outcome.objective)
+            high = worst + _FROZEN * max(1.0, abs(worst))
+            solver.set_columns(np.array([column]), solver.col_low[[column]], np.array([high]))
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

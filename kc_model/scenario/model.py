@@ -103,6 +103,11 @@ class Goal:
         Level of risk.
     give : Decimal
         Share of its best that later goals may cost.
+    down_to : Decimal or None
+        What later goals may worsen it to, in its own (the user's) unit, in place of `give`; a best
+        that is worse than this is kept. Not written in files: comparisons of plans ask for it.
+    toward : tuple of float
+        Of ``direction`` (Σ toward_i x_i, not written in files either): one number for each cell.
     """
 
     sense: str
@@ -112,6 +117,8 @@ class Goal:
     level: Decimal = Decimal("0.9")
     give: Decimal = Decimal(0)
     at: Address = field(default=Address(), compare=False)
+    down_to: Decimal | None = None
+    toward: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
