@@ -378,9 +378,10 @@ class Stage:
         return self.give > 0 or self.limit is not None
 
     def renumbered(self, problem: Problem) -> Stage:
-        """Return the stage with the numbers that the goal of a problem has now."""
+        """Return the stage with the numbers that the scenario of a problem has now."""
         if self.goal is None:
-            return self
+            most = problem.scenario.missed_up_to.get(self.name)
+            return replace(self, limit=None if most is None else float(most))
         goal = problem.goals[self.goal]
         unit = 1.0 if goal.what == "outputs" else problem.million
         limit = None if goal.down_to is None else float(goal.down_to) / unit
@@ -465,7 +466,7 @@ def _add_rows(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable
             program.addConstraint(
                 pulp.LpAffineExpression([*missed[tier], (total, -1.0)]) == 0, f"tier_{tier}"
             )
-            stages.append(Stage(tier, total.name))
+            stages.append(Stage(tier, total.name).renumbered(problem))
     return stages
 
 
@@ -478,9 +479,7 @@ def _column(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable
     return [(x[i], float(column[i])) for i in np.flatnonzero(chosen & (column != 0))]
 
 
-def _direction(
-    _: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
-) -> _Terms:
+def _direction(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
     return list(zip(x, problem.columns[k].tolist(), strict=True))  # zeros too: they may move
 
 

@@ -77,9 +77,7 @@ class Live:
         self._move_rows(problem, moved)
         self._move_directions(problem)
         self.problem = problem
-        self.stages = self.ladder.stages = tuple(
-            stage.renumbered(problem) for stage in self.stages
-        )
+        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
         self.ladder.stand()
         return True
 

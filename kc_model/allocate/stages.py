@@ -136,8 +136,8 @@ class Ladder:
         solver = self.solver
         if stage.is_open:
             worst = stage.worst(outcome.objective)
-            high = worst + _FROZEN * max(1.0, abs(worst))
-            solver.set_columns(np.array([column]), solver.col_low[[column]], np.array([high]))
+            highest = worst + _FROZEN * max(1.0, abs(worst))
+            solver.set_columns(np.array([column]), solver.col_low[[column]], np.array([highest]))
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from kc_model.errors import Address, Fault
+from kc_model.money import largest_remainder
 from kc_model.tables import Note
 
 __all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
@@ -142,6 +143,9 @@ class Scenario:
         Grid of the amounts in the dataset's unit; None: one đồng.
     notes : tuple of Note
     warnings : tuple of Fault
+    missed_up_to : mapping of str to Decimal
+        Shortfall, million VND, that later stages may worsen a tier to; a best that is worse is
+        kept. Not written in files: comparisons of plans ask for it.
     """
 
     name: str
@@ -154,6 +158,7 @@ class Scenario:
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = field(default=(), compare=False)
     at: Address = field(default=Address(), compare=False)
+    missed_up_to: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -187,6 +192,21 @@ class Scenario:
                 replace(rule, **changes) if rule.id == rule_id else rule for rule in self.rules
             ),
         )
+
+    def scaled(self, factor: Decimal, grid: Decimal) -> Scenario:
+        """Return a copy with every budget multiplied, together to the exact total on the grid.
+
+        Parameters
+        ----------
+        factor : Decimal
+        grid : Decimal
+            Step of every amount, in the dataset's unit.
+        """
+        amounts = [row.amount for row in self.budget]
+        steps = int((factor * sum(amounts) / grid).to_integral_value(ROUND_HALF_EVEN))
+        parts = largest_remainder([float(amount) for amount in amounts], steps)
+        rows = zip(self.budget, parts.tolist(), strict=True)
+        return replace(self, budget=tuple(replace(row, amount=grid * part) for row, part in rows))
 
 
 def _plain(value: Any) -> Any:
