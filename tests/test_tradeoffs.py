@@ -55,7 +55,7 @@ def test_a_goal_is_let_down_to_a_value_and_no_further(planner):
     goals = (held(base.goals[0], 75.0), base.goals[1])
     plan = planner.plan(replace(base, goals=goals))
     # 60 × 0.9 + 0.6 (a − 60) + 0.5 (100 − a) = 68 + 0.1 a for a ≥ 60, and 50 + 0.4 a below
-    assert amounts(plan) == pytest.approx([62.5, 37.5] if False else amounts(plan))
+    assert amounts(plan) == pytest.approx([70, 30])
     assert plan.goals[0]["achieved"] == pytest.approx(75.0)
     assert plan.goals[0]["best"] == pytest.approx(78.0)
     assert plan.certificate["failed"] == []
@@ -64,7 +64,7 @@ def test_a_goal_is_let_down_to_a_value_and_no_further(planner):
 def test_a_best_that_is_worse_than_asked_for_is_kept(planner):
     base = scenario(PLAIN + EVEN)
     asked = replace(base, goals=(held(base.goals[0], 1e6), base.goals[1]))
-    assert amounts(planner.plan(asked)) == [100.0, 0.0]
+    assert amounts(planner.plan(asked)) == pytest.approx([100, 0], abs=1e-5)
 
 
 def test_a_plan_is_steered_in_a_direction_in_place(planner):
@@ -125,7 +125,7 @@ def test_frontier_from_a_best_of_zero(planner):
     assert found.table()["give"].isna().all()
 
 
-@pytest.mark.parametrize("text", [PLAIN, PLAIN.split("goals")[0]])
+@pytest.mark.parametrize("text", [PLAIN, PLAIN.split("goals", maxsplit=1)[0]])
 def test_frontier_needs_two_goals(planner, text):
     with pytest.raises(InputError, match="no-two-goals"):
         kc.frontier(planner, scenario(text))
@@ -255,34 +255,35 @@ def test_bridge_of_one_change_by_hand(planner):
 
 def test_bridge_weighs_two_changes_alike(planner):
     # Each floor alone moves 30 and 20; together 50: neither stands in the other's way.
-    three = TWO + "03    TECH KCQG   0\n"
+    three = TWO + "04    TECH KCQG   0\n"
     planner = Planner(
-        dataset(cells=three, absorption=RATES + "03    TECH KCQG   200  0.5\n", places=PEOPLE)
+        dataset(cells=three, absorption=RATES + "04    TECH KCQG   200  0.5\n", places=PEOPLE)
     )
     rules = "rules: [{{id: b, where: {{place: '02'}}, min: {}}}, "
-    rules += "{{id: c, where: {{place: '03'}}, min: {}}}]\n"
+    rules += "{{id: c, where: {{place: '04'}}, min: {}}}]\n"
     one = planner.plan(scenario(rules.format(0, 0) + PLAIN))
     two = planner.plan(scenario(rules.format(30, 20) + PLAIN))
     bridge = kc.compare(one, two).bridge()
     table = bridge.table()
     assert bridge.weighed
     assert table["moved"].tolist()[1:] == pytest.approx([30, 20])
-    # 01 falls from 100 to 50: the first 40 cost 0.1 each, the last ten 0.4. In the mean over both
-    # orders: b 3 or (30 − 20) … worked out: (3 + 5) / 2 and (2 + 4) / 2.
+    # 01 falls from 100 to 50; the first 40 cost 0.1 each, the last ten 0.4. The floor of 30 costs
+    # 3 as the first and 6 as the second, the one of 20 costs 2 or 5.
     assert table["disbursed"].tolist()[1:] == pytest.approx([-4.5, -3.5])
     assert table["running"].iloc[-1] == pytest.approx(70)
 
 
 def test_changes_that_have_no_plan_apart_are_joined(planner):
-    base = scenario("rules: [{id: cap, where: {place: '01'}, max: 100}]\n" + PLAIN)
-    floor = "{id: floor, where: {place: '02'}, min: 60}"
-    text = f"rules: [{floor}, {{id: cap, where: {{place: '01'}}, max: 40}}]\n"
-    text += "spend: at_most\n" + PLAIN.replace("100", "90")
-    bridge = kc.compare(planner.plan(base), planner.plan(scenario(text))).bridge()
+    # 120 must be spent where a rule allows 100: no plan before the rule has changed too.
+    text = "rules: [{{id: cap, max: {}}}, {{id: floor, where: {{place: '02'}}, min: {}}}]\n"
+    one = planner.plan(scenario(text.format(100, 0) + PLAIN))
+    two = planner.plan(scenario(text.format(120, 30) + PLAIN.replace("100", "120")))
+    bridge = kc.compare(one, two).bridge()
     table = bridge.table()
     assert not bridge.weighed
-    assert "+" in table["step"].iloc[-1]
-    assert table["total"].sum() == pytest.approx(-10)
+    assert table["step"].tolist() == ["start", "budget:1+cap", "floor"]
+    assert table["total"].tolist() == [0, 20, 0]
+    assert table["disbursed"].tolist() == pytest.approx([0, 12, -3])
     assert "lần lượt" in bridge.sentences()[-1]
 
 
@@ -461,10 +462,12 @@ def draw(seed):
     people = "place population\n" + "".join(f"{p} {dice.randint(20, 200)}\n" for p in places)
     own = sorted({p for p, _, s in keys if s == "KCDP"})
 
+    cash = {p: dice.randint(10, 120) for p in own}
+
     def text():
-        rows = [f"{{source: KCDP, place: '{p}', amount: {dice.randint(10, 120)}}}" for p in own]
+        rows = [f"{{source: KCDP, place: '{p}', text: {p}, amount: {cash[p]}}}" for p in own]
         if any(s == "KCQG" for _, _, s in keys):
-            rows.insert(0, f"{{source: KCQG, amount: {dice.randint(50, 300)}}}")
+            rows.insert(0, f"{{source: KCQG, text: KCQG, amount: {dice.randint(50, 300)}}}")
         share, most = dice.randint(10, 60), dice.randint(20, 90)
         return (
             f"budget: [{', '.join(rows)}]\nspend: {dice.choice(['all', 'at_most'])}\n"
@@ -480,7 +483,7 @@ def draw(seed):
 
 
 SEEDS = st.integers(0, 10**6)
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=5, deadline=None)
 
 
 @FEW
@@ -529,17 +532,18 @@ def test_least_money_is_never_more_and_its_result_never_worse(seed):
     assert goals["change"].iloc[0] >= -1e-4
     for before, after_ in zip(found.before.tiers, found.after.tiers, strict=True):
         assert after_["shortfall"] <= before["shortfall"] + 1e-4
-    again = kc.least_money(Planner(data), replace(asked, budget=spent(asked, found.after)))
-    assert again.cells["change"].sum() == pytest.approx(0, abs=1e3)
-
-
-def spent(asked, plan):
-    """Return the budgets cut to what a plan spends of them."""
-    left = {row["budget"]: row["amount"] for row in plan.reserve}
-    return tuple(
-        replace(row, amount=row.amount - Decimal(left[f"budget:{n}"]) / 10**6)
-        for n, row in enumerate(asked.budget, 1)
+    # With still less money a wish is missed by more, or less is disbursed.
+    spent = Decimal(int(found.cells["after"].sum())) / 10**6 * Decimal("0.99")
+    poorer = replace(
+        found.after.scenario,
+        rules=(*asked.rules, kc.Rule("purse", max=spent)),
+        goals=asked.goals[:1],
     )
+    plan = kc.allocate(data, poorer, detail=False)
+    worse = [
+        b["shortfall"] - a["shortfall"] for a, b in zip(found.before.tiers, plan.tiers, strict=True)
+    ]
+    assert max(*worse, goals["before"][0] - plan.goals[0]["best"]) > 1e-5 or spent < 1
 
 
 @FEW
@@ -562,7 +566,7 @@ def test_alternatives_are_within_their_share_and_apart(seed, within):
 
 @FEW
 @given(SEEDS)
-def test_a_bridge_adds_up_to_the_đồng_in_any_order(seed):
+def test_a_bridge_adds_up_to_the_dong_in_any_order(seed):
     data, *texts = draw(seed)
     one, two = (kc.allocate(data, scenario(text), detail=False) for text in texts)
     found = kc.compare(one, two)
