@@ -115,8 +115,9 @@ def alternatives(
     scenario's own plan achieves worse than that one. From scouts that push money toward or from
     one fund or region each (area, place where these are few), the one least like the plans so far
     is taken, then driven further while its distance to the nearest of them grows: maximise
-    Σ s_i x_i with s the mean of sign(x − x_p) over those plans p. For the first alternative that ends in a local maximum of
-    Σ |x_i − base_i|; the largest of all is not promised (it is not a linear program).
+    Σ s_i x_i with s the mean of sign(x − x_p) over those plans p. For the first alternative that
+    ends in a local maximum of Σ |x_i − base_i|; the largest of all is not promised (it is not a
+    linear program).
 
     Parameters
     ----------
