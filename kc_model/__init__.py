@@ -30,6 +30,16 @@ from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Budget, Goal, Rule, Scenario, read_scenario
 from kc_model.tables import Dataset, Note
 from kc_model.template import write_template, write_workbook
+from kc_model.tradeoffs import (
+    Preset,
+    alternatives,
+    compare,
+    compare_presets,
+    frontier,
+    least_money,
+    presets,
+    sweep,
+)
 from kc_model.verify import Verification, verify
 
 if TYPE_CHECKING:
@@ -53,18 +63,26 @@ __all__ = [
     "NotOptimalError",
     "Note",
     "Planner",
+    "Preset",
     "Progress",
     "Rule",
     "SaveError",
     "Scenario",
     "Verification",
     "allocate",
+    "alternatives",
     "backtest",
+    "compare",
+    "compare_presets",
     "forecast",
+    "frontier",
+    "least_money",
     "next_year",
+    "presets",
     "progress",
     "read_dataset",
     "read_scenario",
+    "sweep",
     "verify",
     "write_template",
     "write_workbook",

@@ -221,6 +221,7 @@ class _Teller:
 
     def goal_name(self, name: str) -> str:
         what, _, column = name.split(" ", 1)[1].partition(":")
+        what = "least_money" if name == "minimise money" else what
         return self.say(f"goals.{what}", column=self.column(column))
 
     def goal_value(self, name: str, value: float) -> str:

@@ -125,7 +125,8 @@ class Problem:
         grid = _grid(scenario, unit, faults)
         raise_faults(faults)
         sums = self.sums.renumbered(rows)
-        return self._with(scenario=scenario, rows=rows, sums=sums, grid=grid)
+        columns = {**self.columns, **_directions(scenario.goals)}
+        return self._with(scenario=scenario, rows=rows, sums=sums, columns=columns, grid=grid)
 
     def without(self, rows: Iterable[int]) -> Problem:
         """Return the problem in which some rows hold nobody: wishes of no weight."""
@@ -328,7 +329,7 @@ def _goal_columns(
     unit: str,
     faults: list[Fault],
 ) -> dict[int, NDArray[np.float64]]:
-    columns: dict[int, NDArray[np.float64]] = {}
+    columns = _directions(goals)
     for k, goal in enumerate(goals):
         if not selected[k].any():
             faults.append(Fault("empty-goal", goal.at, {"goal": goal.name}))
@@ -343,6 +344,10 @@ def _goal_columns(
             columns[k] = np.nan_to_num(column_of(cells, goal.per, none, unit, goal.at, faults))
             faults.extend(_left_out(cells, goal, selected[k], columns[k]))
     return columns
+
+
+def _directions(goals: Iterable[Goal]) -> dict[int, NDArray[np.float64]]:
+    return {k: np.array(goal.toward) for k, goal in enumerate(goals) if goal.what == "direction"}
 
 
 def _left_out(
@@ -470,6 +475,8 @@ class Stage:
         Share of its best that later goals may cost.
     goal : int or None
         Number of the goal; None for a tier.
+    limit : float or None
+        Value that later goals may worsen the stage to, in place of `give`.
     is_partial : bool
         Whether rows are added to it while it is solved, as a plan that is found asks for them:
         a risk has too many draws to be written down whole.
@@ -481,7 +488,29 @@ class Stage:
     scale: float = 1.0
     give: float = 0.0
     goal: int | None = None
+    limit: float | None = None
     is_partial: bool = False
+
+    def worst(self, best: float) -> float:
+        """Return the worst value of the column that later goals may leave, given its best one."""
+        if self.limit is not None:
+            return max(best, self.sign * self.limit / self.scale)
+        return best + self.give * abs(best)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether later goals may cost anything of this one."""
+        return self.give > 0 or self.limit is not None
+
+    def renumbered(self, problem: Problem) -> Stage:
+        """Return the stage with the numbers that the scenario of a problem has now."""
+        if self.goal is None:
+            most = problem.scenario.missed_up_to.get(self.name)
+            return replace(self, limit=None if most is None else float(most))
+        goal = problem.goals[self.goal]
+        unit = 1.0 if goal.what == "outputs" else problem.million
+        limit = None if goal.down_to is None else float(goal.down_to) / unit
+        return replace(self, give=float(goal.give), limit=limit)
 
 
 def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
@@ -501,8 +530,8 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
         value = program.add_variable(f"g_{k}")
         parts = [*((v, sign * c / scale) for v, c in terms), (value, -1.0)]
         program.addConstraint(pulp.LpAffineExpression(parts) == 0, f"goal_{k}")
-        give, is_partial = float(goal.give), k in problem.risks
-        stages.append(Stage(goal.name, value.name, sign, scale, give, k, is_partial))
+        stage = Stage(goal.name, value.name, sign, scale, goal=k, is_partial=k in problem.risks)
+        stages.append(stage.renumbered(problem))
     return program, tuple(stages)
 
 
@@ -563,7 +592,7 @@ def _add_rows(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable
             program.addConstraint(
                 pulp.LpAffineExpression([*missed[tier], (total, -1.0)]) == 0, f"tier_{tier}"
             )
-            stages.append(Stage(tier, total.name))
+            stages.append(Stage(tier, total.name).renumbered(problem))
     return stages
 
 
@@ -574,6 +603,10 @@ def _money(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]
 def _column(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
     chosen, column = problem.selected[k], problem.columns[k]
     return [(x[i], float(column[i])) for i in np.flatnonzero(chosen & (column != 0))]
+
+
+def _direction(_: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:
+    return list(zip(x, problem.columns[k].tolist(), strict=True))  # zeros too: they may move
 
 
 def _disbursed(
@@ -667,6 +700,7 @@ _GOALS = {
     "evenness": _evenness,
     "outputs": _column,
     "column": _column,
+    "direction": _direction,
     "change": _change,
     "risk": _risk,
 }

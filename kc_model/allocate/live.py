@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -88,13 +87,9 @@ class Live:
             if now is not before
         ]
         self._move_rows(problem, moved)
+        self._move_directions(problem)
         self.problem = problem
-        self.stages = self.ladder.stages = tuple(
-            stage
-            if stage.goal is None
-            else replace(stage, give=float(problem.goals[stage.goal].give))
-            for stage in self.stages
-        )
+        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
         self.ladder.stand()
         return True
 
@@ -117,6 +112,13 @@ class Live:
         if not row.is_law and row.weight != before.weight:
             tier = self._rows[f"tier_{row.tier}"]
             self.solver.set_coefficients(tier, {columns[f"v_{r}"]: row.weight})
+
+    def _move_directions(self, problem: Problem) -> None:
+        for stage in self.stages:
+            if stage.goal is not None and problem.goals[stage.goal].what == "direction":
+                toward = stage.sign / stage.scale * problem.columns[stage.goal]
+                coefficients = dict(zip(self._x.tolist(), toward.tolist(), strict=True))
+                self.solver.set_coefficients(self._rows[f"goal_{stage.goal}"], coefficients)
 
     # ------------------------------------------------------------------ solving
 
@@ -179,7 +181,7 @@ class Live:
             return False
         return all(
             stage.sign * stage_value(problem, stage, plan) / stage.scale
-            <= best + stage.give * abs(best) + _SAME * max(1.0, abs(best))
+            <= stage.worst(best) + _SAME * max(1.0, abs(best))
             for stage, best in zip(self.stages, climb.best, strict=True)
             if np.isfinite(best)
         )

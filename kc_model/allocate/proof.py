@@ -44,8 +44,9 @@ def certify(
     for s, stage in enumerate(stages):
         best = stage.sign * stage.scale * climb.best[s]
         value = stage_value(problem, stage, settled)
-        room = (stage.give + _CLOSE) * max(abs(best), stage.scale * step)
-        if stage.sign * (value - best) > room + _CLOSE * stage.scale:
+        room = stage.scale * (stage.worst(climb.best[s]) - climb.best[s])
+        noise = _CLOSE * (max(abs(best), stage.scale * step) + stage.scale)
+        if stage.sign * (value - best) > room + noise:
             failed.append(stage.name)
     if np.any(amounts < 0) or np.any(amounts % problem.grid):
         failed.append("round_to")

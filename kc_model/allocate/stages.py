@@ -147,13 +147,11 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.give > 0 or stage.is_partial:
-            best = outcome.objective
-            frozen = max(_FROZEN, 2 * OPEN if stage.is_partial else 0.0)
-            room = stage.give * abs(best) + frozen * max(1.0, abs(best))
-            solver.set_columns(
-                np.array([column]), solver.col_low[[column]], np.array([best + room])
-            )
+        if stage.is_open or stage.is_partial:
+            worst = stage.worst(outcome.objective)
+            frozen = 2 * OPEN if stage.is_partial else _FROZEN
+            highest = worst + frozen * max(1.0, abs(worst))
+            solver.set_columns(np.array([column]), solver.col_low[[column]], np.array([highest]))
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

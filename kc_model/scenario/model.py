@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from kc_model.errors import Address, Fault
+from kc_model.money import largest_remainder
 from kc_model.tables import Note
 
 __all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
@@ -103,6 +104,11 @@ class Goal:
         Level of risk.
     give : Decimal
         Share of its best that later goals may cost.
+    down_to : Decimal or None
+        What later goals may worsen it to, in its own (the user's) unit, in place of `give`; a best
+        that is worse than this is kept. Not written in files: comparisons of plans ask for it.
+    toward : tuple of float
+        Of ``direction`` (Σ toward_i x_i, not written in files either): one number for each cell.
     """
 
     sense: str
@@ -112,6 +118,8 @@ class Goal:
     level: Decimal = Decimal("0.9")
     give: Decimal = Decimal(0)
     at: Address = field(default=Address(), compare=False)
+    down_to: Decimal | None = None
+    toward: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -135,6 +143,9 @@ class Scenario:
         Grid of the amounts in the dataset's unit; None: one đồng.
     notes : tuple of Note
     warnings : tuple of Fault
+    missed_up_to : mapping of str to Decimal
+        Shortfall, million VND, that later stages may worsen a tier to; a best that is worse is
+        kept. Not written in files: comparisons of plans ask for it.
     """
 
     name: str
@@ -147,6 +158,7 @@ class Scenario:
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = field(default=(), compare=False)
     at: Address = field(default=Address(), compare=False)
+    missed_up_to: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -199,6 +211,21 @@ class Scenario:
                 replace(rule, **changes) if rule.id == rule_id else rule for rule in self.rules
             ),
         )
+
+    def scaled(self, factor: Decimal, grid: Decimal) -> Scenario:
+        """Return a copy with every budget multiplied, together to the exact total on the grid.
+
+        Parameters
+        ----------
+        factor : Decimal
+        grid : Decimal
+            Step of every amount, in the dataset's unit.
+        """
+        amounts = [row.amount for row in self.budget]
+        steps = int((factor * sum(amounts) / grid).to_integral_value(ROUND_HALF_EVEN))
+        parts = largest_remainder([float(amount) for amount in amounts], steps)
+        rows = zip(self.budget, parts.tolist(), strict=True)
+        return replace(self, budget=tuple(replace(row, amount=grid * part) for row, part in rows))
 
 
 _NUMBERS = ("amount", "min", "max", "weight", "level", "give", "round_to")

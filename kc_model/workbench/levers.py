@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import combinations
 
 from kc_model.explain import rule_label
-from kc_model.money import UNITS, format_number, largest_remainder, unit_name
+from kc_model.money import UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import SCHEMAS, Note
 from kc_model.wording import LANGUAGES, Language, say
@@ -74,13 +74,10 @@ class TotalLever(Lever):
 
     Parameters
     ----------
-    amounts : tuple of Decimal
-        The scenario's budgets, in the dataset's unit.
     grid : Decimal
         Step of every amount, in the dataset's unit.
     """
 
-    amounts: tuple[Decimal, ...]
     grid: Decimal
 
     @classmethod
@@ -90,7 +87,7 @@ class TotalLever(Lever):
         grid = scenario.round_to or Decimal(1) / UNITS[unit]
         has_sum = all(_apart(one, other) for one, other in combinations(scenario.budget, 2))
         start, kind = (sum(amounts, Decimal(0)), "money") if has_sum else (Decimal(1), "share")
-        return cls(start, kind, unit, amounts, grid)
+        return cls(start, kind, unit, grid)
 
     def choices(self) -> tuple[Decimal, ...]:
         """Return about a hundred round steps from half the total to one and a half times it."""
@@ -108,14 +105,7 @@ class TotalLever(Lever):
         """Return the scenario with every budget scaled; together they keep the exact total."""
         if value == self.start:
             return scenario
-        total = value if self.kind == "money" else value * sum(self.amounts, Decimal(0))
-        steps = int((total / self.grid).to_integral_value(ROUND_HALF_EVEN))
-        parts = largest_remainder([float(amount) for amount in self.amounts], steps)
-        budget = tuple(
-            replace(row, amount=self.grid * int(part))
-            for row, part in zip(scenario.budget, parts, strict=True)
-        )
-        return replace(scenario, budget=budget)
+        return scenario.scaled(value / self.start, self.grid)
 
 
 @dataclass(frozen=True)

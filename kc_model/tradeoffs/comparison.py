@@ -1,0 +1,208 @@
+"""Two plans side by side: cell by cell, sum by sum, goal by goal, change by change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from kc_model import reference
+from kc_model.errors import Fault, InputError
+from kc_model.money import to_unit
+from kc_model.results import Allocation
+from kc_model.tradeoffs.bridge import Bridge, Spots, build_bridge, spots_of
+from kc_model.tradeoffs.walk import Progress
+from kc_model.tradeoffs.words import Words
+from kc_model.wording import Language
+
+__all__ = ["Comparison", "compare"]
+
+_KEYS = ["year", "place", "area", "activity", "source", "region"]
+_NOTICED = 5e-4  # of what was there before: less is rounding
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two plans side by side; see `compare`.
+
+    Parameters
+    ----------
+    before, after : Allocation
+    cells : DataFrame
+        Every cell of either plan in official order: year, place, area, activity, source, region;
+        before, after, change (int64 VND; a cell that a plan does not have has 0 there),
+        disbursed_before, disbursed_after, disbursed_change (float64 VND, NaN: not known).
+    """
+
+    before: Allocation
+    after: Allocation
+    cells: pd.DataFrame = field(repr=False)
+    _solved: dict[frozenset[int], Spots | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def moved(self) -> int:
+        """Money that is in another cell now, VND: half the sum of all differences, rounded down."""
+        return int(self.cells["change"].abs().sum()) // 2
+
+    def table(self) -> pd.DataFrame:
+        """Return the cells that differ, in the user's unit, what loses most first."""
+        changed = self.cells[self.cells["change"] != 0]
+        return self._shown(changed.sort_values("change", kind="stable"), self._keys())
+
+    def by(self, key: str) -> pd.DataFrame:
+        """Return the sums for every value of a key, in the user's unit, losers first.
+
+        Parameters
+        ----------
+        key : {"area", "place", "source", "region", "activity", "year"}
+
+        Returns
+        -------
+        DataFrame
+            The key, then before, after, change, disbursed_before, disbursed_after,
+            disbursed_change.
+        """
+        numbers = [name for name in self.cells.columns if name not in _KEYS]
+        groups = self.cells.groupby(key, sort=False)[numbers]
+        sums = groups.sum(skipna=False).reset_index()
+        return self._shown(sums.sort_values("change", kind="stable"), [key])
+
+    def goals(self) -> pd.DataFrame:
+        """Return what both achieve of the goals that both have.
+
+        Returns
+        -------
+        DataFrame
+            name, before, after, change (in the user's unit).
+        """
+        rows, rest = [], list(self.after.goals)
+        for goal in self.before.goals:
+            match = next((other for other in rest if other["name"] == goal["name"]), None)
+            if match is not None:
+                rest.remove(match)
+                a, b = goal["achieved"], match["achieved"]
+                rows.append({"name": goal["name"], "before": a, "after": b, "change": b - a})
+        return pd.DataFrame(rows, columns=["name", "before", "after", "change"])
+
+    def bridge(self, *, progress: Progress | None = None, time_limit: float = 60.0) -> Bridge:
+        """Return which change moved how much money and expected disbursement.
+
+        Takes up to 64 plans; interrupted (KeyboardInterrupt), it goes on where it was when called
+        again. See `kc_model.tradeoffs.bridge.build_bridge`.
+
+        Parameters
+        ----------
+        progress : callable (name of the step, share done) or None
+        time_limit : float, seconds
+            For each plan.
+        """
+        return build_bridge(self.before, self.after, self._solved, progress, time_limit)
+
+    def sentences(self, language: Language = "vi") -> list[str]:
+        """Return the difference in sentences: in all, who loses and who gains; not why.
+
+        `bridge` has its own sentences, because it may take some time.
+        """
+        words = Words(self.after, language)
+        if not self.cells["change"].any():
+            return [words.say("compare.same")]
+        return [*self._on_totals(words), *self.on_changes(words)]
+
+    def on_changes(self, words: Words) -> Iterator[str]:
+        """Yield which areas, places and funds lose and gain, losers first."""
+        for key in ("area", "place", "source"):
+            sums = self.by(key)
+            sums = sums[sums["change"].abs() > _NOTICED * sums["before"]]
+            for side, part in (
+                ("losers", sums[sums["change"] < 0]),
+                ("winners", sums[sums["change"] > 0].iloc[::-1]),
+            ):
+                names = [
+                    f"{words.name(code)} {words.signed(change)}"
+                    for code, change in zip(part[key], part["change"], strict=True)
+                ]
+                if names:
+                    yield words.say(f"compare.{side}.{key}", names=words.listed(names))
+
+    def _on_totals(self, words: Words) -> Iterator[str]:
+        total = to_unit(int(self.cells["change"].sum()), self.after.unit)
+        yield words.say(
+            "compare.total",
+            before=self.before.scenario_name,
+            after=self.after.scenario_name,
+            moved=words.money(to_unit(self.moved, self.after.unit)),
+            total=words.signed(total),
+        )
+        disbursed = float(self.cells["disbursed_change"].sum(skipna=False))
+        if not np.isnan(disbursed):
+            change = words.signed(to_unit(disbursed, self.after.unit))
+            yield words.say("compare.disbursed", change=change)
+
+    def _keys(self) -> list[str]:
+        keys = ["place", "area", "source"]
+        if (self.cells["activity"] != "").any():
+            keys.insert(2, "activity")
+        return ["year", *keys] if (self.cells["year"] != self.after.year).any() else keys
+
+    def _shown(self, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+        numbers = [name for name in frame.columns if name not in _KEYS]
+        shown = {name: to_unit(frame[name], self.after.unit) for name in numbers}
+        return frame[keys].assign(**shown).reset_index(drop=True)
+
+
+def compare(before: Allocation, after: Allocation) -> Comparison:
+    """Return two plans side by side.
+
+    Parameters
+    ----------
+    before, after : Allocation
+        Of status "optimal" and one vintage. Their units may differ: the second one's is shown.
+
+    Raises
+    ------
+    InputError
+        If one of them is no plan, or their places are of different vintages.
+    """
+    faults = [
+        Fault("no-plan-to-compare", plan.scenario.at, {"name": plan.scenario_name})
+        for plan in (before, after)
+        if plan.status != "optimal"
+    ]
+    if before.vintage != after.vintage:
+        values = {"before": before.vintage, "after": after.vintage}
+        faults.append(Fault("other-vintage", after.scenario.at, values))
+    if faults:
+        raise InputError(faults)
+    sides = []
+    for side, plan in (("before", before), ("after", after)):
+        frame = spots_of(plan, after.year).reset_index()
+        names = {"amount": side, "expected_disbursed": f"disbursed_{side}"}
+        sides.append(frame.rename(columns=names))
+    cells = sides[0].merge(sides[1], how="outer", on=_KEYS, sort=False)
+    for side in ("before", "after"):
+        is_there = cells[side].notna()
+        cells[f"disbursed_{side}"] = cells[f"disbursed_{side}"].where(is_there, 0.0)
+        cells[side] = cells[side].fillna(0).astype("int64")
+    cells["change"] = cells["after"] - cells["before"]
+    cells["disbursed_change"] = cells["disbursed_after"] - cells["disbursed_before"]
+    return Comparison(before, after, _in_order(cells, after.vintage))
+
+
+def _in_order(cells: pd.DataFrame, vintage: str) -> pd.DataFrame:
+    order = pd.DataFrame(
+        {
+            "year": cells["year"],
+            "place": cells["place"].map(reference.place_order(vintage).index),
+            "area": cells["area"].map(reference.area_order().index),
+            "activity": cells["activity"],
+            "source": cells["source"].map(reference.source_order().index),
+        }
+    )
+    rows = order.sort_values(list(order.columns), kind="stable").index
+    sides = ["before", "after", "change"]
+    columns = [*_KEYS, *sides, *(f"disbursed_{side}" for side in sides)]
+    return cells.loc[rows, columns].reset_index(drop=True)
