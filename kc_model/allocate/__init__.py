@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kc_model.allocate.live import Progress
 from kc_model.allocate.planner import RANGES_UP_TO, Planner
+from kc_model.allocate.repairs import apply_repair, repair_cells
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 
-__all__ = ["RANGES_UP_TO", "Planner", "allocate"]
+__all__ = ["RANGES_UP_TO", "Planner", "allocate", "apply_repair", "repair_cells"]
 
 
 def allocate(
