@@ -316,7 +316,7 @@ class _Teller:
         together = [step for one in self.plan.conflicts for step in one.get("combination", ())]
         if together:
             yield self.say("repair.together", steps=self.repair(together))
-        if self.plan.conflicts and not self.plan.conflicts[-1]["complete"]:
+        if any("grid" not in one and not one["complete"] for one in self.plan.conflicts):
             yield self.say("maybe_more")
 
     def sums(self, sums: Mapping[str, Any], labels: Mapping[str, str]) -> str:

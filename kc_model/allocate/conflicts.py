@@ -19,7 +19,7 @@ from kc_model.cells import MILLION
 from kc_model.program import Problem
 from kc_model.solver import Status
 
-__all__ = ["find_conflicts", "find_grid_conflict"]
+__all__ = ["find_conflicts", "find_grid_conflicts"]
 
 _MOST = 10
 _VISITS = 400
@@ -69,7 +69,7 @@ def find_conflicts(
     search.run()
     mender = Mender(problem, elastic, tell)
     texts = {row.id: row.text for row in elastic.laws}
-    conflicts = []
+    conflicts: list[dict[str, Any]] = []
     for found in search.found:
         others = [other.rules for other in search.found if other is not found]
         conflicts.append(
@@ -192,14 +192,16 @@ class _Search:
 # ---------------------------------------------------------------------------- the grid
 
 
-def find_grid_conflict(
+def find_grid_conflicts(
     problem: Problem,
     plan: NDArray[np.float64],
     deadline: float,
     as_of: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """Return the conflict that names the grid and the laws that it cannot keep together.
+
+    Unless sums show that the laws contradict each other without it, by less than the solver sees.
 
     Parameters
     ----------
@@ -211,10 +213,13 @@ def find_grid_conflict(
 
     Returns
     -------
-    dict
+    list of dict
         As of `find_conflicts`, and grid: the step of amounts in the user's unit. Repairs are a
         finer grid, or the other amounts of the laws named that are nearest on it.
     """
+    laws = [row for row in problem.rows if row.is_law]
+    if PlainLaws(laws).find({row.id for row in laws}) is not None:
+        return find_conflicts(problem, deadline, as_of, progress)
     tell = _Counting(progress)
     tell()
     conflict = impossible_grid(problem, plan, deadline)
@@ -230,7 +235,7 @@ def find_grid_conflict(
     tell()
     found += mender.on_grid(conflict["rules"][1:])
     steps = [{"option": n, **step} for n, steps in enumerate(found, 1) for step in steps]
-    return {**conflict, "sums": None, "repairs": steps, "combination": [], "smallest": False}
+    return [{**conflict, "sums": None, "repairs": steps, "combination": [], "smallest": False}]
 
 
 def _finer(problem: Problem, grid: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.conflicts import find_conflicts, find_grid_conflict
+from kc_model.allocate.conflicts import find_conflicts, find_grid_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
@@ -144,8 +144,9 @@ def _contradiction(draft: Draft, deadline: float, tell: Progress) -> Allocation:
 def _off_grid(
     draft: Draft, settled: NDArray[np.float64], deadline: float, tell: Progress
 ) -> Allocation:
-    conflict = find_grid_conflict(draft.problem, settled, deadline, draft.result.as_of, tell)
-    return draft.without_plan("infeasible", [conflict])
+    problem, as_of = draft.problem, draft.result.as_of
+    conflicts = find_grid_conflicts(problem, settled, deadline, as_of, tell)
+    return draft.without_plan("infeasible", conflicts)
 
 
 def _share(tell: Progress, step: str, start: float, share: float) -> None:

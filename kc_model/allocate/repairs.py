@@ -108,13 +108,13 @@ def repair_cells(data: Dataset, repair: Repair) -> Dataset:
     return replace(data, tables={**data.tables, "cells": cells})
 
 
-def _stands_for(cells: pd.DataFrame, cell: Mapping[str, Any]) -> pd.Series:
+def _stands_for(cells: pd.DataFrame, cell: Mapping[str, Any]) -> NDArray[np.bool_]:
     """Mask of the rows of ``cells.csv`` that speak of a cell."""
-    keys = [key for key in CELL_KEYS if key != "year"]
-    mask = cells["year"].isna() | (cells["year"] == cell["year"])
-    for key in keys:
-        mask &= cells[key] == cell[key]
-    return mask.astype(bool)
+    mask = np.ones(len(cells), dtype=bool)
+    for key in CELL_KEYS:
+        same = (cells[key] == cell[key]).to_numpy(dtype=bool, na_value=key == "year")
+        mask &= same
+    return mask
 
 
 def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
@@ -336,7 +336,7 @@ class Mender:
                 "cost": by / float(self.elastic.unit[r]),
             }
             if _is_bound(row.id):
-                cell = self.problem.cells.frame.loc[int(row.cells[0]), list(CELL_KEYS)]
+                cell = self.problem.cells.frame[list(CELL_KEYS)].iloc[int(row.cells[0])].to_dict()
                 step["cell"] = {**cell, "year": int(cell["year"])}
             yield step
 
