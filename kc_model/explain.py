@@ -301,10 +301,10 @@ class _Teller:
             if "grid" in conflict:
                 named = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
                 step = self.money(conflict["grid"], _DIGITS["billion_vnd"])
-                rules = self.listed(named) or self.say("every_rule")
+                rules = "; ".join(named) or self.say("every_rule")
                 yield self.say("grid", step=step, rules=rules)
             else:
-                shown = self.listed([f"“{label}”" for label in labels.values()])
+                shown = "; ".join(f"“{label}”" for label in labels.values())
                 yield self.say("conflict", rules=shown)
             if conflict.get("sums"):
                 yield self.sums(conflict["sums"], labels)
@@ -321,7 +321,7 @@ class _Teller:
 
     def sums(self, sums: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         """Say what some rules ask for and what the others leave for it."""
-        asks = self.listed([f"“{labels[rule]}”" for rule in sums["needs"]])
+        asks = "; ".join(f"“{labels[rule]}”" for rule in sums["needs"])
         rest = [f"“{label}”" for rule, label in labels.items() if rule not in sums["needs"]]
         year = "" if sums["year"] is None else self.say("in_year", year=sums["year"])
         needed, total, gap = (
@@ -329,7 +329,7 @@ class _Teller:
             for value in (sums["needed"], sums["total"], sums["needed"] - sums["total"])
         )
         values = {"needed": needed, "total": total, "gap": gap, "asks": asks, "year": year}
-        text = self.say("sums", rest=self.listed(rest) or asks, **values)
+        text = self.say("sums", rest="; ".join(rest) or asks, **values)
         return text[0].upper() + text[1:]
 
     def repair(self, steps: Sequence[Mapping[str, Any]]) -> str:
