@@ -27,6 +27,7 @@ _SMALL = 1e-6
 _NOTICED = 5e-4  # of the baseline: less is rounding
 _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
+_EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
 _DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 
 
@@ -118,6 +119,8 @@ def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
     """
     if text:
         return text
+    if rule_id == "round_to":
+        return say("explain.round_to", language)
     kind, _, rest = rule_id.partition(":")
     if kind == "budget" and rest:
         return say("explain.budget", language, number=rest)
@@ -573,28 +576,79 @@ class _Teller:
     def conflicts(self) -> Iterator[str]:
         for conflict in self.plan.conflicts:
             labels = self.labels(conflict["rules"], conflict["texts"])
-            shown = "; ".join(f"“{label}”" for label in labels.values())
             if "grid" in conflict:
                 named = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
                 step = self.money(conflict["grid"], _DIGITS["billion_vnd"])
                 rules = "; ".join(named) or self.say("every_rule")
                 yield self.say("grid", step=step, rules=rules)
-                continue
-            yield self.say("conflict", rules=shown)
-            for rule, label in labels.items():
-                repairs = [repair for repair in conflict["repairs"] if repair["rule"] == rule]
-                if repairs:
-                    yield self.repair(label, repairs)
+            else:
+                shown = "; ".join(f"“{label}”" for label in labels.values())
+                yield self.say("conflict", rules=shown)
+            if conflict.get("sums"):
+                yield self.sums(conflict["sums"], labels)
+            for steps in _by_option(conflict["repairs"]):
+                tail = "" if steps[0]["mends_all"] else self.say("repair.own")
+                yield self.say("repair.one", steps=self.repair(steps), tail=tail)
+            if not conflict["repairs"]:
+                yield self.say("repair.none")
+        together = [step for one in self.plan.conflicts for step in one.get("combination", ())]
+        if together:
+            yield self.say("repair.together", steps=self.repair(together))
+        if any("grid" not in one and not one["complete"] for one in self.plan.conflicts):
+            yield self.say("maybe_more")
 
-    def repair(self, label: str, repairs: Sequence[Mapping[str, Any]]) -> str:
-        """Say by how much one rule must give way, in all and where."""
-        total = sum(repair["by"] for repair in repairs)
-        groups = [self.group(repair["group"]) for repair in repairs if repair["group"]]
-        is_money = repairs[0]["measure"] in _MONEY
-        amount = self.money(total) if is_money else self.outputs(total)
-        way = "lower" if repairs[0]["side"] == "min" else "raise"
-        key = f"repair.{way}_at" if groups else f"repair.{way}"
-        return self.say(key, rule=label, amount=amount, groups=self.listed(groups))
+    def sums(self, sums: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+        """Say what some rules ask for and what the others leave for it."""
+        asks = "; ".join(f"“{labels[rule]}”" for rule in sums["needs"])
+        rest = [f"“{label}”" for rule, label in labels.items() if rule not in sums["needs"]]
+        year = "" if sums["year"] is None else self.say("in_year", year=sums["year"])
+        needed, total, gap = (
+            self.money(value) if sums["measure"] in _MONEY else self.outputs(value)
+            for value in (sums["needed"], sums["total"], sums["needed"] - sums["total"])
+        )
+        values = {"needed": needed, "total": total, "gap": gap, "asks": asks, "year": year}
+        text = self.say("sums", rest="; ".join(rest) or asks, **values)
+        return text[0].upper() + text[1:]
+
+    def repair(self, steps: Sequence[Mapping[str, Any]]) -> str:
+        """Say the new number of every rule that gives way, and what that takes, all in all."""
+        by_rule: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for step in steps:
+            by_rule.setdefault((step["rule"], step["side"]), []).append(step)
+        texts = {
+            rule: text
+            for conflict in self.plan.conflicts
+            for rule, text in zip(conflict["rules"], conflict["texts"], strict=True)
+        }
+        return "; ".join(
+            self.say(
+                "repair.lower" if parts[0]["to"] < parts[0]["now"] else "repair.raise",
+                rule=self.labels([rule], [texts.get(rule, "")])[rule],
+                now=self.rule_number(parts[0], parts[0]["now"]),
+                to=self.rule_number(parts[0], parts[0]["to"]),
+                needs=self.needs(parts),
+            )
+            for (rule, _), parts in by_rule.items()
+        )
+
+    def rule_number(self, step: Mapping[str, Any], number: float) -> str:
+        """Show a rule's own number: an amount, a share or another number."""
+        if step["kind"] == "money":
+            return self.money(number, _EXACT[self.plan.unit])
+        if step["kind"] == "share":
+            return self.say("percent", share=self.number(100 * number, 8))
+        return self.number(number, 8)
+
+    def needs(self, steps: Sequence[Mapping[str, Any]]) -> str:
+        """Say which groups need a new number and what they give up in all; "" for a budget."""
+        groups = [self.group(step["group"]) for step in steps if step["group"]]
+        if not groups and steps[0]["kind"] == "money":
+            return ""
+        total = sum(step["by"] for step in steps)
+        amount = self.money(total) if steps[0]["measure"] in _MONEY else self.outputs(total)
+        if not groups:
+            return self.say("repair.by", amount=amount)
+        return self.say("repair.at", amount=amount, groups=self.listed(groups))
 
     def labels(self, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
         filled = [*texts, *[""] * (len(rules) - len(texts))]
@@ -602,6 +656,12 @@ class _Teller:
             rule: rule_label(rule, text, self.language)
             for rule, text in zip(rules, filled, strict=True)
         }
+
+
+def _by_option(steps: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return the steps of every option, in order."""
+    options = dict.fromkeys(step["option"] for step in steps)
+    return [[step for step in steps if step["option"] == option] for option in options]
 
 
 def _rounded(value: float, digits: int) -> Decimal:

@@ -567,8 +567,9 @@ def test_a_contradiction_and_its_ways_out(language):
     assert "Vốn trung ương" in told[0]
     assert "Nhiệm vụ mới" in told[0]
     ways = "\n".join(told[1:])
-    assert ways.count(million(10, language)) == 2
-    assert len(told) == 3
+    assert million(10, language) in told[1]  # what is short
+    assert ways.count(million(130, language)) >= 2  # asked for; the budget that would do
+    assert len(told) == 4
 
 
 def test_the_direction_of_a_way_out():
@@ -578,14 +579,17 @@ def test_the_direction_of_a_way_out():
     )
     told = plan_of(text, cells).explain("en")
     # 40 + 40 + 9 + 10 = 99 of 500 at the most.
-    assert any("lower “Budget row 1” by 401 million" in line for line in told), told
-    assert any("raise “few” by 401 million" in line for line in told), told
+    assert any(
+        "lower “Budget row 1” from 500 million VND to 99 million" in line for line in told
+    ), told
+    assert any("raise “few” from 9 million VND to 410 million" in line for line in told), told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_impossible_grid(language):
     text = "budget: [{source: KCQG, amount: 123, text: Vốn trung ương}]\nround_to: 50\n"
-    (told,) = plan_of(text).explain(language)
+    told, *ways = plan_of(text).explain(language)
+    assert ways
     assert million(50, language) in told
     assert "Vốn trung ương" in told
 

@@ -271,7 +271,8 @@ def test_the_sentence_names_the_grid_and_the_budget(language):
     plan = plan_of(
         THREE, "budget: [{source: KCQG, amount: 103, text: Kế hoạch vốn}]\nround_to: 10\n"
     )
-    (sentence,) = plan.explain(language)
+    sentence, *ways = plan.explain(language)
+    assert ways
     assert "10" in sentence
     assert "Kế hoạch vốn" in sentence
 

@@ -14,16 +14,17 @@ from kc_model.tables import Dataset
 
 if TYPE_CHECKING:
     from kc_model.allocate.planner import RANGES_UP_TO, Planner
+    from kc_model.allocate.repairs import apply_repair, repair_cells
 
-__all__ = ["RANGES_UP_TO", "Planner", "allocate"]
+__all__ = ["RANGES_UP_TO", "Planner", "allocate", "apply_repair", "repair_cells"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(name)
-    from kc_model.allocate import planner  # noqa: PLC0415 - see above
+    from kc_model.allocate import planner, repairs  # noqa: PLC0415 - see above
 
-    return getattr(planner, name)
+    return getattr(planner if hasattr(planner, name) else repairs, name)
 
 
 def allocate(

@@ -2,211 +2,244 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from kc_model.arrays import Model
+from kc_model.allocate.elastic import Elastic
+from kc_model.allocate.live import Progress
+from kc_model.allocate.plain import Contradiction, PlainLaws
+from kc_model.allocate.repairs import Mender, loosest_bounds
+from kc_model.allocate.rounding import impossible_grid, round_plan
+from kc_model.cells import MILLION
 from kc_model.program import Problem
-from kc_model.rules import Row
-from kc_model.solver import Outcome, Solver, Status
+from kc_model.solver import Status
 
-__all__ = ["find_conflicts"]
+__all__ = ["find_conflicts", "find_grid_conflicts"]
 
-_NOTHING = 1e-6
 _MOST = 10
 _VISITS = 400
+_FINER = (2, 5, 10, 20, 50)
 
 
-def find_conflicts(problem: Problem, deadline: float) -> list[dict[str, Any]]:
+def find_conflicts(
+    problem: Problem,
+    deadline: float,
+    as_of: int | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
     """Return smallest conflicts among the laws, each with its repairs.
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
     hold together. All of them are found by leaving out one rule of each known conflict in every
-    way (hitting-set tree, Reiter 1987), up to ten conflicts.
+    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first.
 
     Parameters
     ----------
     problem : Problem
     deadline : float
         As in `Solver`.
+    as_of : int or None
+        Last month known: disbursed money stays.
+    progress : callable (name of the step, share done) or None
+        What it raises ends the search.
 
     Returns
     -------
     list of dict
-        rules (ids), texts, repairs (option, rule, group, side, by in the user's unit, measure;
-        repairs of one option go together, options are alternatives: the least total loosening of
-        one rule), mends_all (whether each option mends every conflict, or its own only), complete
-        (whether there is certainly no conflict beside the listed ones). Empty if none was found
-        in time.
+        rules (ids), texts; sums: None, or what can be checked by hand (year or None where it is
+        several, needs: the ids that ask for money, needed, total: what there is, both in the
+        user's unit, measure);
+        repairs: steps (option, rule, group, side; by: what the group lacks, measure its unit; now
+        and to: the number of the rule before and after, of the kind ``money``, ``share`` or
+        ``number``; cost: the money all groups give up; mends_all: whether it mends every conflict
+        or its own only; proven; cell: keys, for a bound): options are alternatives, cheapest
+        first, steps of one option go together and share the number that is typed;
+        combination: of the first conflict, where no option mends everything: such steps that do
+        so together; smallest (whether that was proven in time), complete (whether there is
+        certainly no conflict beside the listed ones). Empty if none was found in time.
     """
-    laws = [row for row in problem.rows if row.is_law]
-    texts = {row.id: row.text for row in laws}
-    elastic = _Elastic(laws, problem, deadline)
-    found, complete = _search(elastic, list(texts))
-    conflicts = []
-    for rules in found:
-        repairs = list(_repairs(elastic, rules, set()))
-        mends_all = bool(repairs)
-        if not repairs:
-            repairs = list(_repairs(elastic, rules, set(texts) - set(rules)))
+    elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
+    tell = _Counting(progress)
+    search = _Search(elastic, PlainLaws(elastic.laws), tell)
+    search.run()
+    mender = Mender(problem, elastic, tell)
+    texts = {row.id: row.text for row in elastic.laws}
+    conflicts: list[dict[str, Any]] = []
+    for found in search.found:
+        others = [other.rules for other in search.found if other is not found]
         conflicts.append(
             {
-                "rules": rules,
-                "texts": [texts[rule] for rule in rules],
-                "repairs": repairs,
-                "mends_all": mends_all,
-                "complete": complete,
+                "rules": list(found.rules),
+                "texts": [texts[rule] for rule in found.rules],
+                "sums": _sums(found.sums, problem),
+                "repairs": mender.options(found.rules, others),
+                "combination": [],
+                "smallest": found.is_smallest,
+                "complete": search.is_complete,
             }
         )
+    if conflicts and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
+        conflicts[0]["combination"] = mender.combination()
     return conflicts
 
 
-def _search(elastic: _Elastic, rules: list[str]) -> tuple[list[list[str]], bool]:
-    """Find conflicts breadth first; also whether the search came to its end."""
-    found: list[list[str]] = []
-    queue: list[frozenset[str]] = [frozenset()]
-    seen = set(queue)
-    visited = 0
-    while queue:
-        left_out = queue.pop(0)
-        visited += 1
-        conflict = next((known for known in found if not left_out & set(known)), None)
-        if conflict is None:
-            rest = [rule for rule in rules if rule not in left_out]
-            if elastic.agree(rest):
-                continue
-            suspects = elastic.suspects(rest)
-            if suspects is None or len(found) == _MOST or visited > _VISITS:
-                return found, False
-            conflict = _shrink(elastic, suspects)
-            found.append(conflict)
-        for rule in conflict:
-            further = left_out | {rule}
-            if further not in seen:
-                seen.add(further)
-                queue.append(further)
-    return found, True
+def _sums(found: Contradiction | None, problem: Problem) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    years = problem.cells.frame["year"].to_numpy()[found.row.cells]
+    return {
+        "year": int(years[0]) if (years == years[0]).all() else None,
+        "needs": list(found.needs),
+        "needed": round(found.needed, 9),
+        "total": round(found.total, 9),
+        "measure": found.row.measure,
+    }
 
 
-def _repairs(elastic: _Elastic, rules: Sequence[str], aside: set[str]) -> Iterator[dict[str, Any]]:
-    for option, rule in enumerate(rules, 1):
-        for step in elastic.repair(rule, aside):
-            yield {"option": option, **step}
+class _Counting:
+    """Tells that the search goes on; how far it is nobody knows."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._steps = progress, 0
+
+    def __call__(self) -> None:
+        self._steps += 1
+        if self._progress is not None:
+            self._progress("conflicts", 1 - 0.9 ** (1 + self._steps / 20))
 
 
-def _shrink(elastic: _Elastic, suspects: list[str]) -> list[str]:
-    """Leave out one after the other what the contradiction does not need."""
-    needed = list(suspects)
-    for rule in suspects:
-        rest = [other for other in needed if other != rule]
-        if elastic.contradict(rest):
-            needed = rest
-    return needed
+@dataclass(frozen=True)
+class _Conflict:
+    rules: tuple[str, ...]
+    sums: Contradiction | None
+    is_smallest: bool
 
 
-class _Elastic:
-    """The laws, each with room to be loosened at a cost."""
+class _Search:
+    """Finds conflicts breadth first."""
 
-    def __init__(self, laws: Sequence[Row], problem: Problem, deadline: float) -> None:
-        self.laws = laws
-        self.n = n_cells = len(problem.cells)
-        self.nothing = _NOTHING * problem.size
-        low = np.array([-math.inf if row.side == "max" else _right(row) for row in laws])
-        high = np.array([math.inf if row.side == "min" else _right(row) for row in laws])
-        parts = [row.coefficients() for row in laws]
-        starts = np.cumsum([0, *(len(cells) for cells, _ in parts)])
-        plain = sparse.csr_array(
-            (
-                np.concatenate([net for _, net in parts]),
-                np.concatenate([cells for cells, _ in parts]),
-                starts,
-            ),
-            shape=(len(laws), n_cells),
-        )
-        eye = sparse.eye_array(len(laws), format="csr")
-        width = n_cells + 2 * len(laws)
-        self.solver = Solver(
-            Model(
-                tuple(f"c_{i}" for i in range(width)),
-                tuple(f"row_{r}" for r in range(len(laws))),
-                sparse.csr_array(sparse.hstack([plain, eye, -eye])),
-                low,
-                high,
-                np.zeros(width),
-                np.full(width, math.inf),
-                np.zeros(width, dtype=bool),
-            ),
-            deadline,
-            problem.size,
-        )
-        # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
-        self.unit = np.array([max(1e-9, np.max(np.abs(net), initial=0.0)) for _, net in parts])
-        cost = 1 / self.unit
-        self.solver.set_cost(np.concatenate([np.zeros(n_cells), cost, cost]))
+    def __init__(self, elastic: Elastic, plain: PlainLaws, tell: Callable[[], None]) -> None:
+        self.elastic, self.plain, self.tell = elastic, plain, tell
+        self.found: list[_Conflict] = []
+        self.is_complete = False
 
-    def _only(self, held: NDArray[np.bool_], open_rows: NDArray[np.bool_]) -> None:
-        """Held rows are hard, open rows may be loosened at their cost, the others do not count."""
-        free = ~held
-        top = np.where(free, math.inf, 0.0)
-        columns = self.n + np.arange(2 * len(self.laws))
-        self.solver.set_columns(columns, np.zeros(len(columns)), np.concatenate([top, top]))
-        low, high = self.solver.model.row_low, self.solver.model.row_high
-        ignored = free & ~open_rows
-        every = np.arange(len(self.laws))
-        self.solver.set_rows(
-            every, np.where(ignored, -math.inf, low), np.where(ignored, math.inf, high)
-        )
+    def run(self) -> None:
+        """Search; `is_complete` tells whether the search came to its end."""
+        queue: deque[frozenset[str]] = deque([frozenset()])
+        seen = {queue[0]}
+        visited = 0
+        while queue:
+            left_out = queue.popleft()
+            visited += 1
+            rules = next((c.rules for c in self.found if left_out.isdisjoint(c.rules)), None)
+            if rules is None:
+                self.tell()
+                rest = [rule for rule in self.elastic.ids if rule not in left_out]
+                # What sums show needs no solver; but most of what is left holds together.
+                conflict = None if left_out else self._by_hand(rest)
+                if conflict is None and self.elastic.judge(rest):
+                    continue
+                if len(self.found) == _MOST or visited > _VISITS:
+                    return
+                conflict = conflict or self._by_hand(rest) or self._by_proof(rest)
+                if conflict is None:
+                    return
+                self.found.append(conflict)
+                rules = conflict.rules
+            for rule in rules:
+                further = left_out | {rule}
+                if further not in seen:
+                    seen.add(further)
+                    queue.append(further)
+        self.is_complete = all(conflict.is_smallest for conflict in self.found)
 
-    def suspects(self, rules: Sequence[str]) -> list[str] | None:
-        """Ids of those laws that one proof of their contradiction uses; None if there is none."""
-        outcome = self._loosest(rules)
-        if outcome.status is not Status.OPTIMAL or outcome.objective <= self.nothing:
+    def _by_hand(self, rules: Collection[str]) -> _Conflict | None:
+        found = self.plain.find(rules)
+        if found is None:
             return None
-        used = np.abs(outcome.row_duals) > _NOTHING
-        return list(dict.fromkeys(row.id for row, hit in zip(self.laws, used, strict=True) if hit))
+        if found.is_smallest:
+            return _Conflict(found.rules, found, is_smallest=True)
+        return self._shrunk(found.rules)
 
-    def contradict(self, rules: Sequence[str]) -> bool:
-        """Whether these laws alone are proven not to hold together."""
-        outcome = self._loosest(rules)
-        return outcome.status is Status.OPTIMAL and outcome.objective > self.nothing
+    def _by_proof(self, rules: Collection[str]) -> _Conflict | None:
+        suspects = self.elastic.suspects(rules)
+        return None if suspects is None else self._shrunk(suspects)
 
-    def agree(self, rules: Sequence[str]) -> bool:
-        """Whether these laws alone are proven to hold together."""
-        outcome = self._loosest(rules)
-        return outcome.status is Status.OPTIMAL and outcome.objective <= self.nothing
-
-    def _loosest(self, rules: Sequence[str]) -> Outcome:
-        chosen = np.array([row.id in rules for row in self.laws])
-        self._only(np.zeros(len(self.laws), dtype=bool), chosen)
-        return self.solver.run()
-
-    def repair(self, rule: str, aside: set[str]) -> list[dict[str, Any]]:
-        """Least loosening of one law after which all laws not aside hold; empty if none does."""
-        mine = np.array([row.id == rule for row in self.laws])
-        held = np.array([row.id != rule and row.id not in aside for row in self.laws])
-        self._only(held, mine)
-        outcome = self.solver.run()
-        if outcome.status is not Status.OPTIMAL:
-            return []
-        by = outcome.values[self.n :].reshape(2, -1)
-        return [
-            {
-                "rule": row.id,
-                "group": row.group,
-                "side": side,
-                "by": round(float(amount) * row.scale, 9),
-                "measure": row.measure,
-            }
-            for r, row in enumerate(self.laws)
-            for side, amount in (("min", by[0, r]), ("max", by[1, r]))
-            if amount > self.nothing * self.unit[r]
-        ]
+    def _shrunk(self, rules: Sequence[str]) -> _Conflict:
+        """Leave out one after the other what the contradiction does not need."""
+        needed, is_sure = list(rules), True
+        for rule in rules:
+            rest = [other for other in needed if other != rule]
+            if rule not in needed:
+                continue
+            self.tell()
+            holds = self.elastic.judge(rest)
+            is_sure &= holds is not None
+            if holds is False:
+                # Of what is left only the suspects of one more proof can be needed.
+                needed = self.elastic.suspects(rest) or rest
+        sums = self.plain.find(needed)
+        if sums is not None and set(sums.rules) != set(needed):
+            sums = None
+        return _Conflict(tuple(needed), sums, is_sure)
 
 
-def _right(row: Row) -> float:
-    return row.factor * row.const
+# ---------------------------------------------------------------------------- the grid
+
+
+def find_grid_conflicts(
+    problem: Problem,
+    plan: NDArray[np.float64],
+    deadline: float,
+    as_of: int | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Return the conflict that names the grid and the laws that it cannot keep together.
+
+    Unless sums show that the laws contradict each other without it, by less than the solver sees.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : array (n_cells,), million VND
+        A plan that keeps the laws off the grid.
+    deadline, as_of, progress
+        As for `find_conflicts`.
+
+    Returns
+    -------
+    list of dict
+        As of `find_conflicts`, and grid: the step of amounts in the user's unit. Repairs are a
+        finer grid, or the other amounts of the laws named that are nearest on it.
+    """
+    laws = [row for row in problem.rows if row.is_law]
+    if PlainLaws(laws).find({row.id for row in laws}) is not None:
+        return find_conflicts(problem, deadline, as_of, progress)
+    tell = _Counting(progress)
+    tell()
+    conflict = impossible_grid(problem, plan, deadline)
+    found = []
+    for parts in _FINER:
+        grid, rest = divmod(problem.grid, parts)
+        tell()
+        if not rest and not isinstance(round_plan(problem.rows, plan, grid, deadline), Status):
+            found.append(_finer(problem, grid))
+            break
+    elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
+    mender = Mender(problem, elastic, tell)
+    tell()
+    found += mender.on_grid(conflict["rules"][1:])
+    steps = [{"option": n, **step} for n, steps in enumerate(found, 1) for step in steps]
+    return [{**conflict, "sums": None, "repairs": steps, "combination": [], "smallest": False}]
+
+
+def _finer(problem: Problem, grid: int) -> list[dict[str, Any]]:
+    now, to = (vnd / MILLION * problem.million for vnd in (problem.grid, grid))
+    step = {"rule": "round_to", "group": "", "side": "max", "by": now - to, "measure": "money"}
+    sure = {"kind": "money", "now": now, "to": to, "cost": 0.0, "mends_all": True, "proven": True}
+    return [{**step, **sure}]

@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.conflicts import find_conflicts
+from kc_model.allocate.conflicts import find_conflicts, find_grid_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
-from kc_model.allocate.rounding import impossible_grid, round_plan
+from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION
 from kc_model.program import Problem, build_problem
 from kc_model.results import Allocation, Forecast
@@ -109,14 +109,14 @@ class Planner:
         tell("solve", 0.1)
         climb = live.climb()
         if climb.status is Status.INFEASIBLE:
-            return partial(_contradiction, draft, problem, deadline)
+            return partial(_contradiction, draft, deadline, tell)
         settled = live.settle(climb) if climb.status is Status.OPTIMAL else None
         if settled is None:
             return partial(draft.without_plan, "limit")
         tell("round", 0.3)
         amounts = round_plan(problem.rows, settled, problem.grid, deadline)
         if amounts is Status.INFEASIBLE:
-            return partial(_off_grid, draft, problem, settled, deadline)
+            return partial(_off_grid, draft, settled, deadline, tell)
         if isinstance(amounts, Status):
             return partial(draft.without_plan, "limit")
         certificate = certify(problem, stages, climb, settled, amounts)
@@ -157,16 +157,18 @@ def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> Non
         draft.fill_effects(settled, proven)
 
 
-def _contradiction(draft: Draft, problem: Problem, deadline: float) -> Allocation:
-    conflicts = find_conflicts(problem, deadline)
+def _contradiction(draft: Draft, deadline: float, tell: Progress) -> Allocation:
+    conflicts = find_conflicts(draft.problem, deadline, draft.result.as_of, tell)
     # A contradiction that nobody can name is not believed.
     return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
 
 
 def _off_grid(
-    draft: Draft, problem: Problem, settled: NDArray[np.float64], deadline: float
+    draft: Draft, settled: NDArray[np.float64], deadline: float, tell: Progress
 ) -> Allocation:
-    return draft.without_plan("infeasible", [impossible_grid(problem, settled, deadline)])
+    problem, as_of = draft.problem, draft.result.as_of
+    conflicts = find_grid_conflicts(problem, settled, deadline, as_of, tell)
+    return draft.without_plan("infeasible", conflicts)
 
 
 def _share(tell: Progress, step: str, part: tuple[float, float], share: float) -> None:

@@ -403,11 +403,13 @@ def _repairs(
         yield f"no repair: {conflict['rules']}"
     for steps in options.values():
         full, less = loosening(comparison, steps, 1.0), loosening(comparison, steps, 0.99)
+        # The least other share need not be the least money.
+        is_share = any(step["kind"] == "share" for step in steps)
         if not _holds(comparison, conflict["rules"], names, full):
             yield f"repair does not mend its conflict: {steps}"
         elif alone and not _holds(comparison, names, names, full):
             yield f"repair leaves the whole contradictory: {steps}"
-        elif alone and _holds(comparison, names, names, less):
+        elif alone and not is_share and _holds(comparison, names, names, less):
             yield f"repair is more than needed: {steps}"
 
 

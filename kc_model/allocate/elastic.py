@@ -1,0 +1,419 @@
+"""The laws with room to be loosened: whether some hold together, and what it takes that they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kc_model.arrays import Model
+from kc_model.program import Problem, shared_wholes
+from kc_model.rules import Row
+from kc_model.solver import Outcome, Solver, Status
+
+__all__ = ["Elastic", "Lever", "step_of"]
+
+_NOTHING = 1e-8
+_NEAR = 1e-5
+_FAR = 100.0
+_SAME = 1e-9
+
+Money = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One number of a scenario or of ``cells.csv`` that could be another: a side of one rule.
+
+    Parameters
+    ----------
+    rule, side : str
+    rows : tuple of int
+        The laws it stands in, by number.
+    by : tuple of int
+        For each of them the column of its own room.
+    column : int
+        The column that loosens all of them: by their B, or alike where a plan decides B.
+    is_share : bool
+        Whether a plan decides the B of some row.
+    """
+
+    rule: str
+    side: str
+    rows: tuple[int, ...]
+    by: tuple[int, ...]
+    column: int
+    is_share: bool
+
+
+class Elastic:
+    """The laws of a problem, each with room at a cost.
+
+    Columns: money of the cells, the wholes B that laws share, the room of every law and side, and
+    for a rule of several rows one column that loosens them all.
+
+    Parameters
+    ----------
+    problem : Problem
+    deadline : float
+        As in `Solver`.
+    most : mapping of (rule, side) to float
+        The most that bounds may be loosened, million VND.
+
+    Attributes
+    ----------
+    laws : tuple of Row
+    ids : tuple of str
+        Rules, budgets and bounds, each once.
+    levers : mapping of (rule, side) to Lever
+    """
+
+    def __init__(
+        self, problem: Problem, deadline: float, most: Mapping[tuple[str, str], float]
+    ) -> None:
+        self.laws = tuple(row for row in problem.rows if row.is_law)
+        self.ids = tuple(dict.fromkeys(row.id for row in self.laws))
+        number = {rule: k for k, rule in enumerate(self.ids)}
+        self._owner = np.array([number[row.id] for row in self.laws], dtype=np.int64)
+        self._number, self._now = number, list(self.laws)
+        self._low, self._high = _bounds(self.laws)
+        self.n = len(problem.cells)
+        self.nothing = _NOTHING * problem.size
+        # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
+        self.unit = np.array(
+            [max(1e-9, np.max(np.abs(row.coef), initial=0.0)) for row in self.laws]
+        )
+        self._whole = shared_wholes(self.laws)
+        wholes = sorted({w for w in self._whole if w is not None})
+        self._b = {w: self.n + k for k, w in enumerate(wholes)}
+        rooms = [(r, side) for r, row in enumerate(self.laws) for side in _sides(row)]
+        self._by = self.n + len(wholes) + np.arange(len(rooms))
+        self._row = np.array([r for r, _ in rooms], dtype=np.int64)
+        self.levers = self._find_levers(rooms)
+        self._most = np.array(
+            [
+                0.0 if _is_stuck(self.laws[r]) else most.get((self.laws[r].id, side), math.inf)
+                for r, side in rooms
+            ]
+        )
+        self.solver = Solver(self._model(rooms, wholes), deadline, problem.size)
+
+    def _find_levers(self, rooms: Sequence[tuple[int, str]]) -> dict[tuple[str, str], Lever]:
+        found: dict[tuple[str, str], list[int]] = {}
+        for k, (r, side) in enumerate(rooms):
+            found.setdefault((self.laws[r].id, side), []).append(k)
+        column = int(self._by[-1]) + 1 if len(rooms) else 0
+        levers = {}
+        for (rule, side), members in found.items():
+            rows = tuple(rooms[k][0] for k in members)
+            by = tuple(int(self._by[k]) for k in members)
+            own = by[0] if len(by) == 1 else column
+            column += len(by) > 1
+            is_share = any(len(self.laws[r].base) for r in rows)
+            levers[rule, side] = Lever(rule, side, rows, by, own, is_share)
+        self._width = column
+        return levers
+
+    def _model(self, rooms: Sequence[tuple[int, str]], wholes: Sequence[int]) -> Model:
+        entries = [
+            (r, column, value)
+            for r, row in enumerate(self.laws)
+            for column, value in self._terms(r, row).items()
+        ]
+        for k, w in enumerate(wholes):
+            row, at = self.laws[w], len(self.laws) + k
+            base = zip(row.base.tolist(), row.base_coef.tolist(), strict=True)
+            entries += [(at, i, value) for i, value in base]
+            entries.append((at, self._b[w], -1.0))
+        signs = [1.0 if side == "min" else -1.0 for _, side in rooms]
+        entries += zip(self._row.tolist(), self._by.tolist(), signs, strict=True)
+        for lever in self.levers.values():
+            if len(lever.rows) > 1:
+                sign = 1.0 if lever.side == "min" else -1.0
+                for r in lever.rows:
+                    size = 1.0 if lever.is_share else self.laws[r].const
+                    entries.append((r, lever.column, sign * size))
+        rows, columns, values = zip(*entries, strict=True)
+        height = len(self.laws) + len(wholes)
+        matrix = sparse.coo_array((values, (rows, columns)), shape=(height, self._width)).tocsr()
+        none = np.zeros(len(wholes))
+        top = np.zeros(self._width)
+        top[: self.n + len(wholes)] = math.inf
+        return Model(
+            tuple(f"c_{i}" for i in range(self._width)),
+            tuple(f"row_{r}" for r in range(height)),
+            sparse.csr_array(matrix),
+            np.concatenate([self._low, none]),
+            np.concatenate([self._high, none]),
+            np.where(np.arange(self._width) < self.n, 0.0, np.where(top > 0, -math.inf, 0.0)),
+            top,
+            np.zeros(self._width, dtype=bool),
+        )
+
+    def _terms(self, r: int, row: Row) -> dict[int, float]:
+        whole = self._whole[r]
+        cells, coef = row.coefficients() if whole is None else (row.cells, row.coef)
+        terms = dict(zip(cells.tolist(), coef.tolist(), strict=True))
+        if whole is not None:
+            terms[self._b[whole]] = -row.factor
+        return terms
+
+    # ------------------------------------------------------------------ numbers
+
+    def stand(self, rows: Sequence[Row]) -> None:
+        """Take the numbers of laws that are otherwise alike, in their order."""
+        moved = [r for r, row in enumerate(rows) if row is not self._now[r]]
+        for r in moved:
+            if len(rows[r].base) and rows[r].factor != self._now[r].factor:
+                self.solver.set_coefficients(r, self._terms(r, rows[r]))
+            self._now[r] = rows[r]
+        if moved:
+            low, high = _bounds([rows[r] for r in moved])
+            self._low[moved], self._high[moved] = low, high
+
+    def _set(self, on: Mask, high: Mapping[int, float], low: Mapping[int, float]) -> None:
+        """Only the rows of a mask count; columns of rooms are open as far as `high` says."""
+        solver = self.solver
+        rows = np.arange(len(self.laws))
+        least, most = np.where(on, self._low, -math.inf), np.where(on, self._high, math.inf)
+        moved = rows[(solver.row_low[rows] != least) | (solver.row_high[rows] != most)]
+        solver.set_rows(moved, least[moved], most[moved])
+        columns = np.arange(int(self._by[0]), self._width)
+        bottom, top = np.zeros(len(columns)), np.zeros(len(columns))
+        for bounds, named in ((top, high), (bottom, low)):
+            bounds[[c - columns[0] for c in named]] = list(named.values())
+        moved = (solver.col_low[columns] != bottom) | (solver.col_high[columns] != top)
+        solver.set_columns(columns[moved], bottom[moved], top[moved])
+
+    def _solve(
+        self,
+        on: Mask,
+        cost: Mapping[int, float],
+        high: Mapping[int, float],
+        low: Mapping[int, float] | None = None,
+    ) -> Outcome:
+        self._set(on, high, low or {})
+        costs = np.zeros(self._width)
+        costs[list(cost)] = list(cost.values())
+        self.solver.set_cost(costs)
+        return self.solver.run()
+
+    def _among(self, rules: Collection[str]) -> Mask:
+        chosen = np.zeros(len(self.ids), dtype=bool)
+        chosen[[self._number[rule] for rule in rules]] = True
+        return chosen[self._owner]
+
+    # ------------------------------------------------------------------ contradictions
+
+    def suspects(self, rules: Collection[str]) -> list[str] | None:
+        """Ids of those laws that one proof of their contradiction uses; None if there is none."""
+        outcome = self._loosest(rules)
+        if outcome.status is not Status.OPTIMAL or outcome.objective <= self.nothing:
+            return None
+        used = np.abs(outcome.row_duals[: len(self.laws)]) > _NOTHING
+        hit = np.unique(self._owner[used & self._among(rules)])
+        return [self.ids[k] for k in hit]
+
+    def judge(self, rules: Collection[str]) -> bool | None:
+        """Whether these laws alone are proven to hold together; None: neither they do nor not."""
+        outcome = self._loosest(rules)
+        if outcome.status is not Status.OPTIMAL:
+            return None
+        return outcome.objective <= self.nothing
+
+    def _loosest(self, rules: Collection[str]) -> Outcome:
+        """Least loosening of these laws, each row on its own; the others do not count."""
+        price = self._prices()
+        return self._solve(self._among(rules), price, dict.fromkeys(price, math.inf))
+
+    def _prices(self) -> dict[int, float]:
+        """Return what each room costs, so that laws in any unit weigh alike."""
+        return dict(zip(self._by.tolist(), (1 / self.unit[self._row]).tolist(), strict=True))
+
+    # ------------------------------------------------------------------ loosening
+
+    def plan(self, rules: Collection[str]) -> Money | None:
+        """Return any plan that keeps these laws, million VND; None if there is none."""
+        return self._money(self._solve(self._among(rules), {}, {}))
+
+    def _money(self, outcome: Outcome) -> Money | None:
+        if outcome.status is not Status.OPTIMAL:
+            return None
+        return np.maximum(outcome.values[: self.n], 0.0)
+
+    def mended(self, lever: Lever, rules: Collection[str]) -> Money | None:
+        """Return a plan that keeps these laws with the least other number of one of them.
+
+        The number is what `number` reads off the plan; None: no other number mends it. Where B is
+        fixed the rule's rows are, for that number, loosened as little as possible in all.
+        """
+        on, room = self._among(rules), self._room(lever)
+        # First whether any number would do: a program that always has a plan is solved faster.
+        price = self._prices()
+        free = {lever.column: math.inf, **room}
+        others = {by: cost for by, cost in price.items() if by not in free}
+        outcome = self._solve(on, others, {**dict.fromkeys(price, math.inf), **free})
+        if outcome.status is not Status.OPTIMAL or outcome.objective > self.nothing:
+            return None
+        if lever.is_share:
+            return self._least_share(lever, on)
+        column = lever.column
+        high = room.get(column, math.inf)
+        outcome = self._solve(on, {column: 1.0}, {column: high})
+        plan = self._money(outcome)
+        if plan is None or len(lever.rows) == 1:
+            return plan
+        amount = float(outcome.values[column])
+        hair = _SAME * self.solver.scale
+        top = {
+            by: amount * self.laws[r].const + hair * self.unit[r]
+            for by, r in zip(lever.by, lever.rows, strict=True)
+        }
+        spread = self._money(self._solve(on, dict.fromkeys(lever.by, 1.0), top))
+        return plan if spread is None else spread
+
+    def _room(self, lever: Lever) -> dict[int, float]:
+        first = int(self._by[0])
+        return {by: float(self._most[by - first]) for by in lever.by}
+
+    def _least_share(self, lever: Lever, on: Mask) -> Money | None:
+        """Halve between a number that does and one that does not, both in steps of `step_of`.
+
+        A plan found on the way may beat the number asked of it: then its own counts.
+        """
+        number = self.laws[lever.rows[0]].factor
+        step = step_of(number)
+        sign = -1 if lever.side == "min" else 1
+        best, found = self._shifted(lever, on, 0.0)
+        if best is not None and found is None:  # nothing that the share could be of: from far away
+            self._try(lever, _FAR * max(1.0, number))
+            best, found = self._shifted(lever, on, -math.inf)
+        does = None if found is None else sign * math.ceil(sign * found / step - _NEAR)
+        does_not = sign * math.floor(sign * number / step + _NEAR)
+        while does is not None and sign * (does - does_not) > 1:
+            middle = (does + does_not) // 2
+            self._try(lever, float(middle * Decimal(repr(step))))
+            plan, found = self._shifted(lever, on, -math.inf)
+            if plan is None or found is None:
+                does_not = middle
+            else:
+                best = plan
+                own = sign * math.ceil(sign * found / step - _NEAR)
+                does = sign * min(sign * middle, sign * own)
+        self.stand(self.laws)
+        return None if does is None else best
+
+    def _try(self, lever: Lever, number: float) -> None:
+        rows = list(self._now)
+        for r in lever.rows:
+            rows[r] = replace(rows[r], factor=number, exact=None)
+        self.stand(rows)
+
+    def _shifted(self, lever: Lever, on: Mask, low: float) -> tuple[Money | None, float | None]:
+        """Return a plan nearest to the standing number in money, or beating it; and its own number.
+
+        Below 0 it may beat it, and must keep it.
+        """
+        column = lever.column
+        outcome = self._solve(on, {column: 1.0}, {column: math.inf}, {column: low})
+        plan = self._money(outcome)
+        if plan is None or (low < 0 and outcome.objective > self.nothing):
+            return None, None
+        return plan, self.number(lever, plan)
+
+    def number(self, lever: Lever, plan: Money) -> float | None:
+        """Return the number with which a plan keeps a lever's laws just so; None: no number does.
+
+        m of a rule; for budgets and bounds the amount in million VND.
+        """
+        found = []
+        for r in lever.rows:
+            row = self.laws[r]
+            left = float(row.coef @ plan[row.cells])
+            base = row.const + float(row.base_coef @ plan[row.base])
+            if _is_amount(row):
+                found.append(left)
+            elif base > self.nothing * self.unit[r]:
+                found.append(left / base)
+            elif lever.side == "max" and left > self.nothing * self.unit[r]:
+                return None
+        if not found:
+            return None
+        return min(found) if lever.side == "min" else max(found)
+
+    def missed(self, lever: Lever, plan: Money) -> Iterator[tuple[int, float]]:
+        """Yield the laws that a plan misses on this side, by how much (in the row's unit)."""
+        sign = 1.0 if lever.side == "min" else -1.0
+        for r in lever.rows:
+            row = self.laws[r]
+            cells, net = row.coefficients()
+            by = sign * (row.right - float(net @ plan[cells]))
+            if by > self.nothing * self.unit[r]:
+                yield r, by
+
+    def cost(self, plan: Money) -> float:
+        """Return what a plan takes from all laws together, million VND."""
+        return sum(
+            by / float(self.unit[r])
+            for lever in self.levers.values()
+            for r, by in self.missed(lever, plan)
+        )
+
+    def cheapest(self) -> Money | None:
+        """Return the plan that misses all laws together by the least money, million VND.
+
+        Where it misses several groups of one rule they share the loosening, if that costs no more.
+        """
+        on = np.ones(len(self.laws), dtype=bool)
+        price = self._prices()
+        open_rooms = dict(zip(self._by.tolist(), self._most.tolist(), strict=True))
+        plan = self._money(self._solve(on, price, open_rooms))
+        if plan is None:
+            return None
+        cost, high = {}, {}
+        for lever in self.levers.values():
+            missed = dict(self.missed(lever, plan))
+            if missed and len(lever.rows) > 1 and not lever.is_share:
+                cost[lever.column] = sum(self.laws[r].const / float(self.unit[r]) for r in missed)
+                high[lever.column] = math.inf
+            elif missed:
+                cost |= {by: price[by] for by in lever.by}
+                high |= {by: open_rooms[by] for by in lever.by}
+        even = self._money(self._solve(on, cost, high))
+        if even is not None and self.cost(even) <= self.cost(plan) * 1.001 + self.nothing:
+            return even
+        return plan
+
+
+def step_of(number: float | Decimal) -> float:
+    """Return the step in which shares and other ratios are written.
+
+    Four digits behind the mark, or four that count where the number is below a tenth.
+    """
+    value = Decimal(repr(number)) if isinstance(number, float) else number
+    return float(Decimal(1).scaleb(min(-4, value.adjusted() - 3) if value else -4))
+
+
+def _sides(row: Row) -> tuple[str, ...]:
+    return ("min", "max") if row.side == "equal" else (row.side,)
+
+
+def _is_amount(row: Row) -> bool:
+    return row.id.startswith(("budget:", "bound:"))
+
+
+def _is_stuck(row: Row) -> bool:
+    """Whether no other number could loosen a row: it stands for a multiple of nothing."""
+    return not _is_amount(row) and not len(row.base) and row.const <= 0
+
+
+def _bounds(rows: Sequence[Row]) -> tuple[Money, Money]:
+    right = np.array([row.right for row in rows])
+    sides = np.array([row.side for row in rows], dtype=str)
+    return np.where(sides == "max", -math.inf, right), np.where(sides == "min", math.inf, right)

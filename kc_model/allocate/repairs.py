@@ -1,0 +1,430 @@
+"""What would mend a contradiction: other numbers of the scenario, each proven to be enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.allocate.elastic import Elastic, Lever, step_of
+from kc_model.allocate.rounding import round_plan
+from kc_model.cells import MILLION, plan_in_force
+from kc_model.money import UNITS, format_number
+from kc_model.program import Problem
+from kc_model.rules import Row, renumber_rows
+from kc_model.scenario import Rule, Scenario
+from kc_model.solver import Status
+from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
+
+__all__ = ["Mender", "apply_repair", "loosest_bounds", "repair_cells"]
+
+_RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
+_TRIES = 3  # numbers tried, each one step looser than the one before
+_LISTED = 10
+_SETS = 12  # largest sets of laws, without one rule, that a repair of it is held against
+_KEPT = 100
+_OWN = 30  # numbers looked at in all for what mends one conflict only
+_TRIED = 24  # numbers of one conflict that are looked at; a conflict of bounds may name hundreds
+
+Money = NDArray[np.float64]
+Step = dict[str, Any]
+Repair = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+# ---------------------------------------------------------------------------- applying
+
+
+def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
+    """Return the scenario with the new numbers of a repair.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    repair : mapping or sequence of mappings
+        One step of a conflict's ``repairs``, or all steps of one option or of its
+        ``combination``; steps that share a number may all be given. Bounds of cells stand in the
+        data: `repair_cells` changes those.
+
+    Raises
+    ------
+    ValueError
+        If no step is the scenario's: each is a bound of a cell.
+    KeyError
+        If the scenario has no such rule or budget.
+    """
+    numbers = {(step["rule"], step["side"]): step["to"] for step in _steps(repair)}
+    own = {key: Decimal(repr(to)) for key, to in numbers.items() if not _is_bound(key[0])}
+    if not own:
+        raise ValueError(", ".join(rule for rule, _ in numbers))
+    budget = list(scenario.budget)
+    for (rule, side), to in own.items():
+        kind, _, number = rule.partition(":")
+        if kind == "budget" and number:
+            if not 1 <= int(number) <= len(budget):
+                raise KeyError(rule)
+            row = budget[int(number) - 1]
+            budget[int(number) - 1] = replace(row, amount=to, text=_told(row.text, to, "money"))
+        elif rule == "round_to":
+            scenario = replace(scenario, round_to=to)
+        else:
+            scenario = _with_rule(scenario, rule, side, to)
+    return replace(scenario, budget=tuple(budget))
+
+
+def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal) -> Scenario:
+    text = next((r.text for r in scenario.rules if r.id == rule_id), "")
+    kind = next((_kind(r) for r in scenario.rules if r.id == rule_id), "")
+    return scenario.with_rule(rule_id, **{side: to, "text": _told(text, to, kind)})
+
+
+def _told(text: str, to: Decimal, kind: str) -> str:
+    """Put the new number behind a rule's words: they may name the old one."""
+    shown = f"{format_number(100 * to)} %" if kind == "share" else format_number(to)
+    return f"{text} → {shown}" if text else text
+
+
+def repair_cells(data: Dataset, repair: Repair) -> Dataset:
+    """Return the dataset with the new bounds of cells of a repair; the same one if it has none.
+
+    Parameters
+    ----------
+    data : Dataset
+    repair : mapping or sequence of mappings
+        As for `apply_repair`; steps of the scenario are left to it.
+    """
+    steps = [step for step in _steps(repair) if _is_bound(step["rule"])]
+    if not steps:
+        return data
+    cells = data.cells.copy()
+    for step in steps:
+        to = int(Decimal(repr(step["to"])) * UNITS[data.unit])
+        cells.loc[_stands_for(cells, step["cell"]), step["side"]] = to
+    return replace(data, tables={**data.tables, "cells": cells})
+
+
+def _stands_for(cells: pd.DataFrame, cell: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Mask of the rows of ``cells.csv`` that speak of a cell."""
+    mask = np.ones(len(cells), dtype=bool)
+    for key in CELL_KEYS:
+        same = (cells[key] == cell[key]).to_numpy(dtype=bool, na_value=key == "year")
+        mask &= same
+    return mask
+
+
+def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
+    return [repair] if isinstance(repair, Mapping) else repair
+
+
+def _is_bound(rule: str) -> bool:
+    return rule.startswith("bound:")
+
+
+def _kind(rule: Rule) -> str:
+    """Tell what a rule's numbers are: amounts, shares of money, or neither."""
+    if rule.of is not None or (not rule.count and rule.per in _RATIOS):
+        return "share"
+    return "number" if rule.per or rule.count else "money"
+
+
+def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
+    """Return by how much each lowest amount of a cell may be lowered, million VND.
+
+    Money that is already disbursed stays, whatever ``cells.csv`` says.
+    """
+    data, frame = problem.data, problem.cells.frame
+    spent: dict[tuple[object, ...], int] = {}
+    if as_of is not None or data.cells.empty:
+        now = plan_in_force(data, problem.scenario.year, as_of)
+        keys = now[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
+        spent = dict(zip(keys, now["disbursed"].fillna(0).tolist(), strict=True))
+    most = {}
+    for row in problem.rows:
+        if _is_bound(row.id) and row.side == "min":
+            year, *key = frame.loc[int(row.cells[0]), list(CELL_KEYS)]
+            done = spent.get(tuple(key), 0) if year == problem.scenario.year else 0
+            most[row.id, "min"] = max(0.0, row.const - done / MILLION)
+    return most
+
+
+# ---------------------------------------------------------------------------- finding
+
+
+class Mender:
+    """Finds and proves repairs.
+
+    Parameters
+    ----------
+    problem : Problem
+    elastic : Elastic
+        Of the same problem.
+    tell : callable
+        Called before each try; what it raises ends the search.
+    """
+
+    def __init__(self, problem: Problem, elastic: Elastic, tell: Callable[[], None]) -> None:
+        self.problem, self.elastic, self.tell = problem, elastic, tell
+        self._rules = {rule.id: rule for rule in problem.scenario.rules}
+        self._whole: dict[Lever, list[Step]] = {}
+
+    def options(self, rules: Sequence[str], others: Sequence[Sequence[str]]) -> list[Step]:
+        """Return the steps of every option of a conflict, the least money first.
+
+        Parameters
+        ----------
+        rules : sequence of str
+            The conflict.
+        others : sequence of sequences of str
+            The other conflicts. Where no other number of one rule mends everything, one is looked
+            for that leaves only those of them that the rule is not in.
+        """
+        everywhere = set(rules).intersection(*others)
+        levers = self._levers(rules)
+        found = [
+            steps for lever in levers if lever.rule in everywhere and (steps := self._all(lever))
+        ]
+        most = 0 if found else max(2, _OWN // (1 + len(others)))
+        for lever in levers[:most]:
+            self.tell()
+            found.append(self._own(lever, others))
+        found = sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
+        return [
+            {"option": number, **step}
+            for number, steps in enumerate(found[:_LISTED], 1)
+            for step in steps
+        ]
+
+    def _all(self, lever: Lever) -> list[Step]:
+        """Return the steps that mend everything with one other number; empty: no number does."""
+        if lever not in self._whole:
+            self.tell()
+            plan = self.elastic.mended(lever, self.elastic.ids)
+            self._whole[lever] = self._proven([lever], [plan], [self.elastic.ids], mends_all=True)
+        return self._whole[lever]
+
+    def _own(self, lever: Lever, others: Sequence[Sequence[str]]) -> list[Step]:
+        """Return the steps after which the rule is in no conflict any more.
+
+        A conflict that the rule is in would be one of it with laws that hold together without it;
+        so it is enough to look at all largest sets of such laws.
+        """
+        left = [other for other in others if lever.rule not in other]
+        together = []
+        for out in _hitting_sets(left)[:_SETS]:
+            together.append([rule for rule in self.elastic.ids if rule not in out])
+        plans: list[Money | None] = []
+        for rules in together:
+            plans.append(self.elastic.mended(lever, rules))
+            if plans[-1] is None:
+                return []
+        return self._proven([lever], plans, together, mends_all=False)
+
+    def _levers(self, rules: Sequence[str]) -> list[Lever]:
+        levers = [
+            self.elastic.levers[rule, side]
+            for rule in rules
+            for side in ("min", "max")
+            if (rule, side) in self.elastic.levers
+        ]
+        size = {lever: self.elastic.laws[lever.rows[0]].const for lever in levers}
+        levers.sort(key=lambda lever: (_is_bound(lever.rule), _is_bound(lever.rule) * -size[lever]))
+        return levers[:_TRIED]
+
+    def combination(self) -> list[Step]:
+        """Return the steps that together mend everything for the least money; empty: none found."""
+        self.tell()
+        plan = self.elastic.cheapest()
+        if plan is None:
+            return []
+        levers = [
+            lever for lever in self.elastic.levers.values() if any(self.elastic.missed(lever, plan))
+        ]
+        return self._proven(levers, [plan], [self.elastic.ids], mends_all=True)
+
+    def on_grid(self, rules: Sequence[str]) -> list[list[Step]]:
+        """Return options that bring amounts of these laws onto the grid, each proven.
+
+        Budgets go together, all down or all up; other laws one at a time.
+        """
+        levers = [lever for lever in self._levers(rules) if self._kind(lever) == "money"]
+        is_budget = all(lever.rule.startswith("budget:") for lever in levers)
+        ways = [[lever] for lever in levers]
+        if is_budget:
+            ways = [[one for one in levers if one.side == side] for side in ("min", "max")]
+        found = []
+        for way in filter(None, ways):
+            amounts = [self._now(lever) for lever in way]
+            steps = self._enough(way, amounts, self._shifts, [self.elastic.ids], on_grid=True)
+            found.append(self._told(steps, mends_all=True))
+        return sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
+
+    def _proven(
+        self,
+        levers: Sequence[Lever],
+        plans: Sequence[Money | None],
+        together: Sequence[Collection[str]],
+        *,
+        mends_all: bool,
+    ) -> list[Step]:
+        """Return the steps to the loosest numbers of some plans, one for each set of laws."""
+        numbers: list[Decimal] = []
+        for lever in levers:
+            known = [None if plan is None else self._number(lever, plan) for plan in plans]
+            sure = [number for number in known if number is not None]
+            if not sure or len(sure) < len(known):
+                return []
+            numbers.append(min(sure) if lever.side == "min" else max(sure))
+        at = plans[len(levers) == 1 and known.index(numbers[0])]
+
+        def shortfalls(lever: Lever) -> Iterable[tuple[int, float]]:
+            return () if at is None else self.elastic.missed(lever, at)
+
+        steps = self._enough(levers, numbers, shortfalls, together, on_grid=mends_all)
+        return self._told(steps, mends_all=mends_all)
+
+    def _enough(
+        self,
+        levers: Sequence[Lever],
+        numbers: Sequence[Decimal],
+        missed: Callable[[Lever], Iterable[tuple[int, float]]],
+        together: Sequence[Collection[str]],
+        *,
+        on_grid: bool,
+    ) -> list[Step]:
+        """Return the steps to these numbers, rounded so that what is typed is enough; or none."""
+        for more in range(_TRIES):
+            steps: list[Step] = []
+            for lever, number in zip(levers, numbers, strict=True):
+                to = self._rounded(lever, number, more)
+                steps += self._to(lever, missed(lever), to)
+            # A budget of nothing is no way out.
+            is_idle = any(s["rule"].startswith("budget:") and not s["to"] for s in steps)
+            if steps and not is_idle and self.is_enough(steps, together, on_grid=on_grid):
+                return steps
+        return []
+
+    def _told(self, steps: list[Step], *, mends_all: bool) -> list[Step]:
+        cost = sum(step.pop("cost") for step in steps) * self.problem.million
+        sure = {"cost": round(cost, 9), "mends_all": mends_all, "proven": True}
+        return [{**step, **sure} for step in steps]
+
+    def _shifts(self, lever: Lever) -> Iterator[tuple[int, float]]:
+        """Yield by how much an amount is off the grid in its direction, for each of its rows."""
+        now = self._now(lever)
+        by = abs(float(now - self._rounded(lever, now, 0))) / self.elastic.laws[lever.rows[0]].scale
+        yield from ((r, by) for r in lever.rows if by)
+
+    def _to(self, lever: Lever, missed: Iterable[tuple[int, float]], to: Decimal) -> Iterator[Step]:
+        """Yield a step for every group that needs the new number."""
+        now = self._now(lever)
+        for r, by in missed:
+            row = self.elastic.laws[r]
+            step = {
+                "rule": row.id,
+                "group": row.group,
+                "side": lever.side,
+                "by": round(by * row.scale, 9),
+                "measure": row.measure,
+                "kind": self._kind(lever),
+                "now": float(now),
+                "to": float(to),
+                "cost": by / float(self.elastic.unit[r]),
+            }
+            if _is_bound(row.id):
+                cell = self.problem.cells.frame[list(CELL_KEYS)].iloc[int(row.cells[0])].to_dict()
+                step["cell"] = {**cell, "year": int(cell["year"])}
+            yield step
+
+    def _kind(self, lever: Lever) -> str:
+        rule = self._rules.get(lever.rule)
+        return "money" if rule is None else _kind(rule)
+
+    def _now(self, lever: Lever) -> Decimal:
+        rule = self._rules.get(lever.rule)
+        if rule is not None:
+            return Decimal(getattr(rule, lever.side))
+        vnd = self.elastic.laws[lever.rows[0]].exact or Fraction(0)
+        return Decimal(int(vnd)) / UNITS[self.problem.unit]
+
+    def _number(self, lever: Lever, plan: Money) -> Decimal | None:
+        """Return the number of a plan in the terms of the scenario."""
+        number = self.elastic.number(lever, plan)
+        if number is None:
+            return None
+        value = Decimal(repr(number))
+        return value if lever.rule in self._rules else value * MILLION / UNITS[self.problem.unit]
+
+    def _rounded(self, lever: Lever, number: Decimal, more: int) -> Decimal:
+        """Round a number to what can be typed, `more` steps on in the loosening direction.
+
+        Amounts in steps of `round_to`, others of `step_of`.
+        """
+        if self._kind(lever) == "money":
+            step = Decimal(self.problem.grid) / UNITS[self.problem.unit]
+            noise = min(Decimal("0.1"), Decimal("0.1") / self.problem.grid + Decimal("1e-9"))
+        else:
+            step = Decimal(repr(step_of(self._now(lever))))
+            noise = Decimal("1e-5")
+        steps = number / step
+        if lever.side == "min":
+            whole = (steps + noise).to_integral_value(ROUND_FLOOR) - more
+        else:
+            whole = (steps - noise).to_integral_value(ROUND_CEILING) + more
+        return max(Decimal(0), whole * step)
+
+    # ------------------------------------------------------------------ proof
+
+    def is_enough(
+        self, steps: Sequence[Step], together: Sequence[Collection[str]], *, on_grid: bool
+    ) -> bool:
+        """Whether all these sets of laws hold together once the numbers are written down."""
+        rows, grid = self._changed(steps)
+        laws = [row for row in rows if row.is_law]
+        self.elastic.stand(laws)
+        plans = [self.elastic.plan(rules) for rules in together]
+        self.elastic.stand(self.elastic.laws)
+        deadline = self.elastic.solver.deadline
+        return all(
+            plan is not None
+            and not (on_grid and isinstance(round_plan(laws, plan, grid, deadline), Status))
+            for plan in plans
+        )
+
+    def _changed(self, steps: Sequence[Step]) -> tuple[list[Row], int]:
+        """Return the rows, and the grid, of the changed scenario and cells."""
+        problem, unit = self.problem, UNITS[self.problem.unit]
+        own = [step for step in steps if not _is_bound(step["rule"])]
+        scenario = apply_repair(problem.scenario, own) if own else problem.scenario
+        rows = renumber_rows(problem.rows, problem.scenario, scenario, problem.unit, [])
+        bounds = {
+            step["rule"]: Fraction(Decimal(repr(step["to"])) * unit)
+            for step in steps
+            if _is_bound(step["rule"])
+        }
+        changed = [
+            replace(row, const=float(bounds[row.id] / MILLION), exact=bounds[row.id])
+            if row.id in bounds
+            else row
+            for row in rows
+        ]
+        grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
+        return changed, problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
+
+
+def _hitting_sets(conflicts: Sequence[Sequence[str]]) -> list[frozenset[str]]:
+    """Return the smallest sets of rules that have one of each conflict, in a fixed order."""
+    found: list[frozenset[str]] = [frozenset()]
+    for conflict in conflicts:
+        further = [
+            known if not known.isdisjoint(conflict) else known | {rule}
+            for known in found
+            for rule in conflict
+        ]
+        further = sorted(dict.fromkeys(further), key=len)
+        found = [one for one in further if not any(other < one for other in further)][:_KEPT]
+    return found
