@@ -1,22 +1,20 @@
 """The workbench: desks for the screen. They show and ask; every number is computed elsewhere.
 
 `show_cases`, `show_forecast`, `show_backtest` and `show_plan` make one for a notebook to end on.
+Each is loaded when it is first asked for: starting a server needs no charts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from kc_model.results import Forecast
-from kc_model.scenario import Scenario
-from kc_model.tables import Dataset
-from kc_model.wording import Language
-from kc_model.workbench.checking import BacktestDesk, show_backtest
-from kc_model.workbench.folders import find_data
-from kc_model.workbench.overview import Overview
-from kc_model.workbench.planning import PlanDesk
-from kc_model.workbench.progress import ProgressDesk
+if TYPE_CHECKING:
+    from kc_model.workbench.checking import BacktestDesk, show_backtest
+    from kc_model.workbench.folders import find_data
+    from kc_model.workbench.overview import Overview, show_cases
+    from kc_model.workbench.planning import PlanDesk, show_plan
+    from kc_model.workbench.progress import ProgressDesk, show_forecast
 
 __all__ = [
     "BacktestDesk",
@@ -30,40 +28,22 @@ __all__ = [
     "show_plan",
 ]
 
-
-def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
-    """Return an overview of every dataset below some folders, each checked as `kc check` does.
-
-    Parameters
-    ----------
-    *folders : path
-        As for `find_data`.
-    language : {"vi", "en"}
-    """
-    return Overview([find_data(folder) for folder in folders], language)
-
-
-def show_forecast(
-    data: Dataset,
-    year: int,
-    as_of: int,
-    *,
-    arrival: int | None = None,
-    level: str | None = None,
-    language: Language = "vi",
-) -> ProgressDesk:
-    """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
-    return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
+_HOME = {
+    "BacktestDesk": "checking",
+    "Overview": "overview",
+    "PlanDesk": "planning",
+    "ProgressDesk": "progress",
+    "find_data": "folders",
+    "show_backtest": "checking",
+    "show_cases": "overview",
+    "show_forecast": "progress",
+    "show_plan": "planning",
+}
 
 
-def show_plan(
-    data: Dataset,
-    scenario: Scenario,
-    outlook: Forecast | None = None,
-    *,
-    as_of: int | None = None,
-    sliders: Sequence[str] | None = None,
-    language: Language = "vi",
-) -> PlanDesk:
-    """Return the desk "Phương án"; parameters as for `PlanDesk`."""
-    return PlanDesk(data, scenario, outlook, as_of=as_of, sliders=sliders, language=language)
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

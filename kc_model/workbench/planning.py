@@ -19,7 +19,7 @@ from kc_model.workbench.folders import new_folder
 from kc_model.workbench.levers import Lever, adjust, levers_of
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["PlanDesk"]
+__all__ = ["PlanDesk", "show_plan"]
 
 _CALM = 0.4  # seconds without a move before prices are worked out
 _VIEWS = ("area", "place", "source", "region", "year")
@@ -268,3 +268,16 @@ class PlanDesk(Desk):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the plan, its prices and an export; tell whether they came in time."""
         return super().wait(timeout) and self._exports.wait(timeout)
+
+
+def show_plan(
+    data: Dataset,
+    scenario: Scenario,
+    outlook: Forecast | None = None,
+    *,
+    as_of: int | None = None,
+    sliders: Sequence[str] | None = None,
+    language: Language = "vi",
+) -> PlanDesk:
+    """Return the desk "Phương án"; parameters as for `PlanDesk`."""
+    return PlanDesk(data, scenario, outlook, as_of=as_of, sliders=sliders, language=language)

@@ -20,7 +20,7 @@ from kc_model.workbench.desk import Desk, choices, explain_error
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["ProgressDesk"]
+__all__ = ["ProgressDesk", "show_forecast"]
 
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
 _REPORT = "bao_cao_tien_do.xlsx"
@@ -259,6 +259,19 @@ class ProgressDesk(Desk):
     def _money(self, amount: float) -> str:
         vnd = round(amount) * UNITS[self.data.unit]
         return format_money(vnd, self.data.unit, self.language)
+
+
+def show_forecast(
+    data: Dataset,
+    year: int,
+    as_of: int,
+    *,
+    arrival: int | None = None,
+    level: str | None = None,
+    language: Language = "vi",
+) -> ProgressDesk:
+    """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
+    return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
 
 
 def _totals(outlook: Forecast) -> dict[str, float]:
