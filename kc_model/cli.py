@@ -225,6 +225,17 @@ def _run_lab(options: argparse.Namespace) -> int:
     return open_lab(options.folder, options.rest)
 
 
+def _run_app(options: argparse.Namespace) -> int:
+    from kc_model.workbench.app import open_app
+
+    return open_app(
+        options.folder,
+        lambda key, values: _both(f"app.{key}", **values),
+        port=options.port,
+        browser=options.browser,
+    )
+
+
 # ---------------------------------------------------------------------------- talking
 
 
@@ -305,6 +316,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))
     command.add_argument("rest", nargs=argparse.REMAINDER)
     command.set_defaults(run=_run_lab)
+
+    command = commands.add_parser("app", help=_help("app"))
+    command.add_argument("folder", type=Path, nargs="?", default=Path(), help=_help("app_folder"))
+    command.add_argument("--port", type=int, default=8866, help=_help("app_port"))
+    command.add_argument(
+        "--no-browser", dest="browser", action="store_false", help=_help("app_no_browser")
+    )
+    command.set_defaults(run=_run_app)
     return parser
 
 

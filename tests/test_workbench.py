@@ -12,6 +12,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import ipywidgets
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
@@ -485,7 +486,8 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
 
 def test_sliders_asked_for_stand_in_front(data):
     shown = show_plan(data, scenario(RULES), sliders=["floor"])
-    front = [child for child in shown.children if isinstance(child, screen.Slider)]
+    rows = [child.children for child in shown.children if isinstance(child, ipywidgets.HBox)]
+    front = [child for row in rows for child in row if isinstance(child, screen.Slider)]
     assert front == [shown.sliders["total"], shown.sliders["floor:min"]]
     assert shown.wait(30)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from kc_model.errors import Address, Fault, InputError
 
-__all__ = ["find_data", "new_folder"]
+__all__ = ["LOG", "find_data", "new_folder"]
+
+LOG = Path(tempfile.gettempdir()) / "kc_model.log"
+"""Where the traceback of what nobody foresaw goes; a planner sees a sentence."""
 
 
 def find_data(path: str | Path, start: Path | None = None) -> Path:

@@ -14,7 +14,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk, choices, explain_error
+from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.levers import Lever, adjust, levers_of
 from kc_model.workbench.newest import Newest, Progress, Step
@@ -25,7 +25,7 @@ _CALM = 0.4  # seconds without a move before prices are worked out
 _VIEWS = ("area", "place", "source", "region", "year")
 
 
-class PlanDesk(Desk):
+class PlanDesk(FiguresDesk):
     """Shows the plan of a scenario and, as its sliders move, the plan of what they say.
 
     Amounts follow every move; prices, and what the goals leave open, follow when it is calm. A
@@ -101,9 +101,9 @@ class PlanDesk(Desk):
             wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
         first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
         rest = [slider for key, slider in self.sliders.items() if key not in first]
-        self._fold = ipywidgets.Accordion([ipywidgets.VBox(rest)], selected_index=None)
+        self._fold = ipywidgets.Accordion([screen.row(*rest)], selected_index=None)
         self._lay_out(
-            *(self.sliders[key] for key in first),
+            screen.row(*(self.sliders[key] for key in first)),
             *([self._fold] if rest else []),
             screen.row(self.view, self.reset, self.export),
             self.saved,

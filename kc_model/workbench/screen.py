@@ -7,10 +7,13 @@ network for its code.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from html import escape
-from importlib import resources
+from importlib import metadata, resources
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -20,6 +23,8 @@ import traitlets
 import vl_convert
 
 from kc_model.charts import Picture
+from kc_model.errors import KcError
+from kc_model.export import save_file
 from kc_model.wording import Language, say
 
 __all__ = [
@@ -44,9 +49,20 @@ def _own(name: str) -> str:
 
 @cache
 def _bundle() -> str:
-    """Return the chart's code with all it needs; made once per process, as that takes seconds."""
+    """Return the chart's code with all it needs; made once per installation, as it takes seconds.
+
+    It is kept beside Python's own compiled files, under a name that tells what it was made of.
+    """
+    code = _own("chart.js")
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(_own("chart.js"), vl_version=version))
+    made_of = f"{metadata.version('vl-convert-python')} {version} {code}".encode()
+    kept = Path(__file__).with_name("__pycache__") / f"{hashlib.sha256(made_of).hexdigest()}.js"
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
+    made = str(vl_convert.javascript_bundle(code, vl_version=version))
+    with suppress(KcError, OSError):  # a folder that is not ours: made again next time
+        save_file(kept, made.encode())
+    return made
 
 
 def style() -> str:
@@ -154,7 +170,7 @@ def fold(title: str, inside: str) -> str:
 def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
     """Return widgets side by side, below each other where the screen is narrow."""
     for part in parts:
-        if isinstance(part, Text):
+        if isinstance(part, Text | Slider):
             part.layout.flex = "1 1 380px"  # as wide as there is room beside a chart
     return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
