@@ -9,11 +9,12 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path
+from typing import TextIO
 
-from traitlets import default
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -63,12 +64,9 @@ def open_app(
     home = Path(folder or ".").resolve()
     if not home.is_dir():
         raise InputError([Fault("folder-not-found", Address(str(home)))])
-    _log_to_file()
-    with _own_page_first(), tempfile.TemporaryDirectory(prefix="kc-app-") as private:
-        server = _Server(
-            config=_settings(home, Path(private), port), log=logging.getLogger(__name__)
-        )
-        server.tell = tell
+    with _own_page_first(), _log() as out, tempfile.TemporaryDirectory(prefix="kc-") as private:
+        server = _Server(config=_settings(home, Path(private), port), log=logging.root)
+        server.tell, server.out = tell, out
         server.door = Path(private, "open.html") if browser else None
         server.initialize([])
         server.start()
@@ -113,11 +111,15 @@ class _Server(Voila):  # type: ignore[misc]
     """Voilà, which says in our words where it listens."""
 
     tell: Tell
+    out: TextIO
     door: Path | None = None
 
-    @default("log_level")
-    def _quiet(self) -> int:
-        return logging.WARNING
+    def init_settings(self) -> dict[str, object]:
+        """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
+        settings: dict[str, object] = super().init_settings()
+        manager = self.kernel_manager
+        manager.start_kernel = partial(manager.start_kernel, stdout=self.out, stderr=self.out)
+        return settings
 
     def random_ports(self, port: int, n: int) -> Iterator[int]:
         """Yield the ports to try, one after the other."""
@@ -156,8 +158,11 @@ def _own_page_first() -> Iterator[None]:
         os.environ["JUPYTER_PATH"] = before
 
 
-def _log_to_file() -> None:
-    """Keep what the server says out of the planner's terminal."""
-    handler = logging.FileHandler(LOG, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.ERROR, force=True)
+@contextmanager
+def _log() -> Iterator[TextIO]:
+    """Keep what the server and its kernels say in a file, out of the planner's terminal."""
+    with LOG.open("a", encoding="utf-8") as out:
+        handler = logging.StreamHandler(out)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+        logging.basicConfig(handlers=[handler], level=logging.ERROR, force=True)
+        yield out

@@ -92,26 +92,21 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     # ------------------------------------------------------------------ one dataset for all
 
     def _take(self, loaded: Loaded) -> None:
-        """Put a dataset on the desks; those of the one before it are put away."""
-        data = loaded.data
-        if data is None:
-            return
-        old = self._desks()
-        self._loaded, self.progress, self.plans = loaded, None, {}
-        if not data.history.empty:
+        """Put a dataset on the desks; those of the one before it are put away, it may be wrong."""
+        data, old = loaded.data, self._desks()
+        self._loaded, self._scenarios, self.progress, self.plans = loaded, {}, None, {}
+        for key, room in self._rooms.items():
+            room.children = [self._waits[key]]
+        for desk in old:
+            desk.close()
+        if data is not None:
+            own = starter(data)
+            self._scenarios = {**loaded.scenarios, **({"": own} if own is not None else {})}
+        if data is not None and not data.history.empty:
             year, month = _newest(data)
             self.progress = self._placed(ProgressDesk(data, year, month, language=self._language))
             self._rooms["progress"].children = [self.progress]
-        else:
-            self._rooms["progress"].children = [self._waits["progress"]]
-        self._scenarios = dict(loaded.scenarios)
-        own = starter(data)
-        if own is not None:
-            self._scenarios[""] = own
-        self._rooms["plan"].children = [self._waits["plan"]]
         self._words()
-        for desk in old:
-            desk.close()
         # What stands in front comes first; two at once would only keep each other waiting.
         first = self.progress
         self._later.start(
@@ -126,12 +121,13 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         desk.tongues.layout.display = "none"
         return desk
 
-    def _offer(self) -> None:
-        """Offer the scenarios and open the first of them."""
+    def _offer(self, chosen: str | None = None) -> None:
+        """Offer the scenarios and open one, or the first of them."""
         options = [(self._named(key), key) for key in self._scenarios]
         self.pick.unobserve(self._choose, "value")
         self.pick.options = options
-        self.pick.value = options[0][1] if options else None
+        first = next(iter(self._scenarios), None)
+        self.pick.value = first if chosen is None else chosen
         self.pick.observe(self._choose, "value")
         self._open(self.pick.value)
 
@@ -161,10 +157,8 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     def _switch(self, _change: Any) -> None:
         for desk in (self.data, *self._desks()):
             desk.tongues.value = self._language
-        if self._scenarios:
-            chosen = self.pick.value
-            self._offer()
-            self.pick.value = chosen
+        if self.pick.options:
+            self._offer(self.pick.value)
         self._words()
 
     def _words(self) -> None:
