@@ -1,33 +1,40 @@
-"""The desk "Phương án": sliders in front of an allocation that follows them."""
+"""The desk "Phương án": sliders and tables in front of an allocation that follows them."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model.allocate import Planner, allocate
 from kc_model.charts import allocation_chart, change_chart
+from kc_model.errors import InputError
+from kc_model.money import unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
+from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
 from kc_model.workbench.folders import new_folder
-from kc_model.workbench.levers import Lever, adjust, levers_of
+from kc_model.workbench.levers import Lever, levers_of, mark, move
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["PlanDesk", "show_plan"]
 
+_UNDO = 20
 _CALM = 0.4  # seconds without a move before prices are worked out
 _VIEWS = ("area", "place", "source", "region", "year")
 
 
 class PlanDesk(FiguresDesk):
-    """Shows the plan of a scenario and, as its sliders move, the plan of what they say.
+    """Shows the plan of a scenario and, as sliders move and cells are filled in, of what they say.
 
+    Sliders and tables are two views of one scenario; the last 20 changes of either can be undone.
     Amounts follow every move; prices, and what the goals leave open, follow when it is calm. A
     result that a newer move has overtaken is dropped. Where the laws contradict each other, the
     last plan turns grey and the conflict stands above it.
@@ -49,6 +56,9 @@ class PlanDesk(FiguresDesk):
         The newest result, whatever its status.
     sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
+    grids : dict of str to Grid
+        ``budget`` and ``rules``, to be filled in.
+    undo : Button
     view : Dropdown
         What the charts are by.
     chart, changes : ChartView
@@ -73,18 +83,30 @@ class PlanDesk(FiguresDesk):
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
         self._exports = Newest(self._export_failed, self.work.lock)
+        self._base = self._stands = scenario  # what the sliders start from; what is on screen
+        self._past: deque[Scenario] = deque(maxlen=_UNDO)
+        self._refused: dict[tuple[str, int, int], tuple[str, InputError]] = {}
         self._levers = levers_of(scenario, data.unit)
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
+        self.grids = {
+            table: screen.Grid(partial(self._guarded_edit, table), self._guarded_undo)
+            for table in TABLES
+        }
         self.view = ipywidgets.Dropdown(options=[("", "area")])
-        self.reset = ipywidgets.Button(icon="undo")
+        self.reset, self.undo = ipywidgets.Button(), ipywidgets.Button(icon="undo")
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self.chart, self.changes = screen.ChartView(language), screen.ChartView(language)
         self.shares, self.losers = screen.Text(), screen.Text()
         self.findings, self.saved = screen.Text(), screen.Text()
         self._when(self.view, lambda _view: self._draw())
         self._on_click(self.reset, self._reset)
+        self._on_click(self.undo, self._undo)
         self._on_click(self.export, self._export)
-        self._arrange(sliders)
+        self._wanted = sliders
+        self._tables = ipywidgets.Accordion(
+            [ipywidgets.VBox(list(self.grids.values()))], selected_index=None
+        )
+        self._arrange()
         self._words()
         self._solve()
 
@@ -95,8 +117,9 @@ class PlanDesk(FiguresDesk):
         self._when(slider, lambda _index: self._solve(), "index")
         return slider
 
-    def _arrange(self, wanted: Sequence[str] | None) -> None:
-        """Lay out: the sliders asked for, the others in a fold, then what comes of them."""
+    def _arrange(self) -> None:
+        """Lay out: the sliders asked for, the others in a fold, tables, then what comes of them."""
+        wanted = self._wanted
         if wanted is None:
             wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
         first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
@@ -105,7 +128,8 @@ class PlanDesk(FiguresDesk):
         self._lay_out(
             screen.row(*(self.sliders[key] for key in first)),
             *([self._fold] if rest else []),
-            screen.row(self.view, self.reset, self.export),
+            self._tables,
+            screen.row(self.view, self.undo, self.reset, self.export),
             self.saved,
             self.status,
             screen.row(self.chart, self.findings),
@@ -114,10 +138,89 @@ class PlanDesk(FiguresDesk):
         )
 
     def _reset(self) -> None:
+        self._stand_at(self.scenario)
+        self._solve()
+
+    def _undo(self) -> None:
+        """Take the last change back."""
+        self._refused.clear()
+        if self._past:
+            before = self._past.pop()
+            self._stand_at(before)
+            self._stands = before
+            self._solve()
+        for grid in self.grids.values():
+            grid.said = self.say("edit.undone")
+
+    def _stand_at(self, scenario: Scenario) -> None:
+        """Let sliders and tables start from a scenario."""
+        self._base, self._levers = scenario, levers_of(scenario, self.data.unit)
+        self._refused.clear()
+        is_new = {lever.key for lever in self._levers} != set(self.sliders)
         with self._quiet():
             for lever in self._levers:
-                self.sliders[lever.key].value = lever.start
+                texts = [lever.shown(value, self.language) for value in lever.choices()]
+                if lever.key in self.sliders:
+                    self.sliders[lever.key].offer(lever.choices(), lever.start, texts)
+        if is_new:
+            known = self.sliders
+            self.sliders = {
+                one.key: known.get(one.key) or self._slider(one) for one in self._levers
+            }
+            self._arrange()
+            self._words()
+
+    # ------------------------------------------------------------------ tables
+
+    def _guarded_edit(self, table: str, edits: list[tuple[int, int, str]]) -> None:
+        with self.work.lock:
+            self._guarded(lambda given: self._edit(table, given), edits)
+
+    def _guarded_undo(self) -> None:
+        with self.work.lock:
+            self._guarded(lambda _none: self._undo(), None)
+
+    def _edit(self, table: str, edits: Sequence[tuple[int, int, str]]) -> None:
+        """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
+        scenario, refused = self._moved(), dict(self._refused)
+        taken: list[tuple[int, int]] = []
+        for row, column, text in edits:
+            refused.pop((table, row, column), None)
+            try:
+                scenario = edited(
+                    scenario, table, (row, column), text, self.data.unit, self.language
+                )
+                taken.append((row, column))
+            except InputError as error:
+                refused[table, row, column] = (text, error)
+        if scenario != self._stands:
+            self._stand_at(scenario)
+        self._refused = refused
         self._solve()
+        grid = self.grids[table]
+        told = [
+            self.say("edit.said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
+            for r, c in taken[-1:]
+        ]
+        missed = [self.say("edit.refused", count=len(refused))] if refused else []
+        grid.said = " ".join([*told, *missed])
+
+    def _fill(self) -> None:
+        """Show in the tables what the screen stands at."""
+        unit, language = self.data.unit, self.language
+        for table, grid in self.grids.items():
+            rows = rows_of(self._stands, table, unit, self.data.vintage, language)
+            for (name, r, c), (text, error) in self._refused.items():
+                if name == table:
+                    fault = error.faults[0]
+                    why = f"{fault.found(language)} {fault.remedy(language)}"
+                    rows[r][c] = screen.GridCell(text, text, why)
+            with grid.hold_sync():
+                grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
+                grid.undo = self.say("edit.undo")
+                grid.undoable = bool(self._past or self._refused)
+                grid.show(columns_of(table, language), rows)
+        self.undo.disabled = not self._past
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -125,6 +228,8 @@ class PlanDesk(FiguresDesk):
             self.data.title,
         )
         self._fold.set_title(0, self.say("plan.more_sliders"))
+        self._tables.set_title(0, self.say("edit.title"))
+        self.undo.description = self.say("edit.undo")
         self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
         self.view.description = self.say("view")
         for lever in self._levers:
@@ -132,6 +237,7 @@ class PlanDesk(FiguresDesk):
             slider.texts = [lever.shown(value, self.language) for value in slider.values]
         self.saved.value = ""
         self._label()
+        self._fill()
         self._show_status()
         self._draw()
 
@@ -143,15 +249,24 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ solving
 
-    def _scenario(self) -> Scenario:
+    def _moved(self) -> Scenario:
+        """Return what sliders and tables say."""
         values = {key: slider.value for key, slider in self.sliders.items()}
-        return adjust(self.scenario, self._levers, values)
+        return move(self._base, self._levers, values)
+
+    def _scenario(self) -> Scenario:
+        return mark(self.scenario, self._moved(), self.data.unit)
 
     def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
         return self._planner.plan(scenario, detail=detail, progress=progress)
 
     def _solve(self) -> None:
+        moved = self._moved()
+        if moved != self._stands:
+            self._past.append(self._stands)
+            self._stands = moved
         self._label()
+        self._fill()
         scenario = self._scenario()
         self.status.value = screen.message([self.say("working")])
 
