@@ -364,3 +364,66 @@ def test_the_tabs_go_by_keyboard(app, watched):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
+
+
+def chart_total(page, total):
+    page.locator(".kc-chart svg text", has_text=f"Tổng: {total} triệu đồng").first.wait_for()
+
+
+def cell(page, table, row, column):
+    return (
+        page.get_by_role("grid", name=table).locator("tbody tr").nth(row).locator("td").nth(column)
+    )
+
+
+@pytest.mark.browser
+def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    amount = cell(page, "Kinh phí (triệu đồng)", 0, 0)
+    amount.click()
+    page.keyboard.type("2.500,5")
+    page.keyboard.press("Enter")
+    chart_total(page, "3.500,5")  # the planner's own marks, read in Python
+    page.get_by_text("Số tiền: 2.500,5 triệu đồng").wait_for()
+    assert amount.inner_text() == "2.500,5 triệu đồng"
+    assert page.evaluate("document.activeElement.dataset.row") == "1"  # Enter goes down
+
+    page.keyboard.type("abc")
+    page.keyboard.press("Tab")
+    wrong = cell(page, "Kinh phí (triệu đồng)", 1, 0)
+    page.locator("td[aria-invalid=true]").wait_for()
+    assert "không đọc được là số" in wrong.inner_text()
+    page.screenshot(path=shots / "app-table.png")
+
+    amount.click()
+    block = "5.000\tTừ Excel\n1.234,5\tDòng hai\n"
+    page.evaluate(
+        """text => {
+            const data = new DataTransfer();
+            data.setData("text/plain", text);
+            const paste = new ClipboardEvent("paste", {clipboardData: data, bubbles: true});
+            document.activeElement.dispatchEvent(paste);
+        }""",
+        block,
+    )
+    chart_total(page, "6.234,5")
+    assert wrong.inner_text() == "1.234,5 triệu đồng"
+    assert cell(page, "Kinh phí (triệu đồng)", 1, 1).inner_text() == "Dòng hai"
+    amount.focus()
+    page.keyboard.press("Control+z")
+    chart_total(page, "3.500,5")
+    page.keyboard.press("Control+z")
+    chart_total(page, "7.000")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.column") == "2"
+
+    cell(page, "Quy định", 0, 0).focus()
+    page.keyboard.press("F2")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("9.999")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()

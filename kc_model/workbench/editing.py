@@ -12,7 +12,6 @@ from decimal import Decimal
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, InputError
-from kc_model.explain import rule_label
 from kc_model.money import UNITS, DecimalMark, NumberError, parse_money, parse_number
 from kc_model.scenario import TIERS, Budget, Rule, Scenario
 from kc_model.wording import LANGUAGES, Language, say
@@ -76,11 +75,7 @@ def rows_of(
 
 def _cell(entry: Budget | Rule, key: str, unit: str, vintage: str, language: Language) -> GridCell:
     if key == "what":
-        name = (
-            rule_label(entry.id, entry.text, language)
-            if isinstance(entry, Rule)
-            else budget_label(entry, vintage, language)
-        )
+        name = entry.id if isinstance(entry, Rule) else budget_label(entry, vintage, language)
         return GridCell(name, name)
     if key == "tier":
         tier = say(f"explain.tiers.{getattr(entry, key)}", language)

@@ -16,7 +16,7 @@ from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import Desk, explain_error, language_switch
-from kc_model.workbench.loading import DataDesk, Loaded
+from kc_model.workbench.loading import SCENARIOS, DataDesk, Loaded
 from kc_model.workbench.newest import Newest, Step
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
@@ -131,6 +131,13 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.pick.observe(self._choose, "value")
         self._open(self.pick.value)
 
+    def _kept(self, file: Path, scenario: Scenario) -> None:
+        """Offer a scenario that was just saved; what is on screen stays there."""
+        chosen = self.pick.value
+        self._scenarios[file.name] = scenario
+        self.plans.pop(file.name, None)
+        self._offer(chosen)
+
     def _named(self, key: str) -> str:
         name = self._scenarios[key].name
         return f"{name} ({key})" if key else say("screen.page.starter", self._language)
@@ -145,6 +152,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         if key not in self.plans:
             scenario = self._scenarios[key]
             desk = PlanDesk(self._loaded.data, scenario, language=self._language)
+            path = self._loaded.path
+            is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
+            parent = path.parent if is_here else self.data.folder
+            desk.home = path if path.is_dir() else parent / SCENARIOS
+            desk.on_keep = self._kept
             self.plans[key] = self._placed(desk)
         self._rooms["plan"].children = [self.pick, self.plans[key]]
 

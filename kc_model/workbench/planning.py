@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +12,17 @@ import ipywidgets
 
 from kc_model.allocate import Planner, allocate
 from kc_model.charts import allocation_chart, change_chart
-from kc_model.errors import InputError
+from kc_model.errors import InputError, SaveError
+from kc_model.export import fingerprint, save_file
 from kc_model.money import unit_name
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Scenario
+from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
-from kc_model.workbench.folders import new_folder
+from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.levers import Lever, levers_of, mark, move
 from kc_model.workbench.newest import Newest, Progress, Step
 
@@ -58,12 +60,20 @@ class PlanDesk(FiguresDesk):
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
     grids : dict of str to Grid
         ``budget`` and ``rules``, to be filled in.
+    edit : ToggleButton
+        Opens them.
     undo : Button
     view : Dropdown
         What the charts are by.
     chart, changes : ChartView
     folder : Path or None
         Where the next export goes; None: a new folder below ``out``.
+    name, keep : Text, Button
+        Save the scenario on screen under a name.
+    home : Path
+        The folder it is saved in.
+    on_keep : callable (Path, Scenario)
+        Told of every scenario saved.
     """
 
     def __init__(
@@ -95,17 +105,23 @@ class PlanDesk(FiguresDesk):
         self.view = ipywidgets.Dropdown(options=[("", "area")])
         self.reset, self.undo = ipywidgets.Button(), ipywidgets.Button(icon="undo")
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
+        self.home = Path("phuong-an")
+        self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
+        self._kept: dict[Path, Mapping[str, str]] = {}
+        self.name, self.keep = ipywidgets.Text(), ipywidgets.Button()
         self.chart, self.changes = screen.ChartView(language), screen.ChartView(language)
         self.shares, self.losers = screen.Text(), screen.Text()
         self.findings, self.saved = screen.Text(), screen.Text()
         self._when(self.view, lambda _view: self._draw())
         self._on_click(self.reset, self._reset)
         self._on_click(self.undo, self._undo)
+        self._on_click(self.keep, self._keep)
         self._on_click(self.export, self._export)
         self._wanted = sliders
-        self._tables = ipywidgets.Accordion(
-            [ipywidgets.VBox(list(self.grids.values()))], selected_index=None
-        )
+        self._tables = ipywidgets.VBox(list(self.grids.values()))
+        self.edit = ipywidgets.ToggleButton(layout=ipywidgets.Layout(width="auto"))
+        self._when(self.edit, self._open_tables)
+        self._open_tables(is_open=False)
         self._arrange()
         self._words()
         self._solve()
@@ -128,8 +144,9 @@ class PlanDesk(FiguresDesk):
         self._lay_out(
             screen.row(*(self.sliders[key] for key in first)),
             *([self._fold] if rest else []),
+            self.edit,
             self._tables,
-            screen.row(self.view, self.undo, self.reset, self.export),
+            screen.row(self.view, self.undo, self.reset, self.name, self.keep, self.export),
             self.saved,
             self.status,
             screen.row(self.chart, self.findings),
@@ -171,6 +188,9 @@ class PlanDesk(FiguresDesk):
             self._words()
 
     # ------------------------------------------------------------------ tables
+
+    def _open_tables(self, is_open: bool) -> None:
+        self._tables.layout.display = "" if is_open else "none"
 
     def _guarded_edit(self, table: str, edits: list[tuple[int, int, str]]) -> None:
         with self.work.lock:
@@ -228,8 +248,11 @@ class PlanDesk(FiguresDesk):
             self.data.title,
         )
         self._fold.set_title(0, self.say("plan.more_sliders"))
-        self._tables.set_title(0, self.say("edit.title"))
+        self.edit.description = self.say("edit.title")
         self.undo.description = self.say("edit.undo")
+        self.name.description = self.say("keep.name")
+        self.name.placeholder = self.scenario.name
+        self.keep.description = self.say("keep.button")
         self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
         self.view.description = self.say("view")
         for lever in self._levers:
@@ -375,6 +398,21 @@ class PlanDesk(FiguresDesk):
             ) + screen.download("allocation.xlsx", book, self.say("plan.download"))
 
         self._exports.start(Step(save, link))
+
+    def _keep(self) -> None:
+        """Save what is on screen as a scenario of its own; never over somebody else's file."""
+        scenario = self._scenario()
+        scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
+        file = self.home / f"{plain_name(scenario.name)}.yaml"
+        expected = self._kept.get(file, {file.name: ""})
+        try:
+            save_file(file, scenario_yaml(scenario).encode(), expected)
+        except SaveError as error:
+            self._export_failed(error)
+            return
+        self._kept[file] = fingerprint(file.parent, [file.name])
+        self.saved.value = screen.message([self.say("keep.saved", file=file)])
+        self.on_keep(file, scenario)
 
     def _export_failed(self, error: Exception) -> None:
         self.export.disabled = False
