@@ -58,12 +58,16 @@ RUNS = (
 
 REPORT = "bao_cao_tien_do.xlsx"  # the printed progress report beside every forecast
 
+NOTEBOOKS = sorted(
+    str(file) for folder in ("notebooks", "kc_model") for file in (ROOT / folder).rglob("*.ipynb")
+)
+
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
     ("codespell", "."),
-    ("nbstripout", "--verify", *sorted(str(file) for file in (ROOT / "notebooks").glob("*.ipynb"))),
+    ("nbstripout", "--verify", *NOTEBOOKS),
     ("pytest", "--numprocesses", "auto", "--dist", "loadfile"),
 )
 

@@ -47,7 +47,7 @@ SCENARIO = {
     "scenario": [
         {"key": "name", "value": "thử"},
         {"key": "year", "value": "2024"},
-        {"key": "round_to", "value": "1"},
+        {"key": "round_to", "value": "0.5"},
     ],
     "budget": [
         {"source": "KCQG", "amount": 6000, "text": "Kinh phí quốc gia"},
@@ -207,6 +207,7 @@ def test_one_dataset_serves_every_desk(home):
     assert page.wait(60)
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
+    assert page.plans == {}
 
 
 # --- The server ----------------------------------------------------------------------------------

@@ -2,23 +2,17 @@
 // text as it was typed or pasted, and shows what comes back.
 function render({ model, el }) {
   const title = document.createElement("h3");
-  const bar = document.createElement("div");
-  const undo = document.createElement("button");
-  const said = document.createElement("span");
+  const said = document.createElement("p");
   const frame = document.createElement("div");
   const grid = document.createElement("table");
   el.classList.add("kc-grid");
   title.id = `kc-grid-${Math.random().toString(36).slice(2)}`;
-  bar.className = "kc-bar";
   frame.className = "kc-frame";
   said.setAttribute("role", "status");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-labelledby", title.id);
-  undo.type = "button";
-  undo.className = "lm-Widget jupyter-button widget-button";
-  bar.append(undo, said);
   frame.append(grid);
-  el.append(title, bar, frame);
+  el.append(title, frame, said);
 
   let at = [0, 1]; // where the cursor stands: row, column
   let editor = null;
@@ -86,8 +80,6 @@ function render({ model, el }) {
     if (here) here.tabIndex = 0;
     title.textContent = model.get("label");
     said.textContent = model.get("said");
-    undo.textContent = model.get("undo");
-    undo.disabled = !model.get("undoable");
   };
 
   const move = (row, column) => {
@@ -199,7 +191,6 @@ function render({ model, el }) {
     event.preventDefault();
   });
 
-  undo.addEventListener("click", () => model.send({ undo: true }));
   model.on("change", fill);
   fill();
   return () => model.off("change", fill);

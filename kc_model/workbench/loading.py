@@ -21,6 +21,7 @@ from kc_model.template import write_template
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import Desk
+from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Progress, Step
 
 __all__ = ["SCENARIOS", "DataDesk", "Loaded", "find_datasets", "load", "show_data"]
@@ -247,8 +248,8 @@ class DataDesk(Desk):
 
 
 def show_data(folder: str | Path = ".", language: Language = "vi") -> DataDesk:
-    """Return the desk "Số liệu"; parameters as for `DataDesk`."""
-    return DataDesk(Path(folder).resolve(), language)
+    """Return the desk "Số liệu"; a folder is sought as by `find_data`, the rest is `DataDesk`'s."""
+    return DataDesk(find_data(folder).resolve(), language)
 
 
 def _shown(path: Path, folder: Path) -> str:

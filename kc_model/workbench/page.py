@@ -15,9 +15,8 @@ from kc_model.scenario import Budget, Goal, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk, explain_error, language_switch
+from kc_model.workbench.desk import Desk, language_switch
 from kc_model.workbench.loading import SCENARIOS, DataDesk, Loaded
-from kc_model.workbench.newest import Newest, Step
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
 
@@ -54,7 +53,6 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.progress: ProgressDesk | None = None
         self.plans: dict[str, PlanDesk] = {}
         self._loaded: Loaded | None = None
-        self._later = Newest(self._failed)
         self._scenarios: dict[str, Scenario] = {}
         self._title, self._waits = screen.Text(), {key: screen.Text() for key in _TABS[:2]}
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
@@ -72,18 +70,16 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.tongues.observe(self._switch, "value")
         self.pick.observe(self._choose, "value")
         self._words()
-        with self.data.work.lock:
-            self.data.on_load = self._take
-            if self.data.loaded is not None:
-                self._take(self.data.loaded)
+        # The first dataset is waited for: a browser that is still opening the page would not know
+        # of desks that come to be meanwhile.
+        self.data.wait()
+        self.data.on_load = self._take
+        if self.data.loaded is not None:
+            self._take(self.data.loaded)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every desk is at rest; tell whether that came true in time (seconds)."""
-        return (
-            self.data.wait(timeout)
-            and self._later.wait(timeout)
-            and all(desk.wait(timeout) for desk in self._desks())
-        )
+        return self.data.wait(timeout) and all(desk.wait(timeout) for desk in self._desks())
 
     def _desks(self) -> list[Desk]:
         progress = [] if self.progress is None else [self.progress]
@@ -107,15 +103,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             self.progress = self._placed(ProgressDesk(data, year, month, language=self._language))
             self._rooms["progress"].children = [self.progress]
         self._words()
-        # What stands in front comes first; two at once would only keep each other waiting.
-        first = self.progress
-        self._later.start(
-            Step(lambda _progress: first is None or first.wait(), lambda _done: self._offer())
-        )
-
-    def _failed(self, error: Exception) -> None:
-        self._waits["plan"].value = screen.message(explain_error(error, self._language), "stop")
-        self._rooms["plan"].children = [self._waits["plan"]]
+        self._offer()
 
     def _placed(self, desk: _AnyDesk) -> _AnyDesk:
         desk.tongues.layout.display = "none"
@@ -151,7 +139,10 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             return
         if key not in self.plans:
             scenario = self._scenarios[key]
-            desk = PlanDesk(self._loaded.data, scenario, language=self._language)
+            # What stands in front comes first; two at once would only keep each other waiting.
+            desk = PlanDesk(
+                self._loaded.data, scenario, language=self._language, after=self.progress
+            )
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
             parent = path.parent if is_here else self.data.folder
@@ -182,13 +173,10 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         loaded = self._loaded
         for key, text in self._waits.items():
             if loaded is None or loaded.data is None:
-                is_reading = self.data.pick.value is not None and self.data.loaded is None
-                told = say(f"screen.page.{'waiting' if is_reading else 'no_data'}", language)
+                told = say("screen.page.no_data", language)
             elif key == "progress":
                 sheet = say("headings.sheets.history", language)
                 told = say("screen.page.no_history", language, sheet=sheet)
-            elif self._scenarios:
-                told = say("screen.working", language)
             else:
                 told = say("screen.page.no_scenario", language)
             text.value = screen.message([told])

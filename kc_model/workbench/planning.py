@@ -20,7 +20,7 @@ from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
-from kc_model.workbench.desk import FiguresDesk, choices, explain_error
+from kc_model.workbench.desk import Desk, FiguresDesk, choices, explain_error
 from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.levers import Lever, levers_of, mark, move
@@ -51,6 +51,8 @@ class PlanDesk(FiguresDesk):
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
     language : {"vi", "en"}
+    after : Desk or None
+        Whose work is done before this desk begins; None: nobody's.
 
     Attributes
     ----------
@@ -85,6 +87,7 @@ class PlanDesk(FiguresDesk):
         as_of: int | None = None,
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
+        after: Desk | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
@@ -124,7 +127,7 @@ class PlanDesk(FiguresDesk):
         self._open_tables(is_open=False)
         self._arrange()
         self._words()
-        self._solve()
+        self._solve(after)
 
     # ------------------------------------------------------------------ controls
 
@@ -237,10 +240,8 @@ class PlanDesk(FiguresDesk):
                     rows[r][c] = screen.GridCell(text, text, why)
             with grid.hold_sync():
                 grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
-                grid.undo = self.say("edit.undo")
-                grid.undoable = bool(self._past or self._refused)
                 grid.show(columns_of(table, language), rows)
-        self.undo.disabled = not self._past
+        self.undo.disabled = not (self._past or self._refused)
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -283,7 +284,7 @@ class PlanDesk(FiguresDesk):
     def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
         return self._planner.plan(scenario, detail=detail, progress=progress)
 
-    def _solve(self) -> None:
+    def _solve(self, after: Desk | None = None) -> None:
         moved = self._moved()
         if moved != self._stands:
             self._past.append(self._stands)
@@ -300,7 +301,10 @@ class PlanDesk(FiguresDesk):
             is_plan = self.plan is not None and self.plan.status == "optimal"
             return self._plan(scenario, progress, detail=True) if is_plan else None
 
-        self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
+        steps = [Step(soon, self._show), Step(in_full, self._complete, pause=_CALM)]
+        if after is not None:
+            steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
+        self.work.start(*steps)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)

@@ -203,15 +203,12 @@ class Grid(anywidget.AnyWidget):
     label : str
     said : str
         What screen readers announce after a change.
-    undoable : bool
     """
 
     label = traitlets.Unicode("").tag(sync=True)
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.List(traitlets.Dict())).tag(sync=True)
     said = traitlets.Unicode("").tag(sync=True)
-    undo = traitlets.Unicode("").tag(sync=True)
-    undoable = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self, edit: Callable[[list[tuple[int, int, str]]], None], undo: Callable[[], None]
