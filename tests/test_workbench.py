@@ -750,7 +750,9 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     grid = plan_desk.grids["rules"]
     grid._told(grid, {"edits": [[1, 1, "2.500,5"]]}, [])
     plan_desk.name.value = "Sàn cao / 1"
+    assert plan_desk.keep.description == "Lưu (có thay đổi)"
     plan_desk.keep.click()
+    assert plan_desk.keep.description == "Lưu phương án"
     ((file, saved),) = kept
     assert file == tmp_path / "phuong-an" / "Sàn-cao-1.yaml"
     assert read_scenario(file) == saved

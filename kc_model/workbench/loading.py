@@ -240,7 +240,7 @@ class DataDesk(Desk):
         key = "broken" if loaded.data is None else "partly" if errors else "fine"
         told = self.say(f"data.{key}", name=loaded.path.name, errors=errors, warnings=warnings)
         self.status.value = screen.message([told], kind)
-        self.faults.value = fault_table(loaded.faults, language)
+        self.faults.value = _fault_table(loaded.faults, language)
         self.coverage.value = self.worth.value = ""
         if loaded.data is not None:
             self.coverage.value = _coverage(loaded.data, language)
@@ -264,7 +264,7 @@ def _template(language: Language) -> str:
         return screen.download(file.name, file.read_bytes(), say("screen.data.template", language))
 
 
-def fault_table(faults: Iterable[Fault], language: Language) -> str:
+def _fault_table(faults: Iterable[Fault], language: Language) -> str:
     """Return faults as a table: where, what was found, what to do; errors first."""
     ordered = sorted(faults, key=lambda fault: fault.level != "error")
     if not ordered:

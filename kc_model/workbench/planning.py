@@ -96,7 +96,8 @@ class PlanDesk(FiguresDesk):
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
         self._exports = Newest(self._export_failed, self.work.lock)
-        self._base = self._stands = scenario  # what the sliders start from; what is on screen
+        # What the sliders start from, what is on screen, what is safe in a file.
+        self._base = self._stands = self._safe = scenario
         self._past: deque[Scenario] = deque(maxlen=_UNDO)
         self._refused: dict[tuple[str, int, int], tuple[str, InputError]] = {}
         self._levers = levers_of(scenario, data.unit)
@@ -122,7 +123,7 @@ class PlanDesk(FiguresDesk):
         self._on_click(self.export, self._export)
         self._wanted = sliders
         self._tables = ipywidgets.VBox(list(self.grids.values()))
-        self.edit = ipywidgets.ToggleButton(layout=ipywidgets.Layout(width="auto"))
+        self.edit = ipywidgets.ToggleButton(layout=ipywidgets.Layout(width="260px"))
         self._when(self.edit, self._open_tables)
         self._open_tables(is_open=False)
         self._arrange()
@@ -242,6 +243,9 @@ class PlanDesk(FiguresDesk):
                 grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
                 grid.show(columns_of(table, language), rows)
         self.undo.disabled = not (self._past or self._refused)
+        is_safe = self._stands == self._safe
+        self.keep.description = self.say("keep.button" if is_safe else "keep.unsaved")
+        self.keep.button_style = "" if is_safe else "warning"
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -253,7 +257,6 @@ class PlanDesk(FiguresDesk):
         self.undo.description = self.say("edit.undo")
         self.name.description = self.say("keep.name")
         self.name.placeholder = self.scenario.name
-        self.keep.description = self.say("keep.button")
         self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
         self.view.description = self.say("view")
         for lever in self._levers:
@@ -415,6 +418,8 @@ class PlanDesk(FiguresDesk):
             self._export_failed(error)
             return
         self._kept[file] = fingerprint(file.parent, [file.name])
+        self._safe = self._stands
+        self._fill()
         self.saved.value = screen.message([self.say("keep.saved", file=file)])
         self.on_keep(file, scenario)
 
