@@ -3,6 +3,8 @@
 ``python3 start.py``
     Sets up ``.venv`` beside this file, works out the published cases and the sample into ``out/``,
     and opens the notebooks if somebody sits at the terminal (``--no-lab``: does not).
+``python3 start.py app``
+    Opens the planner's page in the browser (what a double click on ``khuyen-cong`` does).
 ``python3 start.py lab``
     Opens the notebooks.
 ``python3 start.py test``
@@ -56,12 +58,16 @@ RUNS = (
 
 REPORT = "bao_cao_tien_do.xlsx"  # the printed progress report beside every forecast
 
+NOTEBOOKS = sorted(
+    str(file) for folder in ("notebooks", "kc_model") for file in (ROOT / folder).rglob("*.ipynb")
+)
+
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
     ("codespell", "."),
-    ("nbstripout", "--verify", *sorted(str(file) for file in (ROOT / "notebooks").glob("*.ipynb"))),
+    ("nbstripout", "--verify", *NOTEBOOKS),
     ("pytest", "--numprocesses", "auto", "--dist", "loadfile"),
 )
 
@@ -100,7 +106,10 @@ TEXTS = {
         "Số trường hợp không chạy được: {count}; lý do ở trên.",
         "Cases that failed: {count}; the reasons are above.",
     ),
-    "open-lab": ("Mở sổ tính: {command}", "To open the notebooks: {command}"),
+    "open-lab": (
+        "Mở bàn làm việc: {app}\nMở sổ tính: {command}",
+        "To open the planner's page: {app}\nTo open the notebooks: {command}",
+    ),
     "passed": ("Mọi kiểm tra đều đạt.", "Every check passed."),
     "failed": ("Không đạt: {checks}", "Failed: {checks}"),
     "stopped": ("Đã dừng theo yêu cầu.", "Stopped on request."),
@@ -165,6 +174,9 @@ def set_up(lock: Path) -> None:
     install("--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
     # Built with the locked hatchling: no isolated build, hence nothing is fetched.
     install("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    # What charts need in the browser is made once; better now than while somebody waits for a page.
+    warm_up = [str(PYTHON), "-c", "from kc_model.workbench.screen import ChartView; ChartView()"]
+    subprocess.call(warm_up, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
     STAMP.write_text(digest(lock))
     print(tell("ready"), flush=True)
 
@@ -339,7 +351,8 @@ def run(no_lab: bool) -> int:
     set_up(RUNTIME)
     failed = run_cases()
     if failed or no_lab or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("\n" + tell("open-lab", command=f"{Path(sys.executable).name} start.py lab"))
+        start = f"{Path(sys.executable).name} start.py"
+        print("\n" + tell("open-lab", app=f"{start} app", command=f"{start} lab"))
         return min(failed, 1)
     return lab()
 
@@ -348,6 +361,12 @@ def lab() -> int:
     """Set up and open the notebooks."""
     set_up(RUNTIME)
     return subprocess.call([str(PYTHON), "-m", "kc_model", "lab"], cwd=ROOT, env=environment())
+
+
+def app() -> int:
+    """Set up and open the planner's page."""
+    set_up(RUNTIME)
+    return subprocess.call([str(PYTHON), "-m", "kc_model", "app"], cwd=ROOT, env=environment())
 
 
 def test() -> int:
@@ -371,13 +390,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=("run", "lab", "test"), default="run")
+    parser.add_argument("command", nargs="?", choices=("run", "app", "lab", "test"), default="run")
     parser.add_argument("--no-lab", action="store_true", help="do not open the notebooks")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "run":
             return run(chosen.no_lab)
-        return lab() if chosen.command == "lab" else test()
+        return {"app": app, "lab": lab, "test": test}[chosen.command]()
     except StartError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,22 +10,20 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from kc_model.allocate import allocate
 from kc_model.errors import Fault, InfeasibleError, InputError, KcError, NotOptimalError, SaveError
-from kc_model.export import fingerprint
-from kc_model.forecast import forecast
-from kc_model.program import build_problem
-from kc_model.progress import Progress, progress
-from kc_model.reading import read_dataset
-from kc_model.results import ALLOCATION_FILES, FORECAST_FILES, Allocation, Forecast
-from kc_model.scenario import Scenario, read_scenario
-from kc_model.tables import Dataset
-from kc_model.template import write_template
-from kc_model.verify import verify
 from kc_model.wording import LANGUAGES, say
+
+if TYPE_CHECKING:
+    from kc_model.results import Allocation, Forecast
+    from kc_model.scenario import Scenario
+    from kc_model.tables import Dataset
+
+# A command loads what it uses and no more: the rooms that reckon take seconds.
+# ruff: noqa: PLC0415
 
 __all__ = ["main"]
 
@@ -86,12 +84,16 @@ def _log() -> Path:
 
 
 def _run_template(options: argparse.Namespace) -> int:
+    from kc_model.template import write_template
+
     write_template(options.file)
     _both("template.done", path=options.file)
     return 0
 
 
 def _run_check(options: argparse.Namespace) -> int:
+    from kc_model.program import build_problem
+
     source = options.scenario
     faults: list[Fault] = []
     if source is None and options.dataset.suffix.lower() in _WORKBOOKS:
@@ -114,6 +116,9 @@ def _read(
     dataset: Path, scenario: Path | None, faults: list[Fault]
 ) -> tuple[Dataset | None, Scenario | None]:
     """Read both, so that the faults of both are told in one pass."""
+    from kc_model.reading import read_dataset
+    from kc_model.scenario import read_scenario
+
     data, read = None, None
     with _collecting(faults), _progress() as progress:
         data = read_dataset(dataset, progress)
@@ -135,6 +140,11 @@ def _collecting(faults: list[Fault]) -> Iterator[None]:
 
 
 def _run_forecast(options: argparse.Namespace) -> int:
+    from kc_model.export import fingerprint
+    from kc_model.forecast import forecast
+    from kc_model.reading import read_dataset
+    from kc_model.results import FORECAST_FILES
+
     expected = fingerprint(options.out, FORECAST_FILES)
     with _progress() as progress:
         data = read_dataset(options.dataset, progress)
@@ -152,6 +162,10 @@ def _run_forecast(options: argparse.Namespace) -> int:
 
 
 def _run_allocate(options: argparse.Namespace) -> int:
+    from kc_model.allocate import allocate
+    from kc_model.export import fingerprint
+    from kc_model.results import ALLOCATION_FILES
+
     expected = fingerprint(options.out, (*ALLOCATION_FILES, "result.json"))
     faults: list[Fault] = []
     data, scenario = _read(options.dataset, options.scenario, faults)
@@ -176,6 +190,8 @@ def _run_allocate(options: argparse.Namespace) -> int:
 
 
 def _run_verify(options: argparse.Namespace) -> int:
+    from kc_model.verify import verify
+
     verification = verify(options.folder)
     for language in LANGUAGES:
         _say("\n".join(verification.sentences(language)))
@@ -183,6 +199,11 @@ def _run_verify(options: argparse.Namespace) -> int:
 
 
 def _run_report(options: argparse.Namespace) -> int:
+    from kc_model.export import fingerprint
+    from kc_model.forecast import forecast
+    from kc_model.progress import progress
+    from kc_model.reading import read_dataset
+
     out = options.out.resolve()
     expected = fingerprint(out.parent, [out.name])
     with _progress() as tell:
@@ -190,7 +211,7 @@ def _run_report(options: argparse.Namespace) -> int:
         outlook: Forecast = forecast(
             data, options.year, options.as_of, arrival=dict(options.arrival), progress=tell
         )
-        report: Progress = progress(data, outlook)
+        report = progress(data, outlook)
     report.save(out, expected=expected)
     _tell_faults(report.warnings)
     for language in LANGUAGES:
@@ -208,9 +229,20 @@ def _arrival(text: str) -> tuple[str, int]:
 
 
 def _run_lab(options: argparse.Namespace) -> int:
-    from kc_model.workbench.lab import open_lab  # noqa: PLC0415 - charts take seconds to load
+    from kc_model.workbench.lab import open_lab
 
     return open_lab(options.folder, options.rest)
+
+
+def _run_app(options: argparse.Namespace) -> int:
+    from kc_model.workbench.app import open_app
+
+    return open_app(
+        options.folder,
+        lambda key, values: _both(f"app.{key}", **values),
+        port=options.port,
+        browser=options.browser,
+    )
 
 
 # ---------------------------------------------------------------------------- talking
@@ -297,6 +329,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))
     command.add_argument("rest", nargs=argparse.REMAINDER)
     command.set_defaults(run=_run_lab)
+
+    command = commands.add_parser("app", help=_help("app"))
+    command.add_argument("folder", type=Path, nargs="?", default=Path(), help=_help("app_folder"))
+    command.add_argument("--port", type=int, default=8866, help=_help("app_port"))
+    command.add_argument(
+        "--no-browser", dest="browser", action="store_false", help=_help("app_no_browser")
+    )
+    command.set_defaults(run=_run_app)
     return parser
 
 

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -121,3 +122,36 @@ def run_all(watched: Watched, address: str) -> None:
     page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@contextmanager
+def running_app(folder: Path, log: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Run `kc app` on a folder; give the page's address and the process."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    command = [sys.executable, "-m", "kc_model", "app", str(folder), "--no-browser"]
+    environment = {**os.environ, "HOME": str(log.parent), "USERPROFILE": str(log.parent)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with log.open("w", encoding="utf-8") as out:
+        server = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=log.parent,
+            env=environment,
+            stdout=out,
+            stderr=out,
+            encoding="utf-8",
+        )
+        try:
+            for _ in range(240):
+                if found := re.search(r"http://\S+token=\S+", log.read_text(encoding="utf-8")):
+                    break
+                assert server.poll() is None, log.read_text(encoding="utf-8")
+                time.sleep(0.25)
+            yield found[0], server
+        finally:
+            server.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(20)
+            server.kill()

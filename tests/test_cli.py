@@ -363,7 +363,7 @@ def broken(monkeypatch, tmp_path):
         def fail(*_arguments, **_options):
             raise error
 
-        monkeypatch.setattr(cli, "allocate", fail)
+        monkeypatch.setattr(importlib.import_module("kc_model.allocate"), "allocate", fail)
         monkeypatch.setattr(importlib.import_module("tempfile"), "tempdir", str(tmp_path))
 
     return broken
@@ -415,13 +415,13 @@ def test_a_folder_that_cannot_be_written(run, folder):
 def test_what_somebody_else_saved_meanwhile(run, folder, monkeypatch):
     allocated(run, folder)
     out = folder.parent / "out"
-    honest = cli.allocate
+    honest = importlib.import_module("kc_model.allocate").allocate
 
     def slow(*arguments, **options):
         (out / "allocation.csv").write_text("của người khác", encoding="utf-8")
         return honest(*arguments, **options)
 
-    monkeypatch.setattr(cli, "allocate", slow)
+    monkeypatch.setattr(importlib.import_module("kc_model.allocate"), "allocate", slow)
     code, _, _ = allocated(run, folder)
     assert code == 1
     assert (out / "allocation.csv").read_text("utf-8") == "của người khác"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -180,3 +183,32 @@ def test_amounts_are_shown_in_billion(amount, unit, shown):
     import start
 
     assert start.show(amount, start.Decimal(10) ** -start.UNITS[unit]) == shown
+
+
+# --- A double click ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a desktop entry is for Linux")
+def test_the_desktop_entry_starts_the_page_in_its_own_folder(tmp_path):
+    folder, tools = tmp_path / "dự án có dấu cách", tmp_path / "bin"
+    folder.mkdir()
+    tools.mkdir()
+    (tools / "python3").write_text('#!/bin/sh\necho "$PWD $*"\n')
+    (tools / "python3").chmod(0o755)
+    entry = (ROOT / "khuyen-cong.desktop").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^Exec=(.*)$", entry, re.MULTILINE)
+    # As the desktop reads it: quotes and escapes of the entry's own, then %k, the file itself.
+    words = [word.replace("\\$", "$") for word in shlex.split(line.replace("\\\\", "\\"))]
+    command = [str(folder / "khuyen-cong.desktop") if word == "%k" else word for word in words]
+    path = os.pathsep.join([str(tools), os.environ["PATH"]])
+    done = subprocess.run(
+        command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"{folder} start.py app"
+
+
+def test_the_batch_file_starts_the_page_in_its_own_folder():
+    lines = (ROOT / "khuyen-cong.bat").read_bytes().decode("ascii").split("\r\n")
+    assert 'cd /d "%~dp0"' in lines  # the folder of the file, blanks and all
+    assert any("start.py app" in line for line in lines)
+    assert not any("\n" in line for line in lines)

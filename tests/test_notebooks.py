@@ -16,9 +16,11 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LOOK = {
     "00_bat_dau.ipynb": """
-assert _.wait(60), "still reading"
-assert "north-2024-provinces" in _.text.value
-assert "national-2022" in _.text.value
+cases, desk = Out[max(Out) - 1], _
+assert cases.wait(60) and desk.wait(60), "still reading"
+assert "north-2024-provinces" in cases.text.value
+assert "national-2022" in cases.text.value
+assert desk.loaded.data is not None and desk.pick.value.name in desk.status.value
 """,
     "01_tien_do.ipynb": """
 late, early = Out[max(Out) - 1], _

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import random
+import tempfile
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from hypothesis import strategies as st
 
 import kc_model.scenario
 from kc_model.errors import InputError
-from kc_model.scenario import Scenario, read_scenario
+from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario, read_scenario, scenario_yaml
+from kc_model.tables import Note
 
+ROOT = Path(__file__).parent.parent
 HEAD = "name: thử\nyear: 2024\n"
 BUDGET = "budget: [{source: KCQG, amount: 100}]\n"
 
@@ -764,3 +768,91 @@ def test_a_scenario_is_frozen(write):
     assert isinstance(scenario, Scenario)
     with pytest.raises(AttributeError):
         scenario.year = 2025
+
+
+# --- Written out again ---------------------------------------------------------------------------
+
+written = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Co", "Cn", "Zl", "Zp"]),
+    max_size=30,
+).map(lambda text: unicodedata.normalize("NFC", " ".join(text.split())))
+codes = st.text("abcdefgxyzABC01", min_size=1, max_size=6)
+amounts = st.decimals(0, 10**9, places=6)
+wheres = st.dictionaries(
+    st.sampled_from(["source", "place", "area", "region", "upland"]),
+    st.lists(codes, min_size=1, max_size=3).map(tuple),
+    max_size=3,
+).map(lambda where: dict(sorted(where.items())))
+
+
+@st.composite
+def any_rule(draw, rule_id):
+    each = draw(st.lists(codes, max_size=2, unique=True).map(tuple))
+    low, high = sorted([draw(amounts), draw(amounts)])
+    sides = draw(st.sampled_from([(low, high), (low, None), (None, high)]))
+    of = draw(st.one_of(st.none(), wheres))
+    per = draw(st.sampled_from(["", "baseline", "previous_year"])) if of is None else ""
+    return Rule(
+        id=rule_id,
+        min=sides[0],
+        max=sides[1],
+        where=draw(wheres),
+        each=each,
+        of=of,
+        per=per,
+        count=draw(st.sampled_from(["", "outputs", "projects", "column:jobs"])),
+        tier=draw(st.sampled_from(TIERS)),
+        weight=draw(st.decimals("0.01", 100, places=2)),
+        text=draw(written),
+        basis=draw(written),
+    )
+
+
+@st.composite
+def any_scenario(draw):
+    ids = draw(st.lists(codes, max_size=3, unique=True))
+    budget = st.builds(Budget, amounts, wheres, st.booleans(), written, written)
+    goal = st.one_of(
+        st.builds(
+            Goal,
+            st.just("maximise"),
+            st.sampled_from(["money", "disbursed", "outputs", "column:jobs"]),
+            wheres,
+            st.just(""),
+            st.decimals(0, "0.99", places=2),
+            st.decimals(0, 1, places=3),
+        ),
+        st.builds(Goal, st.just("maximise"), st.just("evenness"), wheres, st.just("population")),
+        st.builds(Goal, st.just("minimise"), st.just("change"), wheres),
+    )
+    note = st.builds(Note, st.just("assumed"), written, written)
+    return Scenario(
+        name=draw(written.filter(bool)),
+        year=draw(st.integers(1990, 2100)),
+        budget=tuple(draw(st.lists(budget, min_size=1, max_size=3))),
+        rules=tuple(draw(any_rule(one)) for one in ids),
+        goals=tuple(draw(st.lists(goal, max_size=3))),
+        spend=draw(st.sampled_from(["", "all", "at_most"])),
+        round_to=draw(st.one_of(st.none(), st.decimals("0.001", 1000, places=3))),
+        notes=tuple(draw(st.lists(note, max_size=2))),
+    )
+
+
+@settings(max_examples=150)
+@given(any_scenario())
+def test_a_scenario_written_out_reads_back_equal(original):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "phương án.yaml")
+        path.write_text(scenario_yaml(original), encoding="utf-8")
+        again = read_scenario(path)
+    assert again == original
+    assert again.hash == original.hash
+
+
+@pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("data/**/base.yaml")), ids=lambda f: f.parent.name
+)
+def test_the_shipped_scenarios_written_out_read_back_equal(file, tmp_path):
+    original = read_scenario(file)
+    (tmp_path / "x.yaml").write_text(scenario_yaml(original), encoding="utf-8")
+    assert read_scenario(tmp_path / "x.yaml") == original

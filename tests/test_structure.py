@@ -176,3 +176,32 @@ def test_readme_gives_the_commands_that_ci_runs(command):
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.search(rf"^{re.escape(command)}\s*(#.*)?$", readme, re.MULTILINE)
     assert re.search(rf"^{re.escape(command)}( --no-lab)? </dev/null$", ci, re.MULTILINE)
+
+
+# --- Loaded when asked for -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ["kc_model", "kc_model.workbench"])
+def test_public_names_are_what_their_rooms_hold(package):
+    front = importlib.import_module(package)
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree_of(Path(front.__file__)))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("kc_model")
+        for alias in node.names
+    }
+    assert sorted(seen) == sorted(front.__all__) == sorted(front._HOME)
+    for name, room in seen.items():
+        importlib.import_module(room)  # a room must not stand in for its function
+        assert getattr(front, name) is getattr(sys.modules[room], name)
+    with pytest.raises(AttributeError, match="nowhere"):
+        front.nowhere  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["kc_model", "kc_model.cli", "kc_model.workbench"])
+def test_the_front_doors_load_nothing_heavy(module):
+    ask = f"import sys, {module}; print({{'pandas', 'scipy', 'altair', 'pulp'}} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stdout.strip() == "set()", done.stderr

@@ -12,6 +12,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import ipywidgets
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
@@ -21,9 +22,11 @@ from kc_model.allocate import allocate
 from kc_model.errors import InputError
 from kc_model.forecast import forecast
 from kc_model.money import parse_money
+from kc_model.scenario import read_scenario
 from kc_model.tables import Note
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import lab, planning, progress, screen, show_cases, show_forecast, show_plan
+from kc_model.workbench.editing import TABLES, edited, rows_of
 from kc_model.workbench.folders import find_data, new_folder
 from kc_model.workbench.levers import TotalLever, adjust, levers_of
 from kc_model.workbench.newest import Newest, Step
@@ -485,7 +488,8 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
 
 def test_sliders_asked_for_stand_in_front(data):
     shown = show_plan(data, scenario(RULES), sliders=["floor"])
-    front = [child for child in shown.children if isinstance(child, screen.Slider)]
+    rows = [child.children for child in shown.children if isinstance(child, ipywidgets.HBox)]
+    front = [child for row in rows for child in row if isinstance(child, screen.Slider)]
     assert front == [shown.sliders["total"], shown.sliders["floor:min"]]
     assert shown.wait(30)
 
@@ -604,3 +608,161 @@ def test_lab_opens_the_projects_notebooks(monkeypatch, tmp_path):
     assert options["cwd"] == ROOT
     with pytest.raises(InputError):
         lab.open_lab(tmp_path)
+
+
+# --- Tables to be filled in ----------------------------------------------------------------------
+
+
+def typed(text, table="rules", where=(1, 1), language="vi"):
+    return edited(scenario(RULES), table, where, text, "million_vnd", language)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "text", "language", "value"),
+    [
+        ("rules", (1, 1), "2.500,5", "vi", "2500.5"),
+        ("rules", (1, 1), "2,500.5", "en", "2500.5"),
+        ("rules", (1, 1), "1.500", "vi", "1500"),
+        ("rules", (1, 1), "1,5 tỷ", "vi", "1500"),
+        ("rules", (1, 1), " 1 500 ", "vi", "1500"),
+        ("rules", (1, 2), "2.000.000.000 đồng", "vi", "2000"),
+        ("rules", (0, 1), "57,45", "vi", "0.5745"),
+        ("rules", (0, 1), "57,45 %", "vi", "0.5745"),
+        ("rules", (2, 2), "150", "vi", "1.5"),
+        ("rules", (2, 2), "", "vi", None),
+        ("rules", (0, 3), "Bắt buộc", "vi", "law"),
+        ("rules", (0, 4), "Công nghệ  trước", "vi", "Công nghệ trước"),
+        ("budget", (0, 1), "7.999,000001", "vi", "7999.000001"),
+    ],
+)
+def test_what_is_typed_is_read_exactly(table, where, text, language, value):
+    changed = typed(text, table, where, language)
+    entry = (changed.budget if table == "budget" else changed.rules)[where[0]]
+    now = getattr(entry, TABLES[table][where[1]])
+    assert str(now) == value or now == (value and Decimal(value))
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "text", "code"),
+    [
+        ("rules", (1, 1), "2500.5", "typed-number-comma"),
+        ("rules", (1, 1), "nhiều", "typed-number-comma"),
+        ("rules", (1, 1), "1e5", "typed-number-comma"),
+        ("rules", (1, 1), "-3", "scenario-negative"),
+        ("rules", (1, 1), "", "no-bound"),
+        ("rules", (1, 1), "0,0000001", "fraction-of-dong"),
+        ("rules", (2, 1), "300", "rule-min-above-max"),
+        ("rules", (0, 3), "tùy", "not-one-of"),
+        ("budget", (0, 1), "", "typed-number-comma"),
+        ("budget", (0, 1), "99999999999999999999", "amount-too-large"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(table, where, text, code):
+    with pytest.raises(InputError) as caught:
+        typed(text, table, where)
+    (fault,) = caught.value.faults
+    assert fault.code == code
+    assert "None" not in fault.text("vi") + fault.text("en")
+
+
+@settings(max_examples=100)
+@given(st.decimals(0, 10**9, places=6), st.sampled_from(["vi", "en"]))
+def test_what_a_cell_shows_can_be_typed_again(amount, language):
+    changed = scenario(RULES.replace("8000", str(amount)))
+    (row, *_) = rows_of(changed, "budget", "million_vnd", "63", language)
+    assert row[1].shown.startswith(row[1].text)
+    again = edited(changed, "budget", (0, 1), row[1].text, "million_vnd", language)
+    assert again == changed
+
+
+def shown(grid, row, column):
+    return grid.rows[row][column]["shown"]
+
+
+def test_a_cell_filled_in_moves_plan_slider_and_notes(plan_desk, data):
+    grid = plan_desk.grids["rules"]
+    assert shown(grid, 1, 1) == "1.500 triệu đồng"
+    grid._told(grid, {"edits": [[1, 1, "3.500,5"]]}, [])
+    assert plan_desk.wait(30)
+    plan = allocate(data, scenario(RULES.replace("min: 1500", "min: 3500.5")))
+    assert plan_desk.plan.cells["amount"].tolist() == plan.cells["amount"].tolist()
+    assert shown(grid, 1, 1) == "3.500,5 triệu đồng"
+    assert "3.500,5 triệu đồng" in grid.said
+    assert plan_desk.sliders["floor:min"].value == Decimal("3500.5")
+    told = " ".join(note.vi for note in plan_desk.plan.notes)
+    assert "3.500,5 triệu đồng, thay cho 1.500 triệu đồng" in told
+    plan_desk.sliders["floor:min"].value = Decimal(2000)
+    assert plan_desk.wait(30)
+    assert shown(grid, 1, 1) == "2.000 triệu đồng"
+
+
+def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
+    grid = plan_desk.grids["rules"]
+    grid._told(grid, {"edits": [[0, 1, "60"], [1, 1, "2500.5"], [2, 1, "40"]]}, [])
+    assert plan_desk.wait(30)
+    assert [shown(grid, row, 1) for row in range(3)] == ["60 %", "2500.5", "40 %"]
+    assert "2.500,5" in grid.rows[1][1]["error"]
+    assert "Chưa nhận 1 ô" in grid.said
+    assert plan_desk._scenario().rules[1].min == 1500
+    plan_desk.tongues.value = "en"
+    assert "cannot be read" in grid.rows[1][1]["error"]
+    grid._told(grid, {"edits": [[1, 1, "2,500.5"]]}, [])
+    assert not grid.rows[1][1]["error"]
+    assert shown(grid, 1, 1) == "2,500.5 million VND"
+    assert plan_desk.wait(30)
+
+
+def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
+    grid = plan_desk.grids["budget"]
+    for amount in range(8001, 8026):
+        grid._told(grid, {"edits": [[0, 1, str(amount)]]}, [])
+    assert plan_desk.wait(30)
+    for _ in range(30):
+        grid._told(grid, {"undo": True}, [])
+    assert plan_desk.wait(30)
+    assert shown(grid, 0, 1) == "8.005 triệu đồng"
+    assert plan_desk.undo.disabled
+    assert plan_desk.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
+    plan_desk.reset.click()
+    assert plan_desk.wait(30)
+    assert plan_desk._scenario().hash == scenario(RULES).hash
+    plan_desk.undo.click()
+    assert shown(grid, 0, 1) == "8.005 triệu đồng"
+    assert plan_desk.wait(30)
+
+
+def test_a_bound_that_comes_or_goes_has_its_slider(plan_desk):
+    grid = plan_desk.grids["rules"]
+    grid._told(grid, {"edits": [[1, 2, "6.000"], [0, 3, "bắt buộc"]]}, [])
+    assert plan_desk.wait(30)
+    assert plan_desk.sliders["floor:max"].value == 6000
+    told = " ".join(note.vi for note in plan_desk.plan.notes)
+    assert "6.000 triệu đồng, thay cho để trống" in told
+    assert "bắt buộc, thay cho theo chỉ đạo" in told
+    grid._told(grid, {"undo": True}, [])
+    assert plan_desk.wait(30)
+    assert "floor:max" not in plan_desk.sliders
+
+
+def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
+    plan_desk.home, kept = tmp_path / "phuong-an", []
+    plan_desk.on_keep = lambda file, saved: kept.append((file, saved))
+    grid = plan_desk.grids["rules"]
+    grid._told(grid, {"edits": [[1, 1, "2.500,5"]]}, [])
+    plan_desk.name.value = "Sàn cao / 1"
+    assert plan_desk.keep.description == "Lưu (có thay đổi)"
+    plan_desk.keep.click()
+    assert plan_desk.keep.description == "Lưu phương án"
+    ((file, saved),) = kept
+    assert file == tmp_path / "phuong-an" / "Sàn-cao-1.yaml"
+    assert read_scenario(file) == saved
+    assert saved.name == "Sàn cao / 1"
+    assert saved.rules[1].min == Decimal("2500.5")
+    assert str(file) in words(plan_desk.saved)
+    plan_desk.keep.click()  # our own file
+    assert len(kept) == 2
+    file.write_text("của người khác", encoding="utf-8")
+    plan_desk.keep.click()
+    assert "kc-stop" in plan_desk.saved.value
+    assert file.read_text(encoding="utf-8") == "của người khác"
+    assert plan_desk.wait(30)

@@ -12,8 +12,9 @@ from pathlib import Path
 from kc_model.scenario.build import build_scenario
 from kc_model.scenario.files import read_layers
 from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
+from kc_model.scenario.writing import scenario_yaml
 
-__all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where", "read_scenario"]
+__all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where", "read_scenario", "scenario_yaml"]
 
 
 def read_scenario(path: str | Path) -> Scenario:

@@ -1,69 +1,66 @@
 """The workbench: desks for the screen. They show and ask; every number is computed elsewhere.
 
-`show_cases`, `show_forecast`, `show_backtest` and `show_plan` make one for a notebook to end on.
+`show_cases`, `show_data`, `show_forecast`, `show_backtest` and `show_plan` make one for a notebook
+to end on; `show_app` makes the planner's page of three. Each is loaded when it is first asked for:
+a server needs no charts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from kc_model.results import Forecast
-from kc_model.scenario import Scenario
-from kc_model.tables import Dataset
-from kc_model.wording import Language
-from kc_model.workbench.checking import BacktestDesk, show_backtest
-from kc_model.workbench.folders import find_data
-from kc_model.workbench.overview import Overview
-from kc_model.workbench.planning import PlanDesk
-from kc_model.workbench.progress import ProgressDesk
+if TYPE_CHECKING:
+    from kc_model.workbench.checking import BacktestDesk, show_backtest
+    from kc_model.workbench.folders import find_data
+    from kc_model.workbench.loading import DataDesk, show_data
+    from kc_model.workbench.overview import Overview, show_cases
+    from kc_model.workbench.page import AppPage, show_app
+    from kc_model.workbench.planning import PlanDesk, show_plan
+    from kc_model.workbench.progress import ProgressDesk, show_forecast
 
 __all__ = [
+    "AppPage",
     "BacktestDesk",
+    "DataDesk",
     "Overview",
     "PlanDesk",
     "ProgressDesk",
     "find_data",
+    "show_app",
     "show_backtest",
     "show_cases",
+    "show_data",
     "show_forecast",
     "show_plan",
 ]
 
+_HOME = {
+    "AppPage": "page",
+    "BacktestDesk": "checking",
+    "DataDesk": "loading",
+    "Overview": "overview",
+    "PlanDesk": "planning",
+    "ProgressDesk": "progress",
+    "find_data": "folders",
+    "show_app": "page",
+    "show_backtest": "checking",
+    "show_cases": "overview",
+    "show_data": "loading",
+    "show_forecast": "progress",
+    "show_plan": "planning",
+}
 
-def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
-    """Return an overview of every dataset below some folders, each checked as `kc check` does.
-
-    Parameters
-    ----------
-    *folders : path
-        As for `find_data`.
-    language : {"vi", "en"}
-    """
-    return Overview([find_data(folder) for folder in folders], language)
-
-
-def show_forecast(
-    data: Dataset,
-    year: int,
-    as_of: int,
-    *,
-    arrival: int | None = None,
-    level: str | None = None,
-    language: Language = "vi",
-) -> ProgressDesk:
-    """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
-    return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
+# jsonschema would build, for two seconds, the grammar of addresses with foreign letters: nothing
+# here has any to check. Without the module it leaves that check out.
+if "jsonschema" not in sys.modules:
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
-def show_plan(
-    data: Dataset,
-    scenario: Scenario,
-    outlook: Forecast | None = None,
-    *,
-    as_of: int | None = None,
-    sliders: Sequence[str] | None = None,
-    language: Language = "vi",
-) -> PlanDesk:
-    """Return the desk "Phương án"; parameters as for `PlanDesk`."""
-    return PlanDesk(data, scenario, outlook, as_of=as_of, sliders=sliders, language=language)
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

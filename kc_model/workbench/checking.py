@@ -14,7 +14,7 @@ from kc_model.money import format_number
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk
+from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.newest import Progress, Step
 
 __all__ = ["BacktestDesk", "show_backtest"]
@@ -23,7 +23,7 @@ _SHARES = ("mae", "crps", "inside_80", "inside_95", "width_80")
 _RATIOS = ("ratio_linear", "ratio_pace", "ratio_completion", "ratio_best")
 
 
-class BacktestDesk(Desk):
+class BacktestDesk(FiguresDesk):
     """Runs a backtest, with a button that stops it and keeps what is done, and shows it.
 
     Parameters

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -17,12 +15,10 @@ from kc_model.errors import Fault, InputError, KcError
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.folders import LOG
 from kc_model.workbench.newest import Newest
 
-__all__ = ["LOG", "Desk", "choices", "explain_error", "language_switch"]
-
-LOG = Path(tempfile.gettempdir()) / "kc_model.log"
-"""Where the traceback of what nobody foresaw goes; a planner sees a sentence."""
+__all__ = ["Desk", "FiguresDesk", "choices", "explain_error", "language_switch"]
 
 
 def choices(group: str, keys: Sequence[Any], language: Language) -> list[tuple[str, Any]]:
@@ -73,15 +69,14 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    data : Dataset
     language : {"vi", "en"}
     """
 
-    def __init__(self, data: Dataset, language: Language) -> None:
-        self.data, self.language = data, language
+    def __init__(self, language: Language) -> None:
+        self.language = language
         self.work = Newest(self._failed)
         self._is_quiet = False
-        self.title, self.notes, self.status = screen.Text(), screen.Text(), screen.Text()
+        self.title, self.status = screen.Text(), screen.Text()
         self.tongues = language_switch(language)
         self._when(self.tongues, self._switch)
         super().__init__()
@@ -107,7 +102,7 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
         top = ipywidgets.HBox(
             [self.title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        self.children = (top, self.notes, *children)
+        self.children = (top, *children)
 
     def _when(
         self, control: ipywidgets.Widget, act: Callable[[Any], None], name: str = "value"
@@ -145,6 +140,24 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
             yield
         finally:
             self._is_quiet = False
+
+
+class FiguresDesk(Desk):
+    """Base of the desks that show figures of a dataset, and under the title what those rest on.
+
+    Parameters
+    ----------
+    data : Dataset
+    language : {"vi", "en"}
+    """
+
+    def __init__(self, data: Dataset, language: Language) -> None:
+        self.data = data
+        self.notes = screen.Text()
+        super().__init__(language)
+
+    def _lay_out(self, *children: ipywidgets.Widget) -> None:
+        super()._lay_out(self.notes, *children)
 
     def _standing(self, notes: Iterable[Note]) -> None:
         """Show what the figures rest on: what is assumed at once, the rest on a click."""

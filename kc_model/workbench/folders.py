@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from kc_model.errors import Address, Fault, InputError
 
-__all__ = ["find_data", "new_folder"]
+__all__ = ["LOG", "find_data", "new_folder", "plain_name"]
+
+LOG = Path(tempfile.gettempdir()) / "kc_model.log"
+"""Where the traceback of what nobody foresaw goes; a planner sees a sentence."""
+
+_RESERVED = {"con", "prn", "aux", "nul"}  # of Windows
 
 
 def find_data(path: str | Path, start: Path | None = None) -> Path:
@@ -36,6 +42,12 @@ def find_data(path: str | Path, start: Path | None = None) -> Path:
     raise InputError([Fault("data-not-found", Address(str(path)), {"start": start})])
 
 
+def plain_name(name: str) -> str:
+    """Return a name that a file or folder can have everywhere, from any text."""
+    plain = re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "plan"
+    return f"{plain}-" if plain.split("-")[0].casefold() in _RESERVED else plain
+
+
 def new_folder(name: str, start: Path | None = None) -> Path:
     """Return a folder for a new export that does not exist yet: ``out/<name>-<date>-<time>``.
 
@@ -49,7 +61,7 @@ def new_folder(name: str, start: Path | None = None) -> Path:
     """
     start = (start or Path.cwd()).resolve()
     home = next((f for f in (start, *start.parents) if (f / "data").is_dir()), start)
-    plain = re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "plan"
+    plain = plain_name(name)
     when = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     folder = home / "out" / f"{plain}-{when}"
     number = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
@@ -15,7 +15,7 @@ from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import SCHEMAS, Note
 from kc_model.wording import LANGUAGES, Language, say
 
-__all__ = ["Lever", "RuleLever", "TotalLever", "adjust", "levers_of"]
+__all__ = ["BudgetLever", "Lever", "RuleLever", "TotalLever", "adjust", "levers_of", "mark", "move"]
 
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
@@ -172,6 +172,25 @@ class RuleLever(Lever):
         return f"{text} → {self.shown(value, 'vi')}"
 
 
+@dataclass(frozen=True)
+class BudgetLever(Lever):
+    """The amount of one budget row.
+
+    Parameters
+    ----------
+    row : Budget
+    place : int
+        Its place in the scenario, from 1.
+    """
+
+    row: Budget
+    place: int
+
+    def title(self, value: Decimal, language: Language) -> str:  # noqa: ARG002
+        """Return the row's own words, or its number."""
+        return rule_label(f"budget:{self.place}", self.row.text, language)
+
+
 def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
     """Return every lever of a scenario: its total, then the rules' bounds in their order."""
     sides = [(rule, side) for rule in scenario.rules for side in ("min", "max")]
@@ -179,8 +198,8 @@ def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
     return (TotalLever.of(scenario, unit), *(lever for lever in found if lever is not None))
 
 
-def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
-    """Return the scenario with levers moved; its name and notes say so on every output.
+def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
+    """Return the scenario with levers moved.
 
     Parameters
     ----------
@@ -190,29 +209,92 @@ def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Dec
     values : mapping of key to Decimal
         Levers that are not named stay.
     """
-    moved = [lever for lever in levers if values.get(lever.key, lever.start) != lever.start]
-    changed = scenario
-    for lever in moved:
-        changed = lever.apply(changed, values[lever.key])
-    if not moved:
+    for lever in levers:
+        if values.get(lever.key, lever.start) != lever.start:
+            scenario = lever.apply(scenario, values[lever.key])
+    return scenario
+
+
+def mark(scenario: Scenario, changed: Scenario, unit: str) -> Scenario:
+    """Return a changed scenario whose name and notes say on every output what was changed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As it was.
+    changed : Scenario
+        With other numbers, tiers or words; the same budgets and rules in the same order.
+    unit : str
+        The dataset's.
+    """
+    if changed == scenario:
         return scenario
-    notes = tuple(_note(lever, values[lever.key]) for lever in moved)
+    notes = [*_budget_notes(scenario, changed, unit), *_rule_notes(scenario, changed, unit)]
     name = say("screen.adjusted", "vi", name=scenario.name)
     return replace(changed, name=name, notes=(*scenario.notes, *notes))
 
 
-def _note(lever: Lever, value: Decimal) -> Note:
-    told = {
-        language: say(
-            "screen.moved",
-            language,
-            what=lever.title(lever.start, language),
-            old=lever.shown(lever.start, language),
-            new=lever.shown(value, language),
-        )
-        for language in LANGUAGES
+def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+    rows = list(zip(scenario.budget, changed.budget, strict=True))
+    moved = [n for n, (old, new) in enumerate(rows) if old.amount != new.amount]
+    total, after = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
+    if total.kind == "money" and total.start != after.start:
+        yield _note(total, after.start)
+    if moved and (total.kind != "money" or len(moved) < len(rows)):
+        for n in moved:
+            old, new = rows[n]
+            yield _note(BudgetLever(old.amount, "money", unit, old, n + 1), new.amount)
+
+
+def _rule_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+    for old, new in zip(scenario.rules, changed.rules, strict=True):
+        for side in ("min", "max"):
+            before, after = getattr(old, side), getattr(new, side)
+            if before != after:
+                lever = RuleLever.of(old if before is not None else new, side, unit)
+                if lever is not None:
+                    yield _note(lever, after, is_new=before is None)
+        if old.tier != new.tier:
+            yield _tier_note(old, new)
+
+
+def _tier_note(old: Rule, new: Rule) -> Note:
+    return _told(
+        lambda one: rule_label(old.id, old.text, one),
+        lambda one: say(f"explain.tiers.{old.tier}", one),
+        lambda one: say(f"explain.tiers.{new.tier}", one),
+    )
+
+
+def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
+    """Return the scenario with levers moved; its name and notes say so on every output.
+
+    Parameters are those of `move`.
+    """
+    return mark(scenario, move(scenario, levers, values), levers[0].unit)
+
+
+def _note(lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
+    """Say what a number is now and was before; a bound may have come or gone."""
+
+    def shown(number: Decimal | None, one: Language) -> str:
+        return say("screen.open", one) if number is None else lever.shown(number, one)
+
+    return _told(
+        lambda one: lever.title(lever.start, one),
+        lambda one: shown(None if is_new else lever.start, one),
+        lambda one: shown(value, one),
+    )
+
+
+def _told(
+    what: Callable[[Language], str], old: Callable[[Language], str], new: Callable[[Language], str]
+) -> Note:
+    texts = {
+        one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
+        for one in LANGUAGES
     }
-    return Note("assumed", told["vi"], told["en"], table="scenario")
+    return Note("assumed", texts["vi"], texts["en"], table="scenario")
 
 
 def _apart(one: Budget, other: Budget) -> bool:

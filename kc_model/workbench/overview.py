@@ -14,9 +14,10 @@ from kc_model.tables import SCHEMAS, Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error, language_switch
+from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["Overview"]
+__all__ = ["Overview", "show_cases"]
 
 
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
@@ -86,6 +87,18 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
                 *(_details(name, data, language) for name, data in self._known),
             ]
         )
+
+
+def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
+    """Return an overview of every dataset below some folders, each checked as `kc check` does.
+
+    Parameters
+    ----------
+    *folders : path
+        As for `find_data`.
+    language : {"vi", "en"}
+    """
+    return Overview([find_data(folder) for folder in folders], language)
 
 
 def _read(path: Path) -> Dataset | tuple[Fault, ...]:

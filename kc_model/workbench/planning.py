@@ -1,33 +1,42 @@
-"""The desk "Phương án": sliders in front of an allocation that follows them."""
+"""The desk "Phương án": sliders and tables in front of an allocation that follows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model.allocate import Planner, allocate
 from kc_model.charts import allocation_chart, change_chart
+from kc_model.errors import InputError, SaveError
+from kc_model.export import fingerprint, save_file
+from kc_model.money import unit_name
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Scenario
+from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk, choices, explain_error
-from kc_model.workbench.folders import new_folder
-from kc_model.workbench.levers import Lever, adjust, levers_of
+from kc_model.workbench.desk import Desk, FiguresDesk, choices, explain_error
+from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
+from kc_model.workbench.folders import new_folder, plain_name
+from kc_model.workbench.levers import Lever, levers_of, mark, move
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["PlanDesk"]
+__all__ = ["PlanDesk", "show_plan"]
 
+_UNDO = 20
 _CALM = 0.4  # seconds without a move before prices are worked out
 _VIEWS = ("area", "place", "source", "region", "year")
 
 
-class PlanDesk(Desk):
-    """Shows the plan of a scenario and, as its sliders move, the plan of what they say.
+class PlanDesk(FiguresDesk):
+    """Shows the plan of a scenario and, as sliders move and cells are filled in, of what they say.
 
+    Sliders and tables are two views of one scenario; the last 20 changes of either can be undone.
     Amounts follow every move; prices, and what the goals leave open, follow when it is calm. A
     result that a newer move has overtaken is dropped. Where the laws contradict each other, the
     last plan turns grey and the conflict stands above it.
@@ -42,6 +51,8 @@ class PlanDesk(Desk):
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
     language : {"vi", "en"}
+    after : Desk or None
+        Whose work is done before this desk begins; None: nobody's.
 
     Attributes
     ----------
@@ -49,11 +60,22 @@ class PlanDesk(Desk):
         The newest result, whatever its status.
     sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
+    grids : dict of str to Grid
+        ``budget`` and ``rules``, to be filled in.
+    edit : ToggleButton
+        Opens them.
+    undo : Button
     view : Dropdown
         What the charts are by.
     chart, changes : ChartView
     folder : Path or None
         Where the next export goes; None: a new folder below ``out``.
+    name, keep : Text, Button
+        Save the scenario on screen under a name.
+    home : Path
+        The folder it is saved in.
+    on_keep : callable (Path, Scenario)
+        Told of every scenario saved.
     """
 
     def __init__(
@@ -65,6 +87,7 @@ class PlanDesk(Desk):
         as_of: int | None = None,
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
+        after: Desk | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
@@ -73,20 +96,39 @@ class PlanDesk(Desk):
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
         self._exports = Newest(self._export_failed, self.work.lock)
+        # What the sliders start from, what is on screen, what is safe in a file.
+        self._base = self._stands = self._safe = scenario
+        self._past: deque[Scenario] = deque(maxlen=_UNDO)
+        self._refused: dict[tuple[str, int, int], tuple[str, InputError]] = {}
         self._levers = levers_of(scenario, data.unit)
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
+        self.grids = {
+            table: screen.Grid(partial(self._guarded_edit, table), self._guarded_undo)
+            for table in TABLES
+        }
         self.view = ipywidgets.Dropdown(options=[("", "area")])
-        self.reset = ipywidgets.Button(icon="undo")
+        self.reset, self.undo = ipywidgets.Button(), ipywidgets.Button(icon="undo")
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
+        self.home = Path("phuong-an")
+        self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
+        self._kept: dict[Path, Mapping[str, str]] = {}
+        self.name, self.keep = ipywidgets.Text(), ipywidgets.Button()
         self.chart, self.changes = screen.ChartView(language), screen.ChartView(language)
         self.shares, self.losers = screen.Text(), screen.Text()
         self.findings, self.saved = screen.Text(), screen.Text()
         self._when(self.view, lambda _view: self._draw())
         self._on_click(self.reset, self._reset)
+        self._on_click(self.undo, self._undo)
+        self._on_click(self.keep, self._keep)
         self._on_click(self.export, self._export)
-        self._arrange(sliders)
+        self._wanted = sliders
+        self._tables = ipywidgets.VBox(list(self.grids.values()))
+        self.edit = ipywidgets.ToggleButton(layout=ipywidgets.Layout(width="260px"))
+        self._when(self.edit, self._open_tables)
+        self._open_tables(is_open=False)
+        self._arrange()
         self._words()
-        self._solve()
+        self._solve(after)
 
     # ------------------------------------------------------------------ controls
 
@@ -95,17 +137,20 @@ class PlanDesk(Desk):
         self._when(slider, lambda _index: self._solve(), "index")
         return slider
 
-    def _arrange(self, wanted: Sequence[str] | None) -> None:
-        """Lay out: the sliders asked for, the others in a fold, then what comes of them."""
+    def _arrange(self) -> None:
+        """Lay out: the sliders asked for, the others in a fold, tables, then what comes of them."""
+        wanted = self._wanted
         if wanted is None:
             wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
         first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
         rest = [slider for key, slider in self.sliders.items() if key not in first]
-        self._fold = ipywidgets.Accordion([ipywidgets.VBox(rest)], selected_index=None)
+        self._fold = ipywidgets.Accordion([screen.row(*rest)], selected_index=None)
         self._lay_out(
-            *(self.sliders[key] for key in first),
+            screen.row(*(self.sliders[key] for key in first)),
             *([self._fold] if rest else []),
-            screen.row(self.view, self.reset, self.export),
+            self.edit,
+            self._tables,
+            screen.row(self.view, self.undo, self.reset, self.name, self.keep, self.export),
             self.saved,
             self.status,
             screen.row(self.chart, self.findings),
@@ -114,10 +159,93 @@ class PlanDesk(Desk):
         )
 
     def _reset(self) -> None:
+        self._stand_at(self.scenario)
+        self._solve()
+
+    def _undo(self) -> None:
+        """Take the last change back."""
+        self._refused.clear()
+        if self._past:
+            before = self._past.pop()
+            self._stand_at(before)
+            self._stands = before
+            self._solve()
+        for grid in self.grids.values():
+            grid.said = self.say("edit.undone")
+
+    def _stand_at(self, scenario: Scenario) -> None:
+        """Let sliders and tables start from a scenario."""
+        self._base, self._levers = scenario, levers_of(scenario, self.data.unit)
+        self._refused.clear()
+        is_new = {lever.key for lever in self._levers} != set(self.sliders)
         with self._quiet():
             for lever in self._levers:
-                self.sliders[lever.key].value = lever.start
+                texts = [lever.shown(value, self.language) for value in lever.choices()]
+                if lever.key in self.sliders:
+                    self.sliders[lever.key].offer(lever.choices(), lever.start, texts)
+        if is_new:
+            known = self.sliders
+            self.sliders = {
+                one.key: known.get(one.key) or self._slider(one) for one in self._levers
+            }
+            self._arrange()
+            self._words()
+
+    # ------------------------------------------------------------------ tables
+
+    def _open_tables(self, is_open: bool) -> None:
+        self._tables.layout.display = "" if is_open else "none"
+
+    def _guarded_edit(self, table: str, edits: list[tuple[int, int, str]]) -> None:
+        with self.work.lock:
+            self._guarded(lambda given: self._edit(table, given), edits)
+
+    def _guarded_undo(self) -> None:
+        with self.work.lock:
+            self._guarded(lambda _none: self._undo(), None)
+
+    def _edit(self, table: str, edits: Sequence[tuple[int, int, str]]) -> None:
+        """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
+        scenario, refused = self._moved(), dict(self._refused)
+        taken: list[tuple[int, int]] = []
+        for row, column, text in edits:
+            refused.pop((table, row, column), None)
+            try:
+                scenario = edited(
+                    scenario, table, (row, column), text, self.data.unit, self.language
+                )
+                taken.append((row, column))
+            except InputError as error:
+                refused[table, row, column] = (text, error)
+        if scenario != self._stands:
+            self._stand_at(scenario)
+        self._refused = refused
         self._solve()
+        grid = self.grids[table]
+        told = [
+            self.say("edit.said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
+            for r, c in taken[-1:]
+        ]
+        missed = [self.say("edit.refused", count=len(refused))] if refused else []
+        grid.said = " ".join([*told, *missed])
+
+    def _fill(self) -> None:
+        """Show in the tables what the screen stands at."""
+        unit, language = self.data.unit, self.language
+        for table, grid in self.grids.items():
+            rows = rows_of(self._stands, table, unit, self.data.vintage, language)
+            for (name, r, c), (text, error) in self._refused.items():
+                if name == table:
+                    fault = error.faults[0]
+                    why = f"{fault.found(language)} {fault.remedy(language)}"
+                    rows[r][c] = screen.GridCell(text, text, why)
+            with grid.hold_sync():
+                grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
+                grid.show(columns_of(table, language), rows)
+        self.undo.disabled = not (self._past or self._refused)
+        is_safe = self._stands == self._safe
+        self.keep.description = self.say("keep.button" if is_safe else "keep.unsaved")
+        self.keep.button_style = "" if is_safe else "warning"
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -125,6 +253,10 @@ class PlanDesk(Desk):
             self.data.title,
         )
         self._fold.set_title(0, self.say("plan.more_sliders"))
+        self.edit.description = self.say("edit.title")
+        self.undo.description = self.say("edit.undo")
+        self.name.description = self.say("keep.name")
+        self.name.placeholder = self.scenario.name
         self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
         self.view.description = self.say("view")
         for lever in self._levers:
@@ -132,6 +264,7 @@ class PlanDesk(Desk):
             slider.texts = [lever.shown(value, self.language) for value in slider.values]
         self.saved.value = ""
         self._label()
+        self._fill()
         self._show_status()
         self._draw()
 
@@ -143,15 +276,24 @@ class PlanDesk(Desk):
 
     # ------------------------------------------------------------------ solving
 
-    def _scenario(self) -> Scenario:
+    def _moved(self) -> Scenario:
+        """Return what sliders and tables say."""
         values = {key: slider.value for key, slider in self.sliders.items()}
-        return adjust(self.scenario, self._levers, values)
+        return move(self._base, self._levers, values)
+
+    def _scenario(self) -> Scenario:
+        return mark(self.scenario, self._moved(), self.data.unit)
 
     def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
         return self._planner.plan(scenario, detail=detail, progress=progress)
 
-    def _solve(self) -> None:
+    def _solve(self, after: Desk | None = None) -> None:
+        moved = self._moved()
+        if moved != self._stands:
+            self._past.append(self._stands)
+            self._stands = moved
         self._label()
+        self._fill()
         scenario = self._scenario()
         self.status.value = screen.message([self.say("working")])
 
@@ -162,7 +304,10 @@ class PlanDesk(Desk):
             is_plan = self.plan is not None and self.plan.status == "optimal"
             return self._plan(scenario, progress, detail=True) if is_plan else None
 
-        self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
+        steps = [Step(soon, self._show), Step(in_full, self._complete, pause=_CALM)]
+        if after is not None:
+            steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
+        self.work.start(*steps)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
@@ -261,6 +406,23 @@ class PlanDesk(Desk):
 
         self._exports.start(Step(save, link))
 
+    def _keep(self) -> None:
+        """Save what is on screen as a scenario of its own; never over somebody else's file."""
+        scenario = self._scenario()
+        scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
+        file = self.home / f"{plain_name(scenario.name)}.yaml"
+        expected = self._kept.get(file, {file.name: ""})
+        try:
+            save_file(file, scenario_yaml(scenario).encode(), expected)
+        except SaveError as error:
+            self._export_failed(error)
+            return
+        self._kept[file] = fingerprint(file.parent, [file.name])
+        self._safe = self._stands
+        self._fill()
+        self.saved.value = screen.message([self.say("keep.saved", file=file)])
+        self.on_keep(file, scenario)
+
     def _export_failed(self, error: Exception) -> None:
         self.export.disabled = False
         self.saved.value = screen.message(explain_error(error, self.language), "stop")
@@ -268,3 +430,16 @@ class PlanDesk(Desk):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the plan, its prices and an export; tell whether they came in time."""
         return super().wait(timeout) and self._exports.wait(timeout)
+
+
+def show_plan(
+    data: Dataset,
+    scenario: Scenario,
+    outlook: Forecast | None = None,
+    *,
+    as_of: int | None = None,
+    sliders: Sequence[str] | None = None,
+    language: Language = "vi",
+) -> PlanDesk:
+    """Return the desk "Phương án"; parameters as for `PlanDesk`."""
+    return PlanDesk(data, scenario, outlook, as_of=as_of, sliders=sliders, language=language)

@@ -16,11 +16,11 @@ from kc_model.results import Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
-from kc_model.workbench.desk import Desk, choices, explain_error
+from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["ProgressDesk"]
+__all__ = ["ProgressDesk", "show_forecast"]
 
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
 _REPORT = "bao_cao_tien_do.xlsx"
@@ -28,7 +28,7 @@ _SHOWN = 12  # findings told at first sight
 _FUND = "KCQG"  # the fund whose money arrives late
 
 
-class ProgressDesk(Desk):
+class ProgressDesk(FiguresDesk):
     """Shows the year-end forecast from a cut-off month, with and without a late arrival of money.
 
     Parameters
@@ -97,8 +97,7 @@ class ProgressDesk(Desk):
         late = [self.arrival] if has_fund else []
         self._lay_out(
             screen.row(self.year, self.level, self.export),
-            self.as_of,
-            *late,
+            screen.row(self.as_of, *late),
             self.saved,
             self.status,
             self.late,
@@ -259,6 +258,19 @@ class ProgressDesk(Desk):
     def _money(self, amount: float) -> str:
         vnd = round(amount) * UNITS[self.data.unit]
         return format_money(vnd, self.data.unit, self.language)
+
+
+def show_forecast(
+    data: Dataset,
+    year: int,
+    as_of: int,
+    *,
+    arrival: int | None = None,
+    level: str | None = None,
+    language: Language = "vi",
+) -> ProgressDesk:
+    """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
+    return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
 
 
 def _totals(outlook: Forecast) -> dict[str, float]:

@@ -7,10 +7,14 @@ network for its code.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from html import escape
-from importlib import resources
+from importlib import metadata, resources
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -20,10 +24,15 @@ import traitlets
 import vl_convert
 
 from kc_model.charts import Picture
+from kc_model.errors import KcError
+from kc_model.export import save_file
 from kc_model.wording import Language, say
 
 __all__ = [
     "ChartView",
+    "Grid",
+    "GridCell",
+    "GridColumn",
     "Slider",
     "Text",
     "bullets",
@@ -44,9 +53,20 @@ def _own(name: str) -> str:
 
 @cache
 def _bundle() -> str:
-    """Return the chart's code with all it needs; made once per process, as that takes seconds."""
+    """Return the chart's code with all it needs; made once per installation, as it takes seconds.
+
+    It is kept beside Python's own compiled files, under a name that tells what it was made of.
+    """
+    code = _own("chart.js")
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return str(vl_convert.javascript_bundle(_own("chart.js"), vl_version=version))
+    made_of = f"{metadata.version('vl-convert-python')} {version} {code}".encode()
+    kept = Path(__file__).with_name("__pycache__") / f"{hashlib.sha256(made_of).hexdigest()}.js"
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
+    made = str(vl_convert.javascript_bundle(code, vl_version=version))
+    with suppress(KcError, OSError):  # a folder that is not ours: made again next time
+        save_file(kept, made.encode())
+    return made
 
 
 def style() -> str:
@@ -116,6 +136,12 @@ class Slider(anywidget.AnyWidget):
         texts = [str(one) for one in self.values]
         super().__init__(index=self.values.index(value), texts=texts)
 
+    def offer(self, values: Sequence[Any], value: Any, texts: Sequence[str]) -> None:
+        """Offer other values, in one message."""
+        with self.hold_sync():
+            self.values, self.texts = tuple(values), list(texts)
+            self.index = self.values.index(value)
+
     @property
     def value(self) -> Any:
         """Return the value it stands at; setting it moves the slider."""
@@ -125,6 +151,84 @@ class Slider(anywidget.AnyWidget):
     def value(self, value: Any) -> None:
         """Move the slider to a value."""
         self.index = self.values.index(value)
+
+
+@dataclass(frozen=True)
+class GridColumn:
+    """One column of a `Grid`.
+
+    Parameters
+    ----------
+    label : str
+    kind : {"fixed", "text", "number", "choice"}
+    options : tuple of str
+        Of a choice.
+    """
+
+    label: str
+    kind: str = "text"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """What stands in one cell of a `Grid`.
+
+    Parameters
+    ----------
+    text : str
+        What a planner edits: 2.500,5.
+    shown : str
+        What stands there meanwhile: 2.500,5 triệu đồng.
+    error : str
+        Why what was typed cannot be taken; "" if it was.
+    """
+
+    text: str
+    shown: str
+    error: str = ""
+
+
+class Grid(anywidget.AnyWidget):
+    """A table filled in by keys, mouse or a block from Excel; what is typed is read in Python.
+
+    Parameters
+    ----------
+    edit : callable (list of (row, column, text)) -> None
+        Told what was typed or pasted, cell by cell.
+    undo : callable () -> None
+
+    Attributes
+    ----------
+    label : str
+    said : str
+        What screen readers announce after a change.
+    """
+
+    label = traitlets.Unicode("").tag(sync=True)
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    rows = traitlets.List(traitlets.List(traitlets.Dict())).tag(sync=True)
+    said = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self, edit: Callable[[list[tuple[int, int, str]]], None], undo: Callable[[], None]
+    ) -> None:
+        type(self)._esm, type(self)._css = _own("grid.js"), _own("screen.css")
+        super().__init__()
+        self._edit, self._undo = edit, undo
+        self.on_msg(self._told)
+
+    def show(self, columns: Sequence[GridColumn], rows: Sequence[Sequence[GridCell]]) -> None:
+        """Show a table; the first column names the rows."""
+        with self.hold_sync():
+            self.columns = [asdict(column) for column in columns]
+            self.rows = [[asdict(cell) for cell in row] for row in rows]
+
+    def _told(self, _grid: Any, content: Any, _buffers: Any) -> None:
+        if "undo" in content:
+            self._undo()
+        else:
+            self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
 
 
 class Text(ipywidgets.HTML):  # type: ignore[misc]
@@ -154,7 +258,7 @@ def fold(title: str, inside: str) -> str:
 def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
     """Return widgets side by side, below each other where the screen is narrow."""
     for part in parts:
-        if isinstance(part, Text):
+        if isinstance(part, Text | Slider):
             part.layout.flex = "1 1 380px"  # as wide as there is room beside a chart
     return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
 

@@ -1,0 +1,168 @@
+"""Opening the planner's page: Voilà on this machine alone, behind a token, one page only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import TextIO
+
+from traitlets.config import Config
+from voila.app import Voila
+
+from kc_model.errors import Address, Fault, InputError
+from kc_model.workbench.folders import LOG
+
+__all__ = ["PORT", "open_app"]
+
+PORT = 8866
+"""Where the page is looked for first; the next ports follow where it is taken."""
+
+_PORTS = 20
+_IDLE = 900  # seconds without a page after which its kernel is stopped
+_UPLOAD = 100 * 2**20  # bytes: a large workbook
+_PAGE = "khuyen_cong.ipynb"
+
+Tell = Callable[[str, dict[str, object]], None]
+
+
+def open_app(
+    folder: str | Path | None, tell: Tell, *, port: int = PORT, browser: bool = True
+) -> int:
+    """Serve the planner's page until Ctrl-C, and open it in the browser.
+
+    Parameters
+    ----------
+    folder : path or None
+        Where the planner's data lie and results go; None: the current folder.
+    tell : callable (key, values)
+        Told ``busy`` (port, next) for a port that is taken and ``running`` (address) once the page
+        can be opened.
+    port : int
+        The first one to try.
+    browser : bool
+        Whether the page is opened.
+
+    Returns
+    -------
+    int
+        0 once it was closed.
+
+    Raises
+    ------
+    InputError
+        ``folder-not-found``, ``no-free-port``.
+    """
+    home = Path(folder or ".").resolve()
+    if not home.is_dir():
+        raise InputError([Fault("folder-not-found", Address(str(home)))])
+    with _own_page_first(), _log() as out, tempfile.TemporaryDirectory(prefix="kc-") as private:
+        server = _Server(config=_settings(home, Path(private), port), log=logging.root)
+        server.tell, server.out = tell, out
+        server.door = Path(private, "open.html") if browser else None
+        server.initialize([])
+        server.start()
+    return 0
+
+
+def _settings(home: Path, private: Path, port: int) -> Config:
+    """Return Voilà's settings: loopback, a token of its own, no files, no code, no traceback."""
+    page = resources.files("kc_model.workbench").joinpath("jupyter", _PAGE)
+    return Config(
+        {
+            "Voila": {
+                "ip": "127.0.0.1",
+                "port": port,
+                "port_retries": _PORTS - 1,
+                "token": secrets.token_urlsafe(24),
+                "notebook_path": str(page),
+                "config_file_paths": [],  # nobody's own settings open the door
+                "connection_dir_root": str(private),
+                "tornado_settings": {"websocket_max_message_size": _UPLOAD},
+            },
+            "VoilaConfiguration": {
+                "template": "kc",
+                "allow_template_override": "NO",
+                "allow_theme_override": "NO",
+                "file_allowlist": [],
+                "show_tracebacks": False,
+                "http_keep_alive_timeout": 60,
+            },
+            # A page that is left does not stop its kernel (voila #1458): it is culled.
+            "MappingKernelManager": {
+                "root_dir": str(home),
+                "cull_idle_timeout": _IDLE,
+                "cull_interval": 60,
+            },
+            "HTMLExporter": {"language_code": "vi"},
+        }
+    )
+
+
+class _Server(Voila):  # type: ignore[misc]
+    """Voilà, which says in our words where it listens."""
+
+    tell: Tell
+    out: TextIO
+    door: Path | None = None
+
+    def init_settings(self) -> dict[str, object]:
+        """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
+        settings: dict[str, object] = super().init_settings()
+        manager = self.kernel_manager
+        manager.start_kernel = partial(manager.start_kernel, stdout=self.out, stderr=self.out)
+        return settings
+
+    def random_ports(self, port: int, n: int) -> Iterator[int]:
+        """Yield the ports to try, one after the other."""
+        yield port
+        for taken in range(port, port + n - 1):
+            self.tell("busy", {"port": taken, "next": taken + 1})
+            yield taken + 1
+        raise InputError([Fault("no-free-port", Address(), {"first": port, "last": port + n - 1})])
+
+    def launch_browser(self) -> None:
+        """Say where the page is, now that it can be reached, and open it."""
+        address = f"{self.connection_url}?token={self.token}"
+        self.tell("running", {"address": address})
+        if self.door is not None:
+            _show(address, self.door)
+
+
+def _show(address: str, door: Path) -> None:
+    """Open the browser by a file of our own: everybody can read command lines, not this file."""
+    door.write_text(
+        f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(address, quote=True)}">',
+        encoding="utf-8",
+    )
+    webbrowser.open(door.as_uri())
+
+
+@contextmanager
+def _own_page_first() -> Iterator[None]:
+    """Put this package's template and kernel before the user's own, while the server runs."""
+    before = os.environ.get("JUPYTER_PATH", "")
+    own = str(resources.files("kc_model.workbench").joinpath("jupyter"))
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [own, before]))
+    try:
+        yield
+    finally:
+        os.environ["JUPYTER_PATH"] = before
+
+
+@contextmanager
+def _log() -> Iterator[TextIO]:
+    """Keep what the server and its kernels say in a file, out of the planner's terminal."""
+    with LOG.open("a", encoding="utf-8") as out:
+        handler = logging.StreamHandler(out)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+        logging.basicConfig(handlers=[handler], level=logging.ERROR, force=True)
+        yield out

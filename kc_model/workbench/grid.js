@@ -1,0 +1,199 @@
+// A table that is filled in like a sheet. What a cell means is read in Python alone: this sends the
+// text as it was typed or pasted, and shows what comes back.
+function render({ model, el }) {
+  const title = document.createElement("h3");
+  const said = document.createElement("p");
+  const frame = document.createElement("div");
+  const grid = document.createElement("table");
+  el.classList.add("kc-grid");
+  title.id = `kc-grid-${Math.random().toString(36).slice(2)}`;
+  frame.className = "kc-frame";
+  said.setAttribute("role", "status");
+  grid.setAttribute("role", "grid");
+  grid.setAttribute("aria-labelledby", title.id);
+  frame.append(grid);
+  el.append(title, frame, said);
+
+  let at = [0, 1]; // where the cursor stands: row, column
+  let editor = null;
+
+  const cellAt = (row, column) => grid.tBodies[0]?.rows[row]?.cells[column];
+  const isOpen = (column) => model.get("columns")[column]?.kind !== "fixed";
+  const send = (edits) => edits.length && model.send({ edits });
+
+  const build = () => {
+    const head = document.createElement("thead");
+    const body = document.createElement("tbody");
+    const line = head.insertRow();
+    for (const column of model.get("columns")) {
+      const cell = document.createElement("th");
+      cell.scope = "col";
+      cell.textContent = column.label;
+      line.append(cell);
+    }
+    model.get("rows").forEach((row, r) => {
+      const tr = body.insertRow();
+      row.forEach((_cell, c) => {
+        const cell = document.createElement(c ? "td" : "th");
+        if (c) cell.setAttribute("role", "gridcell");
+        else cell.scope = "row";
+        cell.dataset.row = r;
+        cell.dataset.column = c;
+        cell.tabIndex = -1;
+        cell.className = `kc-${model.get("columns")[c].kind}`;
+        tr.append(cell);
+      });
+    });
+    grid.replaceChildren(head, body);
+  };
+
+  const fill = () => {
+    const rows = model.get("rows");
+    const columns = model.get("columns");
+    const has = grid.tBodies[0];
+    const fits = has && has.rows.length === rows.length && grid.tHead.rows[0].cells.length === columns.length;
+    if (!fits) {
+      editor = null;
+      build();
+    }
+    columns.forEach((column, c) => (grid.tHead.rows[0].cells[c].textContent = column.label));
+    rows.forEach((row, r) =>
+      row.forEach((value, c) => {
+        const cell = cellAt(r, c);
+        if (editor?.cell === cell) return;
+        cell.textContent = value.shown;
+        cell.classList.toggle("kc-wrong", Boolean(value.error));
+        if (value.error) {
+          const why = document.createElement("small");
+          why.textContent = value.error;
+          cell.append(why);
+        }
+        if (c) {
+          cell.setAttribute("aria-invalid", Boolean(value.error));
+          cell.setAttribute("aria-readonly", columns[c].kind === "fixed");
+          cell.setAttribute("aria-label", `${columns[c].label}, ${row[0].shown}: ${value.shown} ${value.error}`);
+        }
+      }),
+    );
+    at = [Math.min(at[0], rows.length - 1), Math.min(at[1], columns.length - 1)];
+    const here = cellAt(...at);
+    if (here) here.tabIndex = 0;
+    title.textContent = model.get("label");
+    said.textContent = model.get("said");
+  };
+
+  const move = (row, column) => {
+    const next = cellAt(row, column);
+    if (!next || column < 1) return false;
+    const here = cellAt(...at);
+    if (here) here.tabIndex = -1;
+    at = [row, column];
+    next.tabIndex = 0;
+    next.focus();
+    next.scrollIntoView({ block: "nearest", inline: "nearest" });
+    return true;
+  };
+
+  const close = (keep) => {
+    if (!editor) return;
+    const { cell, input, before } = editor;
+    editor = null;
+    const text = input.value;
+    input.remove();
+    if (keep && text !== before) send([[Number(cell.dataset.row), Number(cell.dataset.column), text]]);
+    fill();
+  };
+
+  const open = (cell, text) => {
+    const row = Number(cell.dataset.row);
+    const column = Number(cell.dataset.column);
+    if (!column || !isOpen(column)) return;
+    close(true);
+    const { label, kind, options } = model.get("columns")[column];
+    const before = model.get("rows")[row][column].text;
+    const input = document.createElement(kind === "choice" ? "select" : "input");
+    if (kind === "choice") input.append(...options.map((one) => new Option(one, one)));
+    else input.type = "text";
+    if (kind === "number") input.inputMode = "decimal";
+    input.setAttribute("aria-label", `${label}, ${model.get("rows")[row][0].shown}`);
+    input.value = text ?? before;
+    cell.replaceChildren(input);
+    editor = { cell, input, before };
+    input.focus();
+    if (text === undefined && input.select) input.select();
+    input.addEventListener("blur", () => editor?.input === input && close(true));
+  };
+
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+  grid.addEventListener("keydown", (event) => {
+    const { key } = event;
+    const command = event.ctrlKey || event.metaKey;
+    const [row, column] = at;
+    if (editor) {
+      if (key === "Escape" || key === "Enter" || key === "Tab") {
+        close(key !== "Escape");
+        const next = key === "Enter" ? [row + 1, column] : key === "Tab" ? [row, column + (event.shiftKey ? -1 : 1)] : at;
+        if (move(...next) || key !== "Tab") event.preventDefault();
+        if (document.activeElement === document.body) move(row, column);
+      }
+      event.stopPropagation();
+      return;
+    }
+    if (command && key.toLowerCase() === "z") {
+      model.send({ undo: true });
+    } else if (command && key.toLowerCase() === "c") {
+      navigator.clipboard?.writeText(model.get("rows")[row][column].text);
+    } else if (command || event.altKey) {
+      return;
+    } else if (steps[key]) {
+      move(row + steps[key][0], column + steps[key][1]);
+    } else if (key === "Tab") {
+      if (!move(row, column + (event.shiftKey ? -1 : 1))) return;
+    } else if (key === "Enter" || key === "F2") {
+      open(cellAt(row, column));
+    } else if (key === "Delete" || key === "Backspace") {
+      if (isOpen(column)) send([[row, column, ""]]);
+    } else if (key.length === 1) {
+      open(cellAt(row, column), key);
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  grid.addEventListener("focusin", ({ target }) => {
+    const cell = target.closest("td");
+    if (cell && !editor) at = [Number(cell.dataset.row), Number(cell.dataset.column)];
+  });
+  grid.addEventListener("click", ({ target }) => {
+    const cell = target.closest("td");
+    if (cell && editor?.cell !== cell) move(Number(cell.dataset.row), Number(cell.dataset.column));
+  });
+  grid.addEventListener("dblclick", ({ target }) => {
+    const cell = target.closest("td");
+    if (cell && editor?.cell !== cell) open(cell);
+  });
+
+  // A block from Excel: lines by line ends, cells by tabs.
+  grid.addEventListener("paste", (event) => {
+    if (editor) return;
+    const text = event.clipboardData.getData("text/plain").replace(/\r?\n$/, "");
+    const edits = [];
+    text.split(/\r?\n/).forEach((line, r) =>
+      line.split("\t").forEach((value, c) => {
+        const [row, column] = [at[0] + r, at[1] + c];
+        if (cellAt(row, column) && isOpen(column)) edits.push([row, column, value]);
+      }),
+    );
+    send(edits);
+    event.preventDefault();
+  });
+
+  model.on("change", fill);
+  fill();
+  return () => model.off("change", fill);
+}
+
+export default { render };

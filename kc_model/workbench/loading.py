@@ -1,0 +1,356 @@
+"""The desk "Số liệu": which data there are, every fault in them, and what they cover."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import ipywidgets
+import pandas as pd
+
+from kc_model import reference
+from kc_model.errors import Address, Fault, InputError
+from kc_model.money import format_number, to_unit, unit_name
+from kc_model.reading import read_dataset
+from kc_model.scenario import Scenario, read_scenario
+from kc_model.tables import Dataset
+from kc_model.template import write_template
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import Desk
+from kc_model.workbench.folders import find_data
+from kc_model.workbench.newest import Progress, Step
+
+__all__ = ["SCENARIOS", "DataDesk", "Loaded", "find_datasets", "load", "show_data"]
+
+SCENARIOS = "phuong-an"
+"""Folder beside a workbook that holds the scenarios saved for it."""
+
+_HEADER = "dataset.yaml"
+_LEFT_OUT = {"out", SCENARIOS, "node_modules"}
+_DEEP = 4
+_STANDINGS = ("settled", "reported", "estimate", "")
+_MOST = 200  # faults listed
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one folder or workbook gave.
+
+    Parameters
+    ----------
+    path : Path
+    data : Dataset or None
+        None where faults keep it from being used.
+    scenarios : mapping of str to Scenario
+        By the name of their file; those of the workbook itself by its name.
+    faults : tuple of Fault
+        Of the data and the scenarios, errors and warnings.
+    """
+
+    path: Path
+    data: Dataset | None = None
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+def find_datasets(folder: Path) -> tuple[Path, ...]:
+    """Return the datasets in and below a folder: the nearest first, then by name.
+
+    Parameters
+    ----------
+    folder : Path
+        Itself one, or a folder of folders with ``dataset.yaml`` and of workbooks. Hidden folders,
+        results and Excel's own copies are left out.
+    """
+    found = list(_datasets(folder, _DEEP))
+    return tuple(sorted(found, key=lambda path: (len(path.parts), path.name.casefold())))
+
+
+def _datasets(folder: Path, deep: int) -> Iterator[Path]:
+    if (folder / _HEADER).is_file():
+        yield folder
+        return
+    try:
+        entries = list(folder.iterdir())
+    except OSError:  # not ours to look into
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "~$")) or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir() and deep:
+            yield from _datasets(entry, deep - 1)
+        elif entry.suffix.lower() in {".xlsx", ".xlsm"}:
+            yield entry
+
+
+def load(path: Path, progress: Progress | None = None) -> Loaded:
+    """Read a dataset and every scenario beside it, keeping the faults instead of raising them.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a workbook.
+    progress : callable (step, share), optional
+    """
+    data: Dataset | None = None
+    faults: list[Fault] = []
+    try:
+        data = read_dataset(path, progress)
+        faults.extend(data.warnings)
+    except InputError as error:
+        faults.extend(error.faults)
+    scenarios: dict[str, Scenario] = {}
+    for file in _scenario_files(path):
+        try:
+            scenarios[file.name] = scenario = read_scenario(file)
+            faults.extend(scenario.warnings)
+        except InputError as error:
+            if not _is_none(error):
+                faults.extend(fault for fault in error.faults if fault not in faults)
+    return Loaded(path, data, scenarios, tuple(faults))
+
+
+def _scenario_files(path: Path) -> list[Path]:
+    """Return where scenarios may be, the one called base first."""
+    if path.is_dir():
+        files = [
+            file for file in path.glob("*.yaml") if file.name not in {_HEADER, "evidence.yaml"}
+        ]
+    else:
+        files = [path, *(path.parent / SCENARIOS).glob("*.yaml")]
+    return sorted(files, key=lambda file: (file != path, file.stem != "base", file.name))
+
+
+def _is_none(error: InputError) -> bool:
+    """Whether a file is no scenario at all: a base for others, or a workbook without one."""
+    return {fault.code for fault in error.faults} <= {"no-scenario-sheets", "missing-key"}
+
+
+class DataDesk(Desk):
+    """Loads a workbook or a folder and tells its faults, what it covers and what it is worth.
+
+    Parameters
+    ----------
+    folder : Path
+        Where data are looked for.
+    language : {"vi", "en"}
+
+    Attributes
+    ----------
+    loaded : Loaded or None
+        What was read last.
+    on_load : callable (Loaded)
+        Told of everything that was read.
+    pick : Dropdown
+        The datasets found.
+    upload : FileUpload
+    again : Button
+        Reads the same file once more.
+    faults, coverage, worth, template : Text
+    """
+
+    def __init__(self, folder: Path, language: Language = "vi") -> None:
+        super().__init__(language)
+        self.folder = folder
+        self.loaded: Loaded | None = None
+        self.on_load: Callable[[Loaded], None] = lambda _loaded: None
+        self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
+        self.upload = ipywidgets.FileUpload(accept=".xlsx,.xlsm", multiple=False)
+        self.again = ipywidgets.Button()
+        self.faults, self.coverage = screen.Text(), screen.Text()
+        self.worth, self.template = screen.Text(), screen.Text()
+        self._when(self.pick, self._open)
+        self._when(self.upload, self._take)
+        self._on_click(self.again, self._reload)
+        self._lay_out(
+            screen.row(self.pick, self.again, self.upload),
+            self.template,
+            self.status,
+            self.faults,
+            self.coverage,
+            self.worth,
+        )
+        self._look()
+        self._words()
+        if self.pick.value is not None:
+            self._open(self.pick.value)
+
+    # ------------------------------------------------------------------ loading
+
+    def _look(self) -> None:
+        """Offer what lies in the folder; keep the choice if it is still there."""
+        found = find_datasets(self.folder)
+        chosen = self.pick.value
+        with self._quiet():
+            options = [(_shown(path, self.folder), path) for path in found]
+            if chosen is not None and chosen not in found:
+                options.append((chosen.name, chosen))
+            self.pick.options = options
+            self.pick.value = chosen or next(iter(found), None)
+
+    def _open(self, path: Path | None) -> None:
+        if path is None:
+            return
+        self.status.value = screen.message([self.say("data.reading", name=path.name)])
+        self.work.start(Step(lambda progress: load(path, progress), self._show))
+
+    def _reload(self) -> None:
+        self._look()
+        self._open(self.pick.value)
+
+    def _take(self, files: Sequence[Mapping[str, object]]) -> None:
+        """Put an uploaded workbook under its own name where it can be read."""
+        for file in files:
+            name = Path(str(file["name"]).replace("\\", "/")).name
+            path = Path(tempfile.mkdtemp(prefix="kc-upload-"), name)
+            path.write_bytes(bytes(file["content"]))  # type: ignore[call-overload]
+            with self._quiet():
+                self.pick.options = [*self.pick.options, (self.say("data.sent", name=name), path)]
+                self.pick.value = path
+            self._open(path)
+
+    def _show(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._words()
+        self.on_load(loaded)
+
+    # ------------------------------------------------------------------ showing
+
+    def _words(self) -> None:
+        language, loaded = self.language, self.loaded
+        self.title.value = screen.style() + screen.heading(
+            self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
+        )
+        self.pick.description = self.say("data.pick")
+        self.again.description = self.say("data.again")
+        self.again.tooltip = self.say("data.again_hint")
+        self.upload.description = self.say("data.upload")
+        self.template.value = _template(language)
+        if loaded is None:
+            empty = [] if self.pick.options else [self.say("data.none", folder=self.folder)]
+            self.status.value = self.status.value or screen.message(empty)
+            return
+        errors = sum(fault.level == "error" for fault in loaded.faults)
+        warnings = len(loaded.faults) - errors
+        kind = "stop" if errors else ""
+        key = "broken" if loaded.data is None else "partly" if errors else "fine"
+        told = self.say(f"data.{key}", name=loaded.path.name, errors=errors, warnings=warnings)
+        self.status.value = screen.message([told], kind)
+        self.faults.value = _fault_table(loaded.faults, language)
+        self.coverage.value = self.worth.value = ""
+        if loaded.data is not None:
+            self.coverage.value = _coverage(loaded.data, language)
+            self.worth.value = _worth(loaded.data, language)
+
+
+def show_data(folder: str | Path = ".", language: Language = "vi") -> DataDesk:
+    """Return the desk "Số liệu"; a folder is sought as by `find_data`, the rest is `DataDesk`'s."""
+    return DataDesk(find_data(folder).resolve(), language)
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return path.name if path == folder else path.relative_to(folder).as_posix()
+
+
+@cache
+def _template(language: Language) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, say("screen.data.template_file", language))
+        write_template(file, language)
+        return screen.download(file.name, file.read_bytes(), say("screen.data.template", language))
+
+
+def _fault_table(faults: Iterable[Fault], language: Language) -> str:
+    """Return faults as a table: where, what was found, what to do; errors first."""
+    ordered = sorted(faults, key=lambda fault: fault.level != "error")
+    if not ordered:
+        return ""
+    keys = ("level", "at", "found", "remedy")
+    lines = [tuple(say(f"screen.data.heads.{key}", language) for key in keys)]
+    for fault in ordered[:_MOST]:
+        level = say(f"screen.data.levels.{fault.level}", language)
+        lines.append((level, _place(fault.at), fault.found(language), fault.remedy(language)))
+    more = len(ordered) - _MOST
+    note = say("screen.data.more", language, count=more) if more > 0 else ""
+    return screen.table(lines, say("screen.data.faults", language), note, kind="words")
+
+
+def _place(at: Address) -> str:
+    return str(at) or "–"
+
+
+def _coverage(data: Dataset, language: Language) -> str:
+    """Say for every year which months, places, areas and funds are there, and how much money."""
+    history, unit = data.history, data.unit
+    if history.empty:
+        return screen.message([say("screen.data.no_history", language)], "warn")
+    keys = ("year", "months", "places", "areas", "sources", "plan", "disbursed", "latest")
+    lines = [tuple(say(f"screen.data.covers.{key}", language) for key in keys)]
+    for year, rows in history.groupby("year", sort=True):
+        latest = int(rows["month"].max())
+        last = rows[rows["month"] == latest]
+        funds = [str(one) for one in reference.source_order() if one in set(rows["source"])]
+        lines.append(
+            (
+                str(year),
+                _months(rows["month"], language),
+                str(rows["place"].nunique()),
+                str(rows["area"].nunique()),
+                ", ".join(reference.source_name(one, language) for one in funds),
+                _sum(last["plan"], unit, language),
+                _sum(last["disbursed"], unit, language),
+                _month(latest, language),
+            )
+        )
+    title = say("screen.data.covers_title", language)
+    note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
+    return f"<h3>{title}</h3>" + screen.table(lines, title, note)
+
+
+def _month(month: int, language: Language) -> str:
+    if month > 12:
+        return say("screen.data.settled", language)
+    return say("screen.progress.month", language, month=month)
+
+
+def _months(months: pd.Series, language: Language) -> str:
+    """Return 1–12, or 3, 6, 9, 12; the settlement by its name."""
+    there = sorted({int(month) for month in months})
+    plain = [month for month in there if month <= 12]
+    is_row = len(plain) > 2 and plain == list(range(plain[0], plain[-1] + 1))
+    shown = f"{plain[0]}–{plain[-1]}" if is_row else ", ".join(map(str, plain))
+    settled = [say("screen.data.settled", language)] if 13 in there else []
+    return ", ".join(filter(None, [shown, *settled]))
+
+
+def _sum(money: pd.Series, unit: str, language: Language) -> str:
+    known = money.dropna()
+    return format_number(to_unit(int(known.sum()), unit), None, language) if len(known) else "–"
+
+
+def _worth(data: Dataset, language: Language) -> str:
+    """Say how many reported figures are settled, reported or estimated, and what is assumed."""
+    counts = data.history["status"].value_counts()
+    rows = [
+        (say(f"screen.data.status.{key or 'unsaid'}", language), str(int(counts[key])))
+        for key in _STANDINGS
+        if key in counts
+    ]
+    title = say("screen.data.worth", language)
+    head = (title, say("screen.data.rows", language))
+    notes = [
+        f"{say(f'export.standing.{note.standing}', language)}: "
+        f"{note.vi if language == 'vi' else note.en}"
+        for note in data.notes
+    ]
+    synthetic = [say("screen.synthetic", language)] if data.synthetic else []
+    return (
+        screen.message(synthetic, "warn")
+        + (screen.table([head, *rows], title) if rows else "")
+        + screen.bullets(say("screen.rests", language), notes)
+        + screen.bullets(say("screen.overview.sources", language), data.sources)
+    )

@@ -1,0 +1,230 @@
+"""The planner's page: the three desks as tabs over one loaded dataset."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ipywidgets
+
+from kc_model.cells import build_cells
+from kc_model.errors import Fault
+from kc_model.money import UNITS
+from kc_model.scenario import Budget, Goal, Scenario
+from kc_model.tables import Dataset, Note
+from kc_model.wording import LANGUAGES, Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import Desk, language_switch
+from kc_model.workbench.loading import SCENARIOS, DataDesk, Loaded
+from kc_model.workbench.planning import PlanDesk
+from kc_model.workbench.progress import ProgressDesk
+
+__all__ = ["AppPage", "show_app", "starter"]
+
+_TABS = ("progress", "plan", "data")
+_AnyDesk = TypeVar("_AnyDesk", bound=Desk)
+
+
+class AppPage(ipywidgets.VBox):  # type: ignore[misc]
+    """The tabs "Tiến độ", "Phương án" and "Số liệu" over what the last of them has loaded.
+
+    Parameters
+    ----------
+    folder : Path
+        Where data are looked for.
+    language : {"vi", "en"}
+
+    Attributes
+    ----------
+    data : DataDesk
+    progress : ProgressDesk or None
+        None: no data, or none with monthly progress.
+    plans : dict of str to PlanDesk
+        Those opened so far, by scenario.
+    pick : Dropdown
+        The scenarios to choose from.
+    tabs : Tab
+    tongues : ToggleButtons
+    """
+
+    def __init__(self, folder: Path, language: Language = "vi") -> None:
+        self.tongues = language_switch(language)
+        self.progress: ProgressDesk | None = None
+        self.plans: dict[str, PlanDesk] = {}
+        self._loaded: Loaded | None = None
+        self._scenarios: dict[str, Scenario] = {}
+        self._title, self._waits = screen.Text(), {key: screen.Text() for key in _TABS[:2]}
+        self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
+        self._rooms = {key: ipywidgets.VBox([self._waits[key]]) for key in _TABS[:2]}
+        self.tabs = ipywidgets.Tab()
+        top = ipywidgets.HBox(
+            [self._title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
+        )
+        super().__init__([top, self.tabs])
+        self.add_class("kc-desk")
+        self.add_class("kc-page")
+        self.data = self._placed(DataDesk(folder, language))
+        self.tabs.children = [*self._rooms.values(), self.data]
+        self.tabs.selected_index = 0
+        self.tongues.observe(self._switch, "value")
+        self.pick.observe(self._choose, "value")
+        self._words()
+        # The first dataset is waited for: a browser that is still opening the page would not know
+        # of desks that come to be meanwhile.
+        self.data.wait()
+        self.data.on_load = self._take
+        if self.data.loaded is not None:
+            self._take(self.data.loaded)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until every desk is at rest; tell whether that came true in time (seconds)."""
+        return self.data.wait(timeout) and all(desk.wait(timeout) for desk in self._desks())
+
+    def _desks(self) -> list[Desk]:
+        progress = [] if self.progress is None else [self.progress]
+        return [*progress, *self.plans.values()]
+
+    # ------------------------------------------------------------------ one dataset for all
+
+    def _take(self, loaded: Loaded) -> None:
+        """Put a dataset on the desks; those of the one before it are put away, it may be wrong."""
+        data, old = loaded.data, self._desks()
+        self._loaded, self._scenarios, self.progress, self.plans = loaded, {}, None, {}
+        for key, room in self._rooms.items():
+            room.children = [self._waits[key]]
+        for desk in old:
+            desk.close()
+        if data is not None:
+            own = starter(data)
+            self._scenarios = {**loaded.scenarios, **({"": own} if own is not None else {})}
+        if data is not None and not data.history.empty:
+            year, month = _newest(data)
+            self.progress = self._placed(ProgressDesk(data, year, month, language=self._language))
+            self._rooms["progress"].children = [self.progress]
+        self._words()
+        self._offer()
+
+    def _placed(self, desk: _AnyDesk) -> _AnyDesk:
+        desk.tongues.layout.display = "none"
+        return desk
+
+    def _offer(self, chosen: str | None = None) -> None:
+        """Offer the scenarios and open one, or the first of them."""
+        options = [(self._named(key), key) for key in self._scenarios]
+        self.pick.unobserve(self._choose, "value")
+        self.pick.options = options
+        first = next(iter(self._scenarios), None)
+        self.pick.value = first if chosen is None else chosen
+        self.pick.observe(self._choose, "value")
+        self._open(self.pick.value)
+
+    def _kept(self, file: Path, scenario: Scenario) -> None:
+        """Offer a scenario that was just saved; what is on screen stays there."""
+        chosen = self.pick.value
+        self._scenarios[file.name] = scenario
+        self.plans.pop(file.name, None)
+        self._offer(chosen)
+
+    def _named(self, key: str) -> str:
+        name = self._scenarios[key].name
+        return f"{name} ({key})" if key else say("screen.page.starter", self._language)
+
+    def _choose(self, change: Any) -> None:
+        self._open(change["new"])
+
+    def _open(self, key: str | None) -> None:
+        if key is None or self._loaded is None or self._loaded.data is None:
+            self._rooms["plan"].children = [self._waits["plan"]]
+            return
+        if key not in self.plans:
+            scenario = self._scenarios[key]
+            # What stands in front comes first; two at once would only keep each other waiting.
+            desk = PlanDesk(
+                self._loaded.data, scenario, language=self._language, after=self.progress
+            )
+            path = self._loaded.path
+            is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
+            parent = path.parent if is_here else self.data.folder
+            desk.home = path if path.is_dir() else parent / SCENARIOS
+            desk.on_keep = self._kept
+            self.plans[key] = self._placed(desk)
+        self._rooms["plan"].children = [self.pick, self.plans[key]]
+
+    # ------------------------------------------------------------------ words
+
+    @property
+    def _language(self) -> Language:
+        return LANGUAGES[LANGUAGES.index(self.tongues.value)]
+
+    def _switch(self, _change: Any) -> None:
+        for desk in (self.data, *self._desks()):
+            desk.tongues.value = self._language
+        if self.pick.options:
+            self._offer(self.pick.value)
+        self._words()
+
+    def _words(self) -> None:
+        language = self._language
+        title = say("screen.page.title", language)
+        self._title.value = f"{screen.style()}<h1>{title}</h1>"
+        self.tabs.titles = [say(f"screen.page.tabs.{key}", language) for key in _TABS]
+        self.pick.description = say("screen.page.scenario", language)
+        loaded = self._loaded
+        for key, text in self._waits.items():
+            if loaded is None or loaded.data is None:
+                told = say("screen.page.no_data", language)
+            elif key == "progress":
+                sheet = say("headings.sheets.history", language)
+                told = say("screen.page.no_history", language, sheet=sheet)
+            else:
+                told = say("screen.page.no_scenario", language)
+            text.value = screen.message([told])
+
+
+def show_app(folder: str | Path = ".", language: Language = "vi") -> AppPage:
+    """Return the planner's page; parameters as for `AppPage`."""
+    return AppPage(Path(folder).resolve(), language)
+
+
+def _newest(data: Dataset) -> tuple[int, int]:
+    """Return the newest year with figures and its last month; 12 for the settlement too."""
+    year = int(data.history["year"].max())
+    months = data.history.loc[data.history["year"] == year, "month"]
+    return year, min(12, int(months.max()))
+
+
+def starter(data: Dataset) -> Scenario | None:
+    """Return the plan in force as a scenario to begin with; None where there is no plan.
+
+    National money is one pot, local money every place's own; the goals are most disbursement, then
+    least change. What it rests on stands in its note.
+
+    Parameters
+    ----------
+    data : Dataset
+    """
+    frames = [data.tables[name] for name in ("cells", "history") if len(data.tables[name])]
+    years = [int(year) for frame in frames for year in frame["year"].dropna()]
+    faults: list[Fault] = []
+    if not years:
+        return None
+    cells = build_cells(data, max(years), None, faults).frame
+    apart = cells["place"].where(cells["source"] == "KCDP", "")
+    sums: dict[tuple[str, str], int] = {}
+    for source, place, amount in zip(cells["source"], apart, cells["baseline"], strict=True):
+        sums[source, place] = sums.get((source, place), 0) + int(amount)
+    rows = [
+        Budget(
+            Decimal(amount) / UNITS[data.unit],
+            {**({"place": (place,)} if place else {}), "source": (source,)},
+        )
+        for (source, place), amount in sums.items()
+    ]
+    if not any(row.amount for row in rows):
+        return None
+    goals = (Goal("maximise", "disbursed", give=Decimal("0.01")), Goal("minimise", "change"))
+    texts = {one: say("screen.page.starter_note", one, year=max(years)) for one in LANGUAGES}
+    note = Note("assumed", texts["vi"], texts["en"], table="scenario")
+    name = say("screen.page.starter_name", "vi", year=max(years))
+    return Scenario(name, max(years), tuple(rows), goals=goals, notes=(note,))

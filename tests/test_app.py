@@ -1,0 +1,430 @@
+"""The planner's page: what it loads, who may see it, and what stands on it in a real browser."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import signal
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import openpyxl
+import pytest
+from datasets import dataset
+from lab import ROOT, running_app, watched_page
+
+from kc_model import allocate, cli, read_dataset, read_scenario, write_workbook
+from kc_model.workbench import show_app, show_data
+from kc_model.workbench.loading import find_datasets, load
+from kc_model.workbench.page import starter
+
+PATIENCE = 90_000  # milliseconds: shared machines are slow
+SAMPLE = ROOT / "data" / "sample"
+HISTORY = """
+year month place area source plan released disbursed status
+2022 6 01 TECH KCQG 3000 3000 900 reported
+2022 13 01 TECH KCQG 3000 3000 2700 settled
+2022 6 01 TRAIN KCDP 1000 - 400 reported
+2022 13 01 TRAIN KCDP 1000 - 800 settled
+2022 6 02 TECH KCQG 2000 2000 500 reported
+2022 13 02 TECH KCQG 2000 2000 1900 settled
+2023 6 01 TECH KCQG 3000 3000 800 reported
+2023 13 01 TECH KCQG 3000 3000 2600 settled
+2023 6 01 TRAIN KCDP 1000 - 300 reported
+2023 13 01 TRAIN KCDP 1000 - 900 settled
+2023 6 02 TECH KCQG 2000 2000 700 reported
+2023 13 02 TECH KCQG 2000 2000 1800 settled
+2024 6 01 TECH KCQG 4000 4000 900 estimate
+2024 6 01 TRAIN KCDP 1000 - 350 estimate
+2024 6 02 TECH KCQG 2000 2000 650 estimate
+"""
+SCENARIO = {
+    "scenario": [
+        {"key": "name", "value": "thử"},
+        {"key": "year", "value": "2024"},
+        {"key": "round_to", "value": "0.5"},
+    ],
+    "budget": [
+        {"source": "KCQG", "amount": 6000, "text": "Kinh phí quốc gia"},
+        {"source": "KCDP", "place": "01", "amount": 1000, "text": "Kinh phí Hà Nội"},
+    ],
+    "rules": [
+        {
+            "id": "floor",
+            "text": "Mỗi tỉnh ít nhất 1.500 triệu đồng",
+            "each": "place",
+            "min": 1500,
+            "tier": "law",
+            "basis": "Giả định",
+        }
+    ],
+    "goals": [{"sense": "minimise", "what": "change"}],
+}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Return a planner's folder, with blanks and Vietnamese letters, that holds one workbook."""
+    folder = tmp_path / "Khuyến công Hà Nội"
+    folder.mkdir()
+    write_workbook(dataset(history=HISTORY), folder / "số liệu.xlsx", SCENARIO)
+    return folder
+
+
+def spoil(book, sheet="Lịch sử"):
+    """Put an unknown place into a workbook; return the cell."""
+    content = openpyxl.load_workbook(book)
+    page = next(one for one in content.worksheets if one.max_row == 16)
+    column = next(cell.column for cell in page[1] if cell.value == "Địa bàn")
+    cell = page.cell(3, column)
+    cell.value = "Hà Nộii"
+    content.save(book)
+    return f"{page.title}!{cell.coordinate}"
+
+
+def words(*texts):
+    return html.unescape(re.sub("<[^>]+>", " ", " ".join(text.value for text in texts)))
+
+
+# --- Finding and loading -------------------------------------------------------------------------
+
+
+def test_datasets_are_found_nearest_first(home):
+    for name in ("b/x", "a", "out/old", ".hidden", "b/x/inside"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+        (home / name / "dataset.yaml").write_text("title: x\n")
+    (home / "~$số liệu.xlsx").write_bytes(b"")
+    found = [path.relative_to(home).as_posix() for path in find_datasets(home)]
+    assert found == ["a", "số liệu.xlsx", "b/x"]
+    assert find_datasets(home / "a") == (home / "a",)
+    assert find_datasets(home / "nowhere") == ()
+
+
+def test_what_is_loaded_is_what_the_library_reads(home):
+    book = home / "số liệu.xlsx"
+    loaded = load(book)
+    assert loaded.data.hash == read_dataset(book).hash
+    assert loaded.scenarios["số liệu.xlsx"].hash == read_scenario(book).hash
+    assert not [fault for fault in loaded.faults if fault.level == "error"]
+
+
+def test_layers_of_a_folder_are_no_scenarios_and_the_base_stands_first():
+    loaded = load(SAMPLE)
+    assert list(loaded.scenarios) == ["base.yaml", "stress.yaml"]
+    assert not [fault for fault in loaded.faults if fault.level == "error"]
+
+
+def test_faults_of_data_and_scenarios_are_told_together(home):
+    at = spoil(home / "số liệu.xlsx")
+    (home / "phuong-an").mkdir()
+    (home / "phuong-an" / "hỏng.yaml").write_text(
+        "name: x\nyear: 2024\nbudget: [{amount: mười}]\n", encoding="utf-8"
+    )
+    loaded = load(home / "số liệu.xlsx")
+    assert loaded.data is None
+    told = {(fault.code, str(fault.at)) for fault in loaded.faults}
+    assert any(code == "unknown-place" and at in where for code, where in told)
+    assert any(code == "scenario-number" and "hỏng.yaml" in where for code, where in told)
+
+
+def test_the_plan_in_force_is_a_scenario_to_start_from():
+    data = dataset(history=HISTORY)
+    begun = starter(data)
+    assert {tuple(row.where.values()): row.amount for row in begun.budget} == {
+        (("KCQG",),): 6000,
+        (("01",), ("KCDP",)): 1000,
+    }
+    plan = allocate(data, begun)
+    assert plan.status == "optimal"
+    assert plan.cells["amount"].sum() == 7000 * 10**6
+    assert [note.standing for note in begun.notes] == ["assumed"]
+    assert starter(dataset()) is None
+
+
+# --- The desk "Số liệu" and the page, from Python ------------------------------------------------
+
+
+def test_the_desk_tells_faults_and_reads_again(home):
+    book = home / "số liệu.xlsx"
+    good = book.read_bytes()
+    at = spoil(book)
+    desk = show_data(home)
+    assert desk.wait(30)
+    assert at in words(desk.faults)
+    assert "Hà Nộii" in words(desk.faults)
+    assert "chưa dùng được, 1 lỗi" in words(desk.status)
+    assert not desk.coverage.value
+    book.write_bytes(good)
+    desk.again.click()
+    assert desk.wait(30)
+    assert "dùng được" in words(desk.status)
+    covered = re.findall("<td>([^<]*)</td>", desk.coverage.value)
+    assert covered[:7] == [
+        *("6, quyết toán", "2", "2"),
+        *("Khuyến công quốc gia, Khuyến công địa phương", "6.000", "5.400", "quyết toán"),
+    ]
+    counts = re.findall(r'<th scope="row">([^<]*)</th><td>(\d+)</td>', desk.worth.value)
+    assert counts == [("Quyết toán", "6"), ("Thực hiện", "6"), ("Số ước", "3")]
+    desk.tongues.value = "en"
+    assert "What the data cover" in words(desk.coverage)
+
+
+def test_an_empty_folder_says_what_to_do_and_gives_the_template(tmp_path):
+    page = show_app(tmp_path)
+    assert page.wait(30)
+    assert "Tải mẫu" in words(page.data.status)
+    assert 'download="mau-nhap-lieu.xlsx"' in page.data.template.value
+    for key in ("progress", "plan"):
+        assert "Chưa có số liệu" in words(page._rooms[key].children[0])
+    page.tongues.value = "en"
+    assert page.tabs.titles == ("Progress", "Plan", "Data")
+    assert "no usable data" in words(page._rooms["plan"].children[0])
+
+
+def test_one_dataset_serves_every_desk(home):
+    page = show_app(home)
+    assert page.wait(60)
+    assert page.tabs.titles == ("Tiến độ", "Phương án", "Số liệu")
+    assert page.tabs.selected_index == 0
+    assert page.progress.data is page.data.loaded.data
+    desk = page.plans["số liệu.xlsx"]
+    assert desk.data is page.data.loaded.data
+    assert desk.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
+    assert page.progress.outlook.as_of == 6
+    page.pick.value = ""
+    assert page.wait(60)
+    assert page.plans[""].plan.cells["amount"].sum() == 7000 * 10**6
+    page.tongues.value = "en"
+    assert page.pick.value == ""
+    assert page.plans[""].language == page.progress.language == page.data.language == "en"
+    spoil(home / "số liệu.xlsx")
+    page.data.again.click()
+    assert page.wait(60)
+    assert page.progress is None
+    assert "no usable data" in words(page._rooms["progress"].children[0])
+    assert page.plans == {}
+
+
+# --- The server ----------------------------------------------------------------------------------
+
+
+def status(address):
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_args):
+            return None
+
+    try:
+        with urllib.request.build_opener(Stay).open(address, timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def test_only_the_token_opens_the_door(home, tmp_path):
+    with running_app(home, tmp_path / "app.log") as (address, server):
+        bare, _, token = address.partition("?")
+        assert bare.startswith("http://127.0.0.1:")
+        assert len(token) > 30
+        for path in ("", "?token=wrong", "api/kernels", "voila/tree", "voila/render/x.ipynb"):
+            assert status(bare + path) in {302, 403, 404}, path
+        assert status(bare + "voila/files/khuyen_cong.ipynb?" + token) == 403
+        assert status(address) == 200
+        port = int(re.search(r":(\d+)/", bare)[1])
+        outer = socket.gethostbyname(socket.gethostname())
+        if not outer.startswith("127."):
+            with socket.socket() as other:
+                assert other.connect_ex((outer, port)) != 0
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+    said = (tmp_path / "app.log").read_text(encoding="utf-8")
+    assert "Traceback" not in said
+    assert "Ctrl+C" in said
+
+
+def test_a_taken_port_is_told_and_the_next_one_used(home, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with running_app(home, tmp_path / "app.log", port) as (address, _):
+            assert f":{port}/" not in address
+    said = (tmp_path / "app.log").read_text(encoding="utf-8")
+    assert f"Cổng {port} đang có chương trình khác dùng" in said
+
+
+def test_a_folder_that_is_not_there(capsys, tmp_path):
+    assert cli.main(["app", str(tmp_path / "không có")]) == 2
+    assert "[folder-not-found]" in capsys.readouterr().out
+
+
+def test_the_page_is_one_call():
+    page = nbformat.read(ROOT / "kc_model/workbench/jupyter/khuyen_cong.ipynb", as_version=4)
+    (cell,) = page.cells
+    assert cell.source.splitlines()[-1] == "show_app()"
+    assert not cell.outputs
+
+
+# --- In a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(chromium_path):
+    with watched_page(chromium_path) as page:
+        page.page.set_default_timeout(PATIENCE)
+        yield page
+        assert page.outside == []
+        assert page.errors == []
+
+
+@pytest.fixture
+def app(home, tmp_path):
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        yield address
+    assert "Traceback" not in (tmp_path / "app.log").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """Return where pictures of the screen go; KC_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("KC_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+@pytest.mark.browser
+def test_every_tab_shows_the_same_data(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
+    assert page.locator("html").get_attribute("lang") == "vi"
+    assert page.title() == "Khuyến công"
+    page.screenshot(path=shots / "app-progress.png")
+    tab(page, "Phương án")
+    page.locator(".kc-chart svg text", has_text="Tổng: 7.000 triệu đồng").first.wait_for()
+    page.screenshot(path=shots / "app-plan.png")
+    tab(page, "Số liệu")
+    page.get_by_text("số liệu.xlsx: dùng được").wait_for()
+    assert page.locator(".kc-frame td", has_text="5.400").count() == 1
+    page.screenshot(path=shots / "app-data.png")
+    page.get_by_role("button", name="English").locator("visible=true").click()
+    page.get_by_role("tab", name="Progress", exact=True).click()
+    page.get_by_text(re.compile("^Expected by the end of 2024: ")).first.wait_for()
+    assert "Traceback" not in page.locator("body").inner_text()
+
+
+@pytest.mark.browser
+def test_a_fault_is_listed_at_its_cell_and_mended(app, home, watched, shots):
+    page = watched.page
+    good = (home / "số liệu.xlsx").read_bytes()
+    page.goto(app)
+    page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
+    sent = home.parent / "gửi lên.xlsx"
+    shutil.copy(home / "số liệu.xlsx", sent)
+    at = spoil(sent)
+    tab(page, "Số liệu")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Tải tệp lên").click()
+    chooser.value.set_files(sent)
+    page.get_by_text("gửi lên.xlsx: chưa dùng được, 1 lỗi phải sửa").wait_for()
+    row = page.locator(".kc-words tr", has_text="Hà Nộii")
+    assert at in row.inner_text()
+    page.screenshot(path=shots / "app-fault.png")
+    tab(page, "Tiến độ")
+    page.get_by_text("Chưa có số liệu dùng được").locator("visible=true").wait_for()
+    # The planner's own file: spoiled, read again, mended, read again.
+    tab(page, "Số liệu")
+    spoil(home / "số liệu.xlsx")
+    page.get_by_label("Bộ số liệu").select_option(label="số liệu.xlsx")
+    page.get_by_text("số liệu.xlsx: chưa dùng được").wait_for()
+    (home / "số liệu.xlsx").write_bytes(good)
+    page.get_by_role("button", name="Đọc lại").click()
+    page.get_by_text("số liệu.xlsx: dùng được").wait_for()
+    tab(page, "Phương án")
+    page.locator(".kc-chart svg text", has_text="Tổng: 7.000 triệu đồng").first.wait_for()
+
+
+@pytest.mark.browser
+def test_the_tabs_go_by_keyboard(app, watched):
+    page = watched.page
+    page.goto(app)
+    page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('role')") == "tab":
+            break
+    assert page.evaluate("document.activeElement.textContent") == "Tiến độ"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name="Tổng kinh phí").wait_for()
+
+
+def chart_total(page, total):
+    page.locator(".kc-chart svg text", has_text=f"Tổng: {total} triệu đồng").first.wait_for()
+
+
+def cell(page, table, row, column):
+    return (
+        page.get_by_role("grid", name=table).locator("tbody tr").nth(row).locator("td").nth(column)
+    )
+
+
+@pytest.mark.browser
+def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    amount = cell(page, "Kinh phí (triệu đồng)", 0, 0)
+    amount.click()
+    page.keyboard.type("2.500,5")
+    page.keyboard.press("Enter")
+    chart_total(page, "3.500,5")  # the planner's own marks, read in Python
+    page.get_by_text("Số tiền: 2.500,5 triệu đồng").wait_for()
+    assert amount.inner_text() == "2.500,5 triệu đồng"
+    assert page.evaluate("document.activeElement.dataset.row") == "1"  # Enter goes down
+
+    page.keyboard.type("abc")
+    page.keyboard.press("Tab")
+    wrong = cell(page, "Kinh phí (triệu đồng)", 1, 0)
+    page.locator("td[aria-invalid=true]").wait_for()
+    assert "không đọc được là số" in wrong.inner_text()
+    page.screenshot(path=shots / "app-table.png")
+
+    amount.click()
+    block = "5.000\tTừ Excel\n1.234,5\tDòng hai\n"
+    page.evaluate(
+        """text => {
+            const data = new DataTransfer();
+            data.setData("text/plain", text);
+            const paste = new ClipboardEvent("paste", {clipboardData: data, bubbles: true});
+            document.activeElement.dispatchEvent(paste);
+        }""",
+        block,
+    )
+    chart_total(page, "6.234,5")
+    assert wrong.inner_text() == "1.234,5 triệu đồng"
+    assert cell(page, "Kinh phí (triệu đồng)", 1, 1).inner_text() == "Dòng hai"
+    amount.focus()
+    page.keyboard.press("Control+z")
+    chart_total(page, "3.500,5")
+    page.keyboard.press("Control+z")
+    chart_total(page, "7.000")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.column") == "2"
+
+    cell(page, "Quy định", 0, 0).focus()
+    page.keyboard.press("F2")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("9.999")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
