@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kc_model.tradeoffs.alternatives import Alternatives, alternatives
 from kc_model.tradeoffs.bridge import Bridge
 from kc_model.tradeoffs.comparison import Comparison, compare
 from kc_model.tradeoffs.curves import Frontier, Sweep, frontier, sweep
-from kc_model.tradeoffs.presets import Preset, PresetComparison, compare_presets, presets
+from kc_model.tradeoffs.orders import Preset, PresetComparison, compare_presets, presets
 from kc_model.tradeoffs.saving import least_money
+from kc_model.tradeoffs.spread import Alternatives, alternatives
 
 __all__ = [
     "Alternatives",
