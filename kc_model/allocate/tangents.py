@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.stages import OPEN
+from kc_model.program import PARTIAL
 from kc_model.risk import Risk
 from kc_model.solver import Cut, Solver
 
@@ -53,7 +53,7 @@ class Tangents:
             return False
         plan = np.maximum(values[self.cells], 0.0)
         true = self.risk.value(plan)
-        if true <= told + OPEN * max(solver.scale, abs(true)):
+        if true <= told + PARTIAL * max(solver.scale, abs(true)):
             return False
         weights = self.risk.weights(plan)
         cuts: list[Cut] = []
@@ -75,7 +75,7 @@ class Tangents:
     def _tangents(self, plan: Array, weights: Array, parts: Indices, known: Array) -> list[Cut]:
         slope, constant = self.risk.tangents(plan, weights)
         spent = np.bincount(self.risk.pool, plan[self.risk.cells], len(parts))
-        low = known < slope * spent - constant - OPEN / len(parts) * self.solver.scale
+        low = known < slope * spent - constant - PARTIAL / len(parts) * self.solver.scale
         return [
             Cut(
                 np.append(self._members[p], parts[p]),
