@@ -224,22 +224,41 @@ class Live:
     ) -> tuple[Money, Money]:
         """Lowest and highest of every cell among the plans that still stand, million VND.
 
-        Unless `whole`, a cell that has been seen at two amounts is not pursued to its ends.
+        Unless `whole`, only so far that those that can differ do: where a sum of cells with
+        weights of no pattern is the same in all plans, so is each of them.
         """
-        solver, x = self.solver, self._x
-        low, high = settled.copy(), settled.copy()
-        cost = np.zeros(len(solver.cost))
-        for i, j in enumerate(x):
-            for sign in (1.0, -1.0):
-                if not whole and high[i] - low[i] > _OPEN * max(1.0, high[i]):
-                    continue
-                cost[j] = sign
-                solver.set_cost(cost)
-                outcome = solver.run()
-                if outcome.status is Status.OPTIMAL:
-                    low = np.minimum(low, outcome.values[x])
-                    high = np.maximum(high, outcome.values[x])
-            cost[j] = 0.0
+        x, seen = self._x, _Seen(settled)
+        weights = np.cos(np.arange(1.0, len(x) + 1))
+        shut = np.zeros(len(x), dtype=bool)
+        while not whole and np.any(shut != seen.shut()):
+            shut = seen.shut()
+            self._look(np.where(shut, weights, 0.0), seen)
+        for i, one in enumerate(np.eye(len(x)) if whole else ()):
+            self._look(one, seen)
             if tell is not None and i % 20 == 0:
                 tell("ranges", 0.3 + 0.5 * i / len(x))
-        return np.maximum(low, 0.0), high
+        return np.maximum(seen.low, 0.0), seen.high
+
+    def _look(self, weights: Money, seen: _Seen) -> None:
+        """Note the plans that cost least and most."""
+        for sign in (1.0, -1.0):
+            cost = np.zeros(len(self.solver.cost))  # a solve may have added columns
+            cost[self._x] = sign * weights
+            self.solver.set_cost(cost)
+            outcome = self.solver.run()
+            if outcome.status is Status.OPTIMAL:
+                seen.note(outcome.values[self._x])
+
+
+class _Seen:
+    """Lowest and highest amounts that cells were seen at."""
+
+    def __init__(self, plan: Money) -> None:
+        self.low, self.high = plan.copy(), plan.copy()
+
+    def note(self, plan: Money) -> None:
+        self.low, self.high = np.minimum(self.low, plan), np.maximum(self.high, plan)
+
+    def shut(self) -> NDArray[np.bool_]:
+        """Return the cells that have been at one amount only."""
+        return np.asarray(self.high - self.low <= _OPEN * np.maximum(1.0, self.high))

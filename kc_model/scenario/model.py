@@ -244,7 +244,8 @@ def _typed(part: Mapping[str, Any]) -> dict[str, Any]:
         if key in typed:
             typed[key] = tuple(typed[key])
     if "missed_up_to" in typed:
-        typed["missed_up_to"] = {tier: Decimal(most) for tier, most in typed["missed_up_to"].items()}
+        limits = typed["missed_up_to"].items()
+        typed["missed_up_to"] = {tier: Decimal(most) for tier, most in limits}
     return typed
 
 
