@@ -364,9 +364,9 @@ def test_a_worse_plan_that_keeps_every_rule_is_named(goals, forge, named, tmp_pa
 
     def save(plan: np.ndarray, out: Path) -> set[str]:
         draft = Draft(data, problem, None)
-        rows, duals = live.solver.model.rows, live.multipliers(climb)
+        duals = live.multipliers(climb)
         amounts = np.rint(plan * MILLION).astype(np.int64)
-        proof = lambda: proof_of(problem, plan, rows, duals)  # noqa: E731
+        proof = lambda: proof_of(problem, plan, live.rows, duals, {})  # noqa: E731
         draft.fill(amounts, plan, live.stages, climb, certificate, proof)
         draft.result.save(out)
         if forge and out.name == "worse":
