@@ -176,10 +176,22 @@ class Live:
         stages = climb.outcomes if self.stages else ()
         found: list[Money] = []
         for duals in (*(outcome.row_duals for outcome in stages), self.holding):
-            for earlier in reversed(found):
-                duals = _lifted(duals, earlier, len(self.rows))
-            found.append(duals)
+            lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
+            for earlier in reversed(found) if self._open else ():
+                down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
+                held = (down > _SAME) & (up > _SAME)
+                lifted += np.max(down[held] / up[held], initial=0.0) * earlier
+            found.append(lifted)
         return found
+
+    def _pushes(self, duals: Money) -> Money:
+        """Return how multipliers push the rows and columns of risks up: down they have no end.
+
+        What a stage has shut may be pushed down as far as its own multipliers hold it up: those
+        are added to the later ones.
+        """
+        parts = self.solver.matrix[:, len(self._columns) :]
+        return np.concatenate([duals[len(self.rows) :], -(parts.T @ duals)])
 
     def faces(self, multipliers: Sequence[Money]) -> dict[int, list[tuple[float, Face]]]:
         """Return for goal number k that is a risk what each set of multipliers makes of its rows.
@@ -249,31 +261,17 @@ class Live:
         """
         solver, x = self.solver, self._x
         low, high = settled.copy(), settled.copy()
-        cost = np.zeros(len(solver.cost))
         for i, j in enumerate(x):
             for sign in (1.0, -1.0):
                 if not whole and high[i] - low[i] > _OPEN * max(1.0, high[i]):
                     continue
+                cost = np.zeros(len(solver.cost))  # a risk may have added columns
                 cost[j] = sign
                 solver.set_cost(cost)
                 outcome = solver.run()
                 if outcome.status is Status.OPTIMAL:
                     low = np.minimum(low, outcome.values[x])
                     high = np.maximum(high, outcome.values[x])
-            cost[j] = 0.0
             if tell is not None and i % 20 == 0:
                 tell("ranges", 0.3 + 0.5 * i / len(x))
         return np.maximum(low, 0.0), high
-
-
-def _lifted(duals: Money, earlier: Money, first: int) -> Money:
-    """Return multipliers that push no row from the first on down, with an earlier stage's added.
-
-    Rows of risks stand on one side only; those that a stage has shut may be pushed down as far as
-    its own multipliers hold them up.
-    """
-    down, up = np.maximum(-duals[first : len(earlier)], 0.0), earlier[first:]
-    held = (down > _SAME) & (up > _SAME)
-    lifted = duals.copy()
-    lifted[: len(earlier)] += np.max(down[held] / up[held], initial=0.0) * earlier
-    return lifted
