@@ -502,6 +502,11 @@ class Stage:
         """Whether later goals may cost anything of this one."""
         return self.give > 0 or self.limit is not None
 
+    @property
+    def shuts(self) -> bool:
+        """Whether whatever would worsen it is shut once it is solved, not just its value."""
+        return not self.is_open and not self.is_partial
+
     def renumbered(self, problem: Problem) -> Stage:
         """Return the stage with the numbers that the scenario of a problem has now."""
         if self.goal is None:

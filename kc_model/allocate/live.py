@@ -163,7 +163,8 @@ class Live:
         settled = np.maximum(found.values[x], 0.0)
         value = self._set_slope(settled)
         worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
-        if value - solver.least(found.row_duals) <= _SETTLED * worth:
+        # Rows of risks nearly repeat each other: a vertex's multipliers are smaller, prove more.
+        if not self._open and value - solver.least(found.row_duals) <= _SETTLED * worth:
             self.holding = found.row_duals
             return settled
         proof = solver.run()
@@ -177,7 +178,8 @@ class Live:
         found: list[Money] = []
         for duals in (*(outcome.row_duals for outcome in stages), self.holding):
             lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
-            for earlier in reversed(found) if self._open else ():
+            shutting = [y for y, stage in zip(found, self.stages, strict=False) if stage.shuts]
+            for earlier in reversed(shutting) if self._open else ():
                 down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
                 held = (down > _SAME) & (up > _SAME)
                 lifted += np.max(down[held] / up[held], initial=0.0) * earlier

@@ -22,7 +22,7 @@ __all__ = ["OPEN", "Climb", "Ladder"]
 _PRICED = 1e-8
 _FROZEN = 1e-9
 
-OPEN = 1e-8
+OPEN = 1e-9
 """How far, relatively, a plan may be above what an open stage's rows tell of it."""
 
 
@@ -147,7 +147,7 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.is_open or stage.is_partial:
+        if not stage.shuts:
             worst = stage.worst(outcome.objective)
             frozen = 2 * OPEN if stage.is_partial else _FROZEN
             highest = worst + frozen * max(1.0, abs(worst))

@@ -38,6 +38,7 @@ _CLOSE = 1e-6  # of the value: what counts as proven, as in the certificate
 _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
 _FROZEN = 1e-9
 _FURTHEST = 21  # steps that rounding may move a cell by
+_HALF = 0.5  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
 _LARGEST = 10**17  # VND
 
@@ -194,7 +195,7 @@ class _Judge:
             off |= np.array([not self._same_keys(i) for i in range(len(names))])
             off |= ~_same(self._money("baseline"), frame["baseline"].to_numpy(np.float64))
             off |= ~_same(self._money("expected_disbursed"), known)
-            off |= (lowest > self.amounts) | (highest < self.amounts)
+            off |= (lowest - self.amounts > _HALF) | (self.amounts - highest > _HALF)
             wrong = [names[i] for i in np.flatnonzero(off)]
         return _check(
             "cells",

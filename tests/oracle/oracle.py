@@ -793,7 +793,7 @@ def _risk(
     used = [(inside, p) for p in problem.pools if (inside := [i for i in p[0] if i in chosen])]
     n_draws = len(problem.pools[0][1])
     counted = max(1.0, (1 - level) * n_draws)
-    least = program.var(low=-np.inf)
+    least = program.var()
     cost = {least: 1.0}
     for d in range(n_draws):
         beyond = program.var()  # how far a draw is beyond the least of the worst ones
