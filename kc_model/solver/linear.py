@@ -193,9 +193,7 @@ class Solver:
             starts_of = np.zeros(n_columns, dtype=np.int32)
             self._highs.addCols(n_columns, none, none, ones, 0, starts_of, nothing, _NOTHING)
         at, columns = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
-        self._highs.addRows(
-            len(cuts), low / self.scale, high, new.nnz, at, columns, new.data
-        )
+        self._highs.addRows(len(cuts), low / self.scale, high, new.nnz, at, columns, new.data)
 
     def basis(self) -> Any:
         """Return where the last solve ended, for `start`."""

@@ -786,9 +786,7 @@ def _evenness(
     return {level: -1.0 / mean}, left_out
 
 
-def _risk(
-    problem: Problem, program: Program, chosen: set[int], level: float
-) -> dict[int, float]:
+def _risk(problem: Problem, program: Program, chosen: set[int], level: float) -> dict[int, float]:
     """Mean of what the worst share of the draws leaves beyond capacity (Rockafellar, Uryasev)."""
     used = [(inside, p) for p in problem.pools if (inside := [i for i in p[0] if i in chosen])]
     n_draws = len(problem.pools[0][1])
