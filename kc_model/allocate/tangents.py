@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.stages import OPEN
 from kc_model.arrays import Cut
+from kc_model.program import PARTIAL
 from kc_model.risk import Face, Risk
 from kc_model.solver import Solver
 
@@ -56,7 +56,7 @@ class Tangents:
             return False
         plan = np.maximum(values[self.cells], 0.0)
         true = self.risk.value(plan)
-        if true <= told + OPEN * max(solver.scale, abs(true)):
+        if true <= told + PARTIAL * max(solver.scale, abs(true)):
             return False
         cuts: list[Cut] = []
         weights = self.risk.weights(plan)
@@ -80,7 +80,7 @@ class Tangents:
         """Return the tangents that a plan lacks of a mix: pool, slope and row."""
         slope, constant = self.risk.tangents(plan, mix.weights)
         spent = np.bincount(self.risk.pool, plan[self.risk.cells], len(slope))
-        low = known < slope * spent - constant - OPEN / len(slope) * self.solver.scale
+        low = known < slope * spent - constant - PARTIAL / len(slope) * self.solver.scale
         found = []
         for p in np.flatnonzero(low & (slope > 0)).tolist():
             columns = np.append(self._members[p], mix.parts[p])

@@ -36,7 +36,6 @@ __all__ = ["Check", "Verification", "verify"]
 
 _CLOSE = 1e-6  # of the value: what counts as proven, as in the certificate
 _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
-_FROZEN = 1e-9
 _FURTHEST = 21  # steps that rounding may move a cell by
 _HALF = 0.5  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
@@ -308,7 +307,7 @@ class _Judge:
     def _attains(self, stage: Stage, best: float) -> bool:
         value = self._settled_at(stage)
         step = self.problem.grid / MILLION
-        return value - best <= (stage.give + _CLOSE) * max(abs(best), step) + _CLOSE
+        return value - stage.worst(best) <= _CLOSE * max(abs(best), step) + _CLOSE
 
     def _settled_at(self, stage: Stage) -> float:
         """Return what the plan before rounding achieves, in the minimised form of its column."""
@@ -322,8 +321,8 @@ class _Judge:
             multipliers = self.proof.stages[s] if s < len(self.proof.stages) else {}
             least = self.bounds.prove(cost, multipliers)
             gap = (best - least) / max(self.problem.size, abs(best))
-            room = stage.give * abs(best) + _FROZEN * max(1.0, abs(best)) if stage.give else 0.0
-            self.bounds.keep(stage.column, max(best + room, self._settled_at(stage)), least)
+            highest = max(stage.highest(best), self._settled_at(stage))
+            self.bounds.keep(stage.column, highest, least)
             yield _check(
                 "best",
                 passed=gap <= _CLOSE,
