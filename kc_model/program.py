@@ -67,7 +67,7 @@ _SOFT = ("directive", "preference")
 FROZEN = 1e-9
 """How far, relatively, a stage may be from its value and still be kept at it (contract, §3)."""
 
-PARTIAL = 1e-8
+PARTIAL = 1e-9
 """How far, relatively, a plan may be above what the rows of a partial stage tell of it."""
 
 
@@ -512,7 +512,7 @@ class Stage:
         kept by a bound on its column has the contract's 1e-9 more, and a risk what its rows may be
         off by.
         """
-        if not (self.is_open or self.is_partial):
+        if self.shuts:
             return best
         worst = self.worst(best)
         return worst + (2 * PARTIAL if self.is_partial else FROZEN) * max(1.0, abs(worst))
@@ -521,6 +521,11 @@ class Stage:
     def is_open(self) -> bool:
         """Whether later goals may cost anything of this one."""
         return self.give > 0 or self.limit is not None
+
+    @property
+    def shuts(self) -> bool:
+        """Whether whatever would worsen it is shut once it is solved, not just its value."""
+        return not self.is_open and not self.is_partial
 
     def renumbered(self, problem: Problem) -> Stage:
         """Return the stage with the numbers that the scenario of a problem has now."""

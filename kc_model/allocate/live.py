@@ -12,6 +12,7 @@ from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tangents import Tangents
 from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
+from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, settle
 from kc_model.standing import settling_weight, stage_value
@@ -42,6 +43,8 @@ class Live:
         Whose numbers the model has now.
     stages : tuple of Stage
     ladder : Ladder
+    rows : tuple of str
+        Names of the program's rows, behind which stand those of risks.
     holding : array (n_rows,)
         Multipliers of the rows that prove the last settlement; empty before.
     """
@@ -50,6 +53,7 @@ class Live:
         self.problem = problem
         program, self.stages = build_program(problem)
         model = compile_program(program)
+        self.rows = model.rows
         self.solver = Solver(model, deadline, problem.size)
         self.ladder = Ladder(self.solver, self.stages)
         self._columns = {name: j for j, name in enumerate(model.columns)}
@@ -58,11 +62,13 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
-        self._open = [
-            Tangents(self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x)
+        self._open = {
+            stage.goal or 0: Tangents(
+                self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x
+            )
             for s, stage in enumerate(self.stages)
             if stage.is_partial
-        ]
+        }
         if self._open:
             self.solver.complete = self._complete
         self.holding: NDArray[np.float64] = np.zeros(0)
@@ -124,7 +130,7 @@ class Live:
 
     def _complete(self, values: NDArray[np.float64]) -> bool:
         """Add what the risks of a plan ask for, beyond what the model knows of them."""
-        added = [tangents.add(values) for tangents in self._open]
+        added = [tangents.add(values) for tangents in self._open.values()]
         return any(added)
 
     def climb(self) -> Climb:
@@ -157,7 +163,8 @@ class Live:
         settled = np.maximum(found.values[x], 0.0)
         value = self._set_slope(settled)
         worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
-        if value - solver.least(found.row_duals) <= _SETTLED * worth:
+        # Rows of risks nearly repeat each other: a vertex's multipliers are smaller, prove more.
+        if not self._open and value - solver.least(found.row_duals) <= _SETTLED * worth:
             self.holding = found.row_duals
             return settled
         proof = solver.run()
@@ -168,7 +175,35 @@ class Live:
     def multipliers(self, climb: Climb) -> list[Money]:
         """Return the rows' multipliers that prove every stage and, last, the settlement."""
         stages = climb.outcomes if self.stages else ()
-        return [*(outcome.row_duals for outcome in stages), self.holding]
+        found: list[Money] = []
+        for duals in (*(outcome.row_duals for outcome in stages), self.holding):
+            lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
+            shutting = [y for y, stage in zip(found, self.stages, strict=False) if stage.shuts]
+            for earlier in reversed(shutting) if self._open else ():
+                down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
+                held = (down > _SAME) & (up > _SAME)
+                lifted += np.max(down[held] / up[held], initial=0.0) * earlier
+            found.append(lifted)
+        return found
+
+    def _pushes(self, duals: Money) -> Money:
+        """Return how multipliers push the rows and columns of risks up: down they have no end.
+
+        What a stage has shut may be pushed down as far as its own multipliers hold it up: those
+        are added to the later ones.
+        """
+        parts = self.solver.matrix[:, len(self._columns) :]
+        return np.concatenate([duals[len(self.rows) :], -(parts.T @ duals)])
+
+    def faces(self, multipliers: Sequence[Money]) -> dict[int, list[tuple[float, Face]]]:
+        """Return for goal number k that is a risk what each set of multipliers makes of its rows.
+
+        Parameters
+        ----------
+        multipliers : sequence of arrays
+            As `multipliers` gives them.
+        """
+        return {k: [risk.face(y) for y in multipliers] for k, risk in self._open.items()}
 
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""

@@ -122,8 +122,9 @@ class Planner:
         certificate = certify(problem, stages, climb, settled, amounts)
         if certificate["failed"]:
             return partial(draft.without_plan, "limit", certificate=certificate)
-        rows, multipliers = live.solver.model.rows, live.multipliers(climb)
-        proof = partial(proof_of, problem, settled, rows, multipliers)
+        multipliers = live.multipliers(climb)
+        faces = live.faces(multipliers)
+        proof = partial(proof_of, problem, settled, live.rows, multipliers, faces)
         draft.fill(amounts, settled, stages, climb, certificate, proof)
         if detail:
             draft.fill_grounds(settled, stages)

@@ -143,7 +143,7 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.is_open or stage.is_partial:
+        if not stage.shuts:
             highest = np.array([stage.highest(outcome.objective)])
             solver.set_columns(np.array([column]), solver.col_low[[column]], highest)
             return
