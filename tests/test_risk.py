@@ -98,7 +98,7 @@ def cases(draw):
     return capacity, level, draw(st.integers(1, 120))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_the_least_risk_is_that_of_the_whole_program(case):
     capacity, level, budget = case
@@ -118,7 +118,7 @@ def test_the_least_risk_is_that_of_the_whole_program(case):
     assert plan.goals[0]["achieved"] == pytest.approx(least, abs=1e-2)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_a_risk_after_a_goal_that_gives_is_that_of_the_whole_program(case):
     capacity, level, budget = case

@@ -18,6 +18,8 @@ from kc_model.solver import Solver
 
 __all__ = ["Tangents"]
 
+_SHARES = 10  # a pool that lacks a tenth of the mean lack can wait
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -69,18 +71,27 @@ class Tangents:
         known[: len(values)] = values
         for mix in self._mixes.values():
             first = len(solver.row_low) + len(cuts)
-            found = self._tangents(plan, mix, known[mix.parts])
+            found = self._tangents(plan, mix, known[mix.parts], told)
             mix.tangents.extend((first + n, p, slope) for n, (p, slope, _) in enumerate(found))
             cuts.extend(cut for *_, cut in found)
         if cuts:
             solver.add(new, cuts)
         return bool(cuts)
 
-    def _tangents(self, plan: Array, mix: _Mix, known: Array) -> list[tuple[int, float, Cut]]:
-        """Return the tangents that a plan lacks of a mix: pool, slope and row."""
+    def _tangents(
+        self, plan: Array, mix: _Mix, known: Array, told: float
+    ) -> list[tuple[int, float, Cut]]:
+        """Return the tangents that a plan lacks of a mix: pool, slope and row.
+
+        None of a mix that does not contradict what was told, and none that tells hardly more.
+        """
         slope, constant = self.risk.tangents(plan, mix.weights)
         spent = np.bincount(self.risk.pool, plan[self.risk.cells], len(slope))
-        low = known < slope * spent - constant - PARTIAL / len(slope) * self.solver.scale
+        true = slope * spent - constant
+        over = float(true.sum()) - told
+        if over <= 0:
+            return []
+        low = true - known > over / (_SHARES * len(slope))
         found = []
         for p in np.flatnonzero(low & (slope > 0)).tolist():
             columns = np.append(self._members[p], mix.parts[p])
