@@ -10,9 +10,11 @@ import re
 import threading
 import time
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import ipywidgets
+import openpyxl
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
@@ -20,8 +22,9 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
 from kc_model.errors import InputError
-from kc_model.forecast import forecast
+from kc_model.forecast import forecast, months_of
 from kc_model.money import parse_money
+from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
 from kc_model.workbench import desk as desk_room
@@ -502,33 +505,82 @@ def test_the_forecast_on_screen_is_the_librarys(progress_desk):
     rows = outlook.table()
     expected = rows[rows["level"] == "source"]["expected"]
     assert progress_desk.level.value == "source"
-    shown = [row["expected"] for row in progress_desk.chart.picture["rows"]]
+    shown = [row["expected"] for row in progress_desk.ranges.chart.picture["rows"]]
     assert shown == pytest.approx(expected.tolist())
-    assert "1.100" in words(progress_desk.figures) or "800" in words(progress_desk.figures)
+    assert "1.100" in words(progress_desk.ranges.table) or "800" in words(progress_desk.ranges.table)
     assert outlook.notes[0].vi in words(progress_desk.notes)
 
 
 def test_late_money_lowers_the_year_end_and_is_told(progress_desk):
-    before = progress_desk.chart.picture["heading"]
+    before = progress_desk.ranges.chart.picture["heading"]
     progress_desk.arrival.value = 11
     assert progress_desk.wait(30)
     outlook = forecast(dataset(history=HISTORY), 2023, 6, arrival={"KCQG": 11})
     rows = outlook.table()
     expected = float(rows[rows["level"] == "all"]["expected"].iloc[0])
-    assert progress_desk.chart.picture["heading"] != before
+    assert progress_desk.ranges.chart.picture["heading"] != before
     told = words(progress_desk.late)
     assert "tháng 11" in told
     assert f"{expected:,.0f}".replace(",", ".") in told
     progress_desk.arrival.value = None
     assert progress_desk.wait(30)
-    assert progress_desk.chart.picture["heading"] == before
+    assert progress_desk.ranges.chart.picture["heading"] == before
     assert not progress_desk.late.value
+
+
+def test_the_year_by_month_is_the_librarys_of_what_was_chosen(progress_desk):
+    history = dataset(history=HISTORY)
+    months = months_of(history, forecast(history, 2023, 6))
+    assert months.note.vi in words(progress_desk.by_month)
+    for where in (None, {"source": "KCDP"}):
+        progress_desk.scope.value = next(iter(where.items())) if where else ("", "")
+        table = months.table(where)
+        shown = progress_desk.fan.chart.picture["rows"]
+        assert [row["month"] for row in shown] == table["month"].tolist()
+        assert shown[-1]["expected"] == pytest.approx(table["expected"].iloc[-1])
+    assert "địa phương" in progress_desk.fan.chart.picture["structure"]["title"]["subtitle"]
+    progress_desk.as_of.value = 3
+    assert progress_desk.wait(30)
+    table = months_of(history, forecast(history, 2023, 3)).table({"source": "KCDP"})
+    assert len(progress_desk.fan.chart.picture["rows"]) == len(table)
+    assert not progress_desk.fan.chart.greyed
+
+
+def test_places_are_coloured_by_what_was_chosen():
+    history = HISTORY.replace("2023 6 01 TECH KCDP", "2023 6 02 TECH KCDP")
+    shown = show_forecast(dataset(history=history), 2023, 6)
+    assert shown.wait(30)
+    rows = progress_of(shown.data, shown.outlook).table()
+    rows = rows[rows["level"] == "place"].set_index("place")
+    assert "Dự kiến không giải ngân hết" in words(shown.tiles.table)
+    shown.measure.value = "done"
+    values = {row["name"]: row["value"] for row in shown.tiles.chart.picture["rows"]}
+    assert values["Hà Nội"] == f"{100 * rows.loc['01', 'completion']:.1f}".replace(".", ",")
+    shown.tongues.value = "en"
+    assert shown.measure.value == "done"
+    assert "Lowest" in shown.tiles.chart.picture["heading"]
+
+
+def test_a_chart_and_its_table_are_saved_as_three_files(progress_desk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    progress_desk.fan.save.click()
+    assert progress_desk.wait(60)
+    (folder,) = (tmp_path / "out").iterdir()
+    assert str(folder) in words(progress_desk.fan.saved)
+    files = {file.suffix: file.read_bytes() for file in folder.iterdir()}
+    assert files[".png"].startswith(b"\x89PNG")
+    assert "Đã giải ngân" in files[".svg"].decode()
+    book = openpyxl.load_workbook(BytesIO(files[".xlsx"]))
+    printed = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    assert "Tháng 6" in printed
+    linked = re.findall('base64,([^"]*)', progress_desk.fan.saved.value)
+    assert {base64.b64decode(one) for one in linked} == set(files.values())
 
 
 def test_the_cut_off_moves(progress_desk):
     progress_desk.as_of.value = 3
     assert progress_desk.wait(30)
-    assert "hết tháng 3" in progress_desk.chart.picture["structure"]["title"]["subtitle"]
+    assert "hết tháng 3" in progress_desk.ranges.chart.picture["structure"]["title"]["subtitle"]
 
 
 def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, monkeypatch):
@@ -543,12 +595,12 @@ def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, m
     shown.as_of.value = 2
     assert shown.wait(30)
     assert "ngoài dự kiến" in words(shown.status)
-    assert shown.chart.greyed
+    assert shown.ranges.chart.greyed
 
 
 def test_the_forecast_desk_speaks_english(progress_desk):
     progress_desk.tongues.value = "en"
-    assert progress_desk.chart.picture["heading"].startswith("Expected by the end of 2023")
+    assert progress_desk.ranges.chart.picture["heading"].startswith("Expected by the end of 2023")
     assert progress_desk.level.label == "Fund"
     assert progress_desk.arrival.texts[0] == "as the data say"
 
