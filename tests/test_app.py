@@ -194,7 +194,7 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress.data is page.data.loaded.data
     desk = page.plans["số liệu.xlsx"]
     assert desk.data is page.data.loaded.data
-    assert desk.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
+    assert desk.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
     assert page.progress.outlook.as_of == 6
     page.pick.value = ""
     assert page.wait(60)

@@ -344,9 +344,9 @@ def test_an_export_gets_a_new_folder_inside_out(tmp_path, name):
 
 def test_the_desk_shows_what_allocate_says(plan_desk, data):
     plan = allocate(data, scenario(RULES))
-    assert plan_desk.chart.picture["heading"] == "Tổng: 8.000 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.000 triệu đồng"
     sums = plan.cells.groupby("area", sort=False)["amount"].sum() / 10**6
-    assert list(ends(plan_desk.chart).values()) == [sums["TRAIN"], sums["TECH"]]
+    assert list(ends(plan_desk.shares.chart).values()) == [sums["TRAIN"], sums["TECH"]]
     for sentence in plan.explain():
         assert sentence in words(plan_desk.findings)
     assert plan_desk.plan.rules()["price"].notna().any()
@@ -361,11 +361,13 @@ def test_a_slider_moves_the_plan(plan_desk, data):
     asked = scenario(RULES.replace("8000", "9000").replace("0.574", "0.75"))
     plan = allocate(data, asked)
     assert plan_desk.plan.cells["amount"].tolist() == plan.cells["amount"].tolist()
-    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
-    shown = ends(plan_desk.chart)
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    shown = ends(plan_desk.shares.chart)
     assert shown["Mô hình, công nghệ, máy móc"] == pytest.approx(6750, abs=1)
     labels = {
-        row["name"]: row["label"] for row in plan_desk.chart.picture["rows"] if "label" in row
+        row["name"]: row["label"]
+        for row in plan_desk.shares.chart.picture["rows"]
+        if "label" in row
     }
     assert labels["Mô hình, công nghệ, máy móc"] == "6.750 (75,0 %)"
     assert "75 % tổng kinh phí" in plan_desk.sliders["tech:min"].label
@@ -376,43 +378,44 @@ def test_losers_stand_first_in_the_table(plan_desk):
     plan_desk.sliders["tech:min"].value = Decimal("0.75")
     plan_desk.view.value = "area"
     assert plan_desk.wait(30)
-    cells = re.findall("<td>([^<]*)</td>", plan_desk.losers.value)
+    cells = re.findall("<td>([^<]*)</td>", plan_desk.changes.table.value)
     changes = [parse_money(text.replace("−", "-"), "vnd", "comma") for text in cells[2::4]]
     assert changes == sorted(changes)
     assert changes[0] < 0 < changes[-1]
 
 
 def test_a_conflict_is_told_in_words_and_the_old_plan_turns_grey(plan_desk):
-    before = plan_desk.chart.picture
+    before = plan_desk.shares.chart.picture
     plan_desk.sliders["floor:min"].value = Decimal(3000)
     plan_desk.sliders["total"].value = Decimal(5000)
     assert plan_desk.wait(30)
-    told = words(plan_desk.status)
+    told = " ".join(map(words, plan_desk.mending.told))
     assert plan_desk.plan.status == "infeasible"
+    assert "không còn đúng" in words(plan_desk.status)
     assert "mâu thuẫn" in told
     assert "Mỗi tỉnh ít nhất 3.000 triệu đồng" in told
     assert "Traceback" not in told
-    assert plan_desk.chart.greyed
-    assert plan_desk.changes.greyed
-    assert plan_desk.chart.picture == before
+    assert plan_desk.shares.chart.greyed
+    assert plan_desk.changes.chart.greyed
+    assert plan_desk.shares.chart.picture == before
     assert plan_desk.export.disabled
-    assert not plan_desk.losers.value
+    assert not plan_desk.changes.table.value
     plan_desk.tongues.value = "en"
-    assert "contradict" in words(plan_desk.status)
+    assert "contradict" in words(plan_desk.mending.told[0])
     plan_desk.reset.click()
     assert plan_desk.wait(30)
     assert plan_desk.plan.status == "optimal"
-    assert not plan_desk.chart.greyed
+    assert not plan_desk.shares.chart.greyed
     assert not plan_desk.export.disabled
 
 
 def test_the_language_switch_changes_every_word(plan_desk):
-    texts = [plan_desk.title, plan_desk.status, plan_desk.findings, plan_desk.losers]
+    texts = [plan_desk.title, plan_desk.status, plan_desk.findings, plan_desk.changes.table]
     vietnamese = [text.value for text in texts]
     value = plan_desk.sliders["total"].value
     plan_desk.tongues.value = "en"
     assert all(text.value != before for text, before in zip(texts, vietnamese, strict=True))
-    assert plan_desk.chart.picture["heading"] == "Total: 8,000 million VND"
+    assert plan_desk.shares.chart.picture["heading"] == "Total: 8,000 million VND"
     assert plan_desk.sliders["total"].texts[plan_desk.sliders["total"].index] == (
         "8,000 million VND"
     )
@@ -456,7 +459,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     assert "ngoài dự kiến" in words(plan_desk.status)
     assert "RuntimeError" not in plan_desk.status.value
     assert "Traceback" in log.read_text(encoding="utf-8")
-    assert plan_desk.chart.greyed
+    assert plan_desk.shares.chart.greyed
     monkeypatch.setattr(planning, "allocation_chart", break_down)  # in a callback, not in the work
     plan_desk.view.value = "place"
     plan_desk.tongues.value = "en"
@@ -482,10 +485,10 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     monkeypatch.setattr(planning.Planner, "plan", slow_at_first)
     plan_desk.sliders["total"].value = Decimal(7000)
     plan_desk.sliders["total"].value = Decimal(9000)
-    until(lambda: plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
+    until(lambda: plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
     release.set()
     assert plan_desk.wait(30)
-    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
 
 
@@ -507,7 +510,9 @@ def test_the_forecast_on_screen_is_the_librarys(progress_desk):
     assert progress_desk.level.value == "source"
     shown = [row["expected"] for row in progress_desk.ranges.chart.picture["rows"]]
     assert shown == pytest.approx(expected.tolist())
-    assert "1.100" in words(progress_desk.ranges.table) or "800" in words(progress_desk.ranges.table)
+    assert "1.100" in words(progress_desk.ranges.table) or "800" in words(
+        progress_desk.ranges.table
+    )
     assert outlook.notes[0].vi in words(progress_desk.notes)
 
 
@@ -774,7 +779,7 @@ def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
     assert plan_desk.wait(30)
     assert shown(grid, 0, 1) == "8.005 triệu đồng"
     assert plan_desk.undo.disabled
-    assert plan_desk.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
     plan_desk.reset.click()
     assert plan_desk.wait(30)
     assert plan_desk._scenario().hash == scenario(RULES).hash
