@@ -61,7 +61,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         top = ipywidgets.HBox(
             [self._title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        super().__init__([top, self.tabs])
+        super().__init__([top, self.tabs, screen.Here(lambda: self)])
         self.add_class("kc-desk")
         self.add_class("kc-page")
         self.data = self._placed(DataDesk(folder, language))

@@ -34,6 +34,7 @@ __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
 _CALM = 0.4  # seconds without a move before prices are worked out
+_SHOWN = 10  # sentences told at first sight
 _VIEWS = ("area", "place", "source", "region", "year")
 
 
@@ -170,8 +171,8 @@ class PlanDesk(FiguresDesk):
             self.saved,
             self.status,
             self.mending,
-            screen.row(self.shares, self.findings),
-            screen.row(self.changes, self.changes.table),
+            screen.row(ipywidgets.VBox([self.shares, self.changes]), self.findings),
+            self.changes.table,
             self._more,
         )
 
@@ -429,9 +430,17 @@ class PlanDesk(FiguresDesk):
     def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:
         pending = [self.say("plan.pricing")] if is_pricing else []
         warnings = [fault.text(self.language) for fault in self._new(plan.warnings)]
-        self.findings.value = screen.bullets(
-            self.say("plan.findings"), [*plan.explain(self.language), *pending]
-        ) + screen.fold(self.say("warnings", count=len(warnings)), screen.bullets("", warnings))
+        told = plan.explain(self.language)
+        rest = screen.bullets("", told[_SHOWN:])
+        self.findings.value = "".join(
+            [
+                screen.bullets(self.say("plan.findings"), [*told[:_SHOWN], *pending]),
+                screen.fold(self.say("more", count=len(told) - _SHOWN), rest),
+                screen.fold(
+                    self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
+                ),
+            ]
+        )
 
     def _views(self, plan: Allocation) -> None:
         """Offer every key of which the plan has more than one value."""

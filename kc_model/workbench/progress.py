@@ -211,9 +211,7 @@ class ProgressDesk(FiguresDesk):
             told = self._found.sentences(self.language)
             shown, rest = told[:_SHOWN], told[_SHOWN:]
             self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
-                screen.fold(self.say("progress.more", count=len(rest)), screen.bullets("", rest))
-                if rest
-                else ""
+                screen.fold(self.say("more", count=len(rest)), screen.bullets("", rest))
             )
         warnings = [fault.text(self.language) for fault in self._new(outlook.warnings)]
         self.ground.value = screen.fold(
