@@ -211,6 +211,35 @@ def test_one_dataset_serves_every_desk(home):
     assert page.plans == {}
 
 
+def test_reading_again_keeps_what_was_not_saved(home):
+    page = show_app(home)
+    assert page.wait(60)
+    desk = page.plans["số liệu.xlsx"]
+    desk.sliders["total"].value = Decimal(6500)
+    assert page.wait(60)
+    assert page._here.unsaved
+    desk.comparing.name.value = "Giữ lại"
+    desk.comparing.add.click()
+    good = (home / "số liệu.xlsx").read_bytes()
+    spoil(home / "số liệu.xlsx")
+    page.data.again.click()
+    assert page.wait(60)
+    assert page.plans == {}
+    (home / "số liệu.xlsx").write_bytes(good)
+    page.data.again.click()
+    assert page.wait(60)
+    again = page.plans["số liệu.xlsx"]
+    assert again is not desk
+    assert again.shares.chart.picture["heading"] == "Tổng: 6.500 triệu đồng"
+    assert again.sliders["total"].value == 6500
+    names = [name for name, _ in page.pick.options]
+    assert "Giữ lại (chưa lưu)" in names
+    again.undo.click()
+    assert page.wait(60)
+    assert again.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
+    assert not page._here.unsaved
+
+
 # --- The server ----------------------------------------------------------------------------------
 
 

@@ -20,15 +20,25 @@ from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
 from kc_model.forecast import forecast, months_of
 from kc_model.money import parse_money
 from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
+from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
-from kc_model.workbench import lab, planning, progress, screen, show_cases, show_forecast, show_plan
+from kc_model.workbench import (
+    lab,
+    planning,
+    progress,
+    screen,
+    show_cases,
+    show_forecast,
+    show_plan,
+    trading,
+)
 from kc_model.workbench.editing import TABLES, edited, rows_of
 from kc_model.workbench.folders import find_data, new_folder
 from kc_model.workbench.levers import TotalLever, adjust, levers_of
@@ -823,3 +833,139 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     assert "kc-stop" in plan_desk.saved.value
     assert file.read_text(encoding="utf-8") == "của người khác"
     assert plan_desk.wait(30)
+
+
+# --- Conflicts, scenarios side by side, trade-offs -----------------------------------------------
+
+
+def test_every_way_out_gives_a_plan_and_can_be_taken_back(plan_desk):
+    plan_desk.sliders["floor:min"].value = Decimal(3000)
+    plan_desk.sliders["total"].value = Decimal(5000)
+    assert plan_desk.wait(30)
+    offered = [way.description for way in plan_desk.mending.ways]
+    assert any("Hạ “Mỗi tỉnh ít nhất 3.000 triệu đồng”" in text for text in offered)
+    assert any(text.startswith("Nâng “Tổng kế hoạch") for text in offered)
+    for number in range(len(offered)):
+        plan_desk.mending.ways[number].click()
+        assert plan_desk.wait(30)
+        assert plan_desk.plan.status == "optimal"
+        assert not plan_desk.mending.children
+        assert plan_desk.plan.notes
+        plan_desk.undo.click()
+        assert plan_desk.wait(30)
+        assert [way.description for way in plan_desk.mending.ways] == offered
+
+
+def test_a_bound_in_the_data_is_mended_told_and_taken_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = """
+    place area source baseline min
+    01 TECH ALL 3000 5000
+    02 TECH ALL 2000 4000
+    """
+    text = "budget: [{source: ALL, amount: 8000, text: Tổng}]\ngoals: [{minimise: change}]\nround_to: 1"
+    data = dataset(cells=cells, absorption=absorbing(CELLS))
+    shown = show_plan(data, scenario(text))
+    assert shown.wait(30)
+    assert shown.plan.status == "infeasible"
+    way = next(one for one in shown.mending.ways if one.description.startswith("Hạ"))
+    way.click()
+    assert shown.wait(30)
+    assert shown.plan.status == "optimal"
+    assert shown.data is not data
+    assert any("giới hạn của ô" in note.vi for note in shown.plan.notes)
+    shown.keep.click()
+    assert "hãy sửa cả ở đó" in words(shown.saved)
+    shown.undo.click()
+    assert shown.wait(30)
+    assert shown.data is data
+    assert shown.plan.status == "infeasible"
+
+
+def test_three_scenarios_are_kept_named_opened_and_removed(plan_desk):
+    comparing = plan_desk.comparing
+    for number, total in enumerate((9000, 7000, 6000)):
+        plan_desk.sliders["total"].value = Decimal(total)
+        assert plan_desk.wait(30)
+        comparing.name.value = "Chín nghìn" if not number else ""
+        comparing.add.click()
+    assert comparing.add.disabled
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Phương án 1", "Phương án 2"]
+    told = words(comparing.table)
+    for total in ("8.000", "9.000", "7.000", "6.000"):
+        assert f"{total} triệu đồng" in told
+    name, take, drop = comparing.rows.children[1].children
+    name.value = "Bảy nghìn"
+    assert "Bảy nghìn" in words(comparing.table)
+    comparing.rows.children[0].children[1].click()
+    assert plan_desk.wait(30)
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    comparing.rows.children[2].children[2].click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Bảy nghìn"]
+    assert not comparing.add.disabled
+
+
+def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
+    base = plan_desk.plan
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.sliders["tech:min"].value = Decimal("0.7")
+    assert plan_desk.wait(30)
+    plan_desk.comparing.add.click()
+    plan_desk.comparing.errand.button.click()
+    assert plan_desk.wait(60)
+    bridge = compare(base, plan_desk.plan).bridge()
+    rows = plan_desk.comparing.figure.chart.picture["rows"]
+    assert len(rows) == len(bridge.changes) + 2
+    table = bridge.table()
+    assert rows[0]["total"] == pytest.approx(table["running"].iloc[0])
+    assert rows[-1]["total"] == pytest.approx(table["running"].iloc[-1])
+    for sentence in bridge.sentences():
+        assert sentence in words(plan_desk.comparing.told)
+    plan_desk.comparing.after.value = 0
+    plan_desk.comparing.errand.button.click()
+    assert "[same-scenario-twice]" in words(plan_desk.comparing.errand.told)
+
+
+def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(data, monkeypatch):
+    text = RULES.replace("goals: [", "goals: [{maximise: disbursed}, ")
+    shown = show_plan(data, scenario(text))
+    assert shown.wait(30)
+    shown.trading.curve.button.click()
+    assert shown.wait(60)
+    found = frontier(Planner(data), scenario(text))
+    for sentence in found.sentences():
+        assert sentence in words(shown.trading.told)
+    real = trading.frontier
+
+    def stopped(planner, asked, progress):
+        def tell(step, share):
+            if share > 0.4:
+                shown.trading.curve._stop()
+            progress(step, share)
+
+        return real(planner, asked, progress=tell)
+
+    monkeypatch.setattr(trading, "frontier", stopped)
+    shown.trading.curve.button.click()
+    assert shown.wait(60)
+    assert "Đã dừng" in words(shown.trading.told)
+    assert not shown.trading.curve.button.disabled
+
+
+def test_an_order_of_goals_is_taken_noted_and_taken_back(plan_desk):
+    order = plan_desk.trading.order
+    assert order.value == "scenario"
+    order.value = "law"
+    assert "priority_place" in words(plan_desk.trading.lack)
+    order.value = "disbursed"
+    assert plan_desk.wait(30)
+    assert plan_desk.plan.goals[0]["name"] == "maximise disbursed"
+    assert any("Các mục tiêu theo thứ tự" in note.vi for note in plan_desk.plan.notes)
+    plan_desk.undo.click()
+    assert plan_desk.wait(30)
+    assert order.value == "scenario"
+    plan_desk.trading.costs.button.click()
+    assert plan_desk.wait(60)
+    assert "“Giải ngân cao nhất”: dự kiến giải ngân" in words(plan_desk.trading.compared)
+    plan_desk.tongues.value = "en"
+    assert "Most disbursed" in words(plan_desk.trading.compared)

@@ -133,7 +133,9 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         plans = [*(one.plan for one in shown), *([now.plan] if now is not None else [])]
         lines = _side_by_side(plans, names, language) if plans else []
         unit = say("screen.comparing.note", language)
-        self.table.value = screen.table(lines, self._say("title"), unit, kind="words") if lines else ""
+        self.table.value = (
+            screen.table(lines, self._say("title"), unit, kind="words") if lines else ""
+        )
         options = [(one.name, number) for number, one in enumerate(shown)]
         self._pair.layout.display = self.errand.layout.display = "" if self.kept else "none"
         if self.before.options != tuple(options):

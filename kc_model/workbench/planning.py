@@ -87,6 +87,8 @@ class PlanDesk(FiguresDesk):
         The folder it is saved in.
     on_keep : callable (Path, Scenario)
         Told of every scenario saved.
+    on_change : callable ()
+        Told of every change, made or saved.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class PlanDesk(FiguresDesk):
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
-        self._planner = Planner(data, outlook, as_of=as_of)
+        self._planners = self._new_planners()
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
@@ -123,6 +125,7 @@ class PlanDesk(FiguresDesk):
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self.home = Path("phuong-an")
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
+        self.on_change: Callable[[], None] = lambda: None
         self._files: dict[Path, Mapping[str, str]] = {}
         self.name, self.keep = ipywidgets.Text(), ipywidgets.Button()
         lock = self.work.lock
@@ -221,7 +224,7 @@ class PlanDesk(FiguresDesk):
         """Let sliders, tables and planner start from a scenario and data."""
         if data is not self.data:
             self.data = data
-            self._planner = Planner(data, self.outlook, as_of=self.as_of)
+            self._planners = self._new_planners()
         self._base = self._stands = scenario
         self._levers = levers_of(scenario, self.data.unit)
         self._refused.clear()
@@ -238,6 +241,21 @@ class PlanDesk(FiguresDesk):
             }
             self._arrange()
             self._words()
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether what is on screen stands in no file."""
+        return self._stands != self._safe
+
+    def unsaved(self) -> dict[str, Scenario]:
+        """Return by name what is on screen and kept beside it, as far as it is in no file."""
+        kept = {one.name: one.plan.scenario for one in self.comparing.kept}
+        return {**kept, **({"": self._stands} if self.is_unsaved else {})}
+
+    def resume(self, scenario: Scenario) -> None:
+        """Go on with changes made before the data were read again; they can be undone."""
+        with self.work.lock:
+            self._go(scenario)
 
     # ------------------------------------------------------------------ tables
 
@@ -293,9 +311,10 @@ class PlanDesk(FiguresDesk):
                 grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
                 grid.show(columns_of(table, language), rows)
         self.undo.disabled = not (self._past or self._refused)
-        is_safe = self._stands == self._safe
+        is_safe = not self.is_unsaved
         self.keep.description = self.say("keep.button" if is_safe else "keep.unsaved")
         self.keep.button_style = "" if is_safe else "warning"
+        self.on_change()
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -342,7 +361,13 @@ class PlanDesk(FiguresDesk):
         # What is too slow for the screen: the range over which every price holds.
         rows = 0 if self.plan is None else len(self.plan.cells)
         ranges = False if rows > RANGES_UP_TO else None
-        return self._planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
+        planner = self._planners[detail]
+        return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
+
+    def _new_planners(self) -> tuple[Planner, Planner]:
+        """Return what follows the sliders, and what finds prices: neither waits for the other."""
+        one, other = (Planner(self.data, self.outlook, as_of=self.as_of) for _ in range(2))
+        return one, other
 
     def _solve(self, after: Desk | None = None) -> None:
         moved = self._moved()
@@ -350,7 +375,6 @@ class PlanDesk(FiguresDesk):
             self._past.append((self._stands, self.data))
             self._stands = moved
         self._label()
-        self._fill()
         scenario = self._scenario()
         self.status.value = screen.message([self.say("working")])
 
@@ -365,6 +389,7 @@ class PlanDesk(FiguresDesk):
         if after is not None:
             steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
         self.work.start(*steps)
+        self._fill()
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
@@ -388,8 +413,8 @@ class PlanDesk(FiguresDesk):
         """Take the same plan with its prices."""
         if plan is not None:
             self.plan = self._drawn = plan
+            self._draw()
             self._show_status()
-            self._tell(plan, is_pricing=False)
 
     # ------------------------------------------------------------------ showing
 
@@ -419,12 +444,10 @@ class PlanDesk(FiguresDesk):
             self.shares.table.value = self.changes.table.value = self.findings.value = ""
             return
         self._views(plan)
-        self._standing(plan.notes)
         by = self.view.value
-        shares = allocation_chart(plan, by, self.language)
-        changes = change_chart(plan, by, self.language)
-        self.shares.show(shares, plan.stamp, self.language)
-        self.changes.show(changes, plan.stamp, self.language)
+        self.shares.show(allocation_chart(plan, by, self.language), plan.stamp, self.language)
+        self.changes.show(change_chart(plan, by, self.language), plan.stamp, self.language)
+        self._standing(plan.notes)
         self._tell(plan, is_pricing=is_pricing)
 
     def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:

@@ -242,7 +242,14 @@ class Here(anywidget.AnyWidget):
     ----------
     page : callable () -> Widget
         With all that stands on it.
+
+    Attributes
+    ----------
+    unsaved : bool
+        Whether closing the page would lose something: the browser then asks first.
     """
+
+    unsaved = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, page: Callable[[], ipywidgets.Widget]) -> None:
         type(self)._esm = _own("here.js")
