@@ -66,7 +66,7 @@ def open_app(
         raise InputError([Fault("folder-not-found", Address(str(home)))])
     with _own_page_first(), _log() as out, tempfile.TemporaryDirectory(prefix="kc-") as private:
         server = _Server(config=_settings(home, Path(private), port), log=logging.root)
-        server.tell, server.out = tell, out
+        server.tell, server.out, server.home = tell, out, home
         server.door = Path(private, "open.html") if browser else None
         server.initialize([])
         server.start()
@@ -95,6 +95,9 @@ def _settings(home: Path, private: Path, port: int) -> Config:
                 "file_allowlist": [],
                 "show_tracebacks": False,
                 "http_keep_alive_timeout": 60,
+                # The first page is being made while the browser still starts.
+                "preheat_kernel": True,
+                "default_pool_size": 1,
             },
             # A page that is left does not stop its kernel (voila #1458): it is culled.
             "MappingKernelManager": {
@@ -112,12 +115,16 @@ class _Server(Voila):  # type: ignore[misc]
 
     tell: Tell
     out: TextIO
+    home: Path
     door: Path | None = None
 
     def init_settings(self) -> dict[str, object]:
         """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
         settings: dict[str, object] = super().init_settings()
         manager = self.kernel_manager
+        manager.root_dir = str(self.home)  # of a pool of kernels Voilà makes it the notebook's
+        # Only the first page is made in advance: a later one would show the files of long ago.
+        manager.fill_if_needed = lambda **_kernel: None
         manager.start_kernel = partial(manager.start_kernel, stdout=self.out, stderr=self.out)
         return settings
 
