@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TextIO
 
+from jupyter_core.utils import run_sync
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -135,6 +136,14 @@ class _Server(Voila):  # type: ignore[misc]
             self.tell("busy", {"port": taken, "next": taken + 1})
             yield taken + 1
         raise InputError([Fault("no-free-port", Address(), {"first": port, "last": port + n - 1})])
+
+    def stop(self) -> None:
+        """Stop; also where Ctrl-C struck the making of the first page, which Voilà waits for."""
+        try:
+            super().stop()
+        except KeyboardInterrupt:
+            manager = self.kernel_manager
+            run_sync(super(type(manager), manager).shutdown_all)()
 
     def launch_browser(self) -> None:
         """Say where the page is, now that it can be reached, and open it."""
