@@ -15,7 +15,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TextIO
 
-from jupyter_core.utils import run_sync
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -67,7 +66,7 @@ def open_app(
         raise InputError([Fault("folder-not-found", Address(str(home)))])
     with _own_page_first(), _log() as out, tempfile.TemporaryDirectory(prefix="kc-") as private:
         server = _Server(config=_settings(home, Path(private), port), log=logging.root)
-        server.tell, server.out, server.home = tell, out, home
+        server.tell, server.out = tell, out
         server.door = Path(private, "open.html") if browser else None
         server.initialize([])
         server.start()
@@ -96,9 +95,6 @@ def _settings(home: Path, private: Path, port: int) -> Config:
                 "file_allowlist": [],
                 "show_tracebacks": False,
                 "http_keep_alive_timeout": 60,
-                # The first page is being made while the browser still starts.
-                "preheat_kernel": True,
-                "default_pool_size": 1,
             },
             # A page that is left does not stop its kernel (voila #1458): it is culled.
             "MappingKernelManager": {
@@ -116,16 +112,12 @@ class _Server(Voila):  # type: ignore[misc]
 
     tell: Tell
     out: TextIO
-    home: Path
     door: Path | None = None
 
     def init_settings(self) -> dict[str, object]:
         """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
         settings: dict[str, object] = super().init_settings()
         manager = self.kernel_manager
-        manager.root_dir = str(self.home)  # of a pool of kernels Voilà makes it the notebook's
-        # Only the first page is made in advance: a later one would show the files of long ago.
-        manager.fill_if_needed = lambda **_kernel: None
         manager.start_kernel = partial(manager.start_kernel, stdout=self.out, stderr=self.out)
         return settings
 
@@ -136,14 +128,6 @@ class _Server(Voila):  # type: ignore[misc]
             self.tell("busy", {"port": taken, "next": taken + 1})
             yield taken + 1
         raise InputError([Fault("no-free-port", Address(), {"first": port, "last": port + n - 1})])
-
-    def stop(self) -> None:
-        """Stop; also where Ctrl-C struck the making of the first page, which Voilà waits for."""
-        try:
-            super().stop()
-        except KeyboardInterrupt:
-            manager = self.kernel_manager
-            run_sync(super(type(manager), manager).shutdown_all)()
 
     def launch_browser(self) -> None:
         """Say where the page is, now that it can be reached, and open it."""
