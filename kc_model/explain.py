@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, Dataset, Note
 from kc_model.wording import Language, say, texts
 
-__all__ = ["explain", "rule_label"]
+__all__ = ["Trouble", "explain", "rule_label", "troubles"]
 
 _SHOWN = 5
 _WIDEST = 3
@@ -104,6 +105,40 @@ def explain(plan: _Explained, language: Language = "vi") -> list[str]:
         *teller.rounding(),
         *teller.defaults(),
     ]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A conflict in words.
+
+    Parameters
+    ----------
+    told : tuple of str
+        What clashes, and the sum that does not fit.
+    ways : tuple of (str, steps)
+        What mends it in words, and the steps that `kc_model.allocate.apply_repair` takes.
+    """
+
+    told: tuple[str, ...]
+    ways: tuple[tuple[str, tuple[Mapping[str, Any], ...]], ...] = ()
+
+
+def troubles(plan: _Explained, language: Language = "vi") -> list[Trouble]:
+    """Return why there is no plan, conflict by conflict, and what mends each.
+
+    Parameters
+    ----------
+    plan : Allocation
+        Of status "infeasible".
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    list of Trouble
+        At the end what mends them all together, and whether there may be others.
+    """
+    teller = _Teller(plan, language)
+    return [*teller.troubles(), *teller.all_troubles()]
 
 
 def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
@@ -580,28 +615,44 @@ class _Teller:
     # ------------------------------------------------------------------ no plan
 
     def conflicts(self) -> Iterator[str]:
+        for trouble in self.troubles():
+            yield from trouble.told
+            for text, _ in trouble.ways:
+                yield self.say("repair.one", steps=text)
+        for trouble in self.all_troubles():
+            yield from trouble.told
+
+    def troubles(self) -> Iterator[Trouble]:
+        """Yield every conflict with its ways out."""
         for conflict in self.plan.conflicts:
             labels = self.labels(conflict["rules"], conflict["texts"])
             if "grid" in conflict:
                 named = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
                 step = self.money(conflict["grid"], _DIGITS["billion_vnd"])
                 rules = "; ".join(named) or self.say("every_rule")
-                yield self.say("grid", step=step, rules=rules)
+                told = [self.say("grid", step=step, rules=rules)]
             else:
                 shown = "; ".join(f"“{label}”" for label in labels.values())
-                yield self.say("conflict", rules=shown)
+                told = [self.say("conflict", rules=shown)]
             if conflict.get("sums"):
-                yield self.sums(conflict["sums"], labels)
+                told.append(self.sums(conflict["sums"], labels))
+            if not conflict["repairs"]:
+                told.append(self.say("repair.none"))
+            ways = []
             for steps in _by_option(conflict["repairs"]):
                 tail = "" if steps[0]["mends_all"] else self.say("repair.own")
-                yield self.say("repair.one", steps=self.repair(steps), tail=tail)
-            if not conflict["repairs"]:
-                yield self.say("repair.none")
+                ways.append((self.repair(steps) + tail, tuple(steps)))
+            yield Trouble(tuple(told), tuple(ways))
+
+    def all_troubles(self) -> Iterator[Trouble]:
+        """Yield what is to be said of the conflicts together: what mends all, if others remain."""
         together = [step for one in self.plan.conflicts for step in one.get("combination", ())]
         if together:
-            yield self.say("repair.together", steps=self.repair(together))
+            steps = self.repair(together)
+            told = self.say("repair.together", steps=steps)
+            yield Trouble((told,), ((steps, tuple(together)),))
         if any("grid" not in one and not one["complete"] for one in self.plan.conflicts):
-            yield self.say("maybe_more")
+            yield Trouble((self.say("maybe_more"),))
 
     def sums(self, sums: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         """Say what some rules ask for and what the others leave for it."""

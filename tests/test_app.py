@@ -10,6 +10,7 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+from decimal import Decimal
 from pathlib import Path
 
 import nbformat
@@ -194,7 +195,7 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress.data is page.data.loaded.data
     desk = page.plans["số liệu.xlsx"]
     assert desk.data is page.data.loaded.data
-    assert desk.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
+    assert desk.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
     assert page.progress.outlook.as_of == 6
     page.pick.value = ""
     assert page.wait(60)
@@ -208,6 +209,35 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
     assert page.plans == {}
+
+
+def test_reading_again_keeps_what_was_not_saved(home):
+    page = show_app(home)
+    assert page.wait(60)
+    desk = page.plans["số liệu.xlsx"]
+    desk.sliders["total"].value = Decimal(6500)
+    assert page.wait(60)
+    assert page._here.unsaved
+    desk.comparing.name.value = "Giữ lại"
+    desk.comparing.add.click()
+    good = (home / "số liệu.xlsx").read_bytes()
+    spoil(home / "số liệu.xlsx")
+    page.data.again.click()
+    assert page.wait(60)
+    assert page.plans == {}
+    (home / "số liệu.xlsx").write_bytes(good)
+    page.data.again.click()
+    assert page.wait(60)
+    again = page.plans["số liệu.xlsx"]
+    assert again is not desk
+    assert again.shares.chart.picture["heading"] == "Tổng: 6.500 triệu đồng"
+    assert again.sliders["total"].value == 6500
+    names = [name for name, _ in page.pick.options]
+    assert "Giữ lại (chưa lưu)" in names
+    again.undo.click()
+    assert page.wait(60)
+    assert again.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
+    assert not page._here.unsaved
 
 
 # --- The server ----------------------------------------------------------------------------------
@@ -428,3 +458,115 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.keyboard.type("9.999")
     page.keyboard.press("Enter")
     page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
+
+
+def press_total(page, key, times=1):
+    """Move the slider of the total by keyboard."""
+    page.get_by_role("slider", name="Tổng kinh phí", exact=True).focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+@pytest.mark.browser
+def test_a_conflict_is_mended_by_a_button_and_taken_back(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    cell(page, "Quy định", 0, 0).focus()
+    page.keyboard.type("4.500,5")
+    page.keyboard.press("Enter")
+    conflict = page.get_by_role("alert").filter(has_text="mâu thuẫn")
+    conflict.wait_for()
+    assert "“Kinh phí quốc gia”" in conflict.inner_text()
+    page.screenshot(path=shots / "app-conflict.png")
+    page.locator(".kc-way", has_text="Hạ").first.click()
+    conflict.wait_for(state="detached")
+    chart_total(page, "7.000")
+    lowered = cell(page, "Quy định", 0, 0).inner_text()
+    assert lowered.endswith("triệu đồng")
+    assert Decimal(lowered.split()[0].replace(".", "").replace(",", ".")) <= 3500
+    page.get_by_role("button", name="Hoàn tác").click()
+    conflict.wait_for()
+    assert cell(page, "Quy định", 0, 0).inner_text() == "4.500,5 triệu đồng"
+
+
+@pytest.mark.browser
+def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_text("So sánh phương án").click()
+    press_total(page, "Home")
+    chart_total(page, "3.500")
+    page.get_by_label("Đặt tên").fill("Một nửa")
+    page.get_by_role("button", name="Giữ lại để so sánh").click()
+    table = page.get_by_role("table", name="So sánh phương án")
+    table.get_by_text("Một nửa").wait_for()
+    heads = table.locator("thead th").all_inner_texts()
+    assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem"]
+    totals = table.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert totals == ["7.000 triệu đồng", "3.500 triệu đồng", "3.500 triệu đồng"]
+    page.get_by_role("button", name="Thay đổi nào làm chênh lệch bao nhiêu").click()
+    page.locator(".kc-chart svg text", has_text="Phương án “Một nửa”").wait_for()
+    page.get_by_text("Từ “Gốc: thử” sang “Một nửa”").wait_for()
+    page.screenshot(path=shots / "app-compare.png", full_page=True)
+    page.get_by_role("button", name="Đặt lại").click()
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Mở lại").click()
+    chart_total(page, "3.500")
+    page.get_by_role("button", name=re.compile("Bỏ$")).click()
+    table.get_by_text("Một nửa").wait_for(state="detached")
+
+
+@pytest.mark.browser
+def test_the_curve_between_two_goals_and_the_orders(home, tmp_path, watched, shots):
+    history = HISTORY.replace("estimate", "reported")
+    goals = [{"sense": "maximise", "what": "disbursed"}, *SCENARIO["goals"]]
+    wanted = {**SCENARIO, "goals": goals}
+    (home / "số liệu.xlsx").unlink()
+    write_workbook(dataset(history=history), home / "số liệu.xlsx", wanted)
+    page = watched.page
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        page.goto(address)
+        tab(page, "Phương án")
+        chart_total(page, "7.000")
+        page.get_by_text("Đánh đổi giữa các mục tiêu").click()
+        page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
+        page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
+        page.get_by_role("button", name="Vẽ đường đánh đổi").click()
+        page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
+        order = page.get_by_label("Thứ tự mục tiêu")
+        order.select_option(label="Thứ tự ưu tiên theo luật")
+        page.get_by_text("priority_place").locator("visible=true").last.wait_for()
+        order.select_option(label="Ít thay đổi nhất")
+        page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+        page.screenshot(path=shots / "app-trade.png", full_page=True)
+
+
+@pytest.mark.browser
+def test_losers_stay_first_in_the_chart_when_it_moves(app, watched):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_label("Xem theo").locator("visible=true").select_option(label="Địa bàn")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    for national, local, first in (("2.500", "1.000", "Hà Nội"), ("3.500", "3.000", "Hà Giang")):
+        cell(page, "Kinh phí (triệu đồng)", 0, 0).focus()
+        page.keyboard.type(national)
+        page.keyboard.press("Enter")
+        page.keyboard.type(local)
+        page.keyboard.press("Enter")
+        page.wait_for_function(FIRST_LOSER, arg=first)
+
+
+FIRST_LOSER = """name => {
+    const texts = [...document.querySelectorAll(".kc-chart")]
+        .filter(one => one.offsetParent)[1].querySelectorAll(".mark-text.role-axis-label text");
+    const lines = [...texts].filter(one => /^Hà (Nội|Giang)$/.test(one.textContent));
+    const at = one => one.getBoundingClientRect().top;
+    return lines.sort((a, b) => at(a) - at(b))[0]?.textContent === name;
+}"""

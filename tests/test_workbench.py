@@ -10,22 +10,35 @@ import re
 import threading
 import time
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import ipywidgets
+import openpyxl
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kc_model.allocate import allocate
+from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
-from kc_model.forecast import forecast
+from kc_model.forecast import forecast, months_of
 from kc_model.money import parse_money
+from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
+from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
-from kc_model.workbench import lab, planning, progress, screen, show_cases, show_forecast, show_plan
+from kc_model.workbench import (
+    lab,
+    planning,
+    progress,
+    screen,
+    show_cases,
+    show_forecast,
+    show_plan,
+    trading,
+)
 from kc_model.workbench.editing import TABLES, edited, rows_of
 from kc_model.workbench.folders import find_data, new_folder
 from kc_model.workbench.levers import TotalLever, adjust, levers_of
@@ -341,9 +354,9 @@ def test_an_export_gets_a_new_folder_inside_out(tmp_path, name):
 
 def test_the_desk_shows_what_allocate_says(plan_desk, data):
     plan = allocate(data, scenario(RULES))
-    assert plan_desk.chart.picture["heading"] == "Tổng: 8.000 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.000 triệu đồng"
     sums = plan.cells.groupby("area", sort=False)["amount"].sum() / 10**6
-    assert list(ends(plan_desk.chart).values()) == [sums["TRAIN"], sums["TECH"]]
+    assert list(ends(plan_desk.shares.chart).values()) == [sums["TRAIN"], sums["TECH"]]
     for sentence in plan.explain():
         assert sentence in words(plan_desk.findings)
     assert plan_desk.plan.rules()["price"].notna().any()
@@ -358,11 +371,13 @@ def test_a_slider_moves_the_plan(plan_desk, data):
     asked = scenario(RULES.replace("8000", "9000").replace("0.574", "0.75"))
     plan = allocate(data, asked)
     assert plan_desk.plan.cells["amount"].tolist() == plan.cells["amount"].tolist()
-    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
-    shown = ends(plan_desk.chart)
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    shown = ends(plan_desk.shares.chart)
     assert shown["Mô hình, công nghệ, máy móc"] == pytest.approx(6750, abs=1)
     labels = {
-        row["name"]: row["label"] for row in plan_desk.chart.picture["rows"] if "label" in row
+        row["name"]: row["label"]
+        for row in plan_desk.shares.chart.picture["rows"]
+        if "label" in row
     }
     assert labels["Mô hình, công nghệ, máy móc"] == "6.750 (75,0 %)"
     assert "75 % tổng kinh phí" in plan_desk.sliders["tech:min"].label
@@ -373,43 +388,44 @@ def test_losers_stand_first_in_the_table(plan_desk):
     plan_desk.sliders["tech:min"].value = Decimal("0.75")
     plan_desk.view.value = "area"
     assert plan_desk.wait(30)
-    cells = re.findall("<td>([^<]*)</td>", plan_desk.losers.value)
+    cells = re.findall("<td>([^<]*)</td>", plan_desk.changes.table.value)
     changes = [parse_money(text.replace("−", "-"), "vnd", "comma") for text in cells[2::4]]
     assert changes == sorted(changes)
     assert changes[0] < 0 < changes[-1]
 
 
 def test_a_conflict_is_told_in_words_and_the_old_plan_turns_grey(plan_desk):
-    before = plan_desk.chart.picture
+    before = plan_desk.shares.chart.picture
     plan_desk.sliders["floor:min"].value = Decimal(3000)
     plan_desk.sliders["total"].value = Decimal(5000)
     assert plan_desk.wait(30)
-    told = words(plan_desk.status)
+    told = " ".join(map(words, plan_desk.mending.told))
     assert plan_desk.plan.status == "infeasible"
+    assert "không còn đúng" in words(plan_desk.status)
     assert "mâu thuẫn" in told
     assert "Mỗi tỉnh ít nhất 3.000 triệu đồng" in told
     assert "Traceback" not in told
-    assert plan_desk.chart.greyed
-    assert plan_desk.changes.greyed
-    assert plan_desk.chart.picture == before
+    assert plan_desk.shares.chart.greyed
+    assert plan_desk.changes.chart.greyed
+    assert plan_desk.shares.chart.picture == before
     assert plan_desk.export.disabled
-    assert not plan_desk.losers.value
+    assert not plan_desk.changes.table.value
     plan_desk.tongues.value = "en"
-    assert "contradict" in words(plan_desk.status)
+    assert "contradict" in words(plan_desk.mending.told[0])
     plan_desk.reset.click()
     assert plan_desk.wait(30)
     assert plan_desk.plan.status == "optimal"
-    assert not plan_desk.chart.greyed
+    assert not plan_desk.shares.chart.greyed
     assert not plan_desk.export.disabled
 
 
 def test_the_language_switch_changes_every_word(plan_desk):
-    texts = [plan_desk.title, plan_desk.status, plan_desk.findings, plan_desk.losers]
+    texts = [plan_desk.title, plan_desk.status, plan_desk.findings, plan_desk.changes.table]
     vietnamese = [text.value for text in texts]
     value = plan_desk.sliders["total"].value
     plan_desk.tongues.value = "en"
     assert all(text.value != before for text, before in zip(texts, vietnamese, strict=True))
-    assert plan_desk.chart.picture["heading"] == "Total: 8,000 million VND"
+    assert plan_desk.shares.chart.picture["heading"] == "Total: 8,000 million VND"
     assert plan_desk.sliders["total"].texts[plan_desk.sliders["total"].index] == (
         "8,000 million VND"
     )
@@ -453,7 +469,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     assert "ngoài dự kiến" in words(plan_desk.status)
     assert "RuntimeError" not in plan_desk.status.value
     assert "Traceback" in log.read_text(encoding="utf-8")
-    assert plan_desk.chart.greyed
+    assert plan_desk.shares.chart.greyed
     monkeypatch.setattr(planning, "allocation_chart", break_down)  # in a callback, not in the work
     plan_desk.view.value = "place"
     plan_desk.tongues.value = "en"
@@ -479,10 +495,10 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     monkeypatch.setattr(planning.Planner, "plan", slow_at_first)
     plan_desk.sliders["total"].value = Decimal(7000)
     plan_desk.sliders["total"].value = Decimal(9000)
-    until(lambda: plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
+    until(lambda: plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
     release.set()
     assert plan_desk.wait(30)
-    assert plan_desk.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
 
 
@@ -502,33 +518,84 @@ def test_the_forecast_on_screen_is_the_librarys(progress_desk):
     rows = outlook.table()
     expected = rows[rows["level"] == "source"]["expected"]
     assert progress_desk.level.value == "source"
-    shown = [row["expected"] for row in progress_desk.chart.picture["rows"]]
+    shown = [row["expected"] for row in progress_desk.ranges.chart.picture["rows"]]
     assert shown == pytest.approx(expected.tolist())
-    assert "1.100" in words(progress_desk.figures) or "800" in words(progress_desk.figures)
+    assert "1.100" in words(progress_desk.ranges.table) or "800" in words(
+        progress_desk.ranges.table
+    )
     assert outlook.notes[0].vi in words(progress_desk.notes)
 
 
 def test_late_money_lowers_the_year_end_and_is_told(progress_desk):
-    before = progress_desk.chart.picture["heading"]
+    before = progress_desk.ranges.chart.picture["heading"]
     progress_desk.arrival.value = 11
     assert progress_desk.wait(30)
     outlook = forecast(dataset(history=HISTORY), 2023, 6, arrival={"KCQG": 11})
     rows = outlook.table()
     expected = float(rows[rows["level"] == "all"]["expected"].iloc[0])
-    assert progress_desk.chart.picture["heading"] != before
+    assert progress_desk.ranges.chart.picture["heading"] != before
     told = words(progress_desk.late)
     assert "tháng 11" in told
     assert f"{expected:,.0f}".replace(",", ".") in told
     progress_desk.arrival.value = None
     assert progress_desk.wait(30)
-    assert progress_desk.chart.picture["heading"] == before
+    assert progress_desk.ranges.chart.picture["heading"] == before
     assert not progress_desk.late.value
+
+
+def test_the_year_by_month_is_the_librarys_of_what_was_chosen(progress_desk):
+    history = dataset(history=HISTORY)
+    months = months_of(history, forecast(history, 2023, 6))
+    assert months.note.vi in words(progress_desk.by_month)
+    for where in (None, {"source": "KCDP"}):
+        progress_desk.scope.value = next(iter(where.items())) if where else ("", "")
+        table = months.table(where)
+        shown = progress_desk.fan.chart.picture["rows"]
+        assert [row["month"] for row in shown] == table["month"].tolist()
+        assert shown[-1]["expected"] == pytest.approx(table["expected"].iloc[-1])
+    assert "địa phương" in progress_desk.fan.chart.picture["structure"]["title"]["subtitle"]
+    progress_desk.as_of.value = 3
+    assert progress_desk.wait(30)
+    table = months_of(history, forecast(history, 2023, 3)).table({"source": "KCDP"})
+    assert len(progress_desk.fan.chart.picture["rows"]) == len(table)
+    assert not progress_desk.fan.chart.greyed
+
+
+def test_places_are_coloured_by_what_was_chosen():
+    history = HISTORY.replace("2023 6 01 TECH KCDP", "2023 6 02 TECH KCDP")
+    shown = show_forecast(dataset(history=history), 2023, 6)
+    assert shown.wait(30)
+    rows = progress_of(shown.data, shown.outlook).table()
+    rows = rows[rows["level"] == "place"].set_index("place")
+    assert "Dự kiến không giải ngân hết" in words(shown.tiles.table)
+    shown.measure.value = "done"
+    values = {row["name"]: row["value"] for row in shown.tiles.chart.picture["rows"]}
+    assert values["Hà Nội"] == f"{100 * rows.loc['01', 'completion']:.1f}".replace(".", ",")
+    shown.tongues.value = "en"
+    assert shown.measure.value == "done"
+    assert "Lowest" in shown.tiles.chart.picture["heading"]
+
+
+def test_a_chart_and_its_table_are_saved_as_three_files(progress_desk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    progress_desk.fan.save.click()
+    assert progress_desk.wait(60)
+    (folder,) = (tmp_path / "out").iterdir()
+    assert str(folder) in words(progress_desk.fan.saved)
+    files = {file.suffix: file.read_bytes() for file in folder.iterdir()}
+    assert files[".png"].startswith(b"\x89PNG")
+    assert "Đã giải ngân" in files[".svg"].decode()
+    book = openpyxl.load_workbook(BytesIO(files[".xlsx"]))
+    printed = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    assert "Tháng 6" in printed
+    linked = re.findall('base64,([^"]*)', progress_desk.fan.saved.value)
+    assert {base64.b64decode(one) for one in linked} == set(files.values())
 
 
 def test_the_cut_off_moves(progress_desk):
     progress_desk.as_of.value = 3
     assert progress_desk.wait(30)
-    assert "hết tháng 3" in progress_desk.chart.picture["structure"]["title"]["subtitle"]
+    assert "hết tháng 3" in progress_desk.ranges.chart.picture["structure"]["title"]["subtitle"]
 
 
 def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, monkeypatch):
@@ -543,12 +610,12 @@ def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, m
     shown.as_of.value = 2
     assert shown.wait(30)
     assert "ngoài dự kiến" in words(shown.status)
-    assert shown.chart.greyed
+    assert shown.ranges.chart.greyed
 
 
 def test_the_forecast_desk_speaks_english(progress_desk):
     progress_desk.tongues.value = "en"
-    assert progress_desk.chart.picture["heading"].startswith("Expected by the end of 2023")
+    assert progress_desk.ranges.chart.picture["heading"].startswith("Expected by the end of 2023")
     assert progress_desk.level.label == "Fund"
     assert progress_desk.arrival.texts[0] == "as the data say"
 
@@ -722,7 +789,7 @@ def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
     assert plan_desk.wait(30)
     assert shown(grid, 0, 1) == "8.005 triệu đồng"
     assert plan_desk.undo.disabled
-    assert plan_desk.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
     plan_desk.reset.click()
     assert plan_desk.wait(30)
     assert plan_desk._scenario().hash == scenario(RULES).hash
@@ -766,3 +833,143 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     assert "kc-stop" in plan_desk.saved.value
     assert file.read_text(encoding="utf-8") == "của người khác"
     assert plan_desk.wait(30)
+
+
+# --- Conflicts, scenarios side by side, trade-offs -----------------------------------------------
+
+
+def test_every_way_out_gives_a_plan_and_can_be_taken_back(plan_desk):
+    plan_desk.sliders["floor:min"].value = Decimal(3000)
+    plan_desk.sliders["total"].value = Decimal(5000)
+    assert plan_desk.wait(30)
+    offered = [way.description for way in plan_desk.mending.ways]
+    assert any("Hạ “Mỗi tỉnh ít nhất 3.000 triệu đồng”" in text for text in offered)
+    assert any(text.startswith("Nâng “Tổng kế hoạch") for text in offered)
+    for number in range(len(offered)):
+        plan_desk.mending.ways[number].click()
+        assert plan_desk.wait(30)
+        assert plan_desk.plan.status == "optimal"
+        assert not plan_desk.mending.children
+        assert plan_desk.plan.notes
+        plan_desk.undo.click()
+        assert plan_desk.wait(30)
+        assert [way.description for way in plan_desk.mending.ways] == offered
+
+
+def test_a_bound_in_the_data_is_mended_told_and_taken_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cells = """
+    place area source baseline min
+    01 TECH ALL 3000 5000
+    02 TECH ALL 2000 4000
+    """
+    text = "budget: [{source: ALL, amount: 8000}]\ngoals: [{minimise: change}]\nround_to: 1"
+    data = dataset(cells=cells, absorption=absorbing(CELLS))
+    shown = show_plan(data, scenario(text))
+    assert shown.wait(30)
+    assert shown.plan.status == "infeasible"
+    way = next(one for one in shown.mending.ways if one.description.startswith("Hạ"))
+    way.click()
+    assert shown.wait(30)
+    assert shown.plan.status == "optimal"
+    assert shown.data is not data
+    assert any("giới hạn của ô" in note.vi for note in shown.plan.notes)
+    shown.keep.click()
+    assert "hãy sửa cả ở đó" in words(shown.saved)
+    shown.undo.click()
+    assert shown.wait(30)
+    assert shown.data is data
+    assert shown.plan.status == "infeasible"
+
+
+def test_three_scenarios_are_kept_named_opened_and_removed(plan_desk):
+    comparing = plan_desk.comparing
+    for number, total in enumerate((9000, 7000, 6000)):
+        plan_desk.sliders["total"].value = Decimal(total)
+        assert plan_desk.wait(30)
+        comparing.name.value = "Chín nghìn" if not number else ""
+        comparing.add.click()
+    assert comparing.add.disabled
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Phương án 1", "Phương án 2"]
+    told = words(comparing.table)
+    for total in ("8.000", "9.000", "7.000", "6.000"):
+        assert f"{total} triệu đồng" in told
+    name = comparing.rows.children[1].children[0]
+    name.value = "Bảy nghìn"
+    assert "Bảy nghìn" in words(comparing.table)
+    comparing.rows.children[0].children[1].click()
+    assert plan_desk.wait(30)
+    assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    comparing.rows.children[2].children[2].click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Bảy nghìn"]
+    assert not comparing.add.disabled
+
+
+def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
+    base = plan_desk.plan
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.sliders["tech:min"].value = Decimal("0.7")
+    assert plan_desk.wait(30)
+    plan_desk.comparing.add.click()
+    plan_desk.comparing.errand.button.click()
+    assert plan_desk.wait(60)
+    bridge = compare(base, plan_desk.plan).bridge()
+    rows = plan_desk.comparing.figure.chart.picture["rows"]
+    assert len(rows) == len(bridge.changes) + 2
+    table = bridge.table()
+    assert rows[0]["total"] == pytest.approx(table["running"].iloc[0])
+    assert rows[-1]["total"] == pytest.approx(table["running"].iloc[-1])
+    for sentence in bridge.sentences():
+        assert sentence in words(plan_desk.comparing.told)
+    plan_desk.comparing.after.value = 0
+    plan_desk.comparing.errand.button.click()
+    assert "[same-scenario-twice]" in words(plan_desk.comparing.errand.told)
+
+
+def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatch):
+    absorption = absorbing(CELLS, rate=0.5).splitlines()
+    absorption[1] = absorption[1].replace("0.5", "0.9")
+    data = dataset(cells=CELLS, absorption="\n".join(absorption))
+    text = RULES.replace("goals: [", "goals: [{maximise: disbursed}, ")
+    shown = show_plan(data, scenario(text))
+    assert shown.wait(30)
+    shown.trading.curve.button.click()
+    assert shown.wait(60)
+    found = frontier(Planner(data), scenario(text))
+    for sentence in found.sentences():
+        assert sentence in words(shown.trading.told)
+    assert len(shown.trading.figure.chart.picture["rows"]) == len(found.points) == 11
+    real = trading.frontier
+
+    def stopped(planner, asked, progress):
+        def tell(step, share):
+            if share > 0.4:
+                shown.trading.curve._stop()
+            progress(step, share)
+
+        return real(planner, asked, progress=tell)
+
+    monkeypatch.setattr(trading, "frontier", stopped)
+    shown.trading.curve.button.click()
+    assert shown.wait(60)
+    assert "Đã dừng" in words(shown.trading.told)
+    assert not shown.trading.curve.button.disabled
+
+
+def test_an_order_of_goals_is_taken_noted_and_taken_back(plan_desk):
+    order = plan_desk.trading.order
+    assert order.value == "scenario"
+    order.value = "law"
+    assert "priority_place" in words(plan_desk.trading.lack)
+    order.value = "disbursed"
+    assert plan_desk.wait(30)
+    assert plan_desk.plan.goals[0]["name"] == "maximise disbursed"
+    assert any("Các mục tiêu theo thứ tự" in note.vi for note in plan_desk.plan.notes)
+    plan_desk.undo.click()
+    assert plan_desk.wait(30)
+    assert order.value == "scenario"
+    plan_desk.trading.costs.button.click()
+    assert plan_desk.wait(60)
+    assert "“Giải ngân cao nhất”: dự kiến giải ngân" in words(plan_desk.trading.compared)
+    plan_desk.tongues.value = "en"
+    assert "Most disbursed" in words(plan_desk.trading.compared)

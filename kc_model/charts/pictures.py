@@ -33,6 +33,7 @@ MEASURES: Mapping[str, str] = {
     "disbursed": "money",
     "expected": "money",
     "change": "money",
+    "unspent": "money",
     "done": "share",
     "completion": "share",
     "change_share": "share",
@@ -42,6 +43,7 @@ unit, or a share (0 to 1, shown in per cent)."""
 
 _SIDES = ("change", "change_share")  # below zero and above it
 _LEAST_FIRST = (*_SIDES, "done", "completion")  # the others come in official order
+_MOST_FIRST = ("unspent",)
 _DARK = 0.85  # shade of blue from which light writing is the clearer
 _WIDE = 12  # letters of an area's name in one line
 
@@ -192,11 +194,12 @@ def _named(tongue: Tongue, measure: str) -> str:
 
 
 def _in_order(values: pd.Series[float], measure: str, vintage: str) -> list[Any]:
-    """Return the places, the lowest figure first where that is asked about."""
+    """Return the places, first those that a planner asks about."""
     official = [code for code in reference.place_order(vintage) if code in values.index]
     values = values.loc[official]
-    if measure in _LEAST_FIRST:
-        values = values.sort_values(kind="stable", na_position="last")
+    if measure in (*_LEAST_FIRST, *_MOST_FIRST):
+        rising = measure in _LEAST_FIRST
+        values = values.sort_values(ascending=rising, kind="stable", na_position="last")
     return list(values.index)
 
 

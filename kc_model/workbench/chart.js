@@ -26,14 +26,19 @@ async function render({ model, el }) {
     });
     const old = shown;
     stage.style.display = "";
-    shown = { key, stage, view, finalize };
+    shown = { key, stage, view, finalize, order: order(picture) };
     if (old) {
       old.stage.remove();
       old.finalize();
     }
   };
 
+  // A scale keeps the names it knows in the order it met them: in another order they are met anew.
+  const order = ({ rows }) => JSON.stringify([...new Set(rows.map((row) => row.name))]);
+
   const exchange = async (picture) => {
+    if (order(picture) !== shown.order) await shown.view.data("rows", []).runAsync();
+    shown.order = order(picture);
     shown.view
       .description(picture.description)
       .signal("heading", picture.heading)

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from kc_model.explain import rule_label
 from kc_model.money import UNITS, format_number, unit_name
-from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import SCHEMAS, Note
 from kc_model.wording import LANGUAGES, Language, say
 
@@ -223,13 +223,15 @@ def mark(scenario: Scenario, changed: Scenario, unit: str) -> Scenario:
     scenario : Scenario
         As it was.
     changed : Scenario
-        With other numbers, tiers or words; the same budgets and rules in the same order.
+        With other numbers, tiers, words or goals; the same budgets and rules in the same order.
     unit : str
         The dataset's.
     """
     if changed == scenario:
         return scenario
     notes = [*_budget_notes(scenario, changed, unit), *_rule_notes(scenario, changed, unit)]
+    if scenario.goals != changed.goals:
+        notes.append(_goal_note(scenario, changed))
     name = say("screen.adjusted", "vi", name=scenario.name)
     return replace(changed, name=name, notes=(*scenario.notes, *notes))
 
@@ -264,6 +266,24 @@ def _tier_note(old: Rule, new: Rule) -> Note:
         lambda one: say(f"explain.tiers.{old.tier}", one),
         lambda one: say(f"explain.tiers.{new.tier}", one),
     )
+
+
+def _goal_note(old: Scenario, new: Scenario) -> Note:
+    def named(scenario: Scenario, one: Language) -> str:
+        return "; ".join(_goal_label(goal, one) for goal in scenario.goals) or "–"
+
+    return _told(
+        lambda one: say("screen.trading.goals", one),
+        lambda one: named(old, one),
+        lambda one: named(new, one),
+    )
+
+
+def _goal_label(goal: Goal, one: Language) -> str:
+    what, _, column = goal.what.partition(":")
+    key = "least_money" if goal.name == "minimise money" else what
+    where = "; ".join(f"{name}: {', '.join(values)}" for name, values in goal.where.items())
+    return say(f"explain.goals.{key}", one, column=column) + (f" ({where})" if where else "")
 
 
 def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:

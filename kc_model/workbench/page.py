@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,7 +54,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.progress: ProgressDesk | None = None
         self.plans: dict[str, PlanDesk] = {}
         self._loaded: Loaded | None = None
+        # By dataset and scenario: what was changed and not saved before it was read again.
+        self._left: dict[Path, dict[str, tuple[Scenario, dict[str, Scenario]]]] = {}
+        self._here = screen.Here(lambda: self)
         self._scenarios: dict[str, Scenario] = {}
+        self._chosen: str | None = None
         self._title, self._waits = screen.Text(), {key: screen.Text() for key in _TABS[:2]}
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self._rooms = {key: ipywidgets.VBox([self._waits[key]]) for key in _TABS[:2]}
@@ -61,7 +66,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         top = ipywidgets.HBox(
             [self._title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        super().__init__([top, self.tabs])
+        super().__init__([top, self.tabs, self._here])
         self.add_class("kc-desk")
         self.add_class("kc-page")
         self.data = self._placed(DataDesk(folder, language))
@@ -90,6 +95,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     def _take(self, loaded: Loaded) -> None:
         """Put a dataset on the desks; those of the one before it are put away, it may be wrong."""
         data, old = loaded.data, self._desks()
+        self._leave()
         self._loaded, self._scenarios, self.progress, self.plans = loaded, {}, None, {}
         for key, room in self._rooms.items():
             room.children = [self._waits[key]]
@@ -98,12 +104,35 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         if data is not None:
             own = starter(data)
             self._scenarios = {**loaded.scenarios, **({"": own} if own is not None else {})}
+            self._scenarios.update(self._orphans(self._left.get(loaded.path, {})))
         if data is not None and not data.history.empty:
             year, month = _newest(data)
             self.progress = self._placed(ProgressDesk(data, year, month, language=self._language))
             self._rooms["progress"].children = [self.progress]
         self._words()
-        self._offer()
+        self._offer(self._chosen if self._chosen in self._scenarios else None)
+
+    def _leave(self) -> None:
+        """Remember what is in no file before the desks are put away."""
+        self._chosen = self.pick.value
+        if self._loaded is None:
+            return
+        left = self._left.setdefault(self._loaded.path, {})
+        for key, desk in self.plans.items():
+            if unsaved := desk.unsaved():
+                left[key] = desk.scenario, unsaved
+
+    def _orphans(
+        self, left: dict[str, tuple[Scenario, dict[str, Scenario]]]
+    ) -> dict[str, Scenario]:
+        """Return as scenarios of their own what no desk can go on with, kept ones among it."""
+        found = {}
+        for key, (base, unsaved) in left.items():
+            for name, scenario in unsaved.items():
+                if name or self._scenarios.get(key) != base:
+                    title = name or scenario.name
+                    found[f"{key}/{title}"] = replace(scenario, name=title)
+        return found
 
     def _placed(self, desk: _AnyDesk) -> _AnyDesk:
         desk.tongues.layout.display = "none"
@@ -128,7 +157,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
 
     def _named(self, key: str) -> str:
         name = self._scenarios[key].name
-        return f"{name} ({key})" if key else say("screen.page.starter", self._language)
+        if not key:
+            return say("screen.page.starter", self._language)
+        if "/" in key:  # not a file's name
+            return say("screen.page.unsaved", self._language, name=name)
+        return f"{name} ({key})"
 
     def _choose(self, change: Any) -> None:
         self._open(change["new"])
@@ -148,8 +181,16 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             parent = path.parent if is_here else self.data.folder
             desk.home = path if path.is_dir() else parent / SCENARIOS
             desk.on_keep = self._kept
+            desk.on_change = self._changed
             self.plans[key] = self._placed(desk)
+            base, unsaved = self._left.get(path, {}).pop(key, (None, {}))
+            if base == scenario and "" in unsaved:
+                desk.resume(unsaved[""])
         self._rooms["plan"].children = [self.pick, self.plans[key]]
+
+    def _changed(self) -> None:
+        """Let the browser ask before it closes over something that is not saved."""
+        self._here.unsaved = any(desk.unsaved() for desk in self.plans.values())
 
     # ------------------------------------------------------------------ words
 

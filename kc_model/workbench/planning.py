@@ -10,26 +10,31 @@ from pathlib import Path
 
 import ipywidgets
 
-from kc_model.allocate import Planner, allocate
+from kc_model.allocate import RANGES_UP_TO, Planner, allocate
 from kc_model.charts import allocation_chart, change_chart
 from kc_model.errors import InputError, SaveError
 from kc_model.export import fingerprint, save_file
 from kc_model.money import unit_name
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Scenario, scenario_yaml
+from kc_model.scenario import Goal, Scenario, scenario_yaml
 from kc_model.tables import Dataset
-from kc_model.wording import Language
+from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.comparing import Comparing, Kept
 from kc_model.workbench.desk import Desk, FiguresDesk, choices, explain_error
 from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
+from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.levers import Lever, levers_of, mark, move
+from kc_model.workbench.mending import Mending, Steps, mended
 from kc_model.workbench.newest import Newest, Progress, Step
+from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
 _CALM = 0.4  # seconds without a move before prices are worked out
+_SHOWN = 10  # sentences told at first sight
 _VIEWS = ("area", "place", "source", "region", "year")
 
 
@@ -67,7 +72,13 @@ class PlanDesk(FiguresDesk):
     undo : Button
     view : Dropdown
         What the charts are by.
-    chart, changes : ChartView
+    shares, changes : Figure
+    mending : Mending
+        Where the laws contradict each other: why, and what mends it.
+    comparing : Comparing
+        Scenarios kept beside the base.
+    trading : Trading
+        What goals cost each other.
     folder : Path or None
         Where the next export goes; None: a new folder below ``out``.
     name, keep : Text, Button
@@ -76,6 +87,8 @@ class PlanDesk(FiguresDesk):
         The folder it is saved in.
     on_keep : callable (Path, Scenario)
         Told of every scenario saved.
+    on_change : callable ()
+        Told of every change, made or saved.
     """
 
     def __init__(
@@ -91,14 +104,15 @@ class PlanDesk(FiguresDesk):
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
-        self._planner = Planner(data, outlook, as_of=as_of)
+        self._planners = self._new_planners()
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.folder: Path | None = None
         self._exports = Newest(self._export_failed, self.work.lock)
         # What the sliders start from, what is on screen, what is safe in a file.
         self._base = self._stands = self._safe = scenario
-        self._past: deque[Scenario] = deque(maxlen=_UNDO)
+        self._past: deque[tuple[Scenario, Dataset]] = deque(maxlen=_UNDO)
+        self._loaded = data
         self._refused: dict[tuple[str, int, int], tuple[str, InputError]] = {}
         self._levers = levers_of(scenario, data.unit)
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
@@ -111,10 +125,16 @@ class PlanDesk(FiguresDesk):
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self.home = Path("phuong-an")
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
-        self._kept: dict[Path, Mapping[str, str]] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        self._files: dict[Path, Mapping[str, str]] = {}
         self.name, self.keep = ipywidgets.Text(), ipywidgets.Button()
-        self.chart, self.changes = screen.ChartView(language), screen.ChartView(language)
-        self.shares, self.losers = screen.Text(), screen.Text()
+        lock = self.work.lock
+        self.shares = Figure("allocation", lock)
+        self.changes = Figure("change", lock, is_folded=False)
+        self.mending = Mending(self._mend)
+        self.comparing = Comparing(self._kept_now, self._take, lock)
+        self.trading = Trading(lambda: self.plan, scenario, self._take_goals, lock)
+        self._more = ipywidgets.Accordion([self.comparing, self.trading], selected_index=None)
         self.findings, self.saved = screen.Text(), screen.Text()
         self._when(self.view, lambda _view: self._draw())
         self._on_click(self.reset, self._reset)
@@ -153,29 +173,60 @@ class PlanDesk(FiguresDesk):
             screen.row(self.view, self.undo, self.reset, self.name, self.keep, self.export),
             self.saved,
             self.status,
-            screen.row(self.chart, self.findings),
-            self.shares,
-            screen.row(self.changes, self.losers),
+            self.mending,
+            screen.row(ipywidgets.VBox([self.shares, self.changes]), self.findings),
+            self.changes.table,
+            self._more,
         )
 
     def _reset(self) -> None:
-        self._stand_at(self.scenario)
-        self._solve()
+        self._go(self.scenario, self._loaded)
 
     def _undo(self) -> None:
         """Take the last change back."""
         self._refused.clear()
         if self._past:
-            before = self._past.pop()
-            self._stand_at(before)
-            self._stands = before
+            self._stand_at(*self._past.pop())
             self._solve()
         for grid in self.grids.values():
             grid.said = self.say("edit.undone")
 
-    def _stand_at(self, scenario: Scenario) -> None:
-        """Let sliders and tables start from a scenario."""
-        self._base, self._levers = scenario, levers_of(scenario, self.data.unit)
+    def _go(self, scenario: Scenario, data: Dataset | None = None) -> None:
+        """Go to a scenario, and data, as one change that can be undone."""
+        data = self.data if data is None else data
+        if (scenario, id(data)) != (self._stands, id(self.data)):
+            self._past.append((self._stands, self.data))
+        self._stand_at(scenario, data)
+        self._solve()
+
+    def _mend(self, steps: Steps) -> None:
+        """Take a way out of a contradiction."""
+        with self.work.lock:
+            self._guarded(lambda given: self._go(*mended(self._moved(), self.data, given)), steps)
+
+    def _take(self, kept: Kept) -> None:
+        """Put a scenario that was kept on the screen again."""
+        with self.work.lock:
+            self._guarded(lambda one: self._go(one.scenario, one.data), kept)
+
+    def _take_goals(self, goals: tuple[Goal, ...]) -> None:
+        with self.work.lock:
+            self._guarded(lambda given: self._go(replace(self._moved(), goals=given)), goals)
+
+    def _kept_now(self) -> Kept | None:
+        """Return what is on screen, to be kept beside the base; None: no plan."""
+        plan = self.plan
+        if plan is None or plan.status != "optimal" or plan.scenario != self._scenario():
+            return None
+        return Kept(plan.scenario_name, self._stands, self.data, plan)
+
+    def _stand_at(self, scenario: Scenario, data: Dataset) -> None:
+        """Let sliders, tables and planner start from a scenario and data."""
+        if data is not self.data:
+            self.data = data
+            self._planners = self._new_planners()
+        self._base = self._stands = scenario
+        self._levers = levers_of(scenario, self.data.unit)
         self._refused.clear()
         is_new = {lever.key for lever in self._levers} != set(self.sliders)
         with self._quiet():
@@ -190,6 +241,21 @@ class PlanDesk(FiguresDesk):
             }
             self._arrange()
             self._words()
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether what is on screen stands in no file."""
+        return self._stands != self._safe
+
+    def unsaved(self) -> dict[str, Scenario]:
+        """Return by name what is on screen and kept beside it, as far as it is in no file."""
+        kept = {one.name: one.plan.scenario for one in self.comparing.kept}
+        return {**kept, **({"": self._stands} if self.is_unsaved else {})}
+
+    def resume(self, scenario: Scenario) -> None:
+        """Go on with changes made before the data were read again; they can be undone."""
+        with self.work.lock:
+            self._go(scenario)
 
     # ------------------------------------------------------------------ tables
 
@@ -217,8 +283,10 @@ class PlanDesk(FiguresDesk):
                 taken.append((row, column))
             except InputError as error:
                 refused[table, row, column] = (text, error)
-        if scenario != self._stands:
-            self._stand_at(scenario)
+        before = self._stands
+        if scenario != before:
+            self._past.append((before, self.data))
+            self._stand_at(scenario, self.data)
         self._refused = refused
         self._solve()
         grid = self.grids[table]
@@ -243,9 +311,10 @@ class PlanDesk(FiguresDesk):
                 grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
                 grid.show(columns_of(table, language), rows)
         self.undo.disabled = not (self._past or self._refused)
-        is_safe = self._stands == self._safe
+        is_safe = not self.is_unsaved
         self.keep.description = self.say("keep.button" if is_safe else "keep.unsaved")
         self.keep.button_style = "" if is_safe else "warning"
+        self.on_change()
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -262,6 +331,10 @@ class PlanDesk(FiguresDesk):
         for lever in self._levers:
             slider = self.sliders[lever.key]
             slider.texts = [lever.shown(value, self.language) for value in slider.values]
+        self._more.set_title(0, self.say("comparing.title"))
+        self._more.set_title(1, self.say("trading.title"))
+        self.comparing.words(self.language)
+        self.trading.words(self.language)
         self.saved.value = ""
         self._label()
         self._fill()
@@ -285,15 +358,23 @@ class PlanDesk(FiguresDesk):
         return mark(self.scenario, self._moved(), self.data.unit)
 
     def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
-        return self._planner.plan(scenario, detail=detail, progress=progress)
+        # What is too slow for the screen: the range over which every price holds.
+        rows = 0 if self.plan is None else len(self.plan.cells)
+        ranges = False if rows > RANGES_UP_TO else None
+        planner = self._planners[detail]
+        return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
+
+    def _new_planners(self) -> tuple[Planner, Planner]:
+        """Return what follows the sliders, and what finds prices: neither waits for the other."""
+        one, other = (Planner(self.data, self.outlook, as_of=self.as_of) for _ in range(2))
+        return one, other
 
     def _solve(self, after: Desk | None = None) -> None:
         moved = self._moved()
         if moved != self._stands:
-            self._past.append(self._stands)
+            self._past.append((self._stands, self.data))
             self._stands = moved
         self._label()
-        self._fill()
         scenario = self._scenario()
         self.status.value = screen.message([self.say("working")])
 
@@ -308,24 +389,32 @@ class PlanDesk(FiguresDesk):
         if after is not None:
             steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
         self.work.start(*steps)
+        self._fill()
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
-        self.chart.greyed = self.changes.greyed = self.export.disabled = True
+        self.shares.chart.greyed = self.changes.chart.greyed = self.export.disabled = True
 
     def _show(self, plan: Allocation) -> None:
         self.plan = plan
         if plan.status == "optimal":
             self._drawn = plan
+            self._keep_base(plan)
         self._draw(is_pricing=True)
         self._show_status(is_pricing=plan.status == "optimal")
+
+    def _keep_base(self, plan: Allocation) -> None:
+        """Let the first plan of the scenario as it was loaded be what others stand beside."""
+        if plan.scenario == self.scenario and plan.data is self._loaded:
+            name = say("screen.comparing.base", self.language, name=self.scenario.name)
+            self.comparing.start_from(Kept(name, self.scenario, self._loaded, plan))
 
     def _complete(self, plan: Allocation | None) -> None:
         """Take the same plan with its prices."""
         if plan is not None:
             self.plan = self._drawn = plan
+            self._draw()
             self._show_status()
-            self._tell(plan, is_pricing=False)
 
     # ------------------------------------------------------------------ showing
 
@@ -334,9 +423,13 @@ class PlanDesk(FiguresDesk):
         if plan is None:
             return
         self.export.disabled = plan.status != "optimal"
+        self.mending.show(plan if plan.conflicts else None, self.language)
+        self.comparing.refresh()
+        self.trading.stand_at(plan)
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
-            self.status.value = screen.message([*plan.explain(self.language), *old], "stop")
+            told = [] if plan.conflicts else plan.explain(self.language)
+            self.status.value = screen.message([*told, *old], "stop")
             return
         proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
         pending = [self.say("plan.pricing")] if is_pricing else []
@@ -347,28 +440,30 @@ class PlanDesk(FiguresDesk):
         plan, is_plan = self._drawn, self.plan is not None and self.plan.status == "optimal"
         if plan is None or not is_plan:
             self._standing((*self.data.notes, *self.scenario.notes))
-            self.chart.greyed = self.changes.greyed = True
-            self.shares.value = self.losers.value = self.findings.value = ""
+            self.shares.chart.greyed = self.changes.chart.greyed = True
+            self.shares.table.value = self.changes.table.value = self.findings.value = ""
             return
         self._views(plan)
-        self._standing(plan.notes)
         by = self.view.value
-        shares = allocation_chart(plan, by, self.language)
-        changes = change_chart(plan, by, self.language)
-        self.chart.show(shares, self.language)
-        self.changes.show(changes, self.language)
-        self.shares.value = screen.fold(
-            self.say("table"), screen.table(shares.table, shares.heading, shares.unit)
-        )
-        self.losers.value = screen.table(changes.table, changes.heading, changes.unit)
+        self.shares.show(allocation_chart(plan, by, self.language), plan.stamp, self.language)
+        self.changes.show(change_chart(plan, by, self.language), plan.stamp, self.language)
+        self._standing(plan.notes)
         self._tell(plan, is_pricing=is_pricing)
 
     def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:
         pending = [self.say("plan.pricing")] if is_pricing else []
         warnings = [fault.text(self.language) for fault in self._new(plan.warnings)]
-        self.findings.value = screen.bullets(
-            self.say("plan.findings"), [*plan.explain(self.language), *pending]
-        ) + screen.fold(self.say("warnings", count=len(warnings)), screen.bullets("", warnings))
+        told = plan.explain(self.language)
+        rest = screen.bullets("", told[_SHOWN:])
+        self.findings.value = "".join(
+            [
+                screen.bullets(self.say("plan.findings"), [*told[:_SHOWN], *pending]),
+                screen.fold(self.say("more", count=len(told) - _SHOWN), rest),
+                screen.fold(
+                    self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
+                ),
+            ]
+        )
 
     def _views(self, plan: Allocation) -> None:
         """Offer every key of which the plan has more than one value."""
@@ -411,16 +506,19 @@ class PlanDesk(FiguresDesk):
         scenario = self._scenario()
         scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
         file = self.home / f"{plain_name(scenario.name)}.yaml"
-        expected = self._kept.get(file, {file.name: ""})
+        expected = self._files.get(file, {file.name: ""})
         try:
             save_file(file, scenario_yaml(scenario).encode(), expected)
         except SaveError as error:
             self._export_failed(error)
             return
-        self._kept[file] = fingerprint(file.parent, [file.name])
+        self._files[file] = fingerprint(file.parent, [file.name])
         self._safe = self._stands
         self._fill()
-        self.saved.value = screen.message([self.say("keep.saved", file=file)])
+        told = [self.say("keep.saved", file=file)]
+        moved = [note for note in self.data.notes if note not in self._loaded.notes]
+        told += [self.say("mending.in_data", what=self._note(note)) for note in moved]
+        self.saved.value = screen.message(told)
         self.on_keep(file, scenario)
 
     def _export_failed(self, error: Exception) -> None:
@@ -428,8 +526,9 @@ class PlanDesk(FiguresDesk):
         self.saved.value = screen.message(explain_error(error, self.language), "stop")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the plan, its prices and an export; tell whether they came in time."""
-        return super().wait(timeout) and self._exports.wait(timeout)
+        """Wait for all that runs; tell whether it came in time."""
+        parts = (self._exports, self.shares, self.changes, self.comparing, self.trading)
+        return super().wait(timeout) and all(part.wait(timeout) for part in parts)
 
 
 def show_plan(

@@ -7,8 +7,8 @@ from pathlib import Path
 import ipywidgets
 
 from kc_model import reference
-from kc_model.charts import completion_chart, forecast_chart
-from kc_model.forecast import forecast
+from kc_model.charts import completion_chart, fan_chart, forecast_chart, tile_map
+from kc_model.forecast import Months, forecast, months_of
 from kc_model.money import UNITS, format_money
 from kc_model.progress import Progress as Standing
 from kc_model.progress import progress as standing_of
@@ -17,6 +17,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
+from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.newest import Newest, Progress, Step
 
@@ -25,6 +26,8 @@ __all__ = ["ProgressDesk", "show_forecast"]
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
 _REPORT = "bao_cao_tien_do.xlsx"
 _SHOWN = 12  # findings told at first sight
+_MEASURES = ("unspent", "completion", "done")  # what places are coloured by
+_SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
 _FUND = "KCQG"  # the fund whose money arrives late
 
 
@@ -52,7 +55,11 @@ class ProgressDesk(FiguresDesk):
         Where the next report goes; None: a new folder below ``out``.
     year, level : Dropdown
     as_of, arrival : Slider
-    chart, completion : ChartView
+    scope : Dropdown
+        Whose year the chart by month shows: a key and its value, ("", "") for all together.
+    measure : Dropdown
+        What the places are coloured by.
+    ranges, completion, fan, tiles : Figure
     """
 
     def __init__(
@@ -83,9 +90,19 @@ class ProgressDesk(FiguresDesk):
         self._exports = Newest(self._export_failed, self.work.lock)
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self._on_click(self.export, self._export)
-        self.chart, self.completion = screen.ChartView(language), screen.ChartView(language)
+        self._months: Months | None = None  # of the outlook on screen
+        lock = self.work.lock
+        self.ranges = Figure("forecast", lock, is_folded=False)
+        self.completion = Figure("completion", lock)
+        self.fan = Figure("fan", lock, is_folded=False)
+        self.tiles = Figure("tiles", lock, is_folded=False)
+        wide = {"description_width": "initial"}
+        self.scope = ipywidgets.Dropdown(options=[("", ("", ""))], style=wide)
+        self.measure = ipywidgets.Dropdown(options=[("", one) for one in _MEASURES], style=wide)
+        self._when(self.scope, lambda _new: self._draw_months())
+        self._when(self.measure, lambda _new: self._draw_places())
         self.findings, self.saved = screen.Text(), screen.Text()
-        self.late, self.figures, self.ground = screen.Text(), screen.Text(), screen.Text()
+        self.late, self.ground, self.by_month = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
         self._words()
         self._forecast()
@@ -101,8 +118,12 @@ class ProgressDesk(FiguresDesk):
             self.saved,
             self.status,
             self.late,
-            screen.row(self.chart, self.findings),
-            self.figures,
+            screen.row(self.ranges, self.findings),
+            self.ranges.table,
+            self.scope,
+            screen.row(ipywidgets.VBox([self.fan, self.by_month]), self.fan.table),
+            self.measure,
+            screen.row(self.tiles, self.tiles.table),
             self.completion,
             self.ground,
         )
@@ -119,6 +140,12 @@ class ProgressDesk(FiguresDesk):
             self.say("progress.as_data"),
             *(self.say("progress.arrives", month=month) for month in months),
         ]
+        self.scope.description = self.say("progress.scope")
+        self.measure.description = self.say("progress.measure")
+        with self._quiet():
+            chosen = self.measure.value
+            self.measure.options = choices("charts.columns", _MEASURES, self.language)
+            self.measure.value = chosen
         fund = reference.source_name(_FUND, self.language)
         self.as_of.label = self.say("progress.as_of")
         self.arrival.label = self.say("progress.arrival", fund=fund)
@@ -132,6 +159,7 @@ class ProgressDesk(FiguresDesk):
         self.saved.value, self.export.disabled = "", True
         self.work.start(
             Step(lambda progress: self._outlooks(key, progress), self._show),
+            Step(lambda _progress: months_of(self.data, self._known[key]), self._show_months),
         )
 
     def _outlooks(
@@ -149,8 +177,13 @@ class ProgressDesk(FiguresDesk):
 
     def _show(self, found: tuple[Forecast, Forecast, Standing]) -> None:
         self.outlook, self._unmoved, self._found = found
+        self._months = None
         self.status.value, self.export.disabled = "", False
         self._draw()
+
+    def _show_months(self, months: Months) -> None:
+        self._months = months
+        self._draw_months()
 
     # ------------------------------------------------------------------ showing
 
@@ -165,28 +198,78 @@ class ProgressDesk(FiguresDesk):
         self._levels(outlook)
         self._standing((*self.data.notes, *outlook.notes))
         level = self.level.value
-        ranges = forecast_chart(outlook, self.data, level, self.language)
-        shares = completion_chart(outlook, self.data, level, self.language)
-        self.chart.show(ranges, self.language)
-        self.completion.show(shares, self.language)
-        self.figures.value = screen.table(ranges.table, ranges.heading, ranges.unit)
         self.late.value = self._lateness(outlook)
         if self._found is not None:
+            stamp = self._found.stamp
+            ranges = forecast_chart(outlook, self.data, level, self.language)
+            shares = completion_chart(outlook, self.data, level, self.language)
+            self.ranges.show(ranges, stamp, self.language)
+            self.completion.show(shares, stamp, self.language)
+            self._scopes(outlook)
+            self._draw_months()
+            self._draw_places()
             told = self._found.sentences(self.language)
             shown, rest = told[:_SHOWN], told[_SHOWN:]
             self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
-                screen.fold(self.say("progress.more", count=len(rest)), screen.bullets("", rest))
-                if rest
-                else ""
+                screen.fold(self.say("more", count=len(rest)), screen.bullets("", rest))
             )
         warnings = [fault.text(self.language) for fault in self._new(outlook.warnings)]
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
         )
 
+    def _scopes(self, outlook: Forecast) -> None:
+        """Offer the year by month of all lines, and of every fund, area and place."""
+        names = {
+            "source": lambda code: reference.source_name(code, self.language),
+            "area": lambda code: reference.area_name(code, self.language),
+            "place": lambda code: reference.place_name(code, self.data.vintage, self.language),
+        }
+        all_together = self.say("progress.all")
+        options = [(all_together.capitalize(), ("", ""))]
+        for key in _SCOPES:
+            codes = dict.fromkeys(outlook.table().query("level == @key")[key])
+            options += [(names[key](code), (key, code)) for code in codes if len(codes) > 1]
+        if tuple(options) != tuple(self.scope.options):
+            chosen = self.scope.value
+            with self._quiet():
+                self.scope.options = options
+                self.scope.value = chosen if chosen in {key for _, key in options} else ("", "")
+
+    def _draw_months(self) -> None:
+        """Show the year by month; grey until it is that of the forecast on screen."""
+        if self._months is None or self._found is None:
+            self.fan.chart.greyed = True
+            return
+        key, code = self.scope.value
+        where = {key: code} if key else None
+        picture = fan_chart(self._months, self.data, where, self.language)
+        self.fan.show(picture, self._found.stamp, self.language)
+        self.by_month.value = screen.message([self._note(self._months.note)])
+
+    def _draw_places(self) -> None:
+        """Show the country place by place."""
+        if self._found is None:
+            return
+        table = self._found.table()
+        table = table[table["level"] == "place"].rename(
+            columns={"completion": "done", "completion_expected": "completion"}
+        )
+        measure = self.measure.value
+        if len(table) < 2 or table[measure].isna().all():
+            self.tiles.clear()
+            return
+        stamp = self._found.stamp
+        picture = tile_map(table, measure, stamp(self.language), self.language)
+        self.tiles.show(picture, stamp, self.language)
+
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
-        self.chart.greyed = self.completion.greyed = True
+        for figure in self._figures():
+            figure.chart.greyed = True
+
+    def _figures(self) -> tuple[Figure, ...]:
+        return self.ranges, self.completion, self.fan, self.tiles
 
     # ------------------------------------------------------------------ the report
 
@@ -215,8 +298,12 @@ class ProgressDesk(FiguresDesk):
         self.saved.value = screen.message(explain_error(error, self.language), "stop")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the forecast and a report; tell whether they came in time."""
-        return super().wait(timeout) and self._exports.wait(timeout)
+        """Wait for the forecast, a report and files; tell whether they came in time."""
+        return (
+            super().wait(timeout)
+            and self._exports.wait(timeout)
+            and all(figure.wait(timeout) for figure in self._figures())
+        )
 
     def _levels(self, outlook: Forecast) -> None:
         """Offer every level of which there is more than one row, and the total."""

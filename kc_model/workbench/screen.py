@@ -33,6 +33,7 @@ __all__ = [
     "Grid",
     "GridCell",
     "GridColumn",
+    "Here",
     "Slider",
     "Text",
     "bullets",
@@ -229,6 +230,39 @@ class Grid(anywidget.AnyWidget):
             self._undo()
         else:
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
+
+
+class Here(anywidget.AnyWidget):
+    """Sends the state of a page again once a browser has come up with it.
+
+    What changes between the browser's question for the state and its answer is lost on the way:
+    a plan that is found in that second would never be shown.
+
+    Parameters
+    ----------
+    page : callable () -> Widget
+        With all that stands on it.
+
+    Attributes
+    ----------
+    unsaved : bool
+        Whether closing the page would lose something: the browser then asks first.
+    """
+
+    unsaved = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, page: Callable[[], ipywidgets.Widget]) -> None:
+        type(self)._esm = _own("here.js")
+        super().__init__()
+        self._page = page
+        self.on_msg(lambda *_told: _send_again(self._page()))
+
+
+def _send_again(widget: ipywidgets.Widget) -> None:
+    widget.send_state()
+    for part in (getattr(widget, "layout", None), *getattr(widget, "children", ())):
+        if part is not None:
+            _send_again(part)
 
 
 class Text(ipywidgets.HTML):  # type: ignore[misc]

@@ -1,0 +1,118 @@
+"""Long work behind a button: how far it is, how long it still takes, and a stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from kc_model.money import format_number
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import explain_error
+from kc_model.workbench.newest import Newest, Progress, Step
+
+__all__ = ["Errand"]
+
+
+class Errand(ipywidgets.VBox):  # type: ignore[misc]
+    """Runs long work, tells how far it is and lets it be stopped.
+
+    Parameters
+    ----------
+    begin : callable () -> work or None
+        Asked on a click: work (progress) -> result, or None where there is nothing to do. Stopped,
+        progress raises KeyboardInterrupt; work that lets it through has no result.
+    show : callable (result) -> None
+    lock : RLock
+        Of the desk.
+
+    Attributes
+    ----------
+    button, stop : Button
+    told : Text
+        How far it is; why it failed.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Callable[[Progress], Any] | None],
+        show: Callable[[Any], None],
+        lock: threading.RLock,
+    ) -> None:
+        self._begin, self._show, self._lock = begin, show, lock
+        self._language: Language = "vi"
+        self._is_stopped, self._since = False, 0.0
+        self._work = Newest(self._failed, lock)
+        self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto"))
+        self.stop = ipywidgets.Button(icon="stop", layout=ipywidgets.Layout(display="none"))
+        self.told = screen.Text()
+        self.button.on_click(lambda _button: self._start())
+        self.stop.on_click(lambda _button: self._stop())
+        super().__init__([screen.row(self.button, self.stop), self.told])
+
+    def words(self, label: str, language: Language) -> None:
+        """Show what the button is called."""
+        self._language, self.button.description = language, label
+        self.stop.description = say("screen.errand.stop", language)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing runs; tell whether that came true in time (seconds)."""
+        return self._work.wait(timeout)
+
+    def _start(self) -> None:
+        with self._lock:
+            try:
+                work = self._begin()
+            except Exception as error:  # noqa: BLE001 - a planner never sees a traceback
+                self._failed(error)
+                return
+            if work is None:
+                return
+            self._is_stopped, self._since = False, time.monotonic()
+            self.button.disabled, self.stop.disabled = True, False
+            self.stop.layout.display = ""
+            self.told.value = screen.message([say("screen.working", self._language)])
+            self._work.start(Step(lambda progress: self._run(work, progress), self._done))
+
+    def _run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
+        def tell(step: str, share: float) -> None:
+            progress(step, share)
+            with self._lock:
+                self.told.value = screen.message([self._how_far(share)])
+            if self._is_stopped:
+                raise KeyboardInterrupt
+
+        try:
+            return work(tell)
+        except KeyboardInterrupt:
+            return None
+
+    def _how_far(self, share: float) -> str:
+        done = format_number(round(100 * share), 0, self._language)
+        if not 0 < share < 1:
+            return say("screen.errand.done", self._language, share=done)
+        left = (time.monotonic() - self._since) * (1 - share) / share
+        seconds = format_number(max(1, round(left)), 0, self._language)
+        return say("screen.errand.left", self._language, share=done, seconds=seconds)
+
+    def _stop(self) -> None:
+        self._is_stopped = self.stop.disabled = True
+
+    def _done(self, result: Any) -> None:
+        self._rest()
+        self.told.value = ""
+        if result is not None:
+            self._show(result)
+        else:
+            self.told.value = screen.message([say("screen.errand.stopped", self._language)])
+
+    def _failed(self, error: Exception) -> None:
+        self._rest()
+        self.told.value = screen.message(explain_error(error, self._language), "stop")
+
+    def _rest(self) -> None:
+        self.button.disabled, self.stop.layout.display = False, "none"

@@ -1,0 +1,94 @@
+"""Why there is no plan, and a button for every way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import ipywidgets
+
+from kc_model.allocate import apply_repair, repair_cells
+from kc_model.explain import rule_label, troubles
+from kc_model.money import UNITS, format_money
+from kc_model.results import Allocation
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset, Note
+from kc_model.wording import LANGUAGES, Language, say
+from kc_model.workbench import screen
+
+__all__ = ["Mending", "Steps", "mended"]
+
+Steps = Sequence[Mapping[str, Any]]
+
+
+class Mending(ipywidgets.VBox):  # type: ignore[misc]
+    """Tells conflict by conflict what clashes, and offers what mends it, each way on a button.
+
+    Parameters
+    ----------
+    take : callable (steps) -> None
+        Told which way was chosen.
+
+    Attributes
+    ----------
+    told : list of Text
+    ways : list of Button
+    """
+
+    def __init__(self, take: Callable[[Steps], None]) -> None:
+        self._take = take
+        self.told: list[screen.Text] = []
+        self.ways: list[ipywidgets.Button] = []
+        super().__init__()
+
+    def show(self, plan: Allocation | None, language: Language) -> None:
+        """Show what keeps a plan from being; nothing where there is one."""
+        self.told, self.ways = [], []
+        parts: list[ipywidgets.Widget] = []
+        for trouble in [] if plan is None else troubles(plan, language):
+            offers = say("screen.mending.offers", language)
+            told = [*trouble.told, *([offers] if trouble.ways else [])]
+            self.told.append(screen.Text(screen.message(told, "stop")))
+            parts.append(self.told[-1])
+            parts += [self._way(text, steps) for text, steps in trouble.ways]
+        self.children = parts
+
+    def _way(self, text: str, steps: Steps) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=text[:1].upper() + text[1:], icon="wrench")
+        button.add_class("kc-way")
+        button.on_click(lambda _button: self._take(steps))
+        self.ways.append(button)
+        return button
+
+
+def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, Dataset]:
+    """Return scenario and data after a way out; changed bounds of cells are noted with the data.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    data : Dataset
+    steps : sequence of mapping
+        Of one option, see `kc_model.allocate.apply_repair`.
+    """
+    changed = repair_cells(data, steps)
+    own = [step for step in steps if not step["rule"].startswith("bound:")]
+    if changed is not data:
+        bounds = [step for step in steps if step["rule"].startswith("bound:")]
+        changed = replace(changed, notes=(*data.notes, *(_note(one, data.unit) for one in bounds)))
+    return (apply_repair(scenario, own) if own else scenario), changed
+
+
+def _note(step: Mapping[str, Any], unit: str) -> Note:
+    def told(language: Language) -> str:
+        now, to = (
+            format_money(Decimal(repr(step[key])) * UNITS[unit], unit, language)
+            for key in ("now", "to")
+        )
+        what = f"{rule_label(step['rule'], '', language)}: {now} → {to}"
+        return say("screen.mending.bound", language, what=what)
+
+    texts = [told(language) for language in LANGUAGES]
+    return Note("assumed", texts[0], texts[1], table="cells", column=step["side"])

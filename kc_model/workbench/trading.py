@@ -1,0 +1,174 @@
+"""What goals cost each other: the curve between the first two, and ready orders of goals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import ipywidgets
+
+from kc_model.allocate import Planner
+from kc_model.charts import frontier_chart
+from kc_model.errors import Fault
+from kc_model.money import unit_name
+from kc_model.results import Allocation
+from kc_model.scenario import Goal, Scenario
+from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
+from kc_model.tradeoffs.words import Words
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.errand import Errand
+from kc_model.workbench.figure import Figure
+from kc_model.workbench.newest import Progress
+
+__all__ = ["Trading"]
+
+_OWN = "scenario"
+_MONEY = (" money", " disbursed", " change")
+
+
+class Trading(ipywidgets.VBox):  # type: ignore[misc]
+    """Draws the curve between a scenario's first two goals, and offers ready orders of goals.
+
+    Parameters
+    ----------
+    now : callable () -> Allocation or None
+        The newest result, whatever its status.
+    base : Scenario
+        Whose goals are the scenario's own.
+    take : callable (tuple of Goal) -> None
+        Told which goals were chosen.
+    lock : RLock
+        Of the desk.
+
+    Attributes
+    ----------
+    order : Dropdown
+        ``scenario``, or the id of a preset.
+    costs, curve : Errand
+    lack, compared, told : Text
+        What the data lack for the order chosen; what every order gives and costs; the curve in
+        sentences.
+    figure : Figure
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], Allocation | None],
+        base: Scenario,
+        take: Callable[[tuple[Goal, ...]], None],
+        lock: threading.RLock,
+    ) -> None:
+        self._now, self._base, self._take, self._lock = now, base, take, lock
+        self._language: Language = "vi"
+        self._is_quiet = False
+        self._goals = {_OWN: base.goals}
+        self._faults: dict[str, tuple[Fault, ...]] = {}
+        self._curve: Frontier | None = None
+        self._costs: PresetComparison | None = None
+        self.order = ipywidgets.Dropdown(
+            layout=ipywidgets.Layout(width="480px"), style={"description_width": "initial"}
+        )
+        self.lack, self.compared, self.told = screen.Text(), screen.Text(), screen.Text()
+        self.costs = Errand(self._begin_costs, self._show_costs, lock)
+        self.curve = Errand(self._begin_curve, self._show_curve, lock)
+        self.figure = Figure("trade", lock)
+        self.order.observe(lambda change: self._choose(change["new"]), "value")
+        orders = [self.order, self.lack, self.costs, self.compared]
+        super().__init__([*orders, self.curve, screen.row(self.figure, self.told)])
+
+    def words(self, language: Language) -> None:
+        """Show every text again, in this language."""
+        self._language = language
+        self.order.description = say("screen.trading.order", language)
+        self.costs.words(say("screen.trading.costs", language), language)
+        self.curve.words(say("screen.trading.curve", language), language)
+        if self._costs is not None:
+            self._show_costs(self._costs)
+        if self._curve is not None:
+            self._show_curve(self._curve)
+
+    def stand_at(self, plan: Allocation) -> None:
+        """Offer the orders that the data carry; show which one a plan follows.
+
+        What was drawn for another scenario turns grey.
+        """
+        ready = presets(plan.data)
+        self._faults = {one.id: one.faults for one in ready if one.faults}
+        self._goals = {_OWN: self._base.goals, **{one.id: one.goals for one in ready}}
+        own = say("tradeoffs.presets.scenario", self._language)
+        options = [(own, _OWN), *((one.label(self._language), one.id) for one in ready)]
+        goals = plan.scenario.goals
+        chosen = next((key for key, one in self._goals.items() if one == goals), None)
+        self._is_quiet = True
+        if self.order.options != tuple(options):
+            self.order.options = options
+        self.order.value = chosen
+        self._is_quiet = False
+        self.lack.value = ""
+        if self._curve is not None and self._curve.plans:
+            drawn = self._curve.plans[0]
+            same = drawn.data is plan.data and drawn.scenario.budget == plan.scenario.budget
+            self.figure.chart.greyed = not same or drawn.scenario.rules != plan.scenario.rules
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for what runs; tell whether it came in time (seconds)."""
+        return all(one.wait(timeout) for one in (self.costs, self.curve, self.figure))
+
+    # ------------------------------------------------------------------ orders of goals
+
+    def _choose(self, order: str | None) -> None:
+        if self._is_quiet or order is None:
+            return
+        with self._lock:
+            faults = self._faults.get(order, ())
+            self.lack.value = screen.message([one.text(self._language) for one in faults], "warn")
+            if not faults:
+                self._take(self._goals[order])
+
+    def _begin_costs(self) -> Callable[[Progress], PresetComparison] | None:
+        plan = self._now()
+        if plan is None:
+            return None
+        planner = Planner(plan.data, plan.outlook, as_of=plan.as_of)
+        own = self._own(plan)
+        return lambda progress: compare_presets(planner, own, progress=progress)
+
+    def _own(self, plan: Allocation) -> Scenario:
+        """Return what is on screen with the scenario's own goals."""
+        return replace(plan.scenario, goals=self._base.goals)
+
+    def _show_costs(self, found: PresetComparison) -> None:
+        self._costs = found
+        title = say("screen.trading.compared", self._language)
+        self.compared.value = screen.bullets(title, found.sentences(self._language))
+
+    # ------------------------------------------------------------------ the curve
+
+    def _begin_curve(self) -> Callable[[Progress], Frontier] | None:
+        plan = self._now()
+        if plan is None:
+            return None
+        planner = Planner(plan.data, plan.outlook, as_of=plan.as_of)
+        return lambda progress: frontier(planner, plan.scenario, progress=progress)
+
+    def _show_curve(self, found: Frontier) -> None:
+        self._curve, language = found, self._language
+        self.told.value = screen.bullets("", found.sentences(language))
+        points = found.table()
+        points = points[points["status"] == "optimal"]
+        if len(points) < 2 or points["give"].isna().any():
+            self.figure.clear()
+            return
+        plan = found.plans[0]
+        names = [_axis(goal, plan, language) for goal in (found.first, found.second)]
+        picture = frontier_chart(points, names, plan.stamp(language), language)
+        self.figure.show(picture, plan.stamp, language)
+
+
+def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
+    """Return what a goal is called, with its unit where it counts money."""
+    name = Words(plan, language).goal(goal.name)
+    is_money = goal.name.endswith(_MONEY)
+    return f"{name} ({unit_name(plan.unit, language)})" if is_money else name
