@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
@@ -28,13 +29,15 @@ def certify(
     stages: Sequence[Stage],
     climb: Climb,
     settled: Money,
-    amounts: NDArray[np.int64],
+    rounded: Rounded,
 ) -> dict[str, Any]:
     """Recompute from the data everything that must hold.
 
-    The laws on the rounded plan; on the settled plan that tiers and goals are what the solver said
-    they are. ``failed`` names what does not hold: then there is no plan.
+    The laws on the rounded plan, and what projects may get; on the settled plan that tiers and
+    goals are what the solver said they are. ``failed`` names what does not hold: then there is no
+    plan.
     """
+    amounts = rounded.cells
     x = amounts / MILLION
     step = problem.grid / MILLION
     law = np.array([row.is_law for row in problem.rows], dtype=bool)
@@ -50,6 +53,7 @@ def certify(
             failed.append(stage.name)
     if np.any(amounts < 0) or np.any(amounts % problem.grid):
         failed.append("round_to")
+    failed.extend(_wrong_projects(problem, rounded))
     return {
         "solver": f"HiGHS {_version('highspy')}",
         "settlement": f"Clarabel {_version('clarabel')}",
@@ -60,6 +64,29 @@ def certify(
         "total_vnd": int(amounts.sum()),
         "failed": failed,
     }
+
+
+def _wrong_projects(problem: Problem, rounded: Rounded) -> Iterator[str]:
+    """Yield the projects whose amounts are not what they may get, or not what their cells add up.
+
+    A part may be a step off its share, and one more where a law held only so.
+    """
+    offered, grid, given = problem.offered, problem.grid, rounded.projects
+    if offered is None or offered.chosen is None:
+        return
+    if not offered.keeps_links(offered.chosen):
+        yield "projects"
+    off = (given < offered.least) | (given > offered.most) | (given % grid != 0)
+    off = np.where(offered.chosen, off | ~offered.may, given != 0)
+    yield from (offered.ids[p] for p in np.flatnonzero(off))
+    share = np.array([float(one) for one in offered.share])
+    paid = np.bincount(offered.cell, share * given[offered.project], len(rounded.cells))
+    parts = np.bincount(offered.cell, (0 < share) & (share < 1), len(rounded.cells))
+    wrong = np.abs(rounded.cells - paid) > 2 * grid * parts + 0.5
+    named = offered.named
+    yield from (problem.cells.names()[i] for i in named[wrong[named]])
+    if int(rounded.cells[named].sum()) != int(given.sum()):
+        yield "projects"
 
 
 @cache

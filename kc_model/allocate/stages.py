@@ -3,7 +3,8 @@
 After each stage everything that would worsen it is shut: a column or row with a price leans on its
 bound in *every* best plan (complementary slackness), so it is fixed there. That keeps exactly the
 best plans, where a row "objective ≤ best" would keep a sliver whose width is the solver's own
-tolerance. A goal with ``give`` opens such a row on purpose.
+tolerance. A goal with ``give`` opens such a row on purpose; whole numbers have no prices, and
+need it for every stage.
 """
 
 from __future__ import annotations
@@ -37,16 +38,19 @@ class Climb:
         Best value of each stage that was solved, in its column's minimised form.
     outcomes : tuple of Outcome
         One for each stage solved; one for feasibility alone where there is no stage.
+    chosen_to : float
+        The gap to which projects were chosen before.
     """
 
     status: Status
     best: tuple[float, ...]
     outcomes: tuple[Outcome, ...]
+    chosen_to: float = 0.0
 
     @property
     def gap(self) -> float:
         """The widest gap of any stage."""
-        return max((outcome.gap for outcome in self.outcomes), default=0.0)
+        return max([self.chosen_to, *(outcome.gap for outcome in self.outcomes)])
 
 
 class Ladder:
@@ -65,6 +69,7 @@ class Ladder:
         place = {name: i for i, name in enumerate(solver.model.columns)}
         self.columns = [place[stage.column] for stage in self.stages]
         self._starts: dict[int | None, Any] = {}
+        self.is_whole = bool(solver.model.whole.any())
         self.stand()
 
     def stand(self) -> None:
@@ -99,7 +104,10 @@ class Ladder:
                 continue
             outcome = self.solve(s)
             if outcome.status is not Status.OPTIMAL:
-                return Climb(outcome.status, tuple(best), tuple(outcomes))
+                last = (outcome,) if len(outcome.values) else ()
+                return Climb(outcome.status, tuple(best), (*outcomes, *last))
+            if self.is_whole:
+                self.solver.hint(outcome.values)
             best.append(outcome.objective)
             outcomes.append(outcome)
             self._shut(stage, self.columns[s], outcome)
@@ -138,6 +146,8 @@ class Ladder:
         if stage is not None:
             cost[self.columns[stage]] = 1.0
         self.solver.set_cost(cost)
+        if self.is_whole:
+            return self.solver.run()
         if stage in self._starts:
             self.solver.start(self._starts[stage])
         outcome = self.solver.run()
@@ -147,7 +157,7 @@ class Ladder:
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.is_open or stage.is_partial:
+        if stage.is_open or stage.is_partial or self.is_whole:
             worst = stage.worst(outcome.objective)
             frozen = 2 * OPEN if stage.is_partial else _FROZEN
             highest = worst + frozen * max(1.0, abs(worst))
