@@ -141,6 +141,11 @@ class Problem:
         wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
         return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
 
+    def bare(self) -> Problem:
+        """Return the problem without rules and goals: what cells and projects are by themselves."""
+        scenario = replace(self.scenario, rules=(), goals=())
+        return replace(self, scenario=scenario, rows=(), sums=Sums.of((), len(self.cells)))
+
     def decided(self, chosen: NDArray[np.bool_]) -> Problem:
         """Return the problem in which exactly some projects are chosen: it asks for sizes only."""
         if self.offered is None:

@@ -107,6 +107,20 @@ class Row:
         """The part of m · B that no plan changes, less that of L."""
         return self.factor * self.const - self.given
 
+    def over_projects(self, start: int) -> Row:
+        """Return the row with its projects as cells: number p stands at ``start + p``."""
+        if not len(self.projects) + len(self.base_projects):
+            return self
+        return replace(
+            self,
+            cells=np.append(self.cells, start + self.projects),
+            coef=np.append(self.coef, np.ones(len(self.projects))),
+            base=np.append(self.base, start + self.base_projects),
+            base_coef=np.append(self.base_coef, np.ones(len(self.base_projects))),
+            projects=_NONE,
+            base_projects=_NONE,
+        )
+
     def decided(self, chosen: NDArray[np.bool_]) -> Row:
         """Return the row once it is known which projects are chosen."""
         if not len(self.projects) + len(self.base_projects):
