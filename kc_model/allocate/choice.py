@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.live import Live, Progress
-from kc_model.solver import GAP, GAP_WHOLE, Cut, Outcome, Status
+from kc_model.allocate.wholes import WholeLadder
+from kc_model.solver import GAP_WHOLE, Cut, Outcome, Status
 
 __all__ = ["Choice", "choose", "forbid"]
 
-_FEW = 60  # projects whose best choice is looked for as if sizes varied
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
 _SPREAD = 2.0**19
-_NODES = 200
 _START, _END = 0.1, 0.25
 
 Mask = NDArray[np.bool_]
@@ -63,12 +62,9 @@ def choose(live: Live, tell: Progress) -> Choice:
     tell : callable (name of the step, share done)
         Is told ``choose`` and how much of the gap is closed.
     """
-    offered = live.problem.offered
+    offered, solver = live.problem.offered, live.solver
     if offered is None:
         raise ValueError("the problem has no projects")
-    solver = live.solver
-    exact = GAP if len(offered) <= _FEW else GAP_WHOLE / 2
-    solver.ask(exact)
     solver.listen(lambda gap: tell("choose", _START + (_END - _START) * _closed(gap)))
     live.ladder.back()
     climb = live.climb()
@@ -111,17 +107,16 @@ def _by_rank(
     live: Live, columns: NDArray[np.int64], order: Sequence[int], found: Outcome
 ) -> Outcome:
     """Return the plan of the stages that is first by rank."""
-    solver = live.solver
+    solver, ladder = live.solver, live.ladder
+    if not isinstance(ladder, WholeLadder):
+        return found  # every project is decided by its bounds
     open_ = np.array([columns[p] for p in order if columns[p] >= 0], dtype=np.int64)
-    ends = [_BLOCK * k for k in range(1, _BLOCKS)]
-    solver.ask(0.0, _NODES)
+    ends = [_BLOCK * k for k in range(1, _BLOCKS)] if len(open_) <= _BLOCK * _BLOCKS else []
     for block in np.split(open_, [end for end in ends if end < len(open_)]):
         cost = np.zeros(len(solver.cost))
         falls = max(0.5, _SPREAD ** (-1.0 / max(1, len(block) - 1)))
         cost[block] = -_SPREAD * falls ** np.arange(len(block))
-        solver.set_cost(cost)
-        solver.hint(found.values)
-        outcome = solver.run()
+        outcome = ladder.least(cost, is_last=True)
         found = outcome if len(outcome.values) else found
         kept = np.rint(found.values[block])
         solver.set_columns(block, kept, kept)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tangents import Tangents
+from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.rules import Row
@@ -63,7 +64,8 @@ class Live:
             )
         model = compile_program(program)
         self.solver = Solver(model, deadline, problem.size)
-        self.ladder = Ladder(self.solver, self.stages)
+        is_whole = bool(model.whole.any())
+        self.ladder = (WholeLadder if is_whole else Ladder)(self.solver, self.stages)
         self._columns = {name: j for j, name in enumerate(model.columns)}
         self._rows = {name: r for r, name in enumerate(model.rows)}
         self._wholes = shared_wholes(problem.rows)

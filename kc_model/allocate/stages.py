@@ -3,8 +3,7 @@
 After each stage everything that would worsen it is shut: a column or row with a price leans on its
 bound in *every* best plan (complementary slackness), so it is fixed there. That keeps exactly the
 best plans, where a row "objective ≤ best" would keep a sliver whose width is the solver's own
-tolerance. A goal with ``give`` opens such a row on purpose; whole numbers have no prices, and
-need it for every stage.
+tolerance. A goal with ``give`` opens such a row on purpose.
 """
 
 from __future__ import annotations
@@ -69,7 +68,6 @@ class Ladder:
         place = {name: i for i, name in enumerate(solver.model.columns)}
         self.columns = [place[stage.column] for stage in self.stages]
         self._starts: dict[int | None, Any] = {}
-        self.is_whole = bool(solver.model.whole.any())
         self.stand()
 
     def stand(self) -> None:
@@ -106,8 +104,6 @@ class Ladder:
             if outcome.status is not Status.OPTIMAL:
                 last = (outcome,) if len(outcome.values) else ()
                 return Climb(outcome.status, tuple(best), (*outcomes, *last))
-            if self.is_whole:
-                self.solver.hint(outcome.values)
             best.append(outcome.objective)
             outcomes.append(outcome)
             self._shut(stage, self.columns[s], outcome)
@@ -146,8 +142,6 @@ class Ladder:
         if stage is not None:
             cost[self.columns[stage]] = 1.0
         self.solver.set_cost(cost)
-        if self.is_whole:
-            return self.solver.run()
         if stage in self._starts:
             self.solver.start(self._starts[stage])
         outcome = self.solver.run()
@@ -155,13 +149,17 @@ class Ladder:
             self._starts[stage] = self.solver.basis()
         return outcome
 
+    def cap(self, stage: Stage, column: int, best: float) -> None:
+        """Let no plan be worse in a stage than its best value leaves room for."""
+        worst = stage.worst(best)
+        frozen = 2 * OPEN if stage.is_partial else _FROZEN
+        highest = np.array([worst + frozen * max(1.0, abs(worst))])
+        self.solver.set_columns(np.array([column]), self.solver.col_low[[column]], highest)
+
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.is_open or stage.is_partial or self.is_whole:
-            worst = stage.worst(outcome.objective)
-            frozen = 2 * OPEN if stage.is_partial else _FROZEN
-            highest = worst + frozen * max(1.0, abs(worst))
-            solver.set_columns(np.array([column]), solver.col_low[[column]], np.array([highest]))
+        if stage.is_open or stage.is_partial:
+            self.cap(stage, column, outcome.objective)
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),
