@@ -221,9 +221,10 @@ def _newest_plan(data: Dataset, year: int, as_of: int | None) -> pd.DataFrame:
 def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]) -> Cells:
     """Return every cell of the dataset for a plan that starts in `year`.
 
-    Cells that projects name are among them. Without ``cells.csv`` the others are the cells with a plan in the newest history year not after
-    `year` (and `as_of`), and that plan is the baseline. Mid-year (`as_of` given) the baseline is
-    the plan in force and min is at least what has been disbursed (contract, sections 2 and 3).
+    Cells that projects name are among them. Without ``cells.csv`` the others are the cells with a
+    plan in the newest history year not after `year` (and `as_of`), and that plan is the baseline.
+    Mid-year (`as_of` given) the baseline is the plan in force and min is at least what has been
+    disbursed (contract, sections 2 and 3).
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ class Offered:
     @property
     def is_whole(self) -> Mask:
         """Whether a project gets one amount or nothing."""
-        return self.least == self.most
+        return np.asarray(self.least == self.most)
 
     def paying(self, cells: Indices) -> Mask:
         """Return which projects that can be chosen pay into any of some cells."""

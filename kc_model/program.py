@@ -632,8 +632,8 @@ def _add_projects(
     for p in np.flatnonzero(offered.may if offered.chosen is None else offered.chosen).tolist():
         is_whole = bool(offered.is_whole[p])
         if offered.chosen is None:
-            low = int(offered.must[p])
-            z[p] = program.add_variable(f"z_{p}", lowBound=low, upBound=1, cat=pulp.LpInteger)
+            must = int(offered.must[p])
+            z[p] = program.add_variable(f"z_{p}", lowBound=must, upBound=1, cat=pulp.LpInteger)
         if is_whole:
             amount[p] = (z.get(p), float(most[p]))
             continue

@@ -382,7 +382,7 @@ class _Counting:
             for part, keys in zip((rule.where, rule.of or {}), asked, strict=True)
         )
         plain = replace(rule, where=where, of=None if rule.of is None else of)
-        return cls(plain, *(offered.matching(part) for part in asked), offered)
+        return cls(plain, offered.matching(asked[0]), offered.matching(asked[1]), offered)
 
     def counted(self, row: Row, base: _Base) -> Row:
         """Return a row with the projects that it counts in place of its cells."""
@@ -390,8 +390,10 @@ class _Counting:
             return row
         return replace(
             row,
-            **{name: _NONE for name in ("cells", "base")},
-            **{name: _NIL for name in ("coef", "base_coef")},
+            cells=_NONE,
+            coef=_NIL,
+            base=_NONE,
+            base_coef=_NIL,
             projects=np.flatnonzero(self.offered.paying(row.cells) & self.selected),
             base_projects=np.flatnonzero(self.offered.paying(base.cells) & self.base),
         )

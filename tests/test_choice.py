@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import pytest
 from datasets import dataset, scenario
 from hypothesis import given, settings
@@ -55,8 +54,9 @@ class Instance:
 
 def _inline(values: dict) -> str:
     shown = {k: f"{{{_inline(v)}}}" if isinstance(v, dict) else v for k, v in values.items()}
-    return ", ".join(f'{k}: "{v}"' if k == "place" and v != "same" else f"{k}: {v}"
-                     for k, v in shown.items())
+    return ", ".join(
+        f'{k}: "{v}"' if k == "place" and v != "same" else f"{k}: {v}" for k, v in shown.items()
+    )
 
 
 def draw(seed: int) -> Instance:
@@ -70,17 +70,21 @@ def draw(seed: int) -> Instance:
         kind = str(rng.choice(["normal", "normal", "flagship"]))
         place = str(rng.choice(["01", "19", "01;19"]))
         others = [f"P{j}" for j in range(n) if j != k]
-        projects.append({
-            "id": f"P{k}", "name": "x", "place": place,
-            "area": str(rng.choice(["TECH", "PROD"])),
-            "source": str(rng.choice(["KCQG", "KCQG", "KCDP"])),
-            "support": support,
-            "min_support": int(support * rng.uniform(0.3, 0.9)) if flexible else "-",
-            "score": int(rng.integers(1, 4)),
-            "kind": "group" if ";" in place else kind,
-            "requires": str(rng.choice(others)) if rng.random() < 0.2 else "-",
-            "excludes": str(rng.choice(others)) if rng.random() < 0.2 else "-",
-        })
+        projects.append(
+            {
+                "id": f"P{k}",
+                "name": "x",
+                "place": place,
+                "area": str(rng.choice(["TECH", "PROD"])),
+                "source": str(rng.choice(["KCQG", "KCQG", "KCDP"])),
+                "support": support,
+                "min_support": int(support * rng.uniform(0.3, 0.9)) if flexible else "-",
+                "score": int(rng.integers(1, 4)),
+                "kind": "group" if ";" in place else kind,
+                "requires": str(rng.choice(others)) if rng.random() < 0.2 else "-",
+                "excludes": str(rng.choice(others)) if rng.random() < 0.2 else "-",
+            }
+        )
     keys = {(place, p["area"], p["source"]) for p in projects for place in p["place"].split(";")}
     if rng.random() < 0.5:
         keys.add((str(rng.choice(PLACES)), "CONS", "KCQG"))
@@ -101,23 +105,47 @@ def draw(seed: int) -> Instance:
         rules.append({"id": "tech", "where": {"area": "TECH"}, "of": "all", "min": 0.4})
     if rng.random() < 0.4 and "PROD" in has:
         side = str(rng.choice(["min", "max"]))
-        rules.append({"id": "prod", "where": {"area": "PROD"}, "count": "projects",
-                      side: int(rng.integers(1, 3))})
+        rules.append(
+            {
+                "id": "prod",
+                "where": {"area": "PROD"},
+                "count": "projects",
+                side: int(rng.integers(1, 3)),
+            }
+        )
     if rng.random() < 0.3:
         rules.append({"id": "flag", "where": {"kind": "flagship"}, "count": "projects", "min": 1})
     if rng.random() < 0.3:
-        rules.append({"id": "each", "each": "place", "count": "projects",
-                      "min": 1, "max": int(rng.integers(2, 4))})
+        rules.append(
+            {
+                "id": "each",
+                "each": "place",
+                "count": "projects",
+                "min": 1,
+                "max": int(rng.integers(2, 4)),
+            }
+        )
     if rng.random() < 0.3:
-        rules.append({"id": "part", "where": {"kind": "group"}, "of": {"kind": ["normal", "group"]},
-                      "count": "projects", "max": 0.5})
+        rules.append(
+            {
+                "id": "part",
+                "where": {"kind": "group"},
+                "of": {"kind": ["normal", "group"]},
+                "count": "projects",
+                "max": 0.5,
+            }
+        )
     if rng.random() < 0.3:
         rules.append({"id": "floor", "each": "place", "min": int(rng.integers(2, 9)) * 10})
     for rule in rules:
         rule["tier"] = str(rng.choice(tiers, p=[0.4, 0.4, 0.2]))
         rule["weight"] = int(rng.integers(1, 3))
-    known = [{"maximise": "disbursed"}, {"maximise": "money"}, {"minimise": "change"},
-             {"maximise": "evenness", "per": "population"}]
+    known = [
+        {"maximise": "disbursed"},
+        {"maximise": "money"},
+        {"minimise": "change"},
+        {"maximise": "evenness", "per": "population"},
+    ]
     picked = rng.permutation(len(known))[: int(rng.integers(1, 3))]
     goals = [dict(known[k]) for k in picked]
     goals[0]["give"] = float(rng.choice([0.0, 0.05]))
@@ -154,8 +182,15 @@ class Program:
         for j, value in cost.items():
             c[j] += value
         (a, b), (e, d) = dense(self.upper), dense(self.equal)
-        found = linprog(c, a if len(b) else None, b or None, e if len(d) else None, d or None,
-                        bounds=self.high, method="highs")
+        found = linprog(
+            c,
+            a if len(b) else None,
+            b or None,
+            e if len(d) else None,
+            d or None,
+            bounds=self.high,
+            method="highs",
+        )
         return float(found.fun) if found.status == 0 else None
 
 
@@ -231,7 +266,7 @@ def program_of(instance: Instance, chosen: set[str]) -> tuple[Program, list, dic
 def _goal(goal: dict, program: Program, x: dict, instance: Instance):
     what = goal.get("maximise") or goal["minimise"]
     if what == "money":
-        return what, {j: -1.0 for j in x.values()}, -1.0
+        return what, dict.fromkeys(x.values(), -1.0), -1.0
     if what == "change":
         cost = {}
         for cell, base in instance.cells.items():
@@ -263,10 +298,11 @@ def enumerate_best(instance: Instance):
         chosen = {one for one, bit in zip(ids, bits, strict=True) if bit}
         linked = all(
             (p["requires"] == "-" or p["requires"] in chosen) and p["excludes"] not in chosen
-            for p in instance.projects if p["id"] in chosen
+            for p in instance.projects
+            if p["id"] in chosen
         )
         if linked:
-            program, stages, x = program_of(instance, chosen)
+            program, stages, _ = program_of(instance, chosen)
             if program.least({}) is not None:
                 left[frozenset(chosen)] = (program, stages)
     if not left:
@@ -289,9 +325,7 @@ def enumerate_best(instance: Instance):
 
 def rank(instance: Instance) -> list[str]:
     """Return the ids in the order that decides ties."""
-    order = sorted(
-        instance.projects, key=lambda p: (p["kind"] != "flagship", -p["score"], p["id"])
-    )
+    order = sorted(instance.projects, key=lambda p: (p["kind"] != "flagship", -p["score"], p["id"]))
     return [p["id"] for p in order]
 
 
@@ -330,7 +364,9 @@ def _keeps_whole(plan, instance: Instance) -> None:
         for place in places:
             cells[place, p["area"], p["source"]] += given / len(places)
             parts[place, p["area"], p["source"]] += len(places) > 1
-    named = {(at, p["area"], p["source"]) for p in instance.projects for at in p["place"].split(";")}
+    named = {
+        (at, p["area"], p["source"]) for p in instance.projects for at in p["place"].split(";")
+    }
     found = plan.cells.set_index(["place", "area", "source"])["amount"]
     for cell in named:
         assert abs(int(found[cell]) - cells[cell]) <= parts[cell]

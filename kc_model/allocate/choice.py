@@ -8,7 +8,6 @@ project in a stage of its own, twice the next one's; so many at a time that the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +65,14 @@ def choose(live: Live, tell: Progress) -> Choice:
     if offered is None:
         raise ValueError("the problem has no projects")
     solver.listen(lambda gap: tell("choose", _START + (_END - _START) * _closed(gap)))
+    columns = live.columns("z", range(len(offered)))
+    first = np.full(len(offered), len(offered.cell))
+    np.minimum.at(first, offered.project, offered.cell)
+    if isinstance(live.ladder, WholeLadder):
+        order = columns[np.argsort(first, kind="stable")]
+        live.ladder.neighbours = order[order >= 0]
     live.ladder.back()
     climb = live.climb()
-    columns = live.columns("z", range(len(offered)))
     worst = tuple(
         stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
@@ -104,13 +108,13 @@ def _chosen(outcome: Outcome, columns: NDArray[np.int64]) -> Mask:
 
 
 def _by_rank(
-    live: Live, columns: NDArray[np.int64], order: Sequence[int], found: Outcome
+    live: Live, columns: NDArray[np.int64], order: NDArray[np.int64], found: Outcome
 ) -> Outcome:
     """Return the plan of the stages that is first by rank."""
     solver, ladder = live.solver, live.ladder
     if not isinstance(ladder, WholeLadder):
         return found  # every project is decided by its bounds
-    open_ = np.array([columns[p] for p in order if columns[p] >= 0], dtype=np.int64)
+    open_ = np.array([columns[p] for p in order.tolist() if columns[p] >= 0], dtype=np.int64)
     ends = [_BLOCK * k for k in range(1, _BLOCKS)] if len(open_) <= _BLOCK * _BLOCKS else []
     for block in np.split(open_, [end for end in ends if end < len(open_)]):
         cost = np.zeros(len(solver.cost))

@@ -85,9 +85,7 @@ class Draft:
             unsure = projects["chosen"] & ~offered.is_whole
             amount = projects["amount"].mask(unsure)
             gap = choice.gap if np.isfinite(choice.gap) else None
-            self.result = replace(
-                self.result, projects=projects.assign(amount=amount), gap=gap
-            )
+            self.result = replace(self.result, projects=projects.assign(amount=amount), gap=gap)
         return replace(
             self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
         )
@@ -98,7 +96,9 @@ class Draft:
         if offered is None or offered.chosen is None:
             return
         out = [";".join(why) for why in offered.frame["why"]]
-        left = [why or ("left" if may else "out") for why, may in zip(out, offered.may, strict=True)]
+        left = [
+            why or ("left" if may else "out") for why, may in zip(out, offered.may, strict=True)
+        ]
         reason = np.where(offered.chosen, np.where(offered.must, "paid", ""), left)
         projects = pd.DataFrame(
             {

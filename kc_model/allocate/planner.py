@@ -190,7 +190,7 @@ def _sized(live: Live, tell: Progress) -> _Found:
 
 
 def _chosen(live: Live, tell: Progress) -> _Found:
-    """Choose projects, then settle their sizes; a choice that keeps no law to the đồng is put by."""
+    """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
     choice = choose(live, tell)
     for _ in range(_TRIES):
         if choice.status is not Status.OPTIMAL or choice.chosen is None:

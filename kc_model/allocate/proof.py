@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,7 @@ from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
-from kc_model.standing import missed_by, stage_value, tolerances
+from kc_model.standing import missed_by, stage_value, tolerances, wrong_projects
 
 __all__ = ["certify"]
 
@@ -53,7 +53,7 @@ def certify(
             failed.append(stage.name)
     if np.any(amounts < 0) or np.any(amounts % problem.grid):
         failed.append("round_to")
-    failed.extend(_wrong_projects(problem, rounded))
+    failed.extend(wrong_projects(problem, amounts, rounded.projects))
     return {
         "solver": f"HiGHS {_version('highspy')}",
         "settlement": f"Clarabel {_version('clarabel')}",
@@ -64,29 +64,6 @@ def certify(
         "total_vnd": int(amounts.sum()),
         "failed": failed,
     }
-
-
-def _wrong_projects(problem: Problem, rounded: Rounded) -> Iterator[str]:
-    """Yield the projects whose amounts are not what they may get, or not what their cells add up.
-
-    A part may be a step off its share, and one more where a law held only so.
-    """
-    offered, grid, given = problem.offered, problem.grid, rounded.projects
-    if offered is None or offered.chosen is None:
-        return
-    if not offered.keeps_links(offered.chosen):
-        yield "projects"
-    off = (given < offered.least) | (given > offered.most) | (given % grid != 0)
-    off = np.where(offered.chosen, off | ~offered.may, given != 0)
-    yield from (offered.ids[p] for p in np.flatnonzero(off))
-    share = np.array([float(one) for one in offered.share])
-    paid = np.bincount(offered.cell, share * given[offered.project], len(rounded.cells))
-    parts = np.bincount(offered.cell, (0 < share) & (share < 1), len(rounded.cells))
-    wrong = np.abs(rounded.cells - paid) > 2 * grid * parts + 0.5
-    named = offered.named
-    yield from (problem.cells.names()[i] for i in named[wrong[named]])
-    if int(rounded.cells[named].sum()) != int(given.sum()):
-        yield "projects"
 
 
 @cache

@@ -57,7 +57,7 @@ def round_projects(
     if offered is None or offered.chosen is None:
         amounts = round_plan(problem.rows, settled, problem.grid, deadline)
         return amounts if isinstance(amounts, Status) else Rounded(amounts, np.zeros(0, np.int64))
-    parts = _Parts(problem, offered, settled, sizes)
+    parts = _Parts(offered, settled, sizes)
     rows = [*(parts.spread(row) for row in problem.rows), *parts.rows(problem)]
     amounts = round_plan(rows, parts.plan, problem.grid, deadline)
     if isinstance(amounts, Status):
@@ -81,7 +81,7 @@ class _Parts:
     plan : array (n_parts,), million VND
     """
 
-    def __init__(self, problem: Problem, offered: Offered, settled: Money, sizes: Money) -> None:
+    def __init__(self, offered: Offered, settled: Money, sizes: Money) -> None:
         self.offered = offered
         chosen = offered.chosen if offered.chosen is not None else offered.may
         places = np.bincount(offered.project, minlength=len(offered))

@@ -149,7 +149,7 @@ class Ladder:
             self._starts[stage] = self.solver.basis()
         return outcome
 
-    def cap(self, stage: Stage, column: int, best: float) -> None:
+    def keep_best(self, stage: Stage, column: int, best: float) -> None:
         """Let no plan be worse in a stage than its best value leaves room for."""
         worst = stage.worst(best)
         frozen = 2 * OPEN if stage.is_partial else _FROZEN
@@ -159,7 +159,7 @@ class Ladder:
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
         if stage.is_open or stage.is_partial:
-            self.cap(stage, column, outcome.objective)
+            self.keep_best(stage, column, outcome.objective)
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

@@ -2,12 +2,14 @@
 
 Without whole numbers almost every project comes out chosen or not chosen. Those that come out in
 between, and those nearest to it by their reduced costs, are the core (Balas and Zemel 1980): a
-small program decides them, the others stay. Its plan is as good as proven where the gap to the
-program without whole numbers is closed; where it is not the core grows, in the end to everything.
+small program decides them, the others stay. Then neighbours decide anew among themselves, a few at
+a time, the others staying. The plan is as good as proven once the gap to the program without whole
+numbers is closed; where that never happens everything is decided at once, starting from there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +22,10 @@ from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 __all__ = ["WholeLadder"]
 
 _FEW = 60  # whole numbers that are decided at once, to the gap of a program without any
-_CORES = (150, 600)
+_CORE = 300
+_NEAR = 120
 _NODES = 500
+_ENOUGH = 0.99
 _EDGE = 1e-6
 
 Array = NDArray[np.float64]
@@ -29,7 +33,16 @@ Indices = NDArray[np.int64]
 
 
 class WholeLadder(Ladder):
-    """Solves stages in order; each is kept at the value found, for whole numbers have no prices."""
+    """Solves stages in order; each is kept at the value found, for whole numbers have no prices.
+
+    Attributes
+    ----------
+    neighbours : array of int
+        The whole numbers, those that share money near each other.
+    """
+
+    neighbours: Indices = np.zeros(0, dtype=np.int64)
+    _standing: Array | None = None  # the last plan found, from where the next search starts
 
     def solve(self, stage: int | None) -> Outcome:
         """Solve one stage with what stands now; None: find any plan."""
@@ -45,7 +58,7 @@ class WholeLadder(Ladder):
         ----------
         cost : array (n_columns,)
         is_last : bool
-            Whether a plan will do that is the best of the first core, proven or not.
+            Whether a plan will do that is the best of the core, proven or not.
         """
         solver = self.solver
         solver.set_cost(cost)
@@ -57,24 +70,57 @@ class WholeLadder(Ladder):
         bound, values, reduced = self._without()
         if bound.status is not Status.OPTIMAL:
             return bound if bound.status is Status.INFEASIBLE else self._kept(solver.run())
-        best = None
-        for size in _CORES[:1] if is_last else _CORES:
-            found = self._core(free, values, reduced, size)
-            if len(found.values):
-                gap = (found.objective - bound.objective) / max(solver.scale, abs(found.objective))
-                best = replace(found, gap=max(gap, 0.0))
-                if is_last or gap <= GAP_WHOLE:
-                    return self._kept(replace(best, status=Status.OPTIMAL))
-                solver.hint(best.values)
-        solver.ask(GAP_WHOLE / 2)
-        found = solver.run()
-        if best is not None and (found.status is not Status.OPTIMAL or not len(found.values)):
-            if not len(found.values) or found.objective > best.objective:
-                found = replace(best, status=found.status)
-        return self._kept(found)
+        best = replace(bound, values=values[:0])
+        for still, start in self._searches(free, values, reduced, is_last=is_last):
+            at = best.values if start is None else start
+            if not len(at):
+                break
+            found = self._with(still, at)
+            if len(found.values) and (not len(best.values) or found.objective < best.objective):
+                size = max(solver.scale, abs(found.objective))
+                gap = max(0.0, (found.objective - bound.objective) / size)
+                best = self._kept(replace(found, status=Status.OPTIMAL, gap=gap))
+                if gap <= GAP_WHOLE:
+                    break
+        if len(best.values) and (is_last or best.gap <= GAP_WHOLE):
+            return best
+        solver.ask(_ENOUGH * GAP_WHOLE)
+        found = self._kept(solver.run())
+        if len(best.values) and not (found.objective <= best.objective):
+            found = replace(best, status=found.status)
+        return found
+
+    def _searches(
+        self, free: Indices, values: Array, reduced: Array, *, is_last: bool
+    ) -> Iterator[tuple[Indices, Array | None]]:
+        """Yield whole numbers that stay, and the plan they stay at; None: at the best one.
+
+        Beside nothing, from the last plan; beside the core; beside each neighbourhood.
+        """
+        near = np.abs(values[free] - np.rint(values[free])) > _EDGE
+        order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), ~near))
+        core = free[order[_CORE:]]
+        if self._standing is not None:
+            yield free, self._standing
+        before = self._standing
+        yield core, values
+        if is_last:
+            return
+        if self._standing is before:
+            yield core, None
+        nearby = self.neighbours[np.isin(self.neighbours, free)]
+        for shift in (0, _NEAR // 2):
+            for start in range(-shift, len(nearby), _NEAR):
+                yield np.setdiff1d(free, nearby[max(0, start) : start + _NEAR]), None
+
+    def back(self) -> None:
+        """Open everything that the stages have shut."""
+        super().back()
+        self._standing = None
 
     def _kept(self, outcome: Outcome) -> Outcome:
         if len(outcome.values):
+            self._standing = outcome.values
             self.solver.hint(outcome.values)
         return outcome
 
@@ -96,19 +142,16 @@ class WholeLadder(Ladder):
         outcome = relaxed.run()
         return outcome, outcome.values, outcome.column_duals
 
-    def _core(self, free: Indices, values: Array, reduced: Array, size: int) -> Outcome:
-        """Decide the core only; the other whole numbers stay where they came out."""
+    def _with(self, still: Indices, values: Array) -> Outcome:
+        """Decide the other whole numbers only."""
         solver = self.solver
-        near = np.abs(values[free] - np.rint(values[free]))
-        order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), near <= _EDGE))
-        still = free[order[size:]]
         low, high = solver.col_low[still], solver.col_high[still]
         at = np.rint(values[still])
         solver.set_columns(still, at, at)
-        solver.ask(GAP_WHOLE / 5, _NODES)
+        solver.ask(GAP_WHOLE / 10, _NODES)
         found = solver.run()
         solver.set_columns(still, low, high)
         return found
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
-        self.cap(stage, column, outcome.objective)
+        self.keep_best(stage, column, outcome.objective)
