@@ -316,7 +316,7 @@ def enumerate_best(instance: Instance):
         best.append((name, sign * value))
         goal = s - sum(name in ("directive", "preference") for name, _ in names)
         give = instance.goals[goal].get("give", 0.0) if goal >= 0 else 0.0
-        cap = value + give * abs(value) + 1e-7
+        cap = value + give * abs(value) + 1e-6
         left = {c: left[c] for c, own in found.items() if own <= cap}
         for program, stages in left.values():
             program.upper.append((stages[s][1], cap))
