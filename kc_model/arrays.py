@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -10,11 +11,27 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Model", "compile_program"]
+__all__ = ["Cut", "Model", "below", "compile_program", "rows_of"]
 
 _INF = float("inf")
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A row that is added to a model: low ≤ Σ coefficient · column.
+
+    Parameters
+    ----------
+    columns : array of int
+    coefficients : array
+    low : float
+    """
+
+    columns: NDArray[np.int64]
+    coefficients: Array
+    low: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,44 @@ class Model:
     col_low: Array
     col_high: Array
     whole: NDArray[np.bool_]
+
+    def grown(self, columns: Sequence[str], rows: Sequence[str], cuts: Sequence[Cut]) -> Model:
+        """Return the model with columns from 0 up behind its own, then rows that may use them.
+
+        Parameters
+        ----------
+        columns, rows : sequence of str
+            Their names.
+        cuts : sequence of Cut
+            The rows.
+        """
+        none, ones = np.zeros(len(columns)), np.full(len(columns), _INF)
+        return Model(
+            (*self.columns, *columns),
+            (*self.rows, *rows),
+            below(self.matrix, rows_of(cuts, len(self.columns) + len(columns))),
+            np.append(self.row_low, [cut.low for cut in cuts]),
+            np.append(self.row_high, np.full(len(cuts), _INF)),
+            np.append(self.col_low, none),
+            np.append(self.col_high, ones),
+            np.append(self.whole, np.zeros(len(columns), dtype=bool)),
+        )
+
+
+def rows_of(cuts: Sequence[Cut], width: int) -> sparse.csr_array:
+    """Return cuts as rows of a matrix of some width."""
+    starts = np.cumsum([0, *(len(cut.columns) for cut in cuts)])
+    columns = np.concatenate([np.zeros(0, np.int64), *(cut.columns for cut in cuts)])
+    data = np.concatenate([np.zeros(0), *(cut.coefficients for cut in cuts)])
+    return sparse.csr_array((data, columns, starts), shape=(len(cuts), width))
+
+
+def below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:
+    """Return a matrix with rows, which may be wider, under it."""
+    wider = sparse.csr_array(
+        (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], rows.shape[1])
+    )
+    return sparse.csr_array(sparse.vstack([wider, rows]))
 
 
 def compile_program(problem: pulp.LpProblem) -> Model:

@@ -454,6 +454,12 @@ class _Teller:
     def reach(self, row: pd.Series) -> str:
         """Say between which bounds a price holds; "" where no end of it is known."""
         ends = {"start": float(row["price_from"]), "end": float(row["price_to"])}
+        loosest = ends["start" if row["side"] == "min" else "end"]
+        room, bound = abs(loosest - float(row["bound"])), float(row["bound"])
+        one = bound / float(row["factor"]) / 100 if row["measure"] == "share" else 1.0
+        if room < one:  # what is said of a whole step is more than it gives
+            most = self.money(room, 3) if row["measure"] in _MONEY else self.outputs(room)
+            return self.say("reach.short", most=most)
         share = 100 * float(row["factor"]) / float(row["bound"]) if row["bound"] else 0.0
         told = {
             side: self.say("percent", share=self.number(value * share, 2))

@@ -55,6 +55,8 @@ from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset, Note
 
 __all__ = [
+    "FROZEN",
+    "PARTIAL",
     "Problem",
     "Stage",
     "build_problem",
@@ -66,6 +68,12 @@ __all__ = [
 ]
 
 _SOFT = ("directive", "preference")
+
+FROZEN = 1e-9
+"""How far, relatively, a stage may be from its value and still be kept at it (contract, §3)."""
+
+PARTIAL = 1e-9
+"""How far, relatively, a plan may be above what the rows of a partial stage tell of it."""
 
 
 @dataclass(frozen=True)
@@ -545,10 +553,27 @@ class Stage:
             return max(best, self.sign * self.limit / self.scale)
         return best + self.give * abs(best)
 
+    def highest(self, best: float) -> float:
+        """Return the largest value of the column that still counts as kept.
+
+        A stage that nothing may worsen is kept exactly, by what its multipliers shut; one that is
+        kept by a bound on its column has the contract's 1e-9 more, and a risk what its rows may be
+        off by.
+        """
+        if self.shuts:
+            return best
+        worst = self.worst(best)
+        return worst + (2 * PARTIAL if self.is_partial else FROZEN) * max(1.0, abs(worst))
+
     @property
     def is_open(self) -> bool:
         """Whether later goals may cost anything of this one."""
         return self.give > 0 or self.limit is not None
+
+    @property
+    def shuts(self) -> bool:
+        """Whether whatever would worsen it is shut once it is solved, not just its value."""
+        return not self.is_open and not self.is_partial
 
     def renumbered(self, problem: Problem) -> Stage:
         """Return the stage with the numbers that the scenario of a problem has now."""

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from kc_model.cells import MILLION, Cells, pools
 from kc_model.tables import CELL_KEYS
 
-__all__ = ["Capacities", "Risk", "capacities_of", "drawn", "risk_of"]
+__all__ = ["Capacities", "Face", "Risk", "capacities_of", "drawn", "risk_of"]
 
 Array = NDArray[np.float64]
 Key = tuple[object, ...]
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,20 @@ def _whole_dong(millions: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Face:
+    """What proves that a risk can be no less: see `Risk.floor`.
+
+    Parameters
+    ----------
+    weights : array (n_draws,)
+    slopes : array (n_pools,)
+    """
+
+    weights: Array
+    slopes: Array
+
+
+@dataclass(frozen=True)
 class Risk:
     """The risk of a plan.
 
@@ -121,6 +137,33 @@ class Risk:
         """
         beyond = weights[:, None] * (self._excess(plan) > 0)
         return beyond.sum(axis=0), (beyond * self.capacity).sum(axis=0)
+
+    def floor(self, face: Face) -> tuple[Array, float]:
+        """Return what no plan's risk is below: risk(x) ≥ Σ_p slope_p · Σ x − constant, x ≥ 0.
+
+        Whatever the face says: its weights are brought among those that a risk can have, and of
+        each pool its slope is made up of the draws of least capacity, which proves most (the
+        convex conjugate of f_p). Rounding errs to the safe side.
+
+        Parameters
+        ----------
+        face : Face
+
+        Returns
+        -------
+        slope : array (n_pools,)
+        constant : float, million VND
+        """
+        n_draws, n_pools = self.capacity.shape
+        noise = (n_draws + n_pools + 4) * _EPS
+        most = 1.0 / max(1.0, self.share * n_draws)
+        weights = np.clip(face.weights, 0.0, most)
+        weights *= (1.0 - noise) / max(1.0, float(weights.sum()))
+        order = np.argsort(self.capacity, axis=0)
+        capacity, room = np.take_along_axis(self.capacity, order, axis=0), weights[order]
+        taken = np.clip(face.slopes - (np.cumsum(room, axis=0) - room), 0.0, room)
+        constant = float((taken * capacity).sum() + noise * (taken * np.abs(capacity)).sum())
+        return taken.sum(axis=0) * (1.0 - noise), constant
 
     def _excess(self, plan: Array) -> Array:
         spent = np.bincount(self.pool, plan[self.cells], self.capacity.shape[1])

@@ -167,7 +167,7 @@ def test_the_start_page_lists_the_cases(lab_address, watched, shots):
     page = watched.page
     run_all(watched, lab_address.format(name="00_bat_dau.ipynb"))
     page.locator(".kc-desk th", has_text="sample").wait_for()
-    assert "national-2022" in page.locator(".kc-desk table").inner_text()
+    assert "national-2022" in page.get_by_role("table", name="Bộ số liệu").inner_text()
     page.screenshot(path=shots / "00-start.png")
     page.get_by_role("button", name="English").click()
     page.locator(".kc-desk th", has_text="Dataset").wait_for()

@@ -17,6 +17,7 @@ import pytest
 from oracle import compare, instances, oracle
 
 from kc_model import Allocation, allocate, read_dataset, read_scenario
+from kc_model.verify import verify
 
 FIRST = int(os.environ.get("KC_ORACLE_FIRST", "0"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("KC_ORACLE_SEEDS", "20")))
@@ -57,6 +58,20 @@ def test_agrees_with_the_oracle(seed: int, tmp_path: Path) -> None:
         chosen = random.Random(seed).sample(range(problem.size), 2)
         found += comparison.prices(4)[0] + comparison.ranges(chosen) + comparison.undecided()
     assert not found
+
+
+@pytest.mark.parametrize("seed", [4, 11, 28, 31, 106, 137, 143, *SEEDS[20:]])
+def test_plans_of_least_risk_agree_and_are_proven_from_their_files(
+    seed: int, tmp_path: Path
+) -> None:
+    """A risk or two among the goals, at any place, of some cells or all, shared by activities."""
+    instance = instances.draw(seed, risky=True)
+    problem = instance.problem()
+    solution = oracle.solve(problem)
+    result = solve(instance, tmp_path)
+    assert compare.Comparison(problem, solution, result).all() == []
+    result.save(tmp_path / "out")
+    assert verify(tmp_path / "out").proven is (result.status == "optimal")
 
 
 @pytest.mark.parametrize("seed", [seed + 5000 for seed in SEEDS[::4]])

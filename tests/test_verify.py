@@ -364,9 +364,9 @@ def test_a_worse_plan_that_keeps_every_rule_is_named(goals, forge, named, tmp_pa
 
     def save(plan: np.ndarray, out: Path) -> set[str]:
         draft = Draft(data, problem, None)
-        rows, duals = live.solver.model.rows, live.multipliers(climb)
+        duals = live.multipliers(climb)
         amounts = np.rint(plan * MILLION).astype(np.int64)
-        proof = lambda: proof_of(problem, plan, rows, duals)  # noqa: E731
+        proof = lambda: proof_of(problem, plan, live.rows, duals, {})  # noqa: E731
         draft.fill(amounts, plan, live.stages, climb, certificate, proof)
         draft.result.save(out)
         if forge and out.name == "worse":
@@ -380,6 +380,103 @@ def test_a_worse_plan_that_keeps_every_rule_is_named(goals, forge, named, tmp_pa
     shift = np.zeros(len(good))
     shift[[0, 3]] = -10, 10
     assert named in save(good + shift, tmp_path / "worse")
+
+
+# --- A risk among the goals ----------------------------------------------------------------------
+
+DRAWS = """\
+draw place area  source capacity
+1    01    TECH  KCQG   60
+1    01    PROD  KCQG   40
+1    01    INFO  KCDP   20
+1    04    TECH  KCQG   50
+1    04    INFO  KCQG   10
+1    04    PROD  KCDP   40
+2    01    TECH  KCQG   90
+2    01    PROD  KCQG   20
+2    01    INFO  KCDP   50
+2    04    TECH  KCQG   10
+2    04    INFO  KCQG   60
+2    04    PROD  KCDP   10
+3    01    TECH  KCQG   70
+3    01    PROD  KCQG   70
+3    01    INFO  KCDP   30
+3    04    TECH  KCQG   20
+3    04    INFO  KCQG   30
+3    04    PROD  KCDP   20
+"""
+RISKS = (
+    "[{minimise: risk, level: 0.5}]",
+    "[{minimise: risk, give: 0.05}, {maximise: {column: leverage}}, {minimise: change}]",
+    "[{maximise: disbursed, give: 0.02}, {minimise: risk, level: 0.5}, {minimise: change}]",
+    "[{maximise: money}, {minimise: risk, level: 0, where: {source: KCQG}}, {minimise: risk}]",
+)
+
+
+def risky(folder: Path, goals: str) -> Path:
+    tables = {"cells": CELLS, "absorption": ABSORPTION, "places": PLACES, "draws": DRAWS}
+    return made(folder, f"{BUDGET}goals: {goals}", **tables)
+
+
+@pytest.mark.parametrize("goals", RISKS)
+def test_plans_of_least_risk_verify(goals, tmp_path):
+    found = verify(risky(tmp_path, goals))
+    assert not failed(found), found.sentences("en")
+
+
+FACE = ("risks", 0, "faces", 0)
+FORGED_RISKS = {
+    "a capacity": (put("risks", 0, "capacity", 0, 0, 10**9), {"goals", "best", "settled"}),
+    "no faces": (put("risks", 0, "faces", []), {"best"}),
+    "no weights": (put(*FACE, "weights", {}), {"best"}),
+    "heavy weights": (put(*FACE, "weights", {"0": 1e300}), {"best"}),
+    "steep slopes": (put(*FACE, "slopes", {str(p): 1e300 for p in range(6)}), {"best"}),
+    "other draws": (put(*FACE, "weights", lambda w: {str(2 - int(d)): w[d] for d in w}), {"best"}),
+    "a thousand times": (put(*STAGES, 0, "face0_0", 1000.0), {"best"}),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED_RISKS)
+def test_a_forged_risk_proves_nothing(forgery, tmp_path):
+    change, named = FORGED_RISKS[forgery]
+    folder = risky(tmp_path, RISKS[0])
+    in_json(PROOF, change)(folder)
+    assert named & failed(verify(folder))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_a_risk_said_to_be_less_is_not_proven(share, tmp_path):
+    folder = risky(tmp_path, RISKS[0])
+    in_json(RESULT, put("goals", 0, "best", lambda best: best / share))(folder)
+    assert "best" in failed(verify(folder))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put(*FACE, "weights", {"3": 1.0}),
+        put(*FACE, "slopes", {"-1": 1.0}),
+        put(*FACE, "slopes", {"0": "many"}),
+        put("risks", 0, "faces", 0),
+        put("risks", 0, "capacity", [1, 2]),
+        put("risks", []),
+    ],
+)
+def test_a_risk_that_is_none_is_refused(change, tmp_path):
+    folder = risky(tmp_path, RISKS[0])
+    in_json(PROOF, change)(folder)
+    with pytest.raises(InputError) as caught:
+        verify(folder)
+    assert {fault.at.file for fault in caught.value.faults} == {PROOF}
+
+
+def test_ends_of_a_range_are_read_to_the_dong(tmp_path):
+    """532747.494 thousand times a thousand is less than a whole number, as a float."""
+    cells = "place area source baseline\n01 TECH KCQG 9"
+    data = dataset(unit="thousand_vnd", cells=cells)
+    text = "budget: [{source: KCQG, amount: 532747.494}]\ngoals: [{maximise: money}]"
+    allocate(data, scenario(text), detail=True).save(tmp_path)
+    assert not failed(verify(tmp_path)), verify(tmp_path).sentences("en")
 
 
 # --- Any multipliers whatever --------------------------------------------------------------------

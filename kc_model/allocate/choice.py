@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
-from kc_model.solver import GAP_WHOLE, Cut, Outcome, Status
+from kc_model.arrays import Cut
+from kc_model.solver import GAP_WHOLE, Outcome, Status
 
 __all__ = ["Choice", "choose", "forbid"]
 

@@ -14,6 +14,7 @@ from kc_model.allocate.tangents import Tangents
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
+from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, settle
 from kc_model.standing import settling_weight, stage_value
@@ -48,6 +49,8 @@ class Live:
         Whose numbers the model has now.
     stages : tuple of Stage
     ladder : Ladder
+    rows : tuple of str
+        Names of the program's rows, behind which stand those of risks.
     holding : array (n_rows,)
         Multipliers of the rows that prove the last settlement; empty before.
     """
@@ -63,6 +66,7 @@ class Live:
                 for stage, cap in zip(self.stages, worst, strict=True)
             )
         model = compile_program(program)
+        self.rows = model.rows
         self.solver = Solver(model, deadline, problem.size)
         is_whole = bool(model.whole.any())
         self.ladder = (WholeLadder if is_whole else Ladder)(self.solver, self.stages)
@@ -72,11 +76,13 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
-        self._open = [
-            Tangents(self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x)
+        self._open = {
+            stage.goal or 0: Tangents(
+                self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x
+            )
             for s, stage in enumerate(self.stages)
             if stage.is_partial
-        ]
+        }
         if self._open:
             self.solver.complete = self._complete
         self.holding: NDArray[np.float64] = np.zeros(0)
@@ -138,7 +144,7 @@ class Live:
 
     def _complete(self, values: NDArray[np.float64]) -> bool:
         """Add what the risks of a plan ask for, beyond what the model knows of them."""
-        added = [tangents.add(values) for tangents in self._open]
+        added = [tangents.add(values) for tangents in self._open.values()]
         return any(added)
 
     def climb(self) -> Climb:
@@ -171,7 +177,8 @@ class Live:
         settled = np.maximum(found.values[x], 0.0)
         value = self._set_slope(settled)
         worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
-        if value - solver.least(found.row_duals) <= _SETTLED * worth:
+        # Rows of risks nearly repeat each other: a vertex's multipliers are smaller, prove more.
+        if not self._open and value - solver.least(found.row_duals) <= _SETTLED * worth:
             self.holding = found.row_duals
             return settled
         proof = solver.run()
@@ -219,7 +226,35 @@ class Live:
     def multipliers(self, climb: Climb) -> list[Money]:
         """Return the rows' multipliers that prove every stage and, last, the settlement."""
         stages = climb.outcomes if self.stages else ()
-        return [*(outcome.row_duals for outcome in stages), self.holding]
+        found: list[Money] = []
+        for duals in (*(outcome.row_duals for outcome in stages), self.holding):
+            lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
+            shutting = [y for y, stage in zip(found, self.stages, strict=False) if stage.shuts]
+            for earlier in reversed(shutting) if self._open else ():
+                down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
+                held = (down > _SAME) & (up > _SAME)
+                lifted += np.max(down[held] / up[held], initial=0.0) * earlier
+            found.append(lifted)
+        return found
+
+    def _pushes(self, duals: Money) -> Money:
+        """Return how multipliers push the rows and columns of risks up: down they have no end.
+
+        What a stage has shut may be pushed down as far as its own multipliers hold it up: those
+        are added to the later ones.
+        """
+        parts = self.solver.matrix[:, len(self._columns) :]
+        return np.concatenate([duals[len(self.rows) :], -(parts.T @ duals)])
+
+    def faces(self, multipliers: Sequence[Money]) -> dict[int, list[tuple[float, Face]]]:
+        """Return for goal number k that is a risk what each set of multipliers makes of its rows.
+
+        Parameters
+        ----------
+        multipliers : sequence of arrays
+            As `multipliers` gives them.
+        """
+        return {k: [risk.face(y) for y in multipliers] for k, risk in self._open.items()}
 
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
@@ -275,22 +310,41 @@ class Live:
     ) -> tuple[Money, Money]:
         """Lowest and highest of every cell among the plans that still stand, million VND.
 
-        Unless `whole`, a cell that has been seen at two amounts is not pursued to its ends.
+        Unless `whole`, only so far that those that can differ do: where a sum of cells with
+        weights of no pattern is the same in all plans, so is each of them.
         """
-        solver, x = self.solver, self._x
-        low, high = settled.copy(), settled.copy()
-        cost = np.zeros(len(solver.cost))
-        for i, j in enumerate(x):
-            for sign in (1.0, -1.0):
-                if not whole and high[i] - low[i] > _OPEN * max(1.0, high[i]):
-                    continue
-                cost[j] = sign
-                solver.set_cost(cost)
-                outcome = solver.run()
-                if outcome.status is Status.OPTIMAL:
-                    low = np.minimum(low, outcome.values[x])
-                    high = np.maximum(high, outcome.values[x])
-            cost[j] = 0.0
+        x, seen = self._x, _Seen(settled)
+        weights = np.cos(np.arange(1.0, len(x) + 1))
+        shut = np.zeros(len(x), dtype=bool)
+        while not whole and np.any(shut != seen.shut()):
+            shut = seen.shut()
+            self._look(np.where(shut, weights, 0.0), seen)
+        for i, one in enumerate(np.eye(len(x)) if whole else ()):
+            self._look(one, seen)
             if tell is not None and i % 20 == 0:
                 tell("ranges", 0.3 + 0.5 * i / len(x))
-        return np.maximum(low, 0.0), high
+        return np.maximum(seen.low, 0.0), seen.high
+
+    def _look(self, weights: Money, seen: _Seen) -> None:
+        """Note the plans that cost least and most."""
+        for sign in (1.0, -1.0):
+            cost = np.zeros(len(self.solver.cost))  # a solve may have added columns
+            cost[self._x] = sign * weights
+            self.solver.set_cost(cost)
+            outcome = self.solver.run()
+            if outcome.status is Status.OPTIMAL:
+                seen.note(outcome.values[self._x])
+
+
+class _Seen:
+    """Lowest and highest amounts that cells were seen at."""
+
+    def __init__(self, plan: Money) -> None:
+        self.low, self.high = plan.copy(), plan.copy()
+
+    def note(self, plan: Money) -> None:
+        self.low, self.high = np.minimum(self.low, plan), np.maximum(self.high, plan)
+
+    def shut(self) -> NDArray[np.bool_]:
+        """Return the cells that have been at one amount only."""
+        return np.asarray(self.high - self.low <= _OPEN * np.maximum(1.0, self.high))

@@ -125,8 +125,9 @@ class Planner:
         certificate = certify(problem, stages, climb, settled, rounded)
         if certificate["failed"]:
             return partial(draft.without_plan, "limit", certificate=certificate)
-        rows, multipliers = live.solver.model.rows, live.multipliers(climb)
-        proof = partial(proof_of, problem, settled, rows, multipliers)
+        multipliers = live.multipliers(climb)
+        faces = live.faces(multipliers)
+        proof = partial(proof_of, problem, settled, live.rows, multipliers, faces)
         draft.fill(amounts, settled, stages, climb, certificate, proof)
         if choice is not None:
             draft.fill_projects(rounded.projects)

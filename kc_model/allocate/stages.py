@@ -14,16 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from kc_model.program import Stage
+from kc_model.program import FROZEN, Stage
 from kc_model.solver import Outcome, Solver, Status
 
-__all__ = ["OPEN", "Climb", "Ladder"]
+__all__ = ["Climb", "Ladder"]
 
 _PRICED = 1e-8
-_FROZEN = 1e-9
-
-OPEN = 1e-8
-"""How far, relatively, a plan may be above what an open stage's rows tell of it."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,7 @@ class Ladder:
         for s, stage in enumerate(self.stages):
             limit = max(best[s], stage.sign * achieved[s] / stage.scale)
             column = np.array([self.columns[s]])
-            high = np.array([limit + _FROZEN * max(1.0, abs(limit))])
+            high = np.array([limit + FROZEN * max(1.0, abs(limit))])
             self.solver.set_columns(column, self.solver.col_low[column], high)
 
     def cap(self, best: Sequence[float]) -> None:
@@ -149,17 +145,11 @@ class Ladder:
             self._starts[stage] = self.solver.basis()
         return outcome
 
-    def keep_best(self, stage: Stage, column: int, best: float) -> None:
-        """Let no plan be worse in a stage than its best value leaves room for."""
-        worst = stage.worst(best)
-        frozen = 2 * OPEN if stage.is_partial else _FROZEN
-        highest = np.array([worst + frozen * max(1.0, abs(worst))])
-        self.solver.set_columns(np.array([column]), self.solver.col_low[[column]], highest)
-
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if stage.is_open or stage.is_partial:
-            self.keep_best(stage, column, outcome.objective)
+        if not stage.shuts:
+            highest = np.array([stage.highest(outcome.objective)])
+            solver.set_columns(np.array([column]), solver.col_low[[column]], highest)
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

@@ -228,7 +228,7 @@ class Scenario:
         return replace(self, budget=tuple(replace(row, amount=grid * part) for row, part in rows))
 
 
-_NUMBERS = ("amount", "min", "max", "weight", "level", "give", "round_to")
+_NUMBERS = ("amount", "min", "max", "weight", "level", "give", "down_to", "round_to")
 
 
 def _typed(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,8 +240,12 @@ def _typed(part: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("where", "of"):
         if typed.get(key) is not None:
             typed[key] = {name: tuple(values) for name, values in typed[key].items()}
-    if "each" in typed:
-        typed["each"] = tuple(typed["each"])
+    for key in ("each", "toward"):
+        if key in typed:
+            typed[key] = tuple(typed[key])
+    if "missed_up_to" in typed:
+        limits = typed["missed_up_to"].items()
+        typed["missed_up_to"] = {tier: Decimal(most) for tier, most in limits}
     return typed
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kc_model.solver.linear import (
     GAP,
     GAP_WHOLE,
-    Cut,
     Outcome,
     Solver,
     Status,
@@ -15,7 +14,6 @@ from kc_model.solver.quadratic import Settled, settle
 __all__ = [
     "GAP",
     "GAP_WHOLE",
-    "Cut",
     "Outcome",
     "Settled",
     "Solver",

@@ -17,11 +17,10 @@ from typing import Any
 import highspy
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from kc_model.arrays import Model
+from kc_model.arrays import Cut, Model, below, rows_of
 
-__all__ = ["GAP", "GAP_WHOLE", "Cut", "Outcome", "Solver", "Status"]
+__all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver", "Status"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -56,22 +55,6 @@ _ENDINGS = {
     highspy.HighsModelStatus.kInterrupt: Status.LIMIT,
     highspy.HighsModelStatus.kSolutionLimit: Status.LIMIT,
 }
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A row that is added to a live model: low ≤ Σ coefficient · column.
-
-    Parameters
-    ----------
-    columns : array of int
-    coefficients : array
-    low : float
-    """
-
-    columns: Indices
-    coefficients: Array
-    low: float
 
 
 @dataclass(frozen=True)
@@ -234,26 +217,14 @@ class Solver:
 
     def add(self, n_columns: int, cuts: Sequence[Cut]) -> None:
         """Add columns from 0 up behind those that are there, then rows that may use them."""
-        width = len(self.col_low) + n_columns
+        width = len(self.col_low)
+        parts = [f"part_{width + n}" for n in range(n_columns)]
+        rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
+        self.model = self.model.grown(parts, rows, cuts)
+        new = rows_of(cuts, width + n_columns)
         none, ones = np.zeros(n_columns), np.full(n_columns, _INF)
-        starts = np.cumsum([0, *(len(cut.columns) for cut in cuts)])
-        columns = np.concatenate([cut.columns for cut in cuts]).astype(np.int32)
-        data = np.concatenate([cut.coefficients for cut in cuts])
         low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        new = sparse.csr_array((data, columns, starts), shape=(len(cuts), width))
-        model = self.model
-        names = [f"cut_{len(model.rows) + n}" for n in range(len(cuts))]
-        self.model = Model(
-            (*model.columns, *(f"part_{len(model.columns) + n}" for n in range(n_columns))),
-            (*model.rows, *names),
-            _below(model.matrix, new),
-            np.append(model.row_low, low),
-            np.append(model.row_high, high),
-            np.append(model.col_low, none),
-            np.append(model.col_high, ones),
-            np.append(model.whole, np.zeros(n_columns, dtype=bool)),
-        )
-        self.matrix = _below(self.matrix, new)
+        self.matrix = below(self.matrix, new)
         self._by_column = self.matrix.T
         self._size = np.append(self._size, np.full(n_columns, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
@@ -263,9 +234,9 @@ class Solver:
         if n_columns:
             starts_of = np.zeros(n_columns, dtype=np.int32)
             self._highs.addCols(n_columns, none, none, ones, 0, starts_of, nothing, _NOTHING)
-        at = starts[:-1].astype(np.int32)
-        data = data * self._size[columns] / self.scale
-        self._highs.addRows(len(cuts), low / self.scale, high, len(data), at, columns, data)
+        at, columns = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
+        data = new.data * self._size[columns] / self.scale
+        self._highs.addRows(len(cuts), low / self.scale, high, new.nnz, at, columns, data)
 
     def basis(self) -> Any:
         """Return where the last solve ended, for `start`."""
@@ -443,14 +414,6 @@ class Solver:
         return _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
-
-
-def _below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:
-    """Return a matrix with rows, which may be wider, under it."""
-    wider = sparse.csr_array(
-        (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], rows.shape[1])
-    )
-    return sparse.csr_array(sparse.vstack([wider, rows]))
 
 
 def _furthest(step: Array, above: Array, below: Array) -> float:

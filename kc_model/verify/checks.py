@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.arrays import compile_program
+from kc_model.arrays import Cut, Model, compile_program
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, format_money, format_number, to_unit
 from kc_model.offered import Offered
@@ -31,15 +31,15 @@ from kc_model.standing import (
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
 from kc_model.verify.files import Exported, Table, read_exported
-from kc_model.verify.proof import Proof
+from kc_model.verify.proof import Proof, face_name
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = ["Check", "Verification", "verify"]
 
 _CLOSE = 1e-6  # of the value: what counts as proven, as in the certificate
 _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
-_FROZEN = 1e-9
 _FURTHEST = 21  # steps that rounding may move a cell by
+_HALF = 0.5  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
 _LARGEST = 10**17  # VND
 _WHOLE = 1e-3  # gap to which a choice of whole projects counts as the best
@@ -146,7 +146,7 @@ class _Judge:
         self.problem = proof.problem
         self.scale = UNITS[self.problem.unit]
         program, self.stages = build_program(self.problem)
-        self.bounds = Bounds(compile_program(program))
+        self.bounds = Bounds(_with_faces(compile_program(program), proof))
         self.amounts = _amounts(cells, self.scale, len(self.problem.cells))
 
     def checks(self) -> Iterator[Check]:
@@ -203,7 +203,7 @@ class _Judge:
             off |= np.array([not self._same_keys(i) for i in range(len(names))])
             off |= ~_same(self._money("baseline"), frame["baseline"].to_numpy(np.float64))
             off |= ~_same(self._money("expected_disbursed"), known)
-            off |= (lowest > self.amounts) | (highest < self.amounts)
+            off |= (lowest - self.amounts > _HALF) | (self.amounts - highest > _HALF)
             wrong = [names[i] for i in np.flatnonzero(off)]
         return _check(
             "cells",
@@ -337,7 +337,7 @@ class _Judge:
     def _attains(self, stage: Stage, best: float) -> bool:
         value = self._settled_at(stage)
         step = self.problem.grid / MILLION
-        return value - best <= (stage.give + _CLOSE) * max(abs(best), step) + _CLOSE
+        return value - stage.worst(best) <= _CLOSE * max(abs(best), step) + _CLOSE
 
     def _settled_at(self, stage: Stage) -> float:
         """Return what the plan before rounding achieves, in the minimised form of its column."""
@@ -351,8 +351,8 @@ class _Judge:
             multipliers = self.proof.stages[s] if s < len(self.proof.stages) else {}
             least = self.bounds.prove(cost, multipliers)
             gap = (best - least) / max(self.problem.size, abs(best))
-            room = stage.give * abs(best) + _FROZEN * max(1.0, abs(best)) if stage.give else 0.0
-            self.bounds.keep(stage.column, max(best + room, self._settled_at(stage)), least)
+            highest = max(stage.highest(best), self._settled_at(stage))
+            self.bounds.keep(stage.column, highest, least)
             yield _check(
                 "best" if self.problem.offered is None else "best_sizes",
                 passed=gap <= _CLOSE,
@@ -438,6 +438,20 @@ class _Judge:
 
     def _labels(self, stages: Sequence[Stage]) -> Shown:
         return lambda language: "; ".join(self._label(stage, language) for stage in stages)
+
+
+def _with_faces(model: Model, proof: Proof) -> Model:
+    """Return the program with the rows under its risks that the multipliers are of."""
+    place = {name: j for j, name in enumerate(model.columns)}
+    rows: dict[str, Cut] = {}
+    for k, faces in proof.faces.items():
+        risk = proof.problem.risks[k]
+        cells = [place[f"x_{i}"] for i in risk.cells.tolist()]
+        columns = np.array([*cells, place[f"g_{k}"]], dtype=np.int64)
+        for n, face in enumerate(faces):
+            slope, constant = risk.floor(face)
+            rows[face_name(k, n)] = Cut(columns, np.append(-slope[risk.pool], 1.0), -constant)
+    return model.grown([], list(rows), list(rows.values()))
 
 
 def _amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:

@@ -23,11 +23,11 @@ from kc_model.cells import MILLION, Cells, Curves
 from kc_model.errors import Address, Fault, InputError
 from kc_model.offered import Offered
 from kc_model.program import Problem, problem_of
-from kc_model.risk import Risk
+from kc_model.risk import Face, Risk
 from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset, empty_table
 
-__all__ = ["FILE", "Multipliers", "Proof", "proof_of", "read_proof"]
+__all__ = ["FILE", "Multipliers", "Proof", "face_name", "proof_of", "read_proof"]
 
 FILE = "proof.json"
 
@@ -58,6 +58,8 @@ class Proof:
     settlement : Multipliers
     provenance : mapping
         As in ``result.json``.
+    faces : mapping of int to tuple of Face
+        For goal number k that is a risk: what its multipliers are of.
     """
 
     problem: Problem
@@ -66,10 +68,15 @@ class Proof:
     stages: tuple[Multipliers, ...]
     settlement: Multipliers
     provenance: Mapping[str, Any]
+    faces: Mapping[int, tuple[Face, ...]]
 
 
 def proof_of(
-    problem: Problem, settled: Array, rows: Sequence[str], multipliers: Sequence[Array]
+    problem: Problem,
+    settled: Array,
+    rows: Sequence[str],
+    multipliers: Sequence[Array],
+    faces: Mapping[int, Sequence[tuple[float, Face]]],
 ) -> dict[str, Any]:
     """Return what ``proof.json`` holds of a plan, apart from its provenance and month.
 
@@ -79,10 +86,12 @@ def proof_of(
     settled : array (n_cells,), million VND
     rows : sequence of str
         Names of the program's rows.
-    multipliers : sequence of arrays (n_rows,)
-        For every stage and, last, for the settlement. A stage may know fewer rows than later ones.
+    multipliers : sequence of arrays
+        Of these rows and of others behind them: for every stage and, last, for the settlement.
+    faces : mapping of int to sequence
+        For goal number k that is a risk, what each of them makes of the rows behind, and how often.
     """
-    *stages, settlement = ({rows[r]: y[r] for r in np.flatnonzero(y).tolist()} for y in multipliers)
+    *stages, settlement = (_named(rows, y, n, faces) for n, y in enumerate(multipliers))
     return {
         "unit": problem.unit,
         "vintage": problem.cells.vintage,
@@ -90,11 +99,27 @@ def proof_of(
         "scenario": problem.scenario.plain,
         "cells": _plain_cells(problem),
         "slices": _plain_curves(problem.curves),
-        "risks": [_plain_risk(k, risk) for k, risk in problem.risks.items()],
+        "risks": [
+            {"goal": k, **_plain_risk(risk, [face for _, face in faces.get(k, ())])}
+            for k, risk in problem.risks.items()
+        ],
         "projects": None if problem.offered is None else _plain_projects(problem.offered),
         "settled": settled,
         "multipliers": {"stages": stages, "settlement": settlement},
     }
+
+
+def _named(
+    rows: Sequence[str], y: Array, n: int, faces: Mapping[int, Sequence[tuple[float, Face]]]
+) -> Multipliers:
+    inside = np.flatnonzero(y[: len(rows)]).tolist()
+    of_faces = {face_name(k, n): found[n][0] for k, found in faces.items()}
+    return {**{rows[r]: y[r] for r in inside}, **of_faces}
+
+
+def face_name(goal: int, n: int) -> str:
+    """Return the name of the row that face n of a risk gives."""
+    return f"face{goal}_{n}"
 
 
 def _plain_cells(problem: Problem) -> dict[str, Any]:
@@ -140,9 +165,14 @@ def _plain_curves(curves: Curves) -> list[dict[str, Any]]:
     ]
 
 
-def _plain_risk(k: int, risk: Risk) -> dict[str, Any]:
+def _plain_risk(risk: Risk, faces: Sequence[Face]) -> dict[str, Any]:
     capacity = np.rint(risk.capacity * MILLION).astype(np.int64)
-    return {"goal": k, "cells": risk.cells, "pool": risk.pool, "capacity": capacity}
+    plain = [{"weights": _sparse(face.weights), "slopes": _sparse(face.slopes)} for face in faces]
+    return {"cells": risk.cells, "pool": risk.pool, "capacity": capacity, "faces": plain}
+
+
+def _sparse(numbers: Array) -> dict[str, float]:
+    return {str(n): numbers[n] for n in np.flatnonzero(numbers).tolist()}
 
 
 # ---------------------------------------------------------------------------- reading
@@ -169,7 +199,9 @@ def read_proof(data: bytes) -> Proof:
             raise ValueError("settled, grid")
         stages = tuple(_multipliers(part) for part in said["multipliers"]["stages"])
         settlement = _multipliers(said["multipliers"]["settlement"])
-        return Proof(problem, said["as_of"], settled, stages, settlement, dict(said["provenance"]))
+        faces = {part["goal"]: _faces(part) for part in said["risks"]}
+        about = dict(said["provenance"])
+        return Proof(problem, said["as_of"], settled, stages, settlement, about, faces)
     except InputError as error:
         raise InputError(
             Fault(fault.code, Address(FILE), fault.values, fault.level) for fault in error.faults
@@ -203,7 +235,7 @@ def _problem(said: Mapping[str, Any]) -> Problem:
     scenario = Scenario.of_plain(said["scenario"])
     cells = _cells(said["cells"], vintage)
     curves = _curves(said["slices"], len(cells))
-    risks = {part["goal"]: _risk(part, scenario, len(cells)) for part in said["risks"]}
+    risks = {int(part["goal"]): _risk(part, scenario, len(cells)) for part in said["risks"]}
     wanted = [k for k, goal in enumerate(scenario.goals) if goal.what == "risk"]
     if sorted(risks) != wanted:
         raise ValueError("risks")
@@ -247,6 +279,23 @@ def _risk(said: Mapping[str, Any], scenario: Scenario, n_cells: int) -> Risk:
     if np.any((pool < 0) | (pool >= capacity.shape[1])):
         raise ValueError("risks")
     return Risk(cells, pool, capacity, 1.0 - float(scenario.goals[said["goal"]].level))
+
+
+def _faces(said: Mapping[str, Any]) -> tuple[Face, ...]:
+    n_draws, n_pools = np.shape(said["capacity"])
+    return tuple(
+        Face(_dense(part["weights"], n_draws), _dense(part["slopes"], n_pools))
+        for part in said["faces"]
+    )
+
+
+def _dense(said: Mapping[str, float], size: int) -> Array:
+    numbers = np.zeros(size)
+    at = np.array([int(n) for n in said], dtype=np.int64)
+    if np.any(at < 0):
+        raise ValueError("faces")
+    numbers[at] = _numbers(list(said.values()))
+    return numbers
 
 
 def _cells(said: Mapping[str, Any], vintage: str) -> Cells:

@@ -75,8 +75,8 @@ def decimal(value: Fraction, digits: int | None = None) -> str:
 class _Maker:
     """Draws one instance."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, *, risky: bool = False) -> None:
+        self.seed, self.risky = seed, risky
         self.rng = random.Random(seed)
         self.vintage = self.rng.choice(("34", "34", "63"))
         self.unit_name = self.rng.choice(
@@ -142,6 +142,9 @@ class _Maker:
         self.budgets()
         self.rules()
         self.goals()
+        if self.risky:
+            self.draws()
+            self.risks()
         return self.out
 
     def cells(self) -> None:
@@ -251,6 +254,43 @@ class _Maker:
                     del row["activity"]
                 rows.append(row)
         self.out.tables["absorption"] = rows
+
+    def draws(self) -> None:
+        """Draw joint capacities near the hidden plan, some of them of several activities."""
+        rng = self.rng
+        shared, by_year = self.chance(0.5), len(self.years) > 1 and self.chance(0.5)
+        groups: dict[tuple[str, ...], int] = {}
+        for (year, place, area, activity, source), amount in self.out.hidden.items():
+            own = "" if shared and activity != "machine" else activity
+            key = (year if by_year else "", place, area, own, source)
+            groups[key] = max(groups.get(key, 0), 0) + amount
+        rows = []
+        none = self.chance(0.05)
+        for d in range(rng.choice((1, 3, 10, 25))):
+            good = rng.uniform(0.6, 1.1)  # a year that is good or bad for all
+            for key, amount in groups.items():
+                share = 0.0 if none or self.chance(0.05) else good * rng.uniform(0.5, 1.5)
+                row = dict(zip(oracle.KEYS, key, strict=True))
+                if not by_year:
+                    del row["year"]
+                if not any(a for _, a in self.kinds):
+                    del row["activity"]
+                rows.append({"draw": str(d + 1), **row, "capacity": self.money(amount * share)})
+        self.out.tables["draws"] = rows
+
+    def risks(self) -> None:
+        """Put one risk or two among the goals."""
+        goals = self.out.scenario.setdefault("goals", [])
+        for _ in range(self.rng.choice((1, 1, 2))):
+            goal: dict[str, Any] = {"minimise": "risk"}
+            where = self.where()
+            if where and self.chance(0.4) and self.selects(goal, where):
+                goal["where"] = where
+            if self.chance(0.7):
+                goal["level"] = self.rng.choice(("0", "0.5", "0.75", "0.95"))
+            if self.chance(0.5):
+                goal["give"] = self.rng.choice(("0.01", "0.05", "0.002"))
+            goals.insert(self.rng.randint(0, len(goals)), goal)
 
     def history(self) -> None:
         """Sometimes a history: the plan in force mid-year, or the only source of the cells."""
@@ -521,9 +561,9 @@ COLUMN_CHANCES = {
 }
 
 
-def draw(seed: int) -> Instance:
-    """Return the instance of a seed."""
-    return _Maker(seed).make()
+def draw(seed: int, *, risky: bool = False) -> Instance:
+    """Return the instance of a seed, with a risk among its goals or without."""
+    return _Maker(seed, risky=risky).make()
 
 
 # ---------------------------------------------------------------------------- changed instances
@@ -580,7 +620,7 @@ def _rename(node: Any, renamed: dict[str, str]) -> None:
             _rename(part, renamed)
 
 
-MONEY_COLUMNS = {*oracle.MONEY, "plan", "disbursed", "upto"}
+MONEY_COLUMNS = {*oracle.MONEY, "plan", "disbursed", "upto", "capacity"}
 
 
 def in_unit(instance: Instance, unit: str) -> Instance:

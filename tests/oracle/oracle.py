@@ -122,7 +122,8 @@ class Problem:
     curves: list[Curve]
     places: dict[str, Row]
     grid: int
-    draws: list[dict[int, Fraction]] = field(default_factory=list)
+    pools: list[tuple[list[int], list[float]]] = field(default_factory=list)
+    """Cells that share a capacity, and its draws in million VND."""
 
     @property
     def size(self) -> int:
@@ -182,6 +183,7 @@ def build(
         grid=int(Fraction(scenario["round_to"]) * unit) if "round_to" in scenario else 1,
     )
     problem.curves = _curves(problem, tables.get("absorption", []))
+    problem.pools = _pools(problem, tables.get("draws", []))
     for rule in scenario.get("rules") or []:
         problem.lines += expand(problem, rule)
     return problem
@@ -296,6 +298,31 @@ def _curves(problem: Problem, rows: list[Row]) -> list[Curve]:
         widths = [b - a for a, b in pairwise(tops)]
         curves.append(Curve(chosen, widths, [rate for _, rate in slices]))
     return curves
+
+
+def _pools(problem: Problem, rows: list[Row]) -> list[tuple[list[int], list[float]]]:
+    """Give each cell its own capacities; activities without own ones share those of their area."""
+    draws: dict[tuple[str, ...], dict[str, float]] = {}
+    for row in rows:
+        key = (*(row.get(k) or "" for k in KEYS),)
+        capacity = _million(Fraction(row["capacity"]) * problem.unit)
+        draws.setdefault(key, {})[row["draw"]] = capacity
+    users: dict[tuple[str, ...], list[int]] = {}
+    for i, cell in enumerate(problem.cells):
+        year, place, area, activity, source = cell.key
+        for own in dict.fromkeys((activity, "")):
+            for when in (year, ""):
+                key = (when, place, area, own, source)
+                if key in draws:
+                    users.setdefault((*key, year), []).append(i)
+                    break
+            else:
+                continue
+            break
+    return [
+        (cells, [draws[key[:-1]][d] for d in sorted(draws[key[:-1]])])
+        for key, cells in users.items()
+    ]
 
 
 def expand(problem: Problem, rule: Mapping[str, Any]) -> list[Line]:
@@ -706,6 +733,8 @@ def goal_cost(
         return _change(problem, program, chosen), []
     if kind == "evenness":
         return _evenness(problem, program, chosen, goal["per"])
+    if kind == "risk":
+        return _risk(problem, program, set(chosen), float(goal.get("level", "0.9"))), []
     raise NotImplementedError(kind)
 
 
@@ -755,6 +784,25 @@ def _evenness(
     for key, total in kept.items():
         program.row({**dict.fromkeys(groups[key], 1.0), level: -total / mean}, low=0.0)
     return {level: -1.0 / mean}, left_out
+
+
+def _risk(problem: Problem, program: Program, chosen: set[int], level: float) -> dict[int, float]:
+    """Mean of what the worst share of the draws leaves beyond capacity (Rockafellar, Uryasev)."""
+    used = [(inside, p) for p in problem.pools if (inside := [i for i in p[0] if i in chosen])]
+    n_draws = len(problem.pools[0][1])
+    counted = max(1.0, (1 - level) * n_draws)
+    least = program.var()
+    cost = {least: 1.0}
+    for d in range(n_draws):
+        beyond = program.var()  # how far a draw is beyond the least of the worst ones
+        parts = {}
+        for inside, (_, capacity) in used:
+            excess = program.var()
+            program.row({excess: 1.0, **dict.fromkeys(inside, -1.0)}, low=-capacity[d])
+            parts[excess] = -1.0
+        program.row({least: 1.0, beyond: 1.0, **parts}, low=0.0)
+        cost[beyond] = 1 / counted
+    return cost
 
 
 def solve(problem: Problem, goals: bool = True) -> Solution:
