@@ -221,9 +221,10 @@ def _newest_plan(data: Dataset, year: int, as_of: int | None) -> pd.DataFrame:
 def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]) -> Cells:
     """Return every cell of the dataset for a plan that starts in `year`.
 
-    Without ``cells.csv`` these are the cells with a plan in the newest history year not after
-    `year` (and `as_of`), and that plan is the baseline. Mid-year (`as_of` given) the baseline is
-    the plan in force and min is at least what has been disbursed (contract, sections 2 and 3).
+    Cells that projects name are among them. Without ``cells.csv`` the others are the cells with a
+    plan in the newest history year not after `year` (and `as_of`), and that plan is the baseline.
+    Mid-year (`as_of` given) the baseline is the plan in force and min is at least what has been
+    disbursed (contract, sections 2 and 3).
 
     Parameters
     ----------
@@ -241,6 +242,7 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
         frame["year"] = frame["year"].fillna(year)
         frame = frame[frame["year"] >= year].merge(planned, how="left", on=keys[1:])
         frame["baseline"] = frame["baseline"].fillna(frame["known"])
+    frame = _with_named(frame, data.projects, year)
     frame = frame.reindex(
         columns=list(dict.fromkeys([*keys, *data.cells.columns, *frame.columns]))
     ).drop(columns=["known"])
@@ -256,6 +258,16 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
     if frame.empty:
         faults.append(Fault("no-cells", Address("cells.csv"), {"year": year}))
     return Cells(_ordered(frame, data.vintage), place_columns, data.vintage)
+
+
+def _with_named(frame: pd.DataFrame, projects: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Add the cells that only projects name."""
+    named = projects[list(CELL_KEYS[1:])]
+    named = named.assign(year=year, place=named["place"].str.split(";")).explode("place")
+    named = named[~(named == "ALL").any(axis=1)].drop_duplicates()[list(CELL_KEYS)]
+    known = pd.MultiIndex.from_frame(frame[list(CELL_KEYS)])
+    new = named[~pd.MultiIndex.from_frame(named).isin(known)]
+    return pd.concat([frame, new], ignore_index=True) if len(new) else frame
 
 
 def _mid_year(frame: pd.DataFrame, now: pd.DataFrame, year: int) -> pd.DataFrame:

@@ -67,6 +67,10 @@ class _Explained(Protocol):
     @property
     def scenario(self) -> Scenario: ...
     @property
+    def projects(self) -> pd.DataFrame: ...
+    @property
+    def gap(self) -> float | None: ...
+    @property
     def effects(self) -> pd.DataFrame: ...
     @property
     def rounding(self) -> Mapping[str, Any]: ...
@@ -92,11 +96,12 @@ def explain(plan: _Explained, language: Language = "vi") -> list[str]:
     """
     teller = _Teller(plan, language)
     if plan.status == "limit":
-        return [say("explain.limit", language)]
+        return [say("explain.limit", language), *teller.unproven()]
     if plan.status != "optimal":
         return list(teller.conflicts())
     return [
         *teller.totals(),
+        *teller.projects(),
         *teller.missed(),
         *teller.changes(),
         *teller.prices(),
@@ -256,6 +261,38 @@ class _Teller:
                 achieved=achieved,
                 best=best,
             )
+
+    def projects(self) -> Iterator[str]:
+        """Say how many projects are chosen, how surely, and which are not."""
+        projects = self.plan.projects
+        if projects.empty:
+            return
+        chosen = projects[projects["chosen"]]
+        amount = self.vnd(int(chosen["amount"].sum()))
+        yield self.say("projects.chosen", count=len(chosen), total=len(projects), amount=amount)
+        gap = self.plan.gap or 0.0
+        is_exact = gap <= _SMALL
+        yield (
+            self.say("projects.exact")
+            if is_exact
+            else self.say("projects.proven", gap=self.number(100 * gap, 3))
+        )
+        rest = projects[~projects["chosen"]]
+        for key, part in (
+            ("left", rest[rest["reason"] == "left"]),
+            ("out", rest[rest["reason"] != "left"]),
+        ):
+            if len(part):
+                names = self.listed(part["id"].tolist(), "project")
+                yield self.say(f"projects.{key}", count=len(part), names=names)
+
+    def unproven(self) -> Iterator[str]:
+        """Say what was found before time ran out."""
+        if len(self.plan.projects):
+            gap = self.plan.gap
+            tail = "" if gap is None else self.say("projects.gap", gap=self.number(100 * gap, 3))
+            count = int(self.plan.projects["chosen"].sum())
+            yield self.say("projects.unproven", count=count, gap=tail)
 
     def goal_name(self, name: str) -> str:
         what, _, column = name.split(" ", 1)[1].partition(":")

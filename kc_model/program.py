@@ -6,7 +6,9 @@ r"""Cells, rows and goals as one PuLP definition.
     \text{where}\ & L_r - m_r B_r \ (\ge, \le, =)\ 0 && \text{law rows } r \\
     & L_r - m_r B_r + v_r \ge 0,\ L_r - m_r B_r - v_r \le 0,\ v_r \ge 0 && \text{other rows} \\
     & \textstyle\sum_j y_{ij} \le x_i,\ 0 \le y_{ij} \le width_{ij} && \text{absorption} \\
-    & \textstyle s_t = \sum_{r \in t} weight_r\, v_r
+    & \textstyle s_t = \sum_{r \in t} weight_r\, v_r \\
+    & \textstyle x_i = \sum_p share_{pi}\, a_p,\ least_p z_p \le a_p \le most_p z_p,\ z_p \in
+      \{0, 1\} && \text{cells that projects name}
 
 x is money in million VND. Everything is minimised: a goal that maximises stands with its sign
 turned. The stages are solved one after the other in `kc_model.allocate`.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +38,8 @@ from kc_model.cells import (
 )
 from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
+from kc_model.offered import Offered, offered_of
+from kc_model.projects import build_offers
 from kc_model.results import Forecast
 from kc_model.risk import Capacities, Risk, capacities_of, drawn, risk_of
 from kc_model.rules import (
@@ -101,6 +106,8 @@ class Problem:
         Warnings that come of bringing the three together.
     baseline_year : int or None
         Year whose plan is the baseline; None where ``cells.csv`` gives it.
+    offered : Offered or None
+        The projects; None without ``projects.csv``.
     """
 
     data: Dataset
@@ -116,6 +123,7 @@ class Problem:
     grid: int
     findings: tuple[Fault, ...]
     baseline_year: int | None
+    offered: Offered | None = None
 
     def renumbered(self, scenario: Scenario) -> Problem | None:
         """Return the problem of a scenario that differs in numbers and words; None if in more.
@@ -125,7 +133,7 @@ class Problem:
         InputError
             With every number that cannot be.
         """
-        if scenario.shape != self.scenario.shape:
+        if scenario.shape != self.scenario.shape or self.offered is not None:
             return None
         faults: list[Fault] = []
         unit = self.data.unit
@@ -140,6 +148,19 @@ class Problem:
         """Return the problem in which some rows hold nobody: wishes of no weight."""
         wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
         return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
+
+    def bare(self) -> Problem:
+        """Return the problem without rules and goals: what cells and projects are by themselves."""
+        scenario = replace(self.scenario, rules=(), goals=())
+        return replace(self, scenario=scenario, rows=(), sums=Sums.of((), len(self.cells)))
+
+    def decided(self, chosen: NDArray[np.bool_]) -> Problem:
+        """Return the problem in which exactly some projects are chosen: it asks for sizes only."""
+        if self.offered is None:
+            return self
+        rows = tuple(row.decided(chosen) for row in self.rows)
+        offered = replace(self.offered, chosen=chosen)
+        return self._with(rows=rows, sums=Sums.of(rows, len(self.cells)), offered=offered)
 
     def _with(self, **changes: Any) -> Problem:
         """Return a copy that keeps what was worked out of cells and goals."""
@@ -244,10 +265,9 @@ def build_problem(
     faults: list[Fault] = []
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
-    if len(data.projects):
-        faults.append(Fault("projects-later", Address("projects.csv")))
     everything = build_cells(data, scenario.year, as_of, faults)
-    budgets, covered = budget_rows(everything, scenario, data.unit, faults)
+    spend = "at_most" if len(data.projects) else "all"
+    budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
     if outside and covered.any():
         faults.append(_outside(outside, data))
@@ -258,13 +278,19 @@ def build_problem(
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
     curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
     risks, outlook = _risks(data, scenario, cells, outlook, as_of, faults)
-    problem = _stated(data, scenario, cells, budgets, (curves, risks), faults)
+    offered = _offered(data, scenario, cells, faults)
+    problem = _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
     year = newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None
     return replace(problem, outlook=outlook, baseline_year=year)
 
 
 def problem_of(
-    data: Dataset, scenario: Scenario, cells: Cells, curves: Curves, risks: dict[int, Risk]
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    curves: Curves,
+    risks: dict[int, Risk],
+    offered: Offered | None = None,
 ) -> Problem:
     """Return the problem of cells and curves that are known already.
 
@@ -278,6 +304,8 @@ def problem_of(
     curves : Curves
     risks : mapping of int to Risk
         For goal number k that is a risk.
+    offered : Offered or None
+        Projects, decided.
 
     Raises
     ------
@@ -285,8 +313,25 @@ def problem_of(
         With every fault of the scenario against the cells.
     """
     faults: list[Fault] = []
-    budgets, _ = budget_rows(cells, scenario, data.unit, faults)
-    return _stated(data, scenario, cells, budgets, (curves, risks), faults)
+    spend = "all" if offered is None else "at_most"
+    budgets, _ = budget_rows(cells, scenario, data.unit, faults, spend)
+    return _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
+
+
+def _offered(
+    data: Dataset, scenario: Scenario, cells: Cells, faults: list[Fault]
+) -> Offered | None:
+    if not len(data.projects):
+        return None
+    try:
+        offers = build_offers(data, date(scenario.year, 1, 1))
+    except InputError as error:
+        faults.extend(error.faults)
+        return None
+    grid = _grid(scenario, data.unit, [])
+    offered, warnings = offered_of(data, offers, cells, scenario.year, grid)
+    faults.extend([*offers.findings, *warnings])
+    return offered
 
 
 def _stated(
@@ -294,23 +339,26 @@ def _stated(
     scenario: Scenario,
     cells: Cells,
     budgets: Sequence[Row],
-    known: tuple[Curves, dict[int, Risk]],
+    known: tuple[Curves, dict[int, Risk], Offered | None],
     faults: list[Fault],
 ) -> Problem:
-    curves, risks = known
+    curves, risks, offered = known
     rows = [*budgets, *bound_rows(cells, data.unit)]
     for rule in scenario.rules:
-        rows.extend(rule_rows(cells, rule, data.unit, faults))
+        rows.extend(rule_rows(cells, rule, data.unit, faults, offered))
     goals = scenario.goals
     selected = {k: cells.select(goal.where, goal.at, faults) for k, goal in enumerate(goals)}
     columns = _goal_columns(cells, goals, selected, data.unit, faults)
     grid = _grid(scenario, data.unit, faults)
     warnings = raise_faults(faults)
+    if offered is not None and offered.chosen is not None:
+        rows = [row.decided(offered.chosen) for row in rows]
     sums = Sums.of(rows, len(cells))
     return Problem(
         *(data, scenario, None, cells, tuple(rows), sums, curves, columns, selected, risks, grid),
         findings=warnings,
         baseline_year=None,
+        offered=offered,
     )
 
 
@@ -543,11 +591,13 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
 
     Columns: ``x_i`` money of cell i; ``b_r`` the whole B of row r and of the rows that share it;
     ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r`` shortfall of row r; ``u_k_i``
-    distance from the baseline; ``risk_k`` a risk; ``s_t`` tiers; ``g_k`` goals.
+    distance from the baseline; ``risk_k`` a risk; ``s_t`` tiers; ``g_k`` goals; ``z_p`` whether
+    project p is chosen (none once that is decided), ``a_p`` its money where it may vary.
     """
     program = pulp.LpProblem("kc_model", pulp.LpMinimize)
     x = [program.add_variable(f"x_{i}", lowBound=0) for i in range(len(problem.cells))]
-    stages = _add_rows(program, problem, x)
+    z = {} if problem.offered is None else _add_projects(program, problem, problem.offered, x)
+    stages = _add_rows(program, problem, x, z)
     for k, goal in enumerate(problem.goals):
         terms = _GOALS[goal.what.split(":")[0]](program, problem, k, x)
         sign = -1.0 if goal.sense == "maximise" else 1.0
@@ -575,6 +625,10 @@ def row_terms(row: Row, r: int, whole: int | None) -> dict[str, float]:
     """
     cells, coef = row.coefficients() if whole is None else (row.cells, row.coef)
     terms = {f"x_{i}": c for i, c in zip(cells.tolist(), coef.tolist(), strict=True)}
+    for p in row.projects.tolist():
+        terms[f"z_{p}"] = 1.0
+    for p in row.base_projects.tolist():
+        terms[f"z_{p}"] = terms.get(f"z_{p}", 0.0) - row.factor
     if whole is not None:
         terms[f"b_{whole}"] = -row.factor
     if not row.is_law:
@@ -593,10 +647,93 @@ def shared_wholes(rows: Sequence[Row]) -> list[int | None]:
     ]
 
 
-def _add_rows(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable]) -> list[Stage]:
+def _add_projects(
+    program: pulp.LpProblem, problem: Problem, offered: Offered, x: list[pulp.LpVariable]
+) -> dict[str, pulp.LpVariable]:
+    """Money of the cells that projects name, and the links between projects."""
+    least, most = offered.least / MILLION, offered.most / MILLION
+    z: dict[int, pulp.LpVariable] = {}
+    amount: dict[int, tuple[pulp.LpVariable | None, float]] = {}  # column and factor, or constant
+    for p in np.flatnonzero(offered.may if offered.chosen is None else offered.chosen).tolist():
+        is_whole = bool(offered.is_whole[p])
+        if offered.chosen is None:
+            must = int(offered.must[p])
+            z[p] = program.add_variable(f"z_{p}", lowBound=must, upBound=1, cat=pulp.LpInteger)
+        if is_whole:
+            amount[p] = (z.get(p), float(most[p]))
+            continue
+        low = float(least[p]) if offered.chosen is not None else 0.0
+        a = program.add_variable(f"a_{p}", lowBound=low, upBound=float(most[p]))
+        amount[p] = (a, 1.0)
+        if offered.chosen is None:
+            program.addConstraint(a - float(most[p]) * z[p] <= 0, f"most_{p}")
+            program.addConstraint(a - float(least[p]) * z[p] >= 0, f"least_{p}")
+    _add_parts(program, offered, amount, x)
+    for n, (one, other) in enumerate(offered.requires.tolist() if z else ()):
+        program.addConstraint(z[one] - z[other] <= 0, f"requires_{n}")
+    for n, (one, other) in enumerate(offered.excludes.tolist() if z else ()):
+        program.addConstraint(z[one] + z[other] <= 1, f"excludes_{n}")
+    for before, after in _twins(problem, offered) if z else ():
+        program.addConstraint(z[before] - z[after] >= 0, f"twins_{before}_{after}")
+    return {variable.name: variable for variable in z.values()}
+
+
+def _add_parts(
+    program: pulp.LpProblem,
+    offered: Offered,
+    amount: dict[int, tuple[pulp.LpVariable | None, float]],
+    x: list[pulp.LpVariable],
+) -> None:
+    """Money of a cell = Σ share · amount of the projects that pay into it."""
+    terms: dict[int, _Terms] = {i: [] for i in offered.named.tolist()}
+    fixed = dict.fromkeys(terms, 0.0)
+    for p, i, share in zip(
+        offered.project.tolist(), offered.cell.tolist(), offered.share, strict=True
+    ):
+        column, factor = amount.get(p, (None, 0.0))
+        if column is None:
+            fixed[i] += float(share) * factor
+        else:
+            terms[i].append((column, -float(share) * factor))
+    for i, parts in terms.items():
+        left = pulp.LpAffineExpression([(x[i], 1.0), *parts])
+        program.addConstraint(left == fixed[i], f"paid_{i}")
+
+
+def _twins(problem: Problem, offered: Offered) -> Iterator[tuple[int, int]]:
+    """Yield pairs of projects that no row or goal tells apart, the one that goes first first.
+
+    The order between them decides, and the solver need not try both.
+    """
+    told: dict[int, list[int]] = {}
+    for r, row in enumerate(problem.rows):
+        for p in (*row.projects.tolist(), *(-1 - row.base_projects).tolist()):
+            told.setdefault(p if p >= 0 else -1 - p, []).append(r if p >= 0 else -1 - r)
+    linked = {*offered.requires.ravel().tolist(), *offered.excludes.ravel().tolist()}
+    parts: dict[int, list[tuple[int, object]]] = {}
+    for p, i, share in zip(
+        offered.project.tolist(), offered.cell.tolist(), offered.share, strict=True
+    ):
+        parts.setdefault(p, []).append((i, share))
+    alike: dict[object, int] = {}
+    for p in np.argsort(offered.rank, kind="stable").tolist():
+        if not offered.may[p] or offered.must[p] or p in linked:
+            continue
+        key = (tuple(parts[p]), offered.least[p], offered.most[p], tuple(told.get(p, ())))
+        if key in alike:
+            yield alike[key], p
+        alike[key] = p
+
+
+def _add_rows(
+    program: pulp.LpProblem,
+    problem: Problem,
+    x: list[pulp.LpVariable],
+    z: dict[str, pulp.LpVariable],
+) -> list[Stage]:
     """Law rows as they are; the others with a shortfall that its tier adds up."""
     missed: dict[str, _Terms] = {}
-    columns = {variable.name: variable for variable in x}
+    columns = {**{variable.name: variable for variable in x}, **z}
     for r, (row, whole) in enumerate(zip(problem.rows, shared_wholes(problem.rows), strict=True)):
         if whole == r:
             b = columns[f"b_{r}"] = program.add_variable(f"b_{r}")

@@ -21,7 +21,7 @@ from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, s
 from kc_model.money import to_unit
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
-from kc_model.wording import LANGUAGES, Language
+from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = [
     "ALLOCATION_FILES",
@@ -35,7 +35,10 @@ __all__ = [
 FORECAST_FILES = ("forecast.csv", "forecast.json")
 """What a forecast is saved as, beside ``run.json``."""
 
-ALLOCATION_FILES = ("allocation.csv", "rules.csv", "allocation.xlsx", "proof.json", "run.json")
+ALLOCATION_FILES = (
+    *("allocation.csv", "projects.csv", "rules.csv"),
+    *("allocation.xlsx", "proof.json", "run.json"),
+)
 """What a plan is saved as, beside ``result.json``; removed where there is none."""
 
 
@@ -261,6 +264,11 @@ class Allocation:
     provenance : Provenance
     baseline_year : int or None
         Year whose plan is the baseline; None where ``cells.csv`` gives it.
+    projects : DataFrame
+        One row per project, by id: id, chosen (bool), amount (Int64 VND, 0 if it is not chosen),
+        reason (codes joined by ``;``, see `project_table`). Empty without ``projects.csv``. Where
+        time ran out while projects were chosen it is the best choice found till then, not proven
+        and never saved; <NA> where its amount was not settled yet.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
@@ -284,6 +292,7 @@ class Allocation:
     provenance: Provenance
     baseline_year: int | None = None
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
+    projects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
@@ -337,6 +346,21 @@ class Allocation:
     def rules(self) -> pd.DataFrame:
         """Return ``rules.csv``: the contract's columns, then measure, factor, text and basis."""
         return self.rule_rows
+
+    def project_table(self, language: Language = "vi") -> pd.DataFrame:
+        """Return the projects as forms take them: id, chosen, amount (Int64 VND), reason (text)."""
+        found: dict[str, dict[str, str]] = {}
+        for fault in self.warnings:
+            found.setdefault(str(fault.values.get("id")), {})[fault.code] = fault.found(language)
+        reasons = [
+            " ".join(
+                found.get(one, {}).get(code) or say(f"explain.projects.why.{code}", language)
+                for code in codes.split(";")
+                if code
+            )
+            for one, codes in zip(self.projects["id"], self.projects["reason"], strict=True)
+        ]
+        return self.projects.assign(reason=reasons)
 
     def explain(self, language: Language = "vi") -> list[str]:
         """Return the plan, or why there is none, in sentences; see `kc_model.explain`."""
@@ -405,6 +429,10 @@ class Allocation:
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
             files["allocation.xlsx"] = self.workbook(language)
+            if len(self.projects):
+                projects = self.project_table(language)
+                amount = to_unit(projects["amount"], self.unit)
+                files["projects.csv"] = csv_bytes(projects.assign(amount=amount))
         if self.proof is not None:
             head = {"provenance": asdict(self.provenance), "as_of": self.as_of}
             files["proof.json"] = json_bytes({**head, **self.proof()}, indent=None)

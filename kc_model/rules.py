@@ -8,7 +8,7 @@ of cells are rows too, so that one table can tell of everything that holds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from scipy import sparse
 from kc_model import money
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
+from kc_model.offered import Offered
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS
 
@@ -35,6 +36,9 @@ _NOWHERE = Address()
 _SHOWN = 5
 _FEW = 3  # groups named in a warning that is mostly what was meant
 _SIDES = ("min", "max")
+_NONE = np.array([], dtype=np.int64)
+_NIL = np.array([], dtype=np.float64)
+_NO = np.array([], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,16 @@ class Row:
     exact : Fraction or None
         The bound in VND where L is money and B is fixed: such a bound holds to the đồng.
     measure : str
-        What L counts: ``money``, ``share`` (money against a share of money), ``outputs`` or
-        ``column:NAME``.
+        What L counts: ``money``, ``share`` (money against a share of money), ``outputs``,
+        ``projects`` or ``column:NAME``.
     text, basis : str
     at : Address
     whole : Fraction or None
         B in VND, where `exact` is m times it.
+    projects, base_projects : arrays of int
+        Projects not decided yet that L and B count.
+    given : float
+        The part of L that is decided: projects that are chosen.
     """
 
     id: str
@@ -85,6 +93,9 @@ class Row:
     basis: str = ""
     at: Address = _NOWHERE
     whole: Fraction | None = None
+    projects: NDArray[np.int64] = field(default_factory=lambda: _NONE)
+    base_projects: NDArray[np.int64] = field(default_factory=lambda: _NONE)
+    given: float = 0.0
 
     @property
     def is_law(self) -> bool:
@@ -93,8 +104,30 @@ class Row:
 
     @property
     def right(self) -> float:
-        """The part of m · B that no plan changes."""
-        return self.factor * self.const
+        """The part of m · B that no plan changes, less that of L."""
+        return self.factor * self.const - self.given
+
+    def over_projects(self, start: int) -> Row:
+        """Return the row with its projects as cells: number p stands at ``start + p``."""
+        if not len(self.projects) + len(self.base_projects):
+            return self
+        return replace(
+            self,
+            cells=np.append(self.cells, start + self.projects),
+            coef=np.append(self.coef, np.ones(len(self.projects))),
+            base=np.append(self.base, start + self.base_projects),
+            base_coef=np.append(self.base_coef, np.ones(len(self.base_projects))),
+            projects=_NONE,
+            base_projects=_NONE,
+        )
+
+    def decided(self, chosen: NDArray[np.bool_]) -> Row:
+        """Return the row once it is known which projects are chosen."""
+        if not len(self.projects) + len(self.base_projects):
+            return self
+        counted, base = (int(chosen[some].sum()) for some in (self.projects, self.base_projects))
+        const, given = self.const + base, self.given + counted
+        return replace(self, projects=_NONE, base_projects=_NONE, const=const, given=given)
 
     def coefficients(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return cells and coefficients of L − m · Σ base, each cell once."""
@@ -116,8 +149,8 @@ class Sums:
     ----------
     left, base : sparse (n_rows, n_cells)
         Coefficients of L and of B.
-    factor, const : arrays (n_rows,)
-        m, and the part of B that no plan changes.
+    factor, const, given : arrays (n_rows,)
+        m, and the parts of B and of L that no plan changes.
     sides : array of str (n_rows,)
     largest : array (n_rows,)
         The largest coefficient of L: what one million VND can move it by.
@@ -127,6 +160,7 @@ class Sums:
     base: sparse.csr_array
     factor: NDArray[np.float64]
     const: NDArray[np.float64]
+    given: NDArray[np.float64]
     sides: NDArray[np.str_]
     largest: NDArray[np.float64]
 
@@ -140,13 +174,14 @@ class Sums:
         np.maximum.at(
             largest, np.repeat(np.arange(len(rows)), np.diff(left.indptr)), abs(left.data)
         )
-        return cls(left, base, _NIL, _NIL, sides, largest).renumbered(rows)
+        return cls(left, base, _NIL, _NIL, _NIL, sides, largest).renumbered(rows)
 
     def renumbered(self, rows: Sequence[Row]) -> Sums:
         """Return the same sums against the numbers of rows that are otherwise alike."""
         factor = np.array([row.factor for row in rows], dtype=np.float64)
         const = np.array([row.const for row in rows], dtype=np.float64)
-        return replace(self, factor=factor, const=const)
+        given = np.array([row.given for row in rows], dtype=np.float64)
+        return replace(self, factor=factor, const=const, given=given)
 
     def net(self) -> sparse.csr_array:
         """Return the coefficients of L − m · Σ base."""
@@ -154,7 +189,7 @@ class Sums:
 
     def lhs(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return L of every row."""
-        return np.asarray(self.left @ plan)
+        return np.asarray(self.left @ plan + self.given)
 
     def bound(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return m · B of every row."""
@@ -180,10 +215,6 @@ def _stack(
     return sparse.csr_array((coef, cells, starts), shape=(len(parts), n_cells))
 
 
-_NONE = np.array([], dtype=np.int64)
-_NIL = np.array([], dtype=np.float64)
-
-
 def _fixed(row_id: str, side: str, cells: NDArray[np.int64], vnd: Fraction, unit: str) -> Row:
     """Return a row of the law on plain money: Σ x against an amount."""
     return Row(
@@ -207,15 +238,18 @@ def _fixed(row_id: str, side: str, cells: NDArray[np.int64], vnd: Fraction, unit
 
 
 def budget_rows(
-    cells: Cells, scenario: Scenario, unit: str, faults: list[Fault]
+    cells: Cells, scenario: Scenario, unit: str, faults: list[Fault], spend: str = "all"
 ) -> tuple[tuple[Row, ...], NDArray[np.bool_]]:
     """Return the budgets as rows, and the mask of the cells that some budget covers.
+
+    `spend` holds where the scenario does not say how budgets are spent.
+
 
     A row that could move money between provinces' KCDP or between the funds must say
     ``pooled: true``. One that names no fund need not where other rows hold all its cells apart.
     """
     masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
-    spend = scenario.spend or "all"
+    spend = scenario.spend or spend
     purse = _purses(cells)
     apart = [set(purse[mask]) for mask in masks]
     held = np.zeros(len(cells), dtype=bool)
@@ -267,8 +301,13 @@ def bound_rows(cells: Cells, unit: str) -> tuple[Row, ...]:
 # ---------------------------------------------------------------------------- rules
 
 
-def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple[Row, ...]:
+def rule_rows(
+    cells: Cells, rule: Rule, unit: str, faults: list[Fault], offered: Offered | None = None
+) -> tuple[Row, ...]:
     """Return the rows of one rule: one for every group and side.
+
+    A rule that counts projects selects by cells and, with keys that no cell has (``kind``), by
+    projects; a project over several places counts once in every group that one of them is in.
 
     Parameters
     ----------
@@ -279,8 +318,14 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
         The dataset's unit.
     faults : list of Fault
         Unknown names, missing values and selections that are empty are added to it.
+    offered : Offered or None
+        The projects that a plan may choose.
     """
     before = _errors(faults)
+    if rule.count == "projects" and offered is None:
+        faults.append(Fault("no-projects", rule.at, {"id": rule.id}))
+    counting = _Counting.of(rule, cells, offered)
+    rule = counting.rule
     selected = cells.select(rule.where, rule.at, faults)
     for key in rule.each:
         if cells.attribute(key) is None:
@@ -300,7 +345,9 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
         if not len(chosen):
             empty.append(name)
             continue
-        rows.extend(_sides(rule, name, chosen, measure, whole.of(group, chosen)))
+        base = whole.of(group, chosen)
+        found = _sides(rule, name, chosen, measure, base)
+        rows.extend(counting.counted(row, base) for row in found)
     if not rows:
         faults.append(Fault("empty-rule", rule.at, {"id": rule.id}))
     elif empty:
@@ -314,6 +361,42 @@ def rule_rows(cells: Cells, rule: Rule, unit: str, faults: list[Fault]) -> tuple
             )
         )
     return tuple(rows)
+
+
+@dataclass(frozen=True)
+class _Counting:
+    """A rule without the part that speaks of projects; which of them it and its ``of`` mean."""
+
+    rule: Rule
+    selected: NDArray[np.bool_] = field(default_factory=lambda: _NO)
+    base: NDArray[np.bool_] = field(default_factory=lambda: _NO)
+    offered: Offered | None = None
+
+    @classmethod
+    def of(cls, rule: Rule, cells: Cells, offered: Offered | None) -> _Counting:
+        if rule.count != "projects" or offered is None:
+            return cls(rule)
+        asked = offered.asked(rule.where, cells), offered.asked(rule.of or {}, cells)
+        where, of = (
+            {key: values for key, values in part.items() if key not in keys}
+            for part, keys in zip((rule.where, rule.of or {}), asked, strict=True)
+        )
+        plain = replace(rule, where=where, of=None if rule.of is None else of)
+        return cls(plain, offered.matching(asked[0]), offered.matching(asked[1]), offered)
+
+    def counted(self, row: Row, base: _Base) -> Row:
+        """Return a row with the projects that it counts in place of its cells."""
+        if self.offered is None:
+            return row
+        return replace(
+            row,
+            cells=_NONE,
+            coef=_NIL,
+            base=_NONE,
+            base_coef=_NIL,
+            projects=np.flatnonzero(self.offered.paying(row.cells) & self.selected),
+            base_projects=np.flatnonzero(self.offered.paying(base.cells) & self.base),
+        )
 
 
 def _errors(faults: Sequence[Fault]) -> int:
@@ -353,7 +436,7 @@ def _measure(
         with np.errstate(divide="ignore"):
             return _Measure(np.where(cost > 0, MILLION / cost, 0.0), 1.0, is_money=False)
     if rule.count == "projects":
-        faults.append(Fault("no-projects", rule.at, {"id": rule.id}))
+        return _Measure(np.zeros(len(cells)), 1.0, is_money=False)
     if rule.count.startswith("column:"):
         name = rule.count.removeprefix("column:")
         values = column_of(cells, name, selected, unit, rule.at, faults)

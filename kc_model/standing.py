@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ __all__ = [
     "settling_weight",
     "stage_value",
     "tolerances",
+    "wrong_projects",
 ]
 
 _BINDING = 1e-6
@@ -70,6 +71,39 @@ def goal_unit(problem: Problem, stage: Stage) -> float:
     """Return the user's units in one unit of a goal: money is shown in the dataset's unit."""
     goal = problem.goals[stage.goal or 0]
     return 1.0 if goal.what == "outputs" else problem.million
+
+
+def wrong_projects(
+    problem: Problem, amounts: NDArray[np.int64], given: NDArray[np.int64]
+) -> Iterator[str]:
+    """Yield projects that may not get what they do, cells that are not what projects add up to.
+
+    A part may be a step off its share, and one more where a law held only so. Ids of projects,
+    names of cells; ``projects`` where links are broken or the totals differ.
+
+    Parameters
+    ----------
+    problem : Problem
+        Projects decided.
+    amounts : array (n_cells,), VND
+    given : array (n_projects,), VND
+    """
+    offered, grid = problem.offered, problem.grid
+    if offered is None or offered.chosen is None:
+        return
+    if not offered.keeps_links(offered.chosen) or np.any(offered.must & ~offered.chosen):
+        yield "projects"
+    off = (given < offered.least) | (given > offered.most) | (given % grid != 0)
+    off = np.where(offered.chosen, off | ~offered.may, given != 0)
+    yield from (offered.ids[p] for p in np.flatnonzero(off))
+    share = np.array([float(one) for one in offered.share])
+    paid = np.bincount(offered.cell, share * given[offered.project], len(amounts))
+    parts = np.bincount(offered.cell, (share > 0) & (share < 1), len(amounts))
+    wrong = np.abs(amounts - paid) > 2 * grid * parts + 0.5
+    names = problem.cells.names()
+    yield from (names[i] for i in offered.named[wrong[offered.named]])
+    if int(amounts[offered.named].sum()) != int(given.sum()):
+        yield "projects"
 
 
 def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:

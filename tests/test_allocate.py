@@ -712,14 +712,15 @@ def test_a_settlement_that_lies_is_found_out(monkeypatch, lie):
 
 
 def test_a_rounding_that_lies_is_found_out(monkeypatch):
-    honest = ROOM.round_plan
+    sizes = importlib.import_module("kc_model.allocate.sizes")
+    honest = sizes.round_plan
 
     def lying(*arguments):
         found = honest(*arguments)
         found[0] += 1  # one đồng too much
         return found
 
-    monkeypatch.setattr(ROOM, "round_plan", lying)
+    monkeypatch.setattr(sizes, "round_plan", lying)
     plan = allocate(data_of(), scenario(FULL))
     assert plan.status == "limit"
     assert no_numbers(plan)

@@ -397,10 +397,10 @@ OTHER_FAULTS = {
     "a budget for nothing": ("[{source: KCDP, region: R-S, amount: 5}]", {}, "empty-budget"),
     "a pool that nobody allowed": ("[{source: KCDP, amount: 5}]", {}, "not-pooled"),
     "a part of a dong": ("[{source: KCQG, amount: 0.0000005}]", {}, "part-of-dong"),
-    "projects": (
+    "a project that is not split": (
         "",
-        {"projects": "id name place area source support\na b 01 TECH KCQG 5"},
-        "projects-later",
+        {"projects": "id name place area source support\na b 01 ALL KCQG 5"},
+        "project-unsplit",
     ),
 }
 

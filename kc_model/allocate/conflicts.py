@@ -91,9 +91,10 @@ def find_conflicts(
 def _sums(found: Contradiction | None, problem: Problem) -> dict[str, Any] | None:
     if found is None:
         return None
-    years = problem.cells.frame["year"].to_numpy()[found.row.cells]
+    cells = found.row.cells[found.row.cells < len(problem.cells)]  # behind them are projects
+    years = np.unique(problem.cells.frame["year"].to_numpy()[cells])
     return {
-        "year": int(years[0]) if (years == years[0]).all() else None,
+        "year": int(years[0]) if len(years) == 1 else None,
         "needs": list(found.needs),
         "needed": round(found.needed, 9),
         "total": round(found.total, 9),

@@ -38,7 +38,7 @@ def _active(problem: Problem, as_of: int | None) -> Iterator[tuple[str, dict[str
     scenario, frame, data = problem.scenario, problem.cells.frame, problem.data
     total = len(frame)
     if not scenario.spend:
-        yield "spend", {}
+        yield "spend" if problem.offered is None else "spend_projects", {}
     if scenario.round_to is None:
         yield "round_to", {}
     what = {goal.what for goal in problem.goals}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kc_model.allocate.choice import Choice
 from kc_model.allocate.defaults import defaults_of
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
@@ -73,11 +74,41 @@ class Draft:
         status: str,
         conflicts: Sequence[Mapping[str, Any]] = (),
         certificate: Mapping[str, Any] | None = None,
+        choice: Choice | None = None,
     ) -> Allocation:
-        """Return the result that says why there is no plan."""
+        """Return the result that says why there is no plan, with the best choice not yet proven."""
+        if choice is not None and choice.chosen is not None and self.problem.offered is not None:
+            offered = self.problem.offered
+            self.problem = self.problem.decided(choice.chosen)
+            self.fill_projects(np.where(choice.chosen & offered.is_whole, offered.most, 0))
+            projects = self.result.projects
+            unsure = projects["chosen"] & ~offered.is_whole
+            amount = projects["amount"].mask(unsure)
+            gap = choice.gap if np.isfinite(choice.gap) else None
+            self.result = replace(self.result, projects=projects.assign(amount=amount), gap=gap)
         return replace(
             self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
         )
+
+    def fill_projects(self, amounts: NDArray[np.int64]) -> None:
+        """Put in which projects are chosen, of how much (VND), and why the others are not."""
+        offered = self.problem.offered
+        if offered is None or offered.chosen is None:
+            return
+        out = [";".join(why) for why in offered.frame["why"]]
+        left = [
+            why or ("left" if may else "out") for why, may in zip(out, offered.may, strict=True)
+        ]
+        reason = np.where(offered.chosen, np.where(offered.must, "paid", ""), left)
+        projects = pd.DataFrame(
+            {
+                "id": offered.ids,
+                "chosen": offered.chosen,
+                "amount": pd.array(amounts, dtype="Int64"),
+                "reason": reason.astype(str),
+            }
+        )
+        self.result = replace(self.result, projects=projects)
 
     def fill(
         self,

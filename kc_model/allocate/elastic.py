@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.arrays import Model
-from kc_model.program import Problem, shared_wholes
+from kc_model.arrays import Model, compile_program
+from kc_model.program import Problem, build_program, shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Outcome, Solver, Status
 
@@ -55,8 +55,9 @@ class Lever:
 class Elastic:
     """The laws of a problem, each with room at a cost.
 
-    Columns: money of the cells, the wholes B that laws share, the room of every law and side, and
-    for a rule of several rows one column that loosens them all.
+    Columns: money of the cells (and of projects, with whether each is chosen, in whole numbers),
+    the wholes B that laws share, the room of every law and side, and for a rule of several rows
+    one column that loosens them all. A plan is the money of the cells, with projects behind it.
 
     Parameters
     ----------
@@ -77,13 +78,15 @@ class Elastic:
     def __init__(
         self, problem: Problem, deadline: float, most: Mapping[tuple[str, str], float]
     ) -> None:
-        self.laws = tuple(row for row in problem.rows if row.is_law)
+        self._start = len(problem.cells)
+        self.laws = tuple(self._over(row) for row in problem.rows if row.is_law)
         self.ids = tuple(dict.fromkeys(row.id for row in self.laws))
         number = {rule: k for k, rule in enumerate(self.ids)}
         self._owner = np.array([number[row.id] for row in self.laws], dtype=np.int64)
         self._number, self._now = number, list(self.laws)
         self._low, self._high = _bounds(self.laws)
-        self.n = len(problem.cells)
+        self._choice = _Choice.of(problem)
+        self.n = self._start + (0 if self._choice is None else 2 * self._choice.count)
         self.nothing = _NOTHING * problem.size
         # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
         self.unit = np.array(
@@ -103,6 +106,7 @@ class Elastic:
             ]
         )
         self.solver = Solver(self._model(rooms, wholes), deadline, problem.size)
+        self.solver.ask(0.0)
 
     def _find_levers(self, rooms: Sequence[tuple[int, str]]) -> dict[tuple[str, str], Lever]:
         found: dict[tuple[str, str], list[int]] = {}
@@ -139,22 +143,38 @@ class Elastic:
                 for r in lever.rows:
                     size = 1.0 if lever.is_share else self.laws[r].const
                     entries.append((r, lever.column, sign * size))
-        rows, columns, values = zip(*entries, strict=True)
         height = len(self.laws) + len(wholes)
+        choice = self._choice
+        extra = 0 if choice is None else len(choice.model.rows)
+        entries += [] if choice is None else choice.entries(height)
+        rows, columns, values = zip(*entries, strict=True)
+        height += extra
         matrix = sparse.coo_array((values, (rows, columns)), shape=(height, self._width)).tocsr()
         none = np.zeros(len(wholes))
         top = np.zeros(self._width)
         top[: self.n + len(wholes)] = math.inf
+        bottom = np.where(np.arange(self._width) < self.n, 0.0, np.where(top > 0, -math.inf, 0.0))
+        whole = np.zeros(self._width, dtype=bool)
+        more_low = more_high = none[:0]
+        if choice is not None:
+            held = slice(self._start, self.n)
+            bottom[held], top[held] = 0.0, 0.0
+            bottom[choice.at], top[choice.at] = choice.model.col_low, choice.model.col_high
+            whole[choice.at] = choice.model.whole
+            more_low, more_high = choice.model.row_low, choice.model.row_high
         return Model(
             tuple(f"c_{i}" for i in range(self._width)),
             tuple(f"row_{r}" for r in range(height)),
             sparse.csr_array(matrix),
-            np.concatenate([self._low, none]),
-            np.concatenate([self._high, none]),
-            np.where(np.arange(self._width) < self.n, 0.0, np.where(top > 0, -math.inf, 0.0)),
+            np.concatenate([self._low, none, more_low]),
+            np.concatenate([self._high, none, more_high]),
+            bottom,
             top,
-            np.zeros(self._width, dtype=bool),
+            whole,
         )
+
+    def _over(self, row: Row) -> Row:
+        return row.over_projects(self._start)
 
     def _terms(self, r: int, row: Row) -> dict[int, float]:
         whole = self._whole[r]
@@ -168,6 +188,7 @@ class Elastic:
 
     def stand(self, rows: Sequence[Row]) -> None:
         """Take the numbers of laws that are otherwise alike, in their order."""
+        rows = [self._over(row) for row in rows]
         moved = [r for r, row in enumerate(rows) if row is not self._now[r]]
         for r in moved:
             if len(rows[r].base) and rows[r].factor != self._now[r].factor:
@@ -216,6 +237,8 @@ class Elastic:
         outcome = self._loosest(rules)
         if outcome.status is not Status.OPTIMAL or outcome.objective <= self.nothing:
             return None
+        if not len(outcome.row_duals):  # whole numbers have none
+            return [rule for rule in self.ids if rule in set(rules)]
         used = np.abs(outcome.row_duals[: len(self.laws)]) > _NOTHING
         hit = np.unique(self._owner[used & self._among(rules)])
         return [self.ids[k] for k in hit]
@@ -389,6 +412,40 @@ class Elastic:
         if even is not None and self.cost(even) <= self.cost(plan) * 1.001 + self.nothing:
             return even
         return plan
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What projects are, as rows of their own.
+
+    Parameters
+    ----------
+    model : Model
+    at : array of int (n_columns,)
+        Where its columns stand among those of `Elastic`.
+    count : int
+        Of projects.
+    """
+
+    model: Model
+    at: NDArray[np.int64]
+    count: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Choice | None:
+        if problem.offered is None:
+            return None
+        model = compile_program(build_program(problem.bare())[0])
+        count, n = len(problem.offered), len(problem.cells)
+        starts = {"x": 0, "z": n, "a": n + count}
+        names = (name.split("_") for name in model.columns)
+        return cls(model, np.array([starts[kind] + int(k) for kind, k in names]), count)
+
+    def entries(self, first: int) -> list[tuple[int, int, float]]:
+        """Return the coefficients, the rows numbered from `first`."""
+        matrix = self.model.matrix.tocoo()
+        rows, columns = first + matrix.row, self.at[matrix.col]
+        return list(zip(rows.tolist(), columns.tolist(), matrix.data.tolist(), strict=True))
 
 
 def step_of(number: float | Decimal) -> float:

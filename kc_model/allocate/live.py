@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tangents import Tangents
+from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.program import Problem, build_program, row_terms, shared_wholes
 from kc_model.risk import Face
@@ -23,6 +25,7 @@ _SETTLED = 1e-6
 _OPEN = 1e-6
 _SAME = 1e-9
 _FAR = 10.0
+_HAIR = 1e-8
 
 Progress = Callable[[str, float], None]
 Money = NDArray[np.float64]
@@ -36,6 +39,9 @@ class Live:
     problem : Problem
     deadline : float
         As in `Solver`.
+    worst : sequence of float or None
+        For each stage what an earlier choice allows its column at most; None: what its own best
+        says.
 
     Attributes
     ----------
@@ -49,13 +55,21 @@ class Live:
         Multipliers of the rows that prove the last settlement; empty before.
     """
 
-    def __init__(self, problem: Problem, deadline: float) -> None:
+    def __init__(
+        self, problem: Problem, deadline: float, worst: Sequence[float | None] = ()
+    ) -> None:
         self.problem = problem
         program, self.stages = build_program(problem)
+        if worst:
+            self.stages = tuple(
+                stage if cap is None else replace(stage, limit=stage.sign * stage.scale * cap)
+                for stage, cap in zip(self.stages, worst, strict=True)
+            )
         model = compile_program(program)
         self.rows = model.rows
         self.solver = Solver(model, deadline, problem.size)
-        self.ladder = Ladder(self.solver, self.stages)
+        is_whole = bool(model.whole.any())
+        self.ladder = (WholeLadder if is_whole else Ladder)(self.solver, self.stages)
         self._columns = {name: j for j, name in enumerate(model.columns)}
         self._rows = {name: r for r, name in enumerate(model.rows)}
         self._wholes = shared_wholes(problem.rows)
@@ -171,6 +185,43 @@ class Live:
         self.holding = proof.row_duals
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
+
+    def columns(self, name: str, numbers: Iterable[int]) -> NDArray[np.int64]:
+        """Return the columns of one kind (``z``, ``a``), by number; -1 for what has none."""
+        return np.array([self._columns.get(f"{name}_{n}", -1) for n in numbers], dtype=np.int64)
+
+    def sizes(self, settled: Money, worth: NDArray[np.float64]) -> Money | None:
+        """Return the money of the projects that may vary, those of the most worth filled first.
+
+        Parameters
+        ----------
+        settled : array (n_cells,), million VND
+            What their cells get together.
+        worth : array (n_projects,)
+
+        Returns
+        -------
+        array (n_projects,), million VND, or None
+            0 for projects that do not vary; None where it is not proven.
+        """
+        solver, x = self.solver, self._x
+        at = self.columns("a", range(len(worth)))
+        found = np.zeros(len(worth))
+        varies = at >= 0
+        if not varies.any():
+            return found
+        cost = np.zeros(len(solver.cost))
+        cost[at[varies]] = -worth[varies]
+        solver.set_cost(cost)
+        low, high = solver.col_low[x], solver.col_high[x]
+        hair = _HAIR * np.maximum(solver.scale, settled)
+        solver.set_columns(x, settled - hair, settled + hair)
+        outcome = solver.run()
+        solver.set_columns(x, low, high)
+        if outcome.status is not Status.OPTIMAL:
+            return None
+        found[varies] = outcome.values[at[varies]]
+        return found
 
     def multipliers(self, climb: Climb) -> list[Money]:
         """Return the rows' multipliers that prove every stage and, last, the settlement."""

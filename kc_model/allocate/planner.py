@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.choice import Choice, choose, forbid
 from kc_model.allocate.conflicts import find_conflicts, find_grid_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
-from kc_model.allocate.rounding import round_plan
+from kc_model.allocate.sizes import Rounded, round_projects
+from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, build_problem
 from kc_model.results import Allocation, Forecast
@@ -33,6 +35,8 @@ RANGES_UP_TO = 200
 
 REASONS_UP_TO = 2000
 """Cells up to which the plan is made again without each rule and goal, to say who did what."""
+
+_TRIES = 20
 
 
 class Planner:
@@ -104,29 +108,33 @@ class Planner:
         self, live: Live, ranges: bool | None, tell: Progress, *, detail: bool
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
-        problem, stages, deadline = live.problem, live.stages, live.solver.deadline
-        draft = Draft(self.data, problem, self.as_of)
+        deadline = live.solver.deadline
+        draft = Draft(self.data, live.problem, self.as_of)
         tell("solve", 0.1)
-        climb = live.climb()
-        if climb.status is Status.INFEASIBLE:
+        found = _chosen(live, tell) if live.problem.offered is not None else _sized(live, tell)
+        if found.status is Status.INFEASIBLE:
+            if found.settled is not None:
+                return partial(_off_grid, draft, found.settled, deadline, tell)
             return partial(_contradiction, draft, deadline, tell)
-        settled = live.settle(climb) if climb.status is Status.OPTIMAL else None
-        if settled is None:
-            return partial(draft.without_plan, "limit")
-        tell("round", 0.3)
-        amounts = round_plan(problem.rows, settled, problem.grid, deadline)
-        if amounts is Status.INFEASIBLE:
-            return partial(_off_grid, draft, settled, deadline, tell)
-        if isinstance(amounts, Status):
-            return partial(draft.without_plan, "limit")
-        certificate = certify(problem, stages, climb, settled, amounts)
+        choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
+        if climb is None or settled is None or rounded is None:
+            return partial(draft.without_plan, "limit", choice=choice)
+        live, amounts = found.live, rounded.cells
+        problem, stages = live.problem, live.stages
+        draft.problem = problem
+        certificate = certify(problem, stages, climb, settled, rounded)
         if certificate["failed"]:
             return partial(draft.without_plan, "limit", certificate=certificate)
         multipliers = live.multipliers(climb)
         faces = live.faces(multipliers)
         proof = partial(proof_of, problem, settled, live.rows, multipliers, faces)
         draft.fill(amounts, settled, stages, climb, certificate, proof)
-        if detail:
+        if choice is not None:
+            draft.fill_projects(rounded.projects)
+            if detail:
+                # Prices, ranges and reasons would tell of other sizes only, not of other choices.
+                draft.fill_grounds(settled, stages)
+        elif detail:
             draft.fill_grounds(settled, stages)
             tell("ranges", 0.3)
             draft.fill_undecided(*live.ranges(settled, whole=False))
@@ -145,6 +153,60 @@ class Planner:
                 _find_effects(draft, live, settled)
         tell("done", 1.0)
         return lambda: draft.result
+
+
+@dataclass(frozen=True)
+class _Found:
+    """How looking for a plan ended, and as much of it as was found."""
+
+    status: Status
+    live: Live
+    climb: Climb | None = None
+    settled: NDArray[np.float64] | None = None
+    rounded: Rounded | None = None
+    choice: Choice | None = None
+
+
+def _sized(live: Live, tell: Progress) -> _Found:
+    """Solve the stages, settle and round; projects, if any, are chosen already."""
+    problem = live.problem
+    climb = live.climb()
+    if climb.status is not Status.OPTIMAL:
+        return _Found(climb.status, live)
+    settled = live.settle(climb)
+    if settled is None:
+        return _Found(Status.FAILED, live)
+    sizes = np.zeros(0)
+    if problem.offered is not None:
+        worth = 1.0 + problem.offered.rank.max(initial=0) - problem.offered.rank
+        found = live.sizes(settled, worth)
+        if found is None:
+            return _Found(Status.FAILED, live)
+        sizes = found
+    tell("round", 0.3)
+    rounded = round_projects(problem, settled, sizes, live.solver.deadline)
+    if isinstance(rounded, Status):
+        return _Found(rounded, live, climb, settled)
+    return _Found(Status.OPTIMAL, live, climb, settled, rounded)
+
+
+def _chosen(live: Live, tell: Progress) -> _Found:
+    """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
+    choice = choose(live, tell)
+    for _ in range(_TRIES):
+        if choice.status is not Status.OPTIMAL or choice.chosen is None:
+            return _Found(choice.status, live, choice=choice)
+        problem, deadline = live.problem.decided(choice.chosen), live.solver.deadline
+        found = _sized(Live(problem, deadline, choice.worst), tell)
+        if found.status is not Status.INFEASIBLE:
+            climb = found.climb
+            if climb is not None:
+                best = tuple(map(min, choice.best, climb.best))
+                climb = replace(climb, best=best, chosen_to=choice.gap)
+            return replace(found, climb=climb, choice=choice)
+        forbid(live, choice.chosen)
+        choice = choose(live, tell)
+    return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
 
 
 def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:

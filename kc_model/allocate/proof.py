@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
-from kc_model.standing import missed_by, stage_value, tolerances
+from kc_model.standing import missed_by, stage_value, tolerances, wrong_projects
 
 __all__ = ["certify"]
 
@@ -28,13 +29,15 @@ def certify(
     stages: Sequence[Stage],
     climb: Climb,
     settled: Money,
-    amounts: NDArray[np.int64],
+    rounded: Rounded,
 ) -> dict[str, Any]:
     """Recompute from the data everything that must hold.
 
-    The laws on the rounded plan; on the settled plan that tiers and goals are what the solver said
-    they are. ``failed`` names what does not hold: then there is no plan.
+    The laws on the rounded plan, and what projects may get; on the settled plan that tiers and
+    goals are what the solver said they are. ``failed`` names what does not hold: then there is no
+    plan.
     """
+    amounts = rounded.cells
     x = amounts / MILLION
     step = problem.grid / MILLION
     law = np.array([row.is_law for row in problem.rows], dtype=bool)
@@ -50,6 +53,7 @@ def certify(
             failed.append(stage.name)
     if np.any(amounts < 0) or np.any(amounts % problem.grid):
         failed.append("round_to")
+    failed.extend(wrong_projects(problem, amounts, rounded.projects))
     return {
         "solver": f"HiGHS {_version('highspy')}",
         "settlement": f"Clarabel {_version('clarabel')}",

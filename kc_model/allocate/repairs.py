@@ -389,6 +389,7 @@ class Mender:
         plans = [self.elastic.plan(rules) for rules in together]
         self.elastic.stand(self.elastic.laws)
         deadline = self.elastic.solver.deadline
+        on_grid &= self.problem.offered is None  # what projects get is on it already
         return all(
             plan is not None
             and not (on_grid and isinstance(round_plan(laws, plan, grid, deadline), Status))

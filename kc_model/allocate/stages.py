@@ -33,16 +33,19 @@ class Climb:
         Best value of each stage that was solved, in its column's minimised form.
     outcomes : tuple of Outcome
         One for each stage solved; one for feasibility alone where there is no stage.
+    chosen_to : float
+        The gap to which projects were chosen before.
     """
 
     status: Status
     best: tuple[float, ...]
     outcomes: tuple[Outcome, ...]
+    chosen_to: float = 0.0
 
     @property
     def gap(self) -> float:
         """The widest gap of any stage."""
-        return max((outcome.gap for outcome in self.outcomes), default=0.0)
+        return max([self.chosen_to, *(outcome.gap for outcome in self.outcomes)])
 
 
 class Ladder:
@@ -95,7 +98,8 @@ class Ladder:
                 continue
             outcome = self.solve(s)
             if outcome.status is not Status.OPTIMAL:
-                return Climb(outcome.status, tuple(best), tuple(outcomes))
+                last = (outcome,) if len(outcome.values) else ()
+                return Climb(outcome.status, tuple(best), (*outcomes, *last))
             best.append(outcome.objective)
             outcomes.append(outcome)
             self._shut(stage, self.columns[s], outcome)

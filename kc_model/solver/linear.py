@@ -30,6 +30,8 @@ GAP_WHOLE = 1e-3
 _TOLERANCE = 1e-9
 _WIDER = 1e-7
 _DEVEX = 1
+_NODES = 2**31 - 1
+_FEASIBLE = 2  # kSolutionStatusFeasible of HiGHS
 _INF = float("inf")
 
 Array = NDArray[np.float64]
@@ -37,7 +39,7 @@ Indices = NDArray[np.int64]
 
 
 class Status(StrEnum):
-    """How a solve ended. Only OPTIMAL carries numbers."""
+    """How a solve ended. Only OPTIMAL carries numbers that are proven."""
 
     OPTIMAL = "optimal"
     INFEASIBLE = "infeasible"
@@ -64,9 +66,10 @@ class Outcome:
     status : Status
     values, column_duals, row_duals : arrays
         Empty unless the status is optimal; duals are empty for whole-number programs. A dual is
-        what the minimised objective gains for one more unit on the row or the active bound.
+        what the minimised objective gains for one more unit on the row or the active bound. Of a
+        whole-number program that was cut off the values are the best found so far, if any.
     objective, gap : float
-        NaN unless optimal; the gap is relative and recomputed.
+        NaN unless there are values; the gap is relative and recomputed.
     """
 
     status: Status
@@ -91,7 +94,7 @@ class Solver:
     scale : float
         Size that HiGHS and Clarabel see as 1. Their tolerances are absolute: what is a rounding
         error of a ministry's money is all the money of a commune. Bounds and values are given and
-        returned unscaled.
+        returned unscaled. Columns of whole numbers are not scaled.
     """
 
     def __init__(self, model: Model, deadline: float = _INF, scale: float = 1.0) -> None:
@@ -100,6 +103,7 @@ class Solver:
         self._by_column = self.matrix.T  # another view of the same numbers
         self.deadline = deadline
         self.scale = scale
+        self._size = np.where(model.whole, 1.0, scale)
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
         self.col_low, self.col_high = model.col_low.copy(), model.col_high.copy()
         self.cost = np.zeros(len(model.columns))
@@ -126,14 +130,14 @@ class Solver:
             int(highspy.MatrixFormat.kRowwise),
             int(highspy.ObjSense.kMinimize),
             0.0,
-            self.cost,
-            self.col_low / self.scale,
-            self.col_high / self.scale,
+            self.cost * self._size / self.scale,
+            self.col_low / self._size,
+            self.col_high / self._size,
             self.row_low / self.scale,
             self.row_high / self.scale,
             self.matrix.indptr.astype(np.int32),
             self.matrix.indices.astype(np.int32),
-            self.matrix.data,
+            self.matrix.data * self._size[self.matrix.indices] / self.scale,
             model.whole.astype(np.int32),  # never empty: highspy reads past an empty array
         )
         self.sound = status != highspy.HighsStatus.kError
@@ -142,7 +146,43 @@ class Solver:
         """Replace the objective, which is minimised."""
         moved = np.flatnonzero(cost != self.cost).astype(np.int32)
         self.cost = np.asarray(cost, dtype=np.float64).copy()
-        self._highs.changeColsCost(len(moved), moved, self.cost[moved])
+        cost = self.cost[moved] * self._size[moved] / self.scale
+        self._highs.changeColsCost(len(moved), moved, cost)
+
+    def listen(self, told: Callable[[float], None]) -> None:
+        """Tell the gap while whole numbers are looked for; what is raised there ends the search."""
+
+        def tell(event: Any) -> None:
+            data = event.data_out
+            found, bound = float(data.mip_primal_bound), float(data.mip_dual_bound)
+            known = np.isfinite(found) and np.isfinite(bound)
+            told(abs(found - bound) / max(1.0, abs(found)) if known else _INF)
+
+        self._highs.cbMipInterrupt += tell
+
+    def ask(self, gap: float, nodes: int = _NODES) -> None:
+        """Say how near to the best whole numbers a search may end, relatively, or after how many.
+
+        Parameters
+        ----------
+        gap : float
+        nodes : int
+            Branchings after which the best found so far has to do: unlike time they are the same
+            on every machine.
+        """
+        for option, value in (
+            ("mip_max_nodes", nodes),
+            ("mip_rel_gap", gap),
+            ("mip_abs_gap", min(gap, GAP)),
+            ("mip_feasibility_tolerance", _TOLERANCE),
+        ):
+            self._highs.setOptionValue(option, value)
+
+    def hint(self, values: Array) -> None:
+        """Let the next search for whole numbers begin from a plan that stands."""
+        solution = highspy.HighsSolution()
+        solution.col_value = (values / self._size).tolist()
+        self._highs.setSolution(solution)
 
     def set_coefficients(self, row: int, coefficients: Mapping[int, float]) -> None:
         """Replace coefficients of a row, by column; the row must have had these columns."""
@@ -152,7 +192,8 @@ class Solver:
             value = coefficients.get(column, self.matrix.data[at])
             if value != self.matrix.data[at]:
                 self.matrix.data[at] = value
-                self._highs.changeCoeff(row, column, value)
+                size = self._size[column] / self.scale
+                self._highs.changeCoeff(row, column, value * size)
 
     def set_rows(self, rows: Indices, low: Array, high: Array) -> None:
         """Replace the bounds of some rows."""
@@ -170,8 +211,8 @@ class Solver:
         self._highs.changeColsBounds(
             len(columns),
             np.asarray(columns, np.int32),
-            self.col_low[columns] / self.scale,
-            self.col_high[columns] / self.scale,
+            self.col_low[columns] / self._size[columns],
+            self.col_high[columns] / self._size[columns],
         )
 
     def add(self, n_columns: int, cuts: Sequence[Cut]) -> None:
@@ -185,6 +226,7 @@ class Solver:
         low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
         self.matrix = below(self.matrix, new)
         self._by_column = self.matrix.T
+        self._size = np.append(self._size, np.full(n_columns, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
         self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
         self.cost = np.append(self.cost, none)
@@ -193,7 +235,8 @@ class Solver:
             starts_of = np.zeros(n_columns, dtype=np.int32)
             self._highs.addCols(n_columns, none, none, ones, 0, starts_of, nothing, _NOTHING)
         at, columns = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
-        self._highs.addRows(len(cuts), low / self.scale, high, new.nnz, at, columns, new.data)
+        data = new.data * self._size[columns] / self.scale
+        self._highs.addRows(len(cuts), low / self.scale, high, new.nnz, at, columns, data)
 
     def basis(self) -> Any:
         """Return where the last solve ended, for `start`."""
@@ -230,20 +273,36 @@ class Solver:
             self._highs.setOptionValue("primal_feasibility_tolerance", tolerance)
             status = self._run()
         self._highs.setOptionValue("primal_feasibility_tolerance", _TOLERANCE)
+        is_whole = bool(self.model.whole.any())
         if status is not Status.OPTIMAL:
-            return _ended(status)
+            return self._best_found(status) if is_whole else _ended(status)
         solution = self._highs.getSolution()
-        values = _array(solution.col_value) * self.scale
-        if self.model.whole.any():
-            gap = float(self._highs.getInfo().mip_gap)
-            duals = (_NOTHING, _NOTHING)
+        values = _array(solution.col_value) * self._size
+        if is_whole:
+            gap, duals = self._whole_gap(), (_NOTHING, _NOTHING)
         else:
             duals = (_array(solution.col_dual), _array(solution.row_dual))
             gap = self._gap(values, *duals)
-        limit = GAP_WHOLE if self.model.whole.any() else GAP
+        limit = GAP_WHOLE if is_whole else GAP
         if not (gap <= limit and self._residual(values) <= GAP):
             return _ended(Status.FAILED)
         return Outcome(status, values, *duals, float(self.cost @ values), gap)
+
+    def _best_found(self, status: Status) -> Outcome:
+        """Return how a search for whole numbers was cut off, with the best plan found till then."""
+        if status is not Status.LIMIT or self._highs.getInfo().primal_solution_status != _FEASIBLE:
+            return _ended(status)
+        values = _array(self._highs.getSolution().col_value) * self._size
+        if self._residual(values) > GAP:
+            return _ended(status)
+        found = float(self.cost @ values)
+        return Outcome(status, values, _NOTHING, _NOTHING, found, self._whole_gap())
+
+    def _whole_gap(self) -> float:
+        """Relative distance of the best whole numbers found from what none can beat."""
+        info = self._highs.getInfo()
+        found = float(info.objective_function_value)
+        return abs(found - float(info.mip_dual_bound)) / max(1.0, abs(found))
 
     def _run(self) -> Status:
         left = self.deadline - time.monotonic()
@@ -256,7 +315,7 @@ class Solver:
         self._highs.run()
         status = self._status()
         while status is Status.OPTIMAL and self.complete is not None:
-            if not self.complete(_array(self._highs.getSolution().col_value) * self.scale):
+            if not self.complete(_array(self._highs.getSolution().col_value) * self._size):
                 break
             left = self.deadline - time.monotonic()
             if left <= 0:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kc_model.arrays import Cut, Model, compile_program
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, format_money, format_number, to_unit
+from kc_model.offered import Offered
 from kc_model.program import Stage, build_program
 from kc_model.standing import (
     goal_unit,
@@ -25,6 +26,7 @@ from kc_model.standing import (
     settling_weight,
     stage_value,
     tolerances,
+    wrong_projects,
 )
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
@@ -40,6 +42,7 @@ _FURTHEST = 21  # steps that rounding may move a cell by
 _HALF = 0.5  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
 _LARGEST = 10**17  # VND
+_WHOLE = 1e-3  # gap to which a choice of whole projects counts as the best
 
 Array = NDArray[np.float64]
 Shown = Callable[[Language], object]
@@ -52,8 +55,8 @@ class Check:
     Parameters
     ----------
     name : str
-        plan, belongs, cells, laws, rules, totals, goals, settled, rounding, best (once for every
-        tier and goal), settlement.
+        plan, belongs, cells, laws, rules, totals, goals, settled, rounding, projects, best (once
+        for every tier and goal; best_sizes where projects were chosen), choice, settlement.
     passed : bool
     texts : mapping
         Language -> the sentence.
@@ -84,7 +87,9 @@ class Verification:
         """Return every check as a sentence, then what was proven and what nobody looked at."""
         told = [f"{'✓' if check.passed else '✗'} {check.texts[language]}" for check in self.checks]
         open_ = sum(not check.passed for check in self.checks)
-        last = say("verify.open", language, count=open_) if open_ else say("verify.all", language)
+        is_chosen = any(check.name == "choice" for check in self.checks)
+        held = say("verify.all_but_choice" if is_chosen else "verify.all", language)
+        last = say("verify.open", language, count=open_) if open_ else held
         return [*told, last, say("verify.beyond", language)]
 
 
@@ -137,7 +142,7 @@ class _Judge:
 
     def __init__(self, found: Exported, proof: Proof, cells: Table, rules: Table) -> None:
         self.result, self.proof = found.result, proof
-        self.cells, self.rules = cells, rules
+        self.cells, self.rules, self.projects = cells, rules, found.projects
         self.problem = proof.problem
         self.scale = UNITS[self.problem.unit]
         program, self.stages = build_program(self.problem)
@@ -154,8 +159,12 @@ class _Judge:
             yield self._totals()
             yield self._goals()
             yield self._rounding()
+            if self.problem.offered is not None:
+                yield self._projects(self.problem.offered)
         yield self._settled()
         yield from self._best()
+        if self.problem.offered is not None:
+            yield self._choice()
         yield self._settlement()
 
     # ------------------------------------------------------------------ the files
@@ -258,6 +267,27 @@ class _Judge:
             said=said,
         )
 
+    def _projects(self, offered: Offered) -> Check:
+        """Whether ``projects.csv`` is of the proof: links, bounds, and what its cells add up to."""
+        table = self.projects
+        given = np.zeros(0, dtype=np.int64)
+        if table is not None:
+            given = _amounts(table, self.scale, len(offered))
+        wrong = [] if len(given) == len(offered) else ["projects.csv"]
+        if table is not None and not wrong:
+            wrong = list(wrong_projects(self.problem, self.amounts, given))
+            for one, row in zip(offered.ids, table.rows, strict=True):
+                if row.get("id") != one:
+                    wrong.append(one)
+        return _check(
+            "projects",
+            passed=not wrong,
+            count=int((given > 0).sum()),
+            total=len(offered),
+            money=self._vnd(int(given.sum())),
+            projects=_shown(wrong),
+        )
+
     def _goals(self) -> Check:
         """Whether tiers and goals achieve what the result says."""
         x, wrong = self.amounts / MILLION, []
@@ -324,13 +354,26 @@ class _Judge:
             highest = max(stage.highest(best), self._settled_at(stage))
             self.bounds.keep(stage.column, highest, least)
             yield _check(
-                "best",
+                "best" if self.problem.offered is None else "best_sizes",
                 passed=gap <= _CLOSE,
                 goal=lambda language, stage=stage: self._label(stage, language),
                 best=self._value(stage, best),
                 least=self._value(stage, least),
                 gap=f"{gap:.1e}",
             )
+
+    def _choice(self) -> Check:
+        """Whether the result tells to what gap the choice is the best: no file proves that."""
+        gap = _number(self.result.get("gap"))
+        return _check(
+            "choice",
+            passed=gap <= _WHOLE,
+            gap=lambda language: (
+                format_number(Decimal(f"{100 * gap:.3f}"), None, language)
+                if math.isfinite(gap)
+                else "?"
+            ),
+        )
 
     def _settlement(self) -> Check:
         """Whether no plan that is as good as this one in every stage is nearer to the baseline.

@@ -17,6 +17,7 @@ from kc_model.verify.proof import FILE, Proof, read_proof
 __all__ = ["Exported", "Table", "read_exported"]
 
 _RESULT = "result.json"
+_PROJECTS = "projects.csv"
 _PARTS = {
     "status": str,
     "scenario": str,
@@ -57,12 +58,15 @@ class Exported:
     cells, rules : Table or None
         ``allocation.csv``, ``rules.csv``.
     proof : Proof or None
+    projects : Table or None
+        ``projects.csv``; None of a plan without projects.
     """
 
     result: Mapping[str, Any]
     cells: Table | None = None
     rules: Table | None = None
     proof: Proof | None = None
+    projects: Table | None = None
 
 
 def read_exported(folder: Path) -> Exported:
@@ -87,6 +91,11 @@ def read_exported(folder: Path) -> Exported:
     for name, take in (("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)):
         try:
             found[name] = take(name, _read(folder / name))
+        except InputError as error:
+            faults.extend(error.faults)
+    if (folder / _PROJECTS).exists():
+        try:
+            found[_PROJECTS] = _table(_PROJECTS, _read(folder / _PROJECTS))
         except InputError as error:
             faults.extend(error.faults)
     if faults:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from kc_model import money
 from kc_model.cells import MILLION, Cells, Curves
 from kc_model.errors import Address, Fault, InputError
+from kc_model.offered import Offered
 from kc_model.program import Problem, problem_of
 from kc_model.risk import Face, Risk
 from kc_model.scenario import Scenario
@@ -29,6 +31,8 @@ __all__ = ["FILE", "Multipliers", "Proof", "face_name", "proof_of", "read_proof"
 
 FILE = "proof.json"
 
+_FLAGS = ("may", "must")
+_OFFERED = ("least", "most", "rank", "named", "project", "cell", "requires", "excludes")
 _KNOWN = ("region", "baseline", "weight", "unit_cost", "min", "max")
 _MONEY = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
@@ -99,6 +103,7 @@ def proof_of(
             {"goal": k, **_plain_risk(risk, [face for _, face in faces.get(k, ())])}
             for k, risk in problem.risks.items()
         ],
+        "projects": None if problem.offered is None else _plain_projects(problem.offered),
         "settled": settled,
         "multipliers": {"stages": stages, "settlement": settlement},
     }
@@ -130,6 +135,17 @@ def _plain_cells(problem: Problem) -> dict[str, Any]:
         if name in named:
             parts[_kind(name, frame[name])][name] = frame[name].tolist()
     return {**parts, "of_places": sorted(problem.cells.place_columns & named)}
+
+
+def _plain_projects(offered: Offered) -> dict[str, Any]:
+    """Return every project: what selections may ask for, bounds, parts, links, who is chosen."""
+    frame = offered.frame
+    texts = [name for name in frame.columns if frame[name].dtype == "str"]
+    return {
+        "texts": {name: frame[name].tolist() for name in texts},
+        **{name: getattr(offered, name) for name in (*_OFFERED, *_FLAGS, "chosen")},
+        "share": [str(share) for share in offered.share],
+    }
 
 
 def _column(text: str) -> str:
@@ -223,7 +239,34 @@ def _problem(said: Mapping[str, Any]) -> Problem:
     wanted = [k for k, goal in enumerate(scenario.goals) if goal.what == "risk"]
     if sorted(risks) != wanted:
         raise ValueError("risks")
-    return problem_of(data, scenario, cells, curves, risks)
+    offered = None if said["projects"] is None else _offered(said["projects"], len(cells))
+    return problem_of(data, scenario, cells, curves, risks, offered)
+
+
+def _offered(said: Mapping[str, Any], n_cells: int) -> Offered:
+    frame = pd.DataFrame({name: pd.Series(v, dtype="str") for name, v in said["texts"].items()})
+    numbers: dict[str, Any] = {name: np.array(said[name], dtype=np.int64) for name in _OFFERED}
+    flags: dict[str, Any] = {name: np.array(said[name], dtype=bool) for name in (*_FLAGS, "chosen")}
+    for name in ("requires", "excludes"):
+        numbers[name] = numbers[name].reshape(-1, 2)
+    share = tuple(Fraction(text) for text in said["share"])
+    offered = Offered(frame=frame, share=share, **numbers, **flags)
+    count, at = len(frame), ("project", "requires", "excludes")
+    each = (offered.least, offered.most, offered.rank, *flags.values())
+    if "id" not in frame or any(len(part) != count for part in each):
+        raise ValueError("projects")
+    if any(np.any((numbers[name] < 0) | (numbers[name] >= count)) for name in at):
+        raise ValueError("projects")
+    named = (numbers["cell"], numbers["named"])
+    if any(np.any((part < 0) | (part >= n_cells)) for part in named):
+        raise ValueError("projects")
+    total = np.bincount(offered.project, [float(one) for one in share], count)
+    paying = np.bincount(offered.project, minlength=count) > 0
+    if len(share) != len(offered.cell) or np.any(np.abs(total[paying] - 1) > 1e-9):
+        raise ValueError("projects")
+    if np.any(offered.may & ~paying) or np.any(np.array(share) < 0):
+        raise ValueError("projects")
+    return offered
 
 
 def _risk(said: Mapping[str, Any], scenario: Scenario, n_cells: int) -> Risk:

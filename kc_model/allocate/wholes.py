@@ -1,0 +1,160 @@
+"""Stages over whole numbers: a program without them says what none can beat, a core finds a plan.
+
+Without whole numbers almost every project comes out chosen or not chosen. Those that come out in
+between, and those nearest to it by their reduced costs, are the core (Balas and Zemel 1980): a
+small program decides them, the others stay. Then neighbours decide anew among themselves, a few at
+a time, the others staying. The plan is as good as proven once the gap to the program without whole
+numbers is closed; where that never happens everything is decided at once, starting from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kc_model.allocate.stages import Ladder
+from kc_model.program import FROZEN, Stage
+from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
+
+__all__ = ["WholeLadder"]
+
+_FEW = 60  # whole numbers that are decided at once, to the gap of a program without any
+_CORE = 300
+_NEAR = 120
+_NODES = 500
+_ENOUGH = 0.99
+_EDGE = 1e-6
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class WholeLadder(Ladder):
+    """Solves stages in order; each is kept at the value found, for whole numbers have no prices.
+
+    Attributes
+    ----------
+    neighbours : array of int
+        The whole numbers, those that share money near each other.
+    """
+
+    neighbours: Indices = np.zeros(0, dtype=np.int64)
+    _standing: Array | None = None  # the last plan found, from where the next search starts
+
+    def solve(self, stage: int | None) -> Outcome:
+        """Solve one stage with what stands now; None: find any plan."""
+        cost = np.zeros(len(self.solver.cost))
+        if stage is not None:
+            cost[self.columns[stage]] = 1.0
+        return self.least(cost)
+
+    def least(self, cost: Array, *, is_last: bool = False) -> Outcome:
+        """Return the least of a cost among the plans that stand, proven to the gap of its status.
+
+        Parameters
+        ----------
+        cost : array (n_columns,)
+        is_last : bool
+            Whether a plan will do that is the best of the core, proven or not.
+        """
+        solver = self.solver
+        solver.set_cost(cost)
+        whole = np.flatnonzero(solver.model.whole)
+        free = whole[solver.col_low[whole] < solver.col_high[whole]]
+        if len(free) <= _FEW:
+            solver.ask(0.0 if is_last else GAP)
+            return self._kept(solver.run())
+        bound, values, reduced = self._without()
+        if bound.status is not Status.OPTIMAL:
+            return bound if bound.status is Status.INFEASIBLE else self._kept(solver.run())
+        best = replace(bound, values=values[:0])
+        for still, start in self._searches(free, values, reduced, is_last=is_last):
+            at = best.values if start is None else start
+            if not len(at):
+                break
+            found = self._with(still, at)
+            if len(found.values) and (not len(best.values) or found.objective < best.objective):
+                size = max(solver.scale, abs(found.objective))
+                gap = max(0.0, (found.objective - bound.objective) / size)
+                best = self._kept(replace(found, status=Status.OPTIMAL, gap=gap))
+                if gap <= GAP_WHOLE:
+                    break
+        if len(best.values) and (is_last or best.gap <= GAP_WHOLE):
+            return best
+        solver.ask(_ENOUGH * GAP_WHOLE)
+        found = self._kept(solver.run())
+        if len(best.values) and not (found.objective <= best.objective):
+            found = replace(best, status=found.status)
+        return found
+
+    def _searches(
+        self, free: Indices, values: Array, reduced: Array, *, is_last: bool
+    ) -> Iterator[tuple[Indices, Array | None]]:
+        """Yield whole numbers that stay, and the plan they stay at; None: at the best one.
+
+        Beside nothing, from the last plan; beside the core; beside each neighbourhood.
+        """
+        near = np.abs(values[free] - np.rint(values[free])) > _EDGE
+        order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), ~near))
+        core = free[order[_CORE:]]
+        if self._standing is not None:
+            yield free, self._standing
+        before = self._standing
+        yield core, values
+        if is_last:
+            return
+        if self._standing is before:
+            yield core, None
+        nearby = self.neighbours[np.isin(self.neighbours, free)]
+        for shift in (0, _NEAR // 2):
+            for start in range(-shift, len(nearby), _NEAR):
+                yield np.setdiff1d(free, nearby[max(0, start) : start + _NEAR]), None
+
+    def back(self) -> None:
+        """Open everything that the stages have shut."""
+        super().back()
+        self._standing = None
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        if len(outcome.values):
+            self._standing = outcome.values
+            self.solver.hint(outcome.values)
+        return outcome
+
+    def _without(self) -> tuple[Outcome, Array, Array]:
+        """Solve without whole numbers: outcome, values and reduced costs of the columns."""
+        solver = self.solver
+        now = replace(
+            solver.model,
+            matrix=solver.matrix,
+            row_low=solver.row_low,
+            row_high=solver.row_high,
+            col_low=solver.col_low,
+            col_high=solver.col_high,
+            whole=np.zeros_like(solver.model.whole),
+        )
+        relaxed = Solver(now, solver.deadline, solver.scale)
+        relaxed.complete = None
+        relaxed.set_cost(solver.cost)
+        outcome = relaxed.run()
+        return outcome, outcome.values, outcome.column_duals
+
+    def _with(self, still: Indices, values: Array) -> Outcome:
+        """Decide the other whole numbers only."""
+        solver = self.solver
+        low, high = solver.col_low[still], solver.col_high[still]
+        at = np.rint(values[still])
+        solver.set_columns(still, at, at)
+        solver.ask(GAP_WHOLE / 10, _NODES)
+        found = solver.run()
+        solver.set_columns(still, low, high)
+        return found
+
+    def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
+        worst = stage.worst(outcome.objective)
+        highest = max(stage.highest(outcome.objective), worst + FROZEN * max(1.0, abs(worst)))
+        columns = np.array([column])
+        self.solver.set_columns(columns, self.solver.col_low[columns], np.array([highest]))

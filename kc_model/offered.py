@@ -1,0 +1,176 @@
+"""What projects (đề án) may pay into the cells of a plan: amounts, parts, links, who is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.cells import Cells
+from kc_model.errors import Address, Fault
+from kc_model.projects import Offers
+from kc_model.scenario import Where
+from kc_model.tables import CELL_KEYS, Dataset
+
+__all__ = ["Offered", "offered_of"]
+
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+Dong = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Offered:
+    """The projects of a plan, over its cells.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per project, index 0 to m-1: id, and whatever selections may ask for.
+    may, must : arrays of bool (m,)
+        Whether it can be chosen; whether it has to be, because it was paid already.
+    least, most : arrays of int (m,), VND
+        What a chosen project gets: multiples of the grid.
+    rank : array of int (m,)
+        Order of the law, then score, then id: 1 is the first.
+    named : array of int
+        The cells whose money comes from projects, also where none of these can be chosen.
+    project, cell : arrays of int (n_parts,)
+        Which project that can be chosen pays into which cell, by project.
+    share : tuple of Fraction (n_parts,)
+        The cell's part of the project's money.
+    requires, excludes : arrays of int (n, 2)
+        Project and the one it needs; pairs that exclude each other.
+    chosen : array of bool (m,) or None
+        None: not decided yet.
+    """
+
+    frame: pd.DataFrame
+    may: Mask
+    must: Mask
+    least: Dong
+    most: Dong
+    rank: Indices
+    named: Indices
+    project: Indices
+    cell: Indices
+    share: tuple[Fraction, ...]
+    requires: Indices
+    excludes: Indices
+    chosen: Mask | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def ids(self) -> list[str]:
+        """Every project's id."""
+        return [str(one) for one in self.frame["id"]]
+
+    @property
+    def is_whole(self) -> Mask:
+        """Whether a project gets one amount or nothing."""
+        return np.asarray(self.least == self.most)
+
+    def paying(self, cells: Indices) -> Mask:
+        """Return which projects that can be chosen pay into any of some cells."""
+        found = np.zeros(len(self), dtype=bool)
+        found[self.project[np.isin(self.cell, cells)]] = True
+        return found & self.may
+
+    def asked(self, where: Where, cells: Cells) -> dict[str, tuple[str, ...]]:
+        """Return the part of a selection that speaks of projects: keys that no cell has."""
+        return {
+            key: tuple(values)
+            for key, values in where.items()
+            if cells.attribute(key) is None and key in self.frame
+        }
+
+    def matching(self, where: Mapping[str, tuple[str, ...]]) -> Mask:
+        """Return which projects have any of the values asked for, in every column asked for."""
+        found = np.ones(len(self), dtype=bool)
+        for key, values in where.items():
+            found &= self.frame[key].astype(str).isin(values).to_numpy(dtype=bool)
+        return found
+
+    def keeps_links(self, chosen: Mask) -> bool:
+        """Whether a choice has every project that another needs and no two that exclude."""
+        needs, needed = self.requires.T
+        one, other = self.excludes.T
+        return not (np.any(chosen[needs] & ~chosen[needed]) or np.any(chosen[one] & chosen[other]))
+
+
+def offered_of(
+    data: Dataset, offers: Offers, cells: Cells, year: int, grid: int
+) -> tuple[Offered, list[Fault]]:
+    """Return the projects over the cells of a plan, and why some cannot be chosen in it.
+
+    Parameters
+    ----------
+    data : Dataset
+        Knows where each project stands.
+    offers : Offers
+    cells : Cells
+        The plan's cells only.
+    year : int
+        Projects are paid in it; later years of a plan have none.
+    grid : int, VND
+        A project gets multiples of it or nothing.
+
+    Returns
+    -------
+    tuple
+        Projects; warnings project-outside (a cell of it has no budget), project-off-grid (no
+        multiple of the grid lies within its bounds), required-out (it needs such a one).
+    """
+    frame, parts = offers.frame, offers.parts
+    keys = parts.assign(year=year)[list(CELL_KEYS)]
+    places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
+    at = places.get_indexer(pd.MultiIndex.from_frame(keys))
+    least = -(-frame["least"].to_numpy(dtype=np.int64) // grid) * grid
+    most = frame["most"].to_numpy(dtype=np.int64) // grid * grid
+    row = parts["row"].to_numpy(dtype=np.int64)
+    outside = np.isin(np.arange(len(frame)), row[at < 0])
+    off_grid = (least > most) | (most <= 0)
+    may = frame["eligible"].to_numpy(dtype=bool) & ~outside & ~off_grid
+    faults = []
+    for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
+        for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
+            place = data.origins.get(("projects", number), Address())
+            values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
+            faults.append(Fault(code, place, values, level="warning"))
+    _lose_needing(may, offers, data, faults)
+    paid = frame["disbursed"].fillna(0).to_numpy(dtype=np.int64) > 0
+    shares = [share for every in frame["shares"] for share in every]
+    inside = may[row]
+    return (
+        Offered(
+            *(frame, may, paid & may, least, most, frame["rank"].to_numpy(dtype=np.int64)),
+            np.unique(at[at >= 0]).astype(np.int64),
+            *(row[inside], at[inside].astype(np.int64)),
+            tuple(share for share, known in zip(shares, inside, strict=True) if known),
+            *(_among(offers.requires, may), _among(offers.excludes, may)),
+        ),
+        faults,
+    )
+
+
+def _lose_needing(may: Mask, offers: Offers, data: Dataset, faults: list[Fault]) -> None:
+    """Take out what needs a project that is out."""
+    while True:
+        lost = [(a, b) for a, b in offers.requires.tolist() if may[a] and not may[b]]
+        if not lost:
+            return
+        for needing, needed in lost:
+            may[needing] = False
+            values = {"id": offers.frame["id"][needing], "others": offers.frame["id"][needed]}
+            at = data.origins.get(("projects", needing), Address())
+            faults.append(Fault("required-out", at, values, level="warning"))
+
+
+def _among(pairs: Indices, may: Mask) -> Indices:
+    return pairs[may[pairs].all(axis=1)]

@@ -1,0 +1,373 @@
+"""Which projects are chosen: against every choice there is, solved one by one by scipy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import pytest
+from datasets import dataset, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from kc_model.allocate import allocate
+
+PLACES = ("01", "19")  # in official order
+SLICES = ((60.0, 0.95), (150.0, 0.6), (1e5, 0.1))  # upto, rate: of every cell
+POPULATION = {"01": 3.0, "19": 2.0}
+HEAD = "id name place area source support min_support score kind requires excludes"
+
+
+@dataclass
+class Instance:
+    """A small dataset and scenario, as text and as plain values."""
+
+    projects: list[dict]
+    cells: dict[tuple[str, str, str], float]  # baseline
+    budgets: list[tuple[dict, float]]
+    spend: str
+    rules: list[dict]
+    goals: list[dict]
+
+    def data(self):
+        lines = [HEAD, *(" ".join(str(p[key]) for key in HEAD.split()) for p in self.projects)]
+        cells = [f"{' '.join(key)} {base:g}" for key, base in self.cells.items()]
+        slices = [f"{' '.join(key)} {u:g} {r:g}" for key in self.cells for u, r in SLICES]
+        people = [f"{place} {POPULATION[place]:g}" for place in PLACES]
+        return dataset(
+            vintage="34",
+            projects="\n".join(lines),
+            cells="\n".join(["place area source baseline", *cells]),
+            absorption="\n".join(["place area source upto rate", *slices]),
+            places="\n".join(["place population", *people]),
+        )
+
+    def scenario(self):
+        budget = [f"  - {{{_inline(where)}, amount: {amount:g}}}" for where, amount in self.budgets]
+        goals = [f"  - {{{_inline(goal)}}}" for goal in self.goals]
+        rules = [f"  - {{{_inline(rule)}}}" for rule in self.rules]
+        parts = ["budget:", *budget, f"spend: {self.spend}", "goals:", *goals]
+        return scenario("\n".join([*parts, *(["rules:", *rules] if rules else []), ""]))
+
+
+def _inline(values: dict) -> str:
+    shown = {k: f"{{{_inline(v)}}}" if isinstance(v, dict) else v for k, v in values.items()}
+    return ", ".join(
+        f'{k}: "{v}"' if k == "place" and v != "same" else f"{k}: {v}" for k, v in shown.items()
+    )
+
+
+def draw(seed: int) -> Instance:
+    """Return a random instance; about a third of them have no plan."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 8))
+    projects = []
+    for k in range(n):
+        support = int(rng.integers(2, 20)) * 10 + int(rng.integers(0, 2))
+        flexible = rng.random() < 0.4
+        kind = str(rng.choice(["normal", "normal", "flagship"]))
+        place = str(rng.choice(["01", "19", "01;19"]))
+        others = [f"P{j}" for j in range(n) if j != k]
+        projects.append(
+            {
+                "id": f"P{k}",
+                "name": "x",
+                "place": place,
+                "area": str(rng.choice(["TECH", "PROD"])),
+                "source": str(rng.choice(["KCQG", "KCQG", "KCDP"])),
+                "support": support,
+                "min_support": int(support * rng.uniform(0.3, 0.9)) if flexible else "-",
+                "score": int(rng.integers(1, 4)),
+                "kind": "group" if ";" in place else kind,
+                "requires": str(rng.choice(others)) if rng.random() < 0.2 else "-",
+                "excludes": str(rng.choice(others)) if rng.random() < 0.2 else "-",
+            }
+        )
+    keys = {(place, p["area"], p["source"]) for p in projects for place in p["place"].split(";")}
+    if rng.random() < 0.5:
+        keys.add((str(rng.choice(PLACES)), "CONS", "KCQG"))
+    areas = ["TECH", "PROD", "CONS"]
+    order = sorted(keys, key=lambda key: (PLACES.index(key[0]), areas.index(key[1]), key[2]))
+    cells = {key: float(rng.integers(0, 12) * 10) for key in order}
+    budgets = []
+    for source, places in (("KCQG", [None]), ("KCDP", PLACES)):
+        for place in places:
+            inside = [k for k in cells if k[2] == source and place in (None, k[0])]
+            if inside:
+                where = {"source": source} | ({} if place is None else {"place": place})
+                budgets.append((where, float(rng.integers(4, 40) * 10)))
+    has = {key[1] for key in cells}
+    rules: list[dict] = []
+    tiers = ["law", "directive", "preference"]
+    if rng.random() < 0.4 and "TECH" in has:
+        rules.append({"id": "tech", "where": {"area": "TECH"}, "of": "all", "min": 0.4})
+    if rng.random() < 0.4 and "PROD" in has:
+        side = str(rng.choice(["min", "max"]))
+        rules.append(
+            {
+                "id": "prod",
+                "where": {"area": "PROD"},
+                "count": "projects",
+                side: int(rng.integers(1, 3)),
+            }
+        )
+    if rng.random() < 0.3:
+        rules.append({"id": "flag", "where": {"kind": "flagship"}, "count": "projects", "min": 1})
+    if rng.random() < 0.3:
+        rules.append(
+            {
+                "id": "each",
+                "each": "place",
+                "count": "projects",
+                "min": 1,
+                "max": int(rng.integers(2, 4)),
+            }
+        )
+    if rng.random() < 0.3:
+        rules.append(
+            {
+                "id": "part",
+                "where": {"kind": "group"},
+                "of": {"kind": ["normal", "group"]},
+                "count": "projects",
+                "max": 0.5,
+            }
+        )
+    if rng.random() < 0.3:
+        rules.append({"id": "floor", "each": "place", "min": int(rng.integers(2, 9)) * 10})
+    for rule in rules:
+        rule["tier"] = str(rng.choice(tiers, p=[0.4, 0.4, 0.2]))
+        rule["weight"] = int(rng.integers(1, 3))
+    known = [
+        {"maximise": "disbursed"},
+        {"maximise": "money"},
+        {"minimise": "change"},
+        {"maximise": "evenness", "per": "population"},
+    ]
+    picked = rng.permutation(len(known))[: int(rng.integers(1, 3))]
+    goals = [dict(known[k]) for k in picked]
+    goals[0]["give"] = float(rng.choice([0.0, 0.05]))
+    spend = "all" if rng.random() < 0.15 else "at_most"
+    return Instance(projects, cells, budgets, spend, rules, goals)
+
+
+# ---------------------------------------------------------------------------- every choice
+
+
+@dataclass
+class Program:
+    """Linear rows over cells, sizes and whatever stages add; columns are made on demand."""
+
+    high: list[float | None] = field(default_factory=list)
+    upper: list[tuple[dict[int, float], float]] = field(default_factory=list)
+    equal: list[tuple[dict[int, float], float]] = field(default_factory=list)
+
+    def column(self, low: float = 0.0, high: float | None = None) -> int:
+        self.high.append((low, high))
+        return len(self.high) - 1
+
+    def least(self, cost: dict[int, float]) -> float | None:
+        n = len(self.high)
+
+        def dense(rows):
+            matrix = np.zeros((len(rows), n))
+            for r, (terms, _) in enumerate(rows):
+                for j, value in terms.items():
+                    matrix[r, j] += value
+            return matrix, [right for _, right in rows]
+
+        c = np.zeros(n)
+        for j, value in cost.items():
+            c[j] += value
+        (a, b), (e, d) = dense(self.upper), dense(self.equal)
+        found = linprog(
+            c,
+            a if len(b) else None,
+            b or None,
+            e if len(d) else None,
+            d or None,
+            bounds=self.high,
+            method="highs",
+        )
+        return float(found.fun) if found.status == 0 else None
+
+
+def _means(where: dict, cell: tuple[str, str, str]) -> bool:
+    keys = dict(zip(("place", "area", "source"), cell, strict=True))
+    return all(cell_value == where[key] for key, cell_value in keys.items() if key in where)
+
+
+def _counted(rule_where: dict, instance: Instance, chosen: set[str], place: str | None) -> int:
+    kinds = rule_where.get("kind")
+    kinds = None if kinds is None else kinds if isinstance(kinds, list) else [kinds]
+    return sum(
+        p["id"] in chosen
+        and (kinds is None or p["kind"] in kinds)
+        and any(
+            _means(rule_where, (at, p["area"], p["source"])) and place in (None, at)
+            for at in p["place"].split(";")
+        )
+        for p in instance.projects
+    )
+
+
+def program_of(instance: Instance, chosen: set[str]) -> tuple[Program, list, dict]:
+    """Return the program of one choice, its stages' costs (name, cost, sign) and the cells."""
+    program = Program()
+    x = {cell: program.column() for cell in instance.cells}
+    paid: dict = {}
+    for p in instance.projects:
+        most = float(p["support"])
+        least = most if p["min_support"] == "-" else float(p["min_support"])
+        a = program.column(least, most) if p["id"] in chosen else program.column(0.0, 0.0)
+        places = p["place"].split(";")
+        for place in places:
+            paid.setdefault((place, p["area"], p["source"]), {})[a] = -1.0 / len(places)
+    for cell, parts in paid.items():
+        program.equal.append(({x[cell]: 1.0, **parts}, 0.0))
+    for where, amount in instance.budgets:
+        terms = {x[cell]: 1.0 for cell in x if _means(where, cell)}
+        (program.equal if instance.spend == "all" else program.upper).append((terms, amount))
+    tiers: dict[str, dict[int, float]] = {}
+    for rule in instance.rules:
+        groups = PLACES if rule.get("each") == "place" else (None,)
+        for place in groups:
+            inside = [c for c in x if _means(rule.get("where", {}), c) and place in (None, c[0])]
+            if not inside:
+                continue
+            for side in ("min", "max"):
+                if side not in rule:
+                    continue
+                sign = -1.0 if side == "min" else 1.0  # sign·(L − m·B) ≤ 0
+                terms: dict[int, float] = {}
+                if rule.get("count") == "projects":
+                    given = _counted(rule.get("where", {}), instance, chosen, place)
+                    base = _counted(rule["of"], instance, chosen, None) if "of" in rule else 1
+                    right = -sign * (given - rule[side] * base)
+                else:
+                    for c in inside:
+                        terms[x[c]] = sign
+                    right = 0.0 if "of" in rule else sign * rule[side]
+                    for c in x if "of" in rule else ():
+                        terms[x[c]] = terms.get(x[c], 0.0) - sign * rule[side]
+                if rule["tier"] != "law":
+                    v = program.column()
+                    terms[v] = -1.0
+                    tiers.setdefault(rule["tier"], {})[v] = float(rule["weight"])
+                program.upper.append((terms, right))
+    stages = [(tier, tiers[tier], 1.0) for tier in ("directive", "preference") if tier in tiers]
+    for goal in instance.goals:
+        stages.append(_goal(goal, program, x, instance))
+    return program, stages, x
+
+
+def _goal(goal: dict, program: Program, x: dict, instance: Instance):
+    what = goal.get("maximise") or goal["minimise"]
+    if what == "money":
+        return what, dict.fromkeys(x.values(), -1.0), -1.0
+    if what == "change":
+        cost = {}
+        for cell, base in instance.cells.items():
+            u = program.column()
+            program.upper += [({x[cell]: 1.0, u: -1.0}, base), ({x[cell]: -1.0, u: -1.0}, -base)]
+            cost[u] = 1.0
+        return what, cost, 1.0
+    if what == "evenness":
+        least = program.column()
+        for place in {cell[0] for cell in x}:
+            terms = {j: -1.0 / POPULATION[place] for cell, j in x.items() if cell[0] == place}
+            program.upper.append(({**terms, least: 1.0}, 0.0))
+        return what, {least: -1.0}, -1.0
+    cost = {}
+    for j in x.values():
+        before, parts = 0.0, {}
+        for upto, rate in SLICES:
+            y = program.column(0.0, upto - before)
+            before, parts[y], cost[y] = upto, 1.0, -rate
+        program.upper.append(({**parts, j: -1.0}, 0.0))
+    return what, cost, -1.0
+
+
+def enumerate_best(instance: Instance):
+    """Return the best value of every stage and the choices that attain them all; None: no plan."""
+    ids = [p["id"] for p in instance.projects]
+    left = {}
+    for bits in product((0, 1), repeat=len(ids)):
+        chosen = {one for one, bit in zip(ids, bits, strict=True) if bit}
+        linked = all(
+            (p["requires"] == "-" or p["requires"] in chosen) and p["excludes"] not in chosen
+            for p in instance.projects
+            if p["id"] in chosen
+        )
+        if linked:
+            program, stages, _ = program_of(instance, chosen)
+            if program.least({}) is not None:
+                left[frozenset(chosen)] = (program, stages)
+    if not left:
+        return None
+    names = [(name, sign) for name, _, sign in next(iter(left.values()))[1]]
+    best = []
+    for s, (name, sign) in enumerate(names):
+        found = {c: program.least(stages[s][1]) for c, (program, stages) in left.items()}
+        found = {c: value for c, value in found.items() if value is not None}
+        value = min(found.values())
+        best.append((name, sign * value))
+        goal = s - sum(name in ("directive", "preference") for name, _ in names)
+        give = instance.goals[goal].get("give", 0.0) if goal >= 0 else 0.0
+        cap = value + give * abs(value) + 1e-6
+        left = {c: left[c] for c, own in found.items() if own <= cap}
+        for program, stages in left.values():
+            program.upper.append((stages[s][1], cap))
+    return best, set(left)
+
+
+def rank(instance: Instance) -> list[str]:
+    """Return the ids in the order that decides ties."""
+    order = sorted(instance.projects, key=lambda p: (p["kind"] != "flagship", -p["score"], p["id"]))
+    return [p["id"] for p in order]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_choice_is_the_best_of_all_and_first_by_rank(seed):
+    instance = draw(seed)
+    plan = allocate(instance.data(), instance.scenario(), detail=False)
+    wanted = enumerate_best(instance)
+    if wanted is None:
+        assert plan.status == "infeasible"
+        assert plan.conflicts
+        return
+    assert plan.status == "optimal"
+    best, attaining = wanted
+    told = [*(t["best"] for t in plan.tiers), *(g["best"] for g in plan.goals)]
+    assert told == pytest.approx([value for _, value in best], rel=1e-6, abs=1e-5)
+    chosen = set(plan.projects.loc[plan.projects["chosen"], "id"])
+    assert chosen in attaining
+    order = rank(instance)
+    first = max(attaining, key=lambda c: [one in c for one in order])
+    assert chosen == first
+    _keeps_whole(plan, instance)
+
+
+def _keeps_whole(plan, instance: Instance) -> None:
+    """Amounts are whole, within bounds, add up to the cells, equally over places to a đồng."""
+    amount = dict(zip(plan.projects["id"], plan.projects["amount"], strict=True))
+    cells = dict.fromkeys(instance.cells, 0.0)
+    parts = dict.fromkeys(instance.cells, 0)
+    for p in instance.projects:
+        given, most = int(amount[p["id"]]), int(p["support"]) * 10**6
+        least = most if p["min_support"] == "-" else int(p["min_support"]) * 10**6
+        assert given == 0 or least <= given <= most
+        places = p["place"].split(";")
+        for place in places:
+            cells[place, p["area"], p["source"]] += given / len(places)
+            parts[place, p["area"], p["source"]] += len(places) > 1
+    named = {
+        (at, p["area"], p["source"]) for p in instance.projects for at in p["place"].split(";")
+    }
+    found = plan.cells.set_index(["place", "area", "source"])["amount"]
+    for cell in named:
+        assert abs(int(found[cell]) - cells[cell]) <= parts[cell]
+    assert sum(int(found[cell]) for cell in named) == sum(map(int, amount.values()))
