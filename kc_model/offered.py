@@ -140,7 +140,7 @@ def offered_of(
     faults = []
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
-            place = data.origins.get(("projects", number), Address())
+            place = data.origins.get(("projects", number), Address("projects.csv"))
             values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
             faults.append(Fault(code, place, values, level="warning"))
     _lose_needing(may, offers, data, faults)
@@ -168,7 +168,7 @@ def _lose_needing(may: Mask, offers: Offers, data: Dataset, faults: list[Fault])
         for needing, needed in lost:
             may[needing] = False
             values = {"id": offers.frame["id"][needing], "others": offers.frame["id"][needed]}
-            at = data.origins.get(("projects", needing), Address())
+            at = data.origins.get(("projects", needing), Address("projects.csv"))
             faults.append(Fault("required-out", at, values, level="warning"))
 
 

@@ -176,7 +176,7 @@ class _Places:
         for row, (place, text) in enumerate(zip(frame["place"], given, strict=True)):
             code = choice_code("place_class", str(text)) if isinstance(text, str) else ""
             if not code and (text if isinstance(text, str) else not pd.isna(text)):
-                at = data.origins.get(("places", row), Address())
+                at = data.origins.get(("places", row), Address("places.csv"))
                 faults.append(Fault("place-class", at, {"place": place, "found": text}))
             self._classes[place] = code
 
@@ -199,7 +199,7 @@ class _Judge:
     norms: Norms
 
     def at(self, number: int) -> Address:
-        return self.data.origins.get(("projects", number), Address())
+        return self.data.origins.get(("projects", number), Address("projects.csv"))
 
     def cap(self, number: int, project: Row, faults: list[Fault]) -> Cap:
         """Return a project's cap; add what is wrong with its norm, or could not be checked."""
