@@ -430,7 +430,9 @@ class _Teller:
         rules = self.plan.rule_rows
         if not self.plan.goals or not rules["price"].notna().any():
             return
-        priced = rules[rules["price"] > _SMALL].sort_values("price", ascending=False, kind="stable")
+        # What a missed wish would give holds the tier's whole shortfall: no advice to a planner.
+        chosen = rules[(rules["price"] > _SMALL) & (rules["status"] != "missed")]
+        priced = chosen.sort_values("price", ascending=False, kind="stable")
         if priced.empty:
             yield self.say("free")
         is_purse = priced["id"].str.startswith("budget:")
@@ -475,6 +477,8 @@ class _Teller:
             )
         label = self.rule(rule_id)
         step, price = self.step(top)
+        # The first goal gains less and less: a whole step never gives more than its start promises.
+        is_most, shown = self.room(top) < self.whole_step(top), self.priced(goal, price)
         return self.say(
             "price.disbursed" if goal == "maximise disbursed" else "price.other",
             rule=label,
@@ -482,19 +486,15 @@ class _Teller:
             state=self.say(f"states.{top['status']}"),
             step=step,
             goal=self.goal_name(goal),
-            price=self.priced(goal, price),
+            price=self.say("at_most", price=shown) if is_most else shown,
             reach=self.reach(top),
         )
 
     def reach(self, row: pd.Series) -> str:
         """Say between which bounds a price holds; "" where no end of it is known."""
         ends = {"start": float(row["price_from"]), "end": float(row["price_to"])}
-        loosest = ends["start" if row["side"] == "min" else "end"]
-        room, bound = abs(loosest - float(row["bound"])), float(row["bound"])
-        one = bound / float(row["factor"]) / 100 if row["measure"] == "share" else 1.0
-        if room < one:  # what is said of a whole step is more than it gives
-            most = self.money(room, 3) if row["measure"] in _MONEY else self.outputs(room)
-            return self.say("reach.short", most=most)
+        if self.room(row) < self.whole_step(row):
+            return ""  # it is said as the most that there is in it
         share = 100 * float(row["factor"]) / float(row["bound"]) if row["bound"] else 0.0
         told = {
             side: self.say("percent", share=self.number(value * share, 2))
@@ -509,14 +509,25 @@ class _Teller:
 
     def step(self, row: pd.Series) -> tuple[str, float]:
         """Say by what a rule is loosened, a unit or a point of a share, and what that gives."""
-        price = float(row["price"])
+        price, one = float(row["price"]), self.whole_step(row)
         if row["measure"] == "share" and row["factor"]:
             limit = self.number(100 * float(row["factor"]), 2)
-            whole = float(row["bound"]) / float(row["factor"])
-            return self.say("one_point", limit=limit), price * whole / 100
+            return self.say("one_point", limit=limit), price * one
         if row["measure"] == "money":
             return self.money(1.0), price
         return self.say("one_output"), price
+
+    def whole_step(self, row: pd.Series) -> float:
+        """Return what a rule is loosened by where its price holds so far, in its user's unit."""
+        if row["measure"] == "share" and row["factor"]:
+            return float(row["bound"]) / float(row["factor"]) / 100
+        return 1.0
+
+    def room(self, row: pd.Series) -> float:
+        """Return how far a price holds while the rule is loosened, in its user's unit."""
+        end = float(row["price_from" if row["side"] == "min" else "price_to"])
+        room = abs(end - float(row["bound"]))
+        return room if room > _SMALL else math.inf  # NaN: without end, or not asked for
 
     def priced(self, goal: str, price: float) -> str:
         if goal.endswith((" money", " disbursed", " change")):
