@@ -146,7 +146,11 @@ def test_late_money_on_screen(lab_address, watched, shots):
     page.get_by_role("slider", name="Khuyến công quốc gia: tiền về").first.focus()
     page.keyboard.press("End")
     page.get_by_text("Tiền quốc gia về tháng 12").first.wait_for()
-    assert page.locator(".kc-chart svg.marks").all_text_contents() != headings
+    page.wait_for_function(
+        "before => before.join('|') !== Array.from("
+        "document.querySelectorAll('.kc-chart svg.marks'), one => one.textContent).join('|')",
+        arg=headings,
+    )
     page.screenshot(path=shots / "01-late.png")
 
     desk = page.locator(".kc-desk").first

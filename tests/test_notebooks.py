@@ -27,7 +27,8 @@ late, early = Out[max(Out) - 1], _
 assert late.wait(60) and early.wait(60), "still working"
 assert not late.status.value and not early.status.value, late.status.value + early.status.value
 def fund(desk):
-    return {row["name"]: row["expected"] for row in desk.chart.picture["rows"]}
+    rows = desk.completion.chart.picture["rows"]
+    return {row["name"]: row["expected"] for row in rows}
 national = "Khuyến công quốc gia"
 assert fund(late)[national] < fund(early)[national] <= 140_000
 assert set(fund(late)) == {national, "Khuyến công địa phương"}
@@ -37,11 +38,11 @@ from decimal import Decimal
 from kc_model import allocate
 desk = _
 assert desk.wait(60), "still working"
-assert desk.chart.picture["heading"] == "Tổng: 170.800 triệu đồng"
+assert desk.shares.chart.picture["heading"] == "Tổng: 170.800 triệu đồng"
 desk.sliders["total"].value = Decimal(180_000)
 desk.sliders["tech-share:min"].value = Decimal("0.6")
 assert desk.wait(60), "still working"
-assert desk.chart.picture["heading"] == "Tổng: 180.000 triệu đồng"
+assert desk.shares.chart.picture["heading"] == "Tổng: 180.000 triệu đồng"
 tech = desk.plan.cells.query("area == 'TECH'")["amount"].sum()
 assert tech >= 0.6 * 180_000 * 10**6 - 10**6
 """,
