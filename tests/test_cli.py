@@ -111,7 +111,7 @@ def files_of(path):
     return {file.name for file in path.iterdir()} if path.exists() else set()
 
 
-PLAN = {*ALLOCATION_FILES, "result.json", "run.json"}
+PLAN = {*ALLOCATION_FILES, "result.json", "run.json"} - {"projects.csv"}  # no projects
 
 
 # --- 0: done -------------------------------------------------------------------------------------

@@ -96,7 +96,9 @@ def test_every_ending_that_highs_knows(ending, whole):
     solver._highs = Telling(solver._highs, getModelStatus=lambda: ENDINGS[ending])
     outcome = solver.run()
     assert outcome.status is MEANINGS.get(ending, Status.FAILED)
-    assert (outcome.status is Status.OPTIMAL) != without_numbers(outcome)
+    # A choice that was cut short keeps the best one found; a linear program's point says nothing.
+    told = outcome.status is Status.OPTIMAL or (whole and outcome.status is Status.LIMIT)
+    assert told != without_numbers(outcome)
 
 
 @pytest.mark.parametrize("doubt", ["kInfeasible", "kUnboundedOrInfeasible", "kUnknown"])
