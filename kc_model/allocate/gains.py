@@ -94,8 +94,8 @@ class _Seeker:
 
     def __init__(self, live: Live, first: int) -> None:
         self.live, self.problem, self.first = live, live.problem, first
-        stage = live.stages[first]
-        self.unit = stage.scale * goal_unit(live.problem, stage)
+        self.stage = live.stages[first]
+        self.unit = self.stage.scale * goal_unit(live.problem, self.stage)
         self.tiers = Climb(Status.OPTIMAL, (), ())
         self.best = np.nan
 
@@ -112,7 +112,8 @@ class _Seeker:
         return self.tiers.status is found.status is Status.OPTIMAL
 
     def gain(self, ask: _Ask) -> float:
-        if not self._moves_a_tier(ask.rows):
+        # A risk's rows are not all in the program: only a whole solve finds those it still needs.
+        if not self.stage.is_partial and not self._moves_a_tier(ask.rows):
             self.live.exchange(self._with(ask.rows))
             status, value, _ = self.live.solver.peek()
             self.live.exchange(self.problem)
