@@ -156,7 +156,7 @@ def test_rules_that_cost_nothing_are_said_to_cost_nothing():
     plan = plan_of(text, CELLS.replace("100      40", "100      - "))
     assert (plan.rules()["price"].dropna() <= 0).any()
     told = plan.explain("vi")
-    goal = "mục tiêu 1 (ít thay đổi nhất)"
+    goal = "mục tiêu 1 “ít thay đổi nhất”"
     assert (f"Nới riêng quy định nào cũng không làm {goal} tốt hơn đáng kể." in told) == (
         not (plan.rules()["price"] > 1e-6).any()
     )
