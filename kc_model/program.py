@@ -147,7 +147,8 @@ class Problem:
     def without(self, rows: Iterable[int]) -> Problem:
         """Return the problem in which some rows hold nobody: wishes of no weight."""
         wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
-        return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
+        kept = tuple(wishes.get(r, row) for r, row in enumerate(self.rows))
+        return self._with(rows=kept, sums=self.sums.renumbered(kept))
 
     def bare(self) -> Problem:
         """Return the problem without rules and goals: what cells and projects are by themselves."""
