@@ -108,6 +108,12 @@ class Row:
         """The part of m · B that no plan changes, less that of L."""
         return self.factor * self.const - self.given
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Id, group, side (an equation counts as ``max``), tier, measure, text and basis."""
+        side = "min" if self.side == "min" else "max"
+        return (self.id, self.group, side, self.tier, self.measure, self.text, self.basis)
+
     def over_projects(self, start: int) -> Row:
         """Return the row with its projects as cells: number p stands at ``start + p``."""
         if not len(self.projects) + len(self.base_projects):

@@ -87,8 +87,8 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
     settled : array (n_cells,), million VND
         The plan before rounding: a row that held it binds, whatever the last steps add up to.
     """
-    rows, sums, grid = problem.rows, problem.sums, problem.grid
-    x, scale = amounts / MILLION, np.array([row.scale for row in rows])
+    sums, grid = problem.sums, problem.grid
+    x, scale = amounts / MILLION, np.array([row.scale for row in problem.rows])
     bound, slack = sums.bound(x), sums.slack(x)
     missed = sums.missed(amounts)
     size = np.maximum(1.0, np.abs(bound))
@@ -96,20 +96,11 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
     missed = np.where(missed > noise, missed, 0.0)
     close = noise + grid / MILLION * sums.largest
     binding = (sums.slack(settled) <= _BINDING * size) | (np.abs(slack) <= close)
-    return pd.DataFrame(
-        {
-            "id": [row.id for row in rows],
-            "group": [row.group for row in rows],
-            "side": ["min" if row.side == "min" else "max" for row in rows],
-            "tier": [row.tier for row in rows],
-            "lhs": sums.lhs(x) * scale,
-            "bound": bound * scale,
-            "slack": slack * scale,
-            "status": np.select([missed > 0, binding], ["missed", "binding"], "met"),
-            "shortfall": missed * scale,
-            "measure": [row.measure for row in rows],
-            "factor": [row.factor for row in rows],
-            "text": [row.text for row in rows],
-            "basis": [row.basis for row in rows],
-        }
-    )
+    table = problem.blank_rules.copy(deep=False)
+    table["lhs"] = sums.lhs(x) * scale
+    table["bound"] = bound * scale
+    table["slack"] = slack * scale
+    table["status"] = np.select([missed > 0, binding], ["missed", "binding"], "met")
+    table["shortfall"] = missed * scale
+    table["factor"] = sums.factor
+    return table

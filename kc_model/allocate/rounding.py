@@ -99,28 +99,27 @@ def _as_amounts(sums: Sums) -> Sums:
 
     In whole steps such a row can be said more sharply: then the best plan is found at once.
     """
-    owner = np.full(sums.left.shape[1], -1)
+    n_rows, n_cells = sums.left.shape
+    owner = np.full(n_cells, -1)
     for r in np.flatnonzero(sums.sides == "equal").tolist():  # budgets only are equations
-        cells = _cells_of(sums.left, r)
+        cells = sums.left.indices[sums.left.indptr[r] : sums.left.indptr[r + 1]]
         if np.all(owner[cells] < 0):
             owner[cells] = r
-    sizes = np.bincount(owner[owner >= 0], minlength=len(sums.const))
-    const, kept = sums.const.copy(), np.ones(len(sums.const))
-    is_plain = np.diff(sums.base.indptr) > 0
-    is_plain[np.repeat(np.arange(len(const)), np.diff(sums.base.indptr))[sums.base.data != 1]] = 0
-    for r in np.flatnonzero(is_plain).tolist():
-        cells = _cells_of(sums.base, r)
-        budgets = np.unique(owner[cells])
-        if budgets[0] >= 0 and sizes[budgets].sum() == len(cells):
-            const[r] += sums.const[budgets].sum()
-            kept[r] = 0.0
-    base = sparse.csr_array(sparse.diags_array(kept) @ sums.base)
+    owned = np.flatnonzero(owner >= 0)
+    size = np.bincount(owner[owned], minlength=n_rows)
+    is_in = (np.ones(len(owned)), (owned, owner[owned]))
+    plain = (np.where(sums.base.data == 1, 1.0, 0.0), sums.base.indices, sums.base.indptr)
+    shares = sparse.csr_array(plain, shape=(n_rows, n_cells))
+    counts = sparse.csr_array(shares @ sparse.csr_array(is_in, shape=(n_cells, n_rows)))
+    row = np.repeat(np.arange(n_rows), np.diff(counts.indptr))
+    inside = np.bincount(row, counts.data, n_rows)
+    whole = np.bincount(row, size[counts.indices], n_rows)
+    cells_of = np.diff(sums.base.indptr)
+    is_fixed = (cells_of > 0) & (inside == cells_of) & (whole == cells_of)
+    const = sums.const + is_fixed * np.bincount(row, sums.const[counts.indices], n_rows)
+    base = sparse.csr_array(sparse.diags_array(np.where(is_fixed, 0.0, 1.0)) @ sums.base)
     base.eliminate_zeros()
     return replace(sums, const=const, base=base)
-
-
-def _cells_of(matrix: sparse.csr_array, row: int) -> NDArray[np.int64]:
-    return np.asarray(matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]])
 
 
 def _prices(rows: Sequence[Row], sums: Sums) -> Floats:
