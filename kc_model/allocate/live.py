@@ -282,7 +282,7 @@ class Live:
 
         What stands in the model is taken back to the bottom. None where it is not proven.
         """
-        problem, before = self.problem, self._before
+        problem, before, ends = self.problem, self._before, self.solver.ends()
         at = np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
         self.problem = problem.without(rows)
         self.ladder.back()
@@ -292,6 +292,7 @@ class Live:
             return self.settle(climb) if climb.status is Status.OPTIMAL else None
         finally:
             self.problem, self._before = problem, before
+            self.solver.back_to(ends)
             self.ladder.back()
 
     def _norm(self) -> tuple[Money, Money]:

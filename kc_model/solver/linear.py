@@ -146,6 +146,14 @@ class Solver:
             self._tell()
             engine.start(end.basis)
 
+    def ends(self) -> Mapping[Hashable, object]:
+        """Return where every question was answered last, for `back_to`."""
+        return dict(self._ends)
+
+    def back_to(self, ends: Mapping[Hashable, object]) -> None:
+        """Forget where questions were answered since."""
+        self._ends = {key: end for key, end in ends.items() if isinstance(end, _End)}
+
     def set_cost(self, cost: Array) -> None:
         """Replace the objective, which is minimised."""
         self.cost = np.asarray(cost, dtype=np.float64).copy()
