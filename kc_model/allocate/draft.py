@@ -269,20 +269,10 @@ class Draft:
         return self.problem.million if is_money else 1.0
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
-        keys = ["year", "place", "area", "activity", "source", "region"]
-        blank = pd.array([pd.NA] * len(x), dtype="Int64")
-        return self.problem.cells.frame[keys].assign(
-            amount=pd.array(amounts, dtype="Int64"),
-            baseline=self.problem.cells.frame["baseline"],
-            expected_disbursed=self.problem.curves.expected(x) * MILLION,
-            lowest=blank,
-            highest=blank,
-            budget="",
-            basis="",
-            chance_last=np.nan,
-            chance_next=np.nan,
-            is_open=False,
-        )
+        cells = self.problem.blank_cells.copy(deep=False)
+        cells["amount"] = pd.array(amounts, dtype="Int64")
+        cells["expected_disbursed"] = self.problem.curves.expected(x) * MILLION
+        return cells
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
         rules = rule_table(self.problem, amounts, settled)

@@ -55,7 +55,7 @@ def round_projects(
     """
     offered = problem.offered
     if offered is None or offered.chosen is None:
-        amounts = round_plan(problem.rows, settled, problem.grid, deadline)
+        amounts = round_plan(problem.rows, settled, problem.grid, deadline, problem.sums)
         return amounts if isinstance(amounts, Status) else Rounded(amounts, np.zeros(0, np.int64))
     parts = _Parts(offered, settled, sizes)
     rows = [*(parts.spread(row) for row in problem.rows), *parts.rows(problem)]
