@@ -688,7 +688,11 @@ class _Teller:
                 told.append(self.say("repair.none"))
             ways = []
             for steps in _by_option(conflict["repairs"]):
-                tail = "" if steps[0]["mends_all"] else self.say("repair.own")
+                also = "; ".join(
+                    f"“{label}”" for label in self.named(steps[0].get("also", ())).values()
+                )
+                tail = self.say("repair.also", rules=also) if also else ""
+                tail += "" if steps[0]["mends_all"] else self.say("repair.own")
                 ways.append((self.repair(steps) + tail, tuple(steps)))
             yield Trouble(tuple(told), tuple(ways))
 
@@ -720,15 +724,10 @@ class _Teller:
         by_rule: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         for step in steps:
             by_rule.setdefault((step["rule"], step["side"]), []).append(step)
-        texts = {
-            rule: text
-            for conflict in self.plan.conflicts
-            for rule, text in zip(conflict["rules"], conflict["texts"], strict=True)
-        }
         return "; ".join(
             self.say(
                 "repair.lower" if parts[0]["to"] < parts[0]["now"] else "repair.raise",
-                rule=self.labels([rule], [texts.get(rule, "")])[rule],
+                rule=self.named([rule])[rule],
                 now=self.rule_number(parts[0], parts[0]["now"]),
                 to=self.rule_number(parts[0], parts[0]["to"]),
                 needs=self.needs(parts),
@@ -754,6 +753,13 @@ class _Teller:
         if not groups:
             return self.say("repair.by", amount=amount)
         return self.say("repair.at", amount=amount, groups=self.listed(groups))
+
+    def named(self, rules: Sequence[str]) -> dict[str, str]:
+        """Return the scenario's words for some of its rules and budgets."""
+        scenario = self.plan.scenario
+        texts = {f"budget:{k}": budget.text for k, budget in enumerate(scenario.budget, 1)}
+        texts |= {rule.id: rule.text for rule in scenario.rules}
+        return self.labels(rules, [texts.get(rule, "") for rule in rules])
 
     def labels(self, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
         filled = [*texts, *[""] * (len(rules) - len(texts))]
