@@ -318,8 +318,9 @@ def build_problem(
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
     if outside and covered.any():
         faults.append(_outside(outside, data))
-    if not covered.any():
-        raise_faults(faults)
+    if not covered.any():  # what rules and goals say is judged all the same
+        offered = _offered(data, scenario, everything, faults)
+        _stated(data, scenario, everything, budgets, (Curves((), (), ()), {}, offered), faults)
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
