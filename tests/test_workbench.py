@@ -31,6 +31,7 @@ from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
     lab,
+    outcome,
     planning,
     progress,
     screen,
@@ -451,7 +452,7 @@ def test_an_export_is_saved_and_can_be_downloaded(plan_desk, tmp_path):
 def test_an_export_that_fails_is_told(plan_desk, tmp_path):
     blocked = tmp_path / "taken"
     blocked.write_text("a file, no folder")
-    plan_desk.folder = blocked
+    plan_desk.filing.folder = blocked
     plan_desk.export.click()
     assert plan_desk.wait(60)
     assert "kc-stop" in plan_desk.saved.value
@@ -470,7 +471,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     assert "RuntimeError" not in plan_desk.status.value
     assert "Traceback" in log.read_text(encoding="utf-8")
     assert plan_desk.shares.chart.greyed
-    monkeypatch.setattr(planning, "allocation_chart", break_down)  # in a callback, not in the work
+    monkeypatch.setattr(outcome, "allocation_chart", break_down)  # in a callback, not in the work
     plan_desk.view.value = "place"
     plan_desk.tongues.value = "en"
     assert "unexpected" in words(plan_desk.status)
@@ -812,7 +813,7 @@ def test_a_bound_that_comes_or_goes_has_its_slider(plan_desk):
 
 
 def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
-    plan_desk.home, kept = tmp_path / "phuong-an", []
+    plan_desk.filing.home, kept = tmp_path / "phuong-an", []
     plan_desk.on_keep = lambda file, saved: kept.append((file, saved))
     grid = plan_desk.grids["rules"]
     grid._told(grid, {"edits": [[1, 1, "2.500,5"]]}, [])
