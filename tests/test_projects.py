@@ -20,7 +20,8 @@ from openpyxl import load_workbook
 
 from kc_model import reference
 from kc_model.errors import InputError
-from kc_model.projects import CHANGES, build_offers, management_rules, who_decides
+from kc_model.moves import CHANGES, who_decides
+from kc_model.projects import build_offers, management_rules
 from kc_model.reading import needed_by, place_shares, read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.sheets import heading

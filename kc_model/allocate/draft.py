@@ -19,6 +19,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
 from kc_model.results import Allocation, Provenance
+from kc_model.rules import purses
 from kc_model.standing import goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
 
@@ -144,7 +145,7 @@ class Draft:
         """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""
         last, more = self.problem.curves.chances(settled)
         cells = self.result.cells.assign(
-            budget=self._purses(), basis=self.problem.basis, chance_last=last, chance_next=more
+            budget=self._budgets(), basis=self.problem.basis, chance_last=last, chance_next=more
         )
         self.result = replace(
             self.result,
@@ -228,7 +229,7 @@ class Draft:
             effects[name] = np.where(inside, baseline * rise, 0.0)
         return effects
 
-    def _purses(self) -> list[str]:
+    def _budgets(self) -> list[str]:
         """Return for every cell the budget row that holds it; of several, the narrowest."""
         held = [""] * len(self.problem.cells)
         rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
@@ -236,6 +237,26 @@ class Draft:
             for i in row.cells:
                 held[i] = row.id
         return held
+
+    def _purses(self) -> NDArray[np.object_]:
+        """Return for every cell the purse within which its money may move.
+
+        The national money of a year or a province's own, unless a budget row joins several that no
+        rows hold apart.
+        """
+        frame = self.problem.cells.frame
+        purse = (purses(self.problem.cells) + " " + frame["year"].astype(str)).to_numpy(
+            dtype=object
+        )
+        own = purse.copy()
+        held = np.zeros(len(purse), dtype=bool)
+        rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
+        for row in rows:
+            held[row.cells] |= len(set(own[row.cells])) == 1
+        for row in rows:
+            joined = set(purse[row.cells[~held[row.cells]]])
+            purse[np.isin(purse, list(joined))] = min(joined, default="")
+        return purse
 
     def _rounding(self, settled: Money, stages: Sequence[Stage]) -> dict[str, Any]:
         """Return what rounding moved, and each tier and goal before and after it."""
@@ -266,6 +287,8 @@ class Draft:
             amount=pd.array(amounts, dtype="Int64"),
             baseline=self.problem.cells.frame["baseline"],
             expected_disbursed=self.problem.curves.expected(x) * MILLION,
+            expected_baseline=self.problem.curves.expected(self.problem.baseline) * MILLION,
+            purse=self._purses(),
             lowest=blank,
             highest=blank,
             budget="",
