@@ -30,6 +30,7 @@ _HEADS = {
     "reason": "text",
 }
 _WHO = ("minister", "agency", "department", "province")
+_WHOLE = 0  # the whole year; a value None would mean that nothing is chosen
 _REFUSE, _REFUSED = "refuse", "refused"
 
 
@@ -74,10 +75,10 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._plan: Allocation | None = None
         self._rules: tuple[Rule, ...] = ()
         self.month = ipywidgets.Dropdown(
-            options=[("", None)], style={"description_width": "initial"}, layout={"width": "430px"}
+            options=[("", _WHOLE)], style={"description_width": "initial"}, layout={"width": "500px"}
         )
         self.month.observe(
-            lambda change: None if self._is_quiet else switch(change["new"]), "value"
+            lambda change: None if self._is_quiet else switch(change["new"] or None), "value"
         )
         self.told, self.listed = screen.Text(), Picks(self._ticked, undo)
         super().__init__([self.told, self.listed])
@@ -86,11 +87,11 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         """Offer the months that have figures; show at which of them the screen stands."""
         known = months_known(data, year)
         names = [(_say("month", lang, month=one, year=year), one) for one in known]
-        options = [(_say("whole", lang, year=year), None), *names]
+        options = [(_say("whole", lang, year=year), _WHOLE), *names]
         self._is_quiet = True
         if self.month.options != tuple(options):
             self.month.options = options
-        self.month.value = as_of
+        self.month.value = as_of or _WHOLE
         self._is_quiet = False
         self.month.description = _say("switch", lang)
         self.month.layout.display = "" if known else "none"
@@ -182,4 +183,4 @@ class _Teller:
         return " – ".join(str(part) for part in own if part)
 
     def number(self, amount: float) -> str:
-        return format_number(round(amount, 1), None, self.language)
+        return format_number(round(amount, 1), None, self.language).replace("-", "−")

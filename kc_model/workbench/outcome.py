@@ -39,9 +39,8 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     losers : Text
         Who loses most, in a sentence; the desk puts it on top.
-    lost : Text
-        The same as a table.
     findings : Text
+        The same as a table, and what the plan means.
     shares, changes : Figure
     """
 
@@ -49,11 +48,9 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.view = view
         self.shares = Figure("allocation", lock)
         self.changes = Figure("change", lock, is_folded=False)
-        self.losers, self.lost, self.findings = (screen.Text() for _ in range(3))
-        told = ipywidgets.VBox([self.lost, self.findings])
-        told.layout.flex = "1 1 380px"
+        self.losers, self.findings = screen.Text(), screen.Text()
         charts = ipywidgets.VBox([self.shares, self.changes])
-        super().__init__([screen.row(charts, told), self.changes.table])
+        super().__init__([screen.row(charts, self.findings), self.changes.table])
 
     def offer(self, plan: Allocation, language: Language) -> None:
         """Offer every key of which the plan has more than one value."""
@@ -83,11 +80,12 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         picture = change_chart(plan, by, language)
         self.changes.show(picture, plan.stamp, language)
         key = "place" if plan.cells["place"].nunique() > 1 else "area"
-        self._show_losers(picture if by == key else change_chart(plan, key, language), language)
-        self._tell(plan, warnings, language, pending)
+        first = picture if by == key else change_chart(plan, key, language)
+        lost = self._show_losers(first, language)
+        self.findings.value = lost + _told(plan, warnings, language, pending)
 
-    def _show_losers(self, picture: Picture, language: Language) -> None:
-        """Say who loses most, and list them."""
+    def _show_losers(self, picture: Picture, language: Language) -> str:
+        """Say who loses most; return the same as a table."""
         fallen = [line for line in picture.table[1:] if line[3].startswith("−")]
         names = "; ".join(f"{line[0]} {line[3]} ({line[4]} %)" for line in fallen[:_NAMED])
         title = say("screen.plan.losers", language)
@@ -95,34 +93,34 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.losers.value = screen.message([told] if fallen else [picture.heading], "warn")
         lines = [picture.table[0], *fallen[:_LOSERS]]
         head = screen.bullets(title, [picture.heading])
-        self.lost.value = head + screen.table(lines, title, picture.unit) if fallen else ""
+        return head + screen.table(lines, title, picture.unit) if fallen else ""
 
     def grey(self, *, is_blank: bool) -> None:
         """Let what is shown be no longer true; where it is blank, only the charts stay."""
         self.shares.chart.greyed = self.changes.chart.greyed = True
         if is_blank:
             self.shares.table.value = self.changes.table.value = ""
-            self.findings.value = self.losers.value = self.lost.value = ""
+            self.findings.value = self.losers.value = ""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for files being saved; tell whether they came in time (seconds)."""
         return self.shares.wait(timeout) and self.changes.wait(timeout)
 
-    def _tell(
-        self, plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str
-    ) -> None:
-        told = plan.explain(language)
-        first = [*told[:_SHOWN], *([pending] if pending else [])]
-        more = say("screen.more", language, count=len(told) - _SHOWN)
-        texts = [fault.text(language) for fault in warnings]
-        known = say("screen.warnings", language, count=len(texts))
-        self.findings.value = "".join(
-            [
-                screen.bullets(say("screen.plan.findings", language), first),
-                screen.fold(more, screen.bullets("", told[_SHOWN:])),
-                screen.fold(known, screen.bullets("", texts)),
-            ]
-        )
+
+def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str) -> str:
+    """Return what a plan means: the first sentences, the others and the warnings on a click."""
+    told = plan.explain(language)
+    first = [*told[:_SHOWN], *([pending] if pending else [])]
+    more = say("screen.more", language, count=len(told) - _SHOWN)
+    texts = [fault.text(language) for fault in warnings]
+    known = say("screen.warnings", language, count=len(texts))
+    return "".join(
+        [
+            screen.bullets(say("screen.plan.findings", language), first),
+            screen.fold(more, screen.bullets("", told[_SHOWN:])),
+            screen.fold(known, screen.bullets("", texts)),
+        ]
+    )
 
 
 class HeatMap(ipywidgets.VBox):  # type: ignore[misc]

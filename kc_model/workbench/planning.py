@@ -365,6 +365,10 @@ class PlanDesk(FiguresDesk):
         rows = 0 if self.plan is None else len(self.plan.cells)
         ranges = False if rows > RANGES_UP_TO else None
         planner = self._planners[detail]
+        known = self.plan
+        if planner.outlook is None and known is not None:
+            if known.data is planner.data and known.as_of == planner.as_of:
+                planner.outlook = known.outlook  # made once is enough
         return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
 
     def _new_planners(self) -> tuple[Planner, Planner]:
