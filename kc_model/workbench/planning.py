@@ -21,7 +21,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.desk import Desk, FiguresDesk, choices, explain_error
+from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder, plain_name
@@ -56,8 +56,8 @@ class PlanDesk(FiguresDesk):
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
     language : {"vi", "en"}
-    after : Desk or None
-        Whose work is done before this desk begins; None: nobody's.
+    after : callable () or None
+        Waited for before this desk begins.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class PlanDesk(FiguresDesk):
         as_of: int | None = None,
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
-        after: Desk | None = None,
+        after: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
@@ -369,7 +369,7 @@ class PlanDesk(FiguresDesk):
         one, other = (Planner(self.data, self.outlook, as_of=self.as_of) for _ in range(2))
         return one, other
 
-    def _solve(self, after: Desk | None = None) -> None:
+    def _solve(self, after: Callable[[], None] | None = None) -> None:
         moved = self._moved()
         if moved != self._stands:
             self._past.append((self._stands, self.data))
@@ -387,7 +387,7 @@ class PlanDesk(FiguresDesk):
 
         steps = [Step(soon, self._show), Step(in_full, self._complete, pause=_CALM)]
         if after is not None:
-            steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
+            steps.insert(0, Step(lambda _progress: after(), lambda _done: None))
         self.work.start(*steps)
         self._fill()
 
