@@ -75,7 +75,9 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._plan: Allocation | None = None
         self._rules: tuple[Rule, ...] = ()
         self.month = ipywidgets.Dropdown(
-            options=[("", _WHOLE)], style={"description_width": "initial"}, layout={"width": "500px"}
+            options=[("", _WHOLE)],
+            style={"description_width": "initial"},
+            layout={"width": "500px"},
         )
         self.month.observe(
             lambda change: None if self._is_quiet else switch(change["new"] or None), "value"

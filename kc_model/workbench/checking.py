@@ -73,7 +73,7 @@ class BacktestDesk(FiguresDesk):
     def _words(self) -> None:
         language = self.language
         title = say("backtest.screen.title", language)
-        self.title.value = screen.style() + screen.heading(title, self.data.title)
+        self.title.value = screen.heading(title, self.data.title)
         self.errand.words(say("backtest.screen.run", language), language)
         self._standing(self.data.notes)
         if self.result is None:

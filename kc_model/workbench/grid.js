@@ -203,4 +203,4 @@ function render({ model, el }) {
   return () => model.off("change", fill);
 }
 
-export default { render };
+export default { initialize, render };

@@ -36,6 +36,8 @@ class DataDesk(Desk):
     folder : Path
         Where data are looked for.
     language : {"vi", "en"}
+    first : Loaded or None
+        What was read of the first dataset there; None: it is still to be read.
 
     Attributes
     ----------
@@ -51,7 +53,9 @@ class DataDesk(Desk):
     faults, coverage, worth, template : Text
     """
 
-    def __init__(self, folder: Path, language: Language = "vi") -> None:
+    def __init__(
+        self, folder: Path, language: Language = "vi", first: Loaded | None = None
+    ) -> None:
         super().__init__(language)
         self.folder = folder
         self.loaded: Loaded | None = None
@@ -74,7 +78,9 @@ class DataDesk(Desk):
         )
         self._look()
         self._words()
-        if self.pick.value is not None:
+        if first is not None and first.path == self.pick.value:
+            self._show(first)
+        else:
             self._open(self.pick.value)
 
     # ------------------------------------------------------------------ loading
@@ -120,7 +126,7 @@ class DataDesk(Desk):
 
     def _words(self) -> None:
         language, loaded = self.language, self.loaded
-        self.title.value = screen.style() + screen.heading(
+        self.title.value = screen.heading(
             self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
         )
         self.pick.description = self.say("data.pick")

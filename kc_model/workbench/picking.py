@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from typing import Any
 
-import anywidget
 import traitlets
+
+from kc_model.workbench.screen import Part
 
 __all__ = ["Picked", "Picks"]
 
@@ -40,7 +40,7 @@ class Picked:
     open: tuple[str, ...] = ()
 
 
-class Picks(anywidget.AnyWidget):
+class Picks(Part):
     """A list of lines in groups, each with boxes of which at most one is ticked.
 
     Parameters
@@ -56,6 +56,7 @@ class Picks(anywidget.AnyWidget):
         How many lines there are; ``{shown}`` stands for those that the filter leaves.
     """
 
+    _file = "picks.js"
     label = traitlets.Unicode("").tag(sync=True)
     told = traitlets.Unicode("").tag(sync=True)
     sought = traitlets.Unicode("").tag(sync=True)
@@ -66,12 +67,8 @@ class Picks(anywidget.AnyWidget):
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(self, tick: Callable[[str, str], None], undo: Callable[[], None]) -> None:
-        room = resources.files(__package__)
-        type(self)._esm = room.joinpath("picks.js").read_text(encoding="utf-8")
-        type(self)._css = room.joinpath("screen.css").read_text(encoding="utf-8")
         super().__init__()
         self._tick, self._undo = tick, undo
-        self.on_msg(self._told)
 
     def name(
         self,
@@ -113,7 +110,7 @@ class Picks(anywidget.AnyWidget):
             self.rows = [asdict(row) for row in rows]
             self.told = told
 
-    def _told(self, _list: Any, content: Any, _buffers: Any) -> None:
+    def _told(self, content: Any) -> None:
         if "undo" in content:
             self._undo()
         else:

@@ -96,4 +96,4 @@ function render({ model, el }) {
   return () => model.off("change", name);
 }
 
-export default { render };
+export default { initialize, render };

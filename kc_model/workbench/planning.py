@@ -21,7 +21,7 @@ from kc_model.workbench.adjusting import Adjusting
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
 from kc_model.workbench.deciding import decide
-from kc_model.workbench.desk import Desk, FiguresDesk, explain_error
+from kc_model.workbench.desk import FiguresDesk, explain_error
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
@@ -64,8 +64,8 @@ class PlanDesk(FiguresDesk):
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
     language : {"vi", "en"}
-    after : Desk or None
-        Whose work is done before this desk begins; None: nobody's.
+    after : callable () or None
+        Waited for before this desk begins.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class PlanDesk(FiguresDesk):
         as_of: int | None = None,
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
-        after: Desk | None = None,
+        after: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
@@ -418,9 +418,9 @@ class PlanDesk(FiguresDesk):
         return work
 
     def _wait_for_others(self) -> None:
-        """Let the desk in front begin; two at once would only keep each other waiting."""
+        """Let what stands in front begin; two at once would only keep each other waiting."""
         if self._after is not None:
-            self._after.wait()
+            self._after()
             self._after = None
 
     def _solve_afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
