@@ -287,7 +287,7 @@ class _Teller:
                 yield self.say(f"projects.{key}", count=len(part), names=names)
 
     def unproven(self) -> Iterator[str]:
-        """Say what was found before time ran out."""
+        """Say what was found before time ran out, or somebody stopped."""
         if len(self.plan.projects):
             gap = self.plan.gap
             tail = "" if gap is None else self.say("projects.gap", gap=self.number(100 * gap, 3))

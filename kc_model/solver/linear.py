@@ -150,13 +150,20 @@ class Solver:
         self._highs.changeColsCost(len(moved), moved, cost)
 
     def listen(self, told: Callable[[float], None]) -> None:
-        """Tell the gap while whole numbers are looked for; what is raised there ends the search."""
+        """Tell the gap while whole numbers are looked for; what is raised there ends the search.
+
+        A KeyboardInterrupt ends it as the deadline would: the best plan found till then stays.
+        """
 
         def tell(event: Any) -> None:
             data = event.data_out
             found, bound = float(data.mip_primal_bound), float(data.mip_dual_bound)
             known = np.isfinite(found) and np.isfinite(bound)
-            told(abs(found - bound) / max(1.0, abs(found)) if known else _INF)
+            try:
+                told(abs(found - bound) / max(1.0, abs(found)) if known else _INF)
+            except KeyboardInterrupt:
+                self.deadline = time.monotonic()
+                event.interrupt()
 
         self._highs.cbMipInterrupt += tell
 

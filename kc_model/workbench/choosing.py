@@ -91,7 +91,10 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         rows = sorted(self._rows, key=teller.order)
         told = _say("shown", language, count=len(rows))
         self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
-        self.told.value = screen.message([teller.total()])
+        kind, unproven = (
+            ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
+        )
+        self.told.value = screen.message([teller.total(), *unproven], kind)
 
 
 def _say(key: str, language: Language, **values: object) -> str:

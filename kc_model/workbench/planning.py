@@ -12,6 +12,8 @@ import ipywidgets
 import pandas as pd
 
 from kc_model.allocate import RANGES_UP_TO, Planner, allocate
+from kc_model.allocate.choice import gap_told
+from kc_model.money import format_number
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
@@ -365,10 +367,9 @@ class PlanDesk(FiguresDesk):
         rows = 0 if self.plan is None else len(self.plan.cells)
         ranges = False if rows > RANGES_UP_TO else None
         planner = self._planners[detail]
-        known = self.plan
-        if planner.outlook is None and known is not None:
-            if known.data is planner.data and known.as_of == planner.as_of:
-                planner.outlook = known.outlook  # made once is enough
+        made = self.plan
+        if planner.outlook is None and made is not None and made.data is planner.data:
+            planner.outlook = made.outlook if made.as_of == planner.as_of else None
         return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
 
     def _new_planners(self) -> tuple[Planner, Planner]:
@@ -412,10 +413,21 @@ class PlanDesk(FiguresDesk):
         self.outcome.grey(is_blank=False)
 
         def work(progress: Progress) -> Allocation:
+            def tell(step: str, share: float) -> None:
+                progress(step, share)
+                gap = gap_told(share) if step == "choose" else None
+                if gap is not None:
+                    with self.work.lock:
+                        self._tell_gap(gap)
+
             self._wait_for_others()
-            return self._plan(scenario, progress, detail=True)
+            return self._plan(scenario, tell, detail=True)
 
         return work
+
+    def _tell_gap(self, gap: float) -> None:
+        shown = format_number(round(100 * gap, 2), None, self.language)
+        self.status.value = screen.message([self.say("plan.gap", gap=shown)])
 
     def _wait_for_others(self) -> None:
         """Let what stands in front begin; two at once would only keep each other waiting."""
