@@ -21,7 +21,7 @@ from lab import ROOT, running_app, watched_page
 
 from kc_model import allocate, cli, read_dataset, read_scenario, write_workbook
 from kc_model.workbench import show_app, show_data
-from kc_model.workbench.loading import find_datasets, load
+from kc_model.workbench.datasets import find_datasets, load
 from kc_model.workbench.page import starter
 
 PATIENCE = 90_000  # milliseconds: shared machines are slow
