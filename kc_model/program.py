@@ -323,7 +323,7 @@ def build_problem(
     if outside and covered.any():
         faults.append(_outside(outside, data))
     if not covered.any():  # what rules and goals say is judged all the same
-        offered = _offered(data, scenario, everything, faults)
+        offered = _offered(data, scenario, everything, as_of, faults)
         _stated(data, scenario, everything, budgets, (Curves((), (), ()), {}, offered), faults)
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1

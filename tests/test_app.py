@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shutil
 import signal
@@ -11,7 +10,6 @@ import socket
 import urllib.error
 import urllib.request
 from decimal import Decimal
-from pathlib import Path
 
 import nbformat
 import openpyxl

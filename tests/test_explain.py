@@ -20,8 +20,8 @@ from oracle import instances
 from kc_model import read_dataset, read_scenario
 from kc_model.allocate import allocate
 from kc_model.explain import explain, loosening, rule_label
-from kc_model.money import UNITS, format_money, format_number
 from kc_model.explain.reasons import find_reasons
+from kc_model.money import UNITS, format_money, format_number
 from kc_model.reference import area_name, place_name
 from kc_model.tables import Note
 from kc_model.wording import LANGUAGES
@@ -368,9 +368,9 @@ def test_a_gain_that_was_not_asked_again_is_said_as_the_most_it_can_be(language)
     # One point is 1.2 of 120; 1 more for all is half for 06 (0.2) and half for 02 (0.825).
     rate = (0.825 + 0.2) / 2
     for label, gain in (("“Nửa”", 1.2 * (0.825 - 0.2)), ("“Vốn”", round(rate, 3))):
-        assert sum(
-            label in line and f"{most} {million(gain, language)}" in line for line in told
-        ) == 1, (gain, told)
+        assert (
+            sum(label in line and f"{most} {million(gain, language)}" in line for line in told) == 1
+        ), (gain, told)
     assert not any(most in line for line in plan.explain(language))
 
 
@@ -403,7 +403,9 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
 
 def test_goals_of_one_name_are_told_apart():
     text = "budget: [{source: KCQG, amount: 120}]\ngoals:\n"
-    text += "  - {maximise: disbursed, where: {place: '04'}, give: 0.1}\n  - {maximise: disbursed}\n"
+    text += (
+        "  - {maximise: disbursed, where: {place: '04'}, give: 0.1}\n  - {maximise: disbursed}\n"
+    )
     told = plan_of(text).explain("vi")
     (first,) = [line for line in told if line.startswith("Mục tiêu 1")]
     (second,) = [line for line in told if line.startswith("Mục tiêu 2")]

@@ -104,7 +104,9 @@ def test_money_that_a_missed_wish_takes_first_is_not_promised_to_the_goal():
 
 
 def test_a_planner_stands_as_before_when_it_has_asked():
-    text = "budget: [{source: KCQG, amount: 100}]\nrules: [{id: few, where: {place: '01'}, max: 50}]\n"
+    text = (
+        "budget: [{source: KCQG, amount: 100}]\nrules: [{id: few, where: {place: '01'}, max: 50}]\n"
+    )
     asked = scenario(text + "goals: [{maximise: disbursed}]\n")
     planner = Planner(dataset(cells=CELLS, absorption=RATES))
     first, second = planner.plan(asked), planner.plan(asked)

@@ -191,8 +191,9 @@ place area source upto rate
     assert found.after.reserve[0]["amount"] == 40_000_000
     assert found.after.certificate["failed"] == []
     assert (found.moved, found.total) == (0, -40_000_000)
-    assert "không có tiền chuyển từ ô này sang ô khác; tổng kinh phí giảm 40 triệu đồng" in (
-        found.sentences()[0]
+    assert (
+        "không có tiền chuyển từ ô này sang ô khác; tổng kinh phí giảm 40 triệu đồng"
+        in (found.sentences()[0])
     )
 
 
@@ -222,8 +223,9 @@ def test_alternatives_by_hand(planner):
         [1, "01", pytest.approx(-49.5)],
         [1, "02", pytest.approx(49.5)],
     ]
-    assert "49,5 triệu đồng được chia khác phương án gốc; mục tiêu kém đi nhiều nhất là 10 %" in (
-        found.sentences()[0]
+    assert (
+        "49,5 triệu đồng được chia khác phương án gốc; mục tiêu kém đi nhiều nhất là 10 %"
+        in (found.sentences()[0])
     )
 
 
@@ -328,7 +330,9 @@ def test_what_moved_is_told_apart_from_what_came_in(planner):
     told = found.sentences("vi")
     assert "30 triệu đồng chuyển từ ô này sang ô khác; tổng kinh phí tăng 20 triệu đồng" in told[0]
     back = kc.compare(two, one).sentences("en")
-    assert "30 million VND moves from cells to other cells; the total falls by 20 million" in back[0]
+    assert (
+        "30 million VND moves from cells to other cells; the total falls by 20 million" in back[0]
+    )
     table = found.bridge().table()
     assert table["moved"].iloc[1:].sum() == pytest.approx(30)
     assert not any(line.startswith("Nguồn") for line in told)  # one fund: the total says it
@@ -336,7 +340,9 @@ def test_what_moved_is_told_apart_from_what_came_in(planner):
 
 def test_what_happens_to_the_other_goals_is_told(planner):
     one, two = (
-        planner.plan(scenario(f"rules: [{{id: r, where: {{place: '02'}}, min: {n}}}]\n{PLAIN}{EVEN}"))
+        planner.plan(
+            scenario(f"rules: [{{id: r, where: {{place: '02'}}, min: {n}}}]\n{PLAIN}{EVEN}")
+        )
         for n in (0, 40)
     )
     told = "\n".join(kc.compare(one, two).sentences("vi"))

@@ -76,8 +76,8 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
             told.append(teller.say("repair.none"))
         ways = []
         for steps in _by_option(conflict["repairs"]):
-            named = _named(teller, steps[0].get("also", ())).values()
-            also = "; ".join(f"“{label}”" for label in named)
+            others = _named(teller, steps[0].get("also", ())).values()
+            also = "; ".join(f"“{label}”" for label in others)
             tail = teller.say("repair.also", rules=also) if also else ""
             tail += "" if steps[0]["mends_all"] else teller.say("repair.own")
             ways.append((_repair(teller, steps) + tail, tuple(steps)))

@@ -135,7 +135,9 @@ class Comparison:
                 ]
                 if names:
                     yield say(
-                        f"tradeoffs.compare.{side}.{key}", words.language, names=words.listed(names, _MORE[key])
+                        f"tradeoffs.compare.{side}.{key}",
+                        words.language,
+                        names=words.listed(names, _MORE[key]),
                     )
 
     def _on_totals(self, words: Words) -> Iterator[str]:
