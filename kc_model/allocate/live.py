@@ -164,12 +164,17 @@ class Live:
         corner = climb.outcomes[-1].values
         baseline, weight = self._norm()
         self._set_slope(np.maximum(corner[x], 0.0))
+        found_here = solver.proof(corner)
+        if found_here is not None:
+            self.holding = found_here
+            return np.maximum(corner[x], 0.0)  # often nothing was left open
+        solver.turn("settle")
         proof = solver.run()
         if proof.status is not Status.OPTIMAL:
             return None
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             self.holding = proof.row_duals
-            return np.maximum(corner[x], 0.0)  # often nothing was left open
+            return np.maximum(corner[x], 0.0)
         stands = partial(self._stands, climb)
         start = None if self._open else corner  # it knows nothing of columns added since
         found = settle(solver, x, baseline, weight, start, self._before, stands)
@@ -267,7 +272,7 @@ class Live:
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
         plan, problem = values[self._x], self.problem
-        law = np.array([row.is_law for row in problem.rows], dtype=bool)
+        law = problem.sums.law
         size = np.maximum(self.solver.scale, np.abs(problem.sums.bound(plan)))
         if np.min(plan, initial=0.0) < -_SAME * self.solver.scale or np.any(
             law & (problem.sums.shortfall(plan) > _SAME * size)
@@ -285,7 +290,7 @@ class Live:
 
         What stands in the model is taken back to the bottom. None where it is not proven.
         """
-        problem, before = self.problem, self._before
+        problem, before, ends = self.problem, self._before, self.solver.ends()
         at = self.numbers(rows)
         self.problem = problem.without(rows)
         self.ladder.back()
@@ -295,6 +300,7 @@ class Live:
             return self.settle(climb) if climb.status is Status.OPTIMAL else None
         finally:
             self.problem, self._before = problem, before
+            self.solver.back_to(ends)
             self.ladder.back()
 
     def _norm(self) -> tuple[Money, Money]:

@@ -76,7 +76,10 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
             told.append(teller.say("repair.none"))
         ways = []
         for steps in _by_option(conflict["repairs"]):
-            tail = "" if steps[0]["mends_all"] else teller.say("repair.own")
+            others = _named(teller, steps[0].get("also", ())).values()
+            also = "; ".join(f"“{label}”" for label in others)
+            tail = teller.say("repair.also", rules=also) if also else ""
+            tail += "" if steps[0]["mends_all"] else teller.say("repair.own")
             ways.append((_repair(teller, steps) + tail, tuple(steps)))
         yield Trouble(tuple(told), tuple(ways))
 
@@ -112,15 +115,10 @@ def _repair(teller: Teller, steps: Sequence[Step]) -> str:
     by_rule: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         by_rule.setdefault((step["rule"], step["side"]), []).append(step)
-    texts = {
-        rule: text
-        for conflict in teller.plan.conflicts
-        for rule, text in zip(conflict["rules"], conflict["texts"], strict=True)
-    }
     return "; ".join(
         teller.say(
             "repair.lower" if parts[0]["to"] < parts[0]["now"] else "repair.raise",
-            rule=rule_label(rule, texts.get(rule, ""), teller.language),
+            rule=_named(teller, [rule])[rule],
             now=teller.words.rule_number(parts[0]["kind"], parts[0]["now"]),
             to=teller.words.rule_number(parts[0]["kind"], parts[0]["to"]),
             needs=_needs(teller, parts),
@@ -138,6 +136,14 @@ def _needs(teller: Teller, steps: Sequence[Step]) -> str:
     if not groups:
         return teller.say("repair.by", amount=amount)
     return teller.say("repair.at", amount=amount, groups=teller.words.listed(groups))
+
+
+def _named(teller: Teller, rules: Sequence[str]) -> dict[str, str]:
+    """Return the scenario's words for some of its rules and budgets."""
+    scenario = teller.plan.scenario
+    texts = {f"budget:{k}": budget.text for k, budget in enumerate(scenario.budget, 1)}
+    texts |= {rule.id: rule.text for rule in scenario.rules}
+    return _labels(teller, rules, [texts.get(rule, "") for rule in rules])
 
 
 def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
