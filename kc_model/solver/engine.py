@@ -268,6 +268,10 @@ class Engine:
         """Return the row's column of the basis' inverse."""
         return np.asarray(self.highs.getBasisInverseCol(row)[1])
 
+    def inverse_row(self, position: int) -> Array:
+        """Return a row of the basis' inverse: that of what is basic in this position."""
+        return np.asarray(self.highs.getBasisInverseRow(position)[1])
+
     def priced(self, cost: Array) -> Array:
         """Return the rows' multipliers by which what is basic costs what it does."""
         basic = self.basic()
