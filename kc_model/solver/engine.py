@@ -127,14 +127,14 @@ class Engine:
         added = now.matrix.shape[1] - columns
         nothing = np.zeros(0, dtype=np.int32)
         if added:
-            numbers = (now.cost[columns:], now.col_low[columns:], now.col_high[columns:])
+            cost, low, high = now.cost[columns:], now.col_low[columns:], now.col_high[columns:]
             starts = np.zeros(added, dtype=np.int32)
-            self.highs.addCols(added, *numbers, 0, starts, nothing, np.zeros(0))
+            self.highs.addCols(added, cost, low, high, 0, starts, nothing, np.zeros(0))
         if now.matrix.shape[0] > rows:
             new = now.matrix[rows:]
-            numbers = (now.row_low[rows:], now.row_high[rows:])
+            low, high = now.row_low[rows:], now.row_high[rows:]
             at, where = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
-            self.highs.addRows(new.shape[0], *numbers, new.nnz, at, where, new.data)
+            self.highs.addRows(new.shape[0], low, high, new.nnz, at, where, new.data)
         return now.matrix.shape != (rows, columns)
 
     def _move(self, now: Numbers, before: Numbers) -> bool:

@@ -229,10 +229,10 @@ class Solver:
             Optimal only if HiGHS says so and the recomputed gap is closed.
         """
         engine = self._engine
-        end = self._ends.get(self._question)
-        asked = not self._tell() and end is not None and end.runs == engine.runs
-        if asked and end.engine is engine and time.monotonic() < self.deadline:
-            return end.outcome  # the very same program: a question before what has changed
+        moved, end = self._tell(), self._ends.get(self._question)
+        if end is not None and end.engine is engine and end.runs == engine.runs and not moved:
+            # The very same program: what has changed came after it.
+            return end.outcome if time.monotonic() < self.deadline else _ended(Status.LIMIT)
         status = self._run()
         for tolerance in (TOLERANCE, _WIDER):
             if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound:
