@@ -148,9 +148,8 @@ class Planner:
             draft.fill_prices(
                 find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
             )
-            if len(problem.cells) <= REASONS_UP_TO:
-                tell("reasons", 0.9)
-                _find_effects(draft, live, settled)
+            tell("reasons", 0.9)
+            _find_effects(draft, live, settled)
         tell("done", 1.0)
         return lambda: draft.result
 
@@ -211,6 +210,10 @@ def _chosen(live: Live, tell: Progress) -> _Found:
 
 def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:
     """Find out what each rule and goal does: the plan again without it, all else as it is."""
+    count = len(draft.problem.cells)
+    if count > REASONS_UP_TO:
+        draft.warn("too-many-for-reasons", count=count, most=REASONS_UP_TO)
+        return
     plans = {name: live.without(rows) for name, rows in draft.drivers(settled).items()}
     for s, stage in enumerate(live.stages):
         if stage.goal is not None:
@@ -218,6 +221,8 @@ def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> Non
     proven = {name: plan for name, plan in plans.items() if plan is not None}
     if len(proven) == len(plans):
         draft.fill_effects(settled, proven)
+    else:
+        draft.warn("reasons-unfinished")
 
 
 def _contradiction(draft: Draft, deadline: float, tell: Progress) -> Allocation:
