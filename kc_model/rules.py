@@ -24,7 +24,16 @@ from kc_model.offered import Offered
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS
 
-__all__ = ["Row", "Sums", "bound_rows", "budget_rows", "column_of", "renumber_rows", "rule_rows"]
+__all__ = [
+    "Row",
+    "Sums",
+    "bound_rows",
+    "budget_rows",
+    "column_of",
+    "purses",
+    "renumber_rows",
+    "rule_rows",
+]
 
 _MONEY = frozenset(
     column.name
@@ -308,20 +317,20 @@ def budget_rows(
     """
     masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
     spend = scenario.spend or spend
-    purse = _purses(cells)
+    purse = purses(cells)
     apart = [set(purse[mask]) for mask in masks]
     held = np.zeros(len(cells), dtype=bool)
-    for mask, purses in zip(masks, apart, strict=True):
-        if len(purses) == 1:
+    for mask, inside in zip(masks, apart, strict=True):
+        if len(inside) == 1:
             held |= mask
     rows = []
-    for number, (row, mask, purses) in enumerate(
+    for number, (row, mask, inside) in enumerate(
         zip(scenario.budget, masks, apart, strict=True), 1
     ):
         if not mask.any():
             faults.append(Fault("empty-budget", row.at, {"number": number}))
-        elif len(purses) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
-            shown = ", ".join(sorted(purses)[:_SHOWN])
+        elif len(inside) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
+            shown = ", ".join(sorted(inside)[:_SHOWN])
             faults.append(Fault("not-pooled", row.at, {"number": number, "purses": shown}))
         side = "equal" if spend == "all" else "max"
         blank = _fixed(f"budget:{number}", side, np.flatnonzero(mask), Fraction(0), unit)
@@ -338,7 +347,7 @@ def _with_budget(row: Row, budget: Budget, unit: str, faults: list[Fault]) -> Ro
     return replace(row, const=const, exact=vnd, text=budget.text, basis=budget.basis)
 
 
-def _purses(cells: Cells) -> NDArray[np.object_]:
+def purses(cells: Cells) -> NDArray[np.object_]:
     """Name of the purse that every cell draws on: KCQG is one, KCDP one per place."""
     source, place = cells.frame["source"], cells.frame["place"]
     return source.where(source != "KCDP", source + " " + place).to_numpy(dtype=object)

@@ -101,6 +101,13 @@ class Live:
             return False
         self.solver.deadline = deadline
         self.ladder.back()
+        self.exchange(problem)
+        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
+        self.ladder.stand()
+        return True
+
+    def exchange(self, problem: Problem) -> None:
+        """Move the rows that differ, and nothing else: what is shut or capped stays so."""
         moved = [
             r
             for r, (now, before) in enumerate(zip(problem.rows, self.problem.rows, strict=True))
@@ -109,12 +116,9 @@ class Live:
         self._move_rows(problem, moved)
         self._move_directions(problem)
         self.problem = problem
-        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
-        self.ladder.stand()
-        return True
 
     def _move_rows(self, problem: Problem, moved: list[int]) -> None:
-        at = np.array([self._rows[f"row_{r}"] for r in moved], dtype=np.int64)
+        at = self.numbers(moved)
         rows = [problem.rows[r] for r in moved]
         right = np.array([row.right for row in rows])
         sides = np.array([row.side for row in rows], dtype=str)
@@ -190,6 +194,10 @@ class Live:
         self.holding = proof.row_duals
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
+
+    def numbers(self, rows: Iterable[int]) -> NDArray[np.int64]:
+        """Return where rows of the problem stand in the model."""
+        return np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
 
     def columns(self, name: str, numbers: Iterable[int]) -> NDArray[np.int64]:
         """Return the columns of one kind (``z``, ``a``), by number; -1 for what has none."""
@@ -283,7 +291,7 @@ class Live:
         What stands in the model is taken back to the bottom. None where it is not proven.
         """
         problem, before, ends = self.problem, self._before, self.solver.ends()
-        at = np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
+        at = self.numbers(rows)
         self.problem = problem.without(rows)
         self.ladder.back()
         self.solver.set_rows(at, np.full(len(at), -np.inf), np.full(len(at), np.inf))

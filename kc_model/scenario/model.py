@@ -12,12 +12,14 @@ from typing import Any
 
 from kc_model.errors import Address, Fault
 from kc_model.money import largest_remainder
-from kc_model.tables import Note
+from kc_model.tables import SCHEMAS, Note
 
 __all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
 
 TIERS = ("law", "directive", "preference")
 """Standing of a rule: bắt buộc, theo chỉ đạo, ưu tiên."""
+
+_RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
 
 Where = Mapping[str, tuple[str, ...]]
 """A selection: key or attribute -> any of these values, as text."""
@@ -86,6 +88,13 @@ class Rule:
     text: str = ""
     basis: str = ""
     at: Address = field(default=Address(), compare=False)
+
+    @property
+    def kind(self) -> str:
+        """What its numbers are: ``money``, a ``share`` of money, or another ``number``."""
+        if self.of is not None or (not self.count and self.per in _RATIOS):
+            return "share"
+        return "number" if self.per or self.count else "money"
 
 
 @dataclass(frozen=True)

@@ -220,14 +220,15 @@ class Engine:
         solution.col_value = values.tolist()
         self.highs.setSolution(solution)
 
-    def listen(self, told: Callable[[float], None]) -> None:
-        """Tell the gap while whole numbers are looked for; what is raised there ends the search."""
+    def listen(self, goes_on: Callable[[float], bool]) -> None:
+        """Tell the gap while whole numbers are looked for, and ask whether the search goes on."""
 
         def tell(event: Any) -> None:
             data = event.data_out
             found, bound = float(data.mip_primal_bound), float(data.mip_dual_bound)
             known = np.isfinite(found) and np.isfinite(bound)
-            told(abs(found - bound) / max(1.0, abs(found)) if known else _INF)
+            if not goes_on(abs(found - bound) / max(1.0, abs(found)) if known else _INF):
+                event.interrupt()
 
         self.highs.cbMipInterrupt += tell
 

@@ -161,8 +161,20 @@ class Solver:
         self.cost = np.asarray(cost, dtype=np.float64).copy()
 
     def listen(self, told: Callable[[float], None]) -> None:
-        """Tell the gap while whole numbers are looked for; what is raised there ends the search."""
-        self._engine.listen(told)
+        """Tell the gap while whole numbers are looked for; what is raised there ends the search.
+
+        A KeyboardInterrupt ends it as the deadline would: the best plan found till then stays.
+        """
+
+        def goes_on(gap: float) -> bool:
+            try:
+                told(gap)
+            except KeyboardInterrupt:
+                self.deadline = time.monotonic()
+                return False
+            return True
+
+        self._engine.listen(goes_on)
 
     def ask(self, gap: float, nodes: int = _NODES) -> None:
         """Say how near to the best whole numbers a search may end, relatively, or after how many.
