@@ -241,7 +241,7 @@ class Allocation:
         (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided`
         names them); and, "" and NaN where the plan was made without detail: budget (text: id of the
         budget row that holds the cell, of several the narrowest), basis (text: what its absorption
-        rests on, see `kc_model.program.Problem.basis`), chance_last, chance_next (float64: the
+        rests on, see `kc_model.problem.Problem.basis`), chance_last, chance_next (float64: the
         chance that its last money, and a little more, is disbursed, see
         `kc_model.cells.Curves.chances`).
     rule_rows : DataFrame

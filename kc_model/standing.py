@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, told
-from kc_model.program import Problem, Stage, goal_value
+from kc_model.problem import Problem
+from kc_model.program import Stage
 
 __all__ = [
     "as_told",
     "goal_unit",
+    "goal_value",
     "rule_table",
     "settling_weight",
     "stage_value",
@@ -32,6 +34,37 @@ def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
         return goal_value(problem, stage.goal, x)
     weight = [row.weight if row.tier == stage.name else 0.0 for row in problem.rows]
     return float(np.array(weight) @ problem.sums.shortfall(x))
+
+
+def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
+    """Return what a plan achieves of goal k, recomputed from the data alone.
+
+    Parameters
+    ----------
+    problem : Problem
+    k : int
+        Number of the goal.
+    x : array (n_cells,), million VND
+
+    Returns
+    -------
+    float
+        In million VND, or in the goal's own unit.
+    """
+    what, chosen = problem.goals[k].what, problem.selected[k]
+    if what == "money":
+        return float(x[chosen].sum())
+    if what == "change":
+        return float(np.abs(x - problem.baseline)[chosen].sum())
+    if what == "disbursed":
+        return problem.curves.best(x, np.where(chosen, problem.weight, np.nan))
+    if what == "risk":
+        return problem.risks[k].value(x)
+    if what == "evenness":
+        group, totals = problem.groups[k]
+        spent = np.bincount(group[group >= 0], x[group >= 0], len(totals))
+        return float(np.min(spent / totals)) if len(totals) else 0.0
+    return float(problem.columns[k][chosen] @ x[chosen])
 
 
 def settling_weight(problem: Problem) -> Money:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.solver import Outcome, Status
 from kc_model.tables import Note
 

@@ -20,10 +20,10 @@ from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
 from kc_model.errors import Address, Fault
 from kc_model.money import told
-from kc_model.program import Problem, Stage
+from kc_model.problem import Problem
+from kc_model.program import Stage
 from kc_model.projects import given_parts
 from kc_model.results import Allocation, Provenance
-from kc_model.rules import purses
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
 
@@ -281,26 +281,6 @@ class Draft:
                 held[i] = row.id
         return held
 
-    def _purses(self) -> NDArray[np.object_]:
-        """Return for every cell the purse within which its money may move.
-
-        The national money of a year or a province's own, unless a budget row joins several that no
-        rows hold apart.
-        """
-        frame = self.problem.cells.frame
-        purse = (purses(self.problem.cells) + " " + frame["year"].astype(str)).to_numpy(
-            dtype=object
-        )
-        own = purse.copy()
-        held = np.zeros(len(purse), dtype=bool)
-        rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
-        for row in rows:
-            held[row.cells] |= len(set(own[row.cells])) == 1
-        for row in rows:
-            joined = set(purse[row.cells[~held[row.cells]]])
-            purse[np.isin(purse, list(joined))] = min(joined, default="")
-        return purse
-
     def _rounding(self, settled: Money, stages: Sequence[Stage]) -> dict[str, Any]:
         """Return what rounding moved, and each tier and goal before and after it."""
         problem = self.problem
@@ -323,7 +303,6 @@ class Draft:
         cells["amount"] = pd.array(amounts, dtype="Int64")
         cells["expected_disbursed"] = self.problem.curves.expected(x) * MILLION
         cells["expected_baseline"] = self._in_force.expected(self.problem.baseline) * MILLION
-        cells["purse"] = self._purses()
         return cells
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from kc_model.allocate.proof import certify
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, build_problem
+from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import Status

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Ladder
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.solver import Outcome, Reach, Solver, Status
 from kc_model.standing import goal_unit
 

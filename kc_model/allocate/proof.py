@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, Stage
+from kc_model.problem import Problem
+from kc_model.program import Stage
 from kc_model.standing import stage_value, wrong_projects
 
 __all__ = ["certify"]
