@@ -16,7 +16,7 @@ import pandas as pd
 
 from kc_model.allocate.live import Live
 from kc_model.allocate.stages import Climb
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.rules import Row
 from kc_model.solver import Status
 from kc_model.standing import goal_unit
