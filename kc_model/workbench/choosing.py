@@ -89,7 +89,7 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         )
         teller = _Teller(plan, decided(scenario), language)
         rows = sorted(self._rows, key=teller.order)
-        told = _say("shown", language, count=len(rows))
+        told = _say("shown", language, count=teller.count(len(rows)))
         self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
         kind, unproven = (
             ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
@@ -135,8 +135,8 @@ class _Teller:
                     self.language,
                     roman=numeral("roman", number),
                     area=reference.area_name(area, self.language),
-                    chosen=sum(map(self.is_chosen, inside)),
-                    count=len(inside),
+                    chosen=self.count(sum(map(self.is_chosen, inside))),
+                    count=self.count(len(inside)),
                     amount=self.vnd(sum(map(self.amount, inside))),
                 ),
             )
@@ -174,15 +174,18 @@ class _Teller:
         return _say(
             "total",
             self.language,
-            chosen=len(chosen),
-            count=len(self.found),
+            chosen=self.count(len(chosen)),
+            count=self.count(len(self.found)),
             amount=self.vnd(money),
-            inside=held[IN],
-            out=held[OUT],
+            inside=self.count(held[IN]),
+            out=self.count(held[OUT]),
         )
 
     def vnd(self, amount: int) -> str:
         return format_money(amount, self.plan.unit, self.language)
+
+    def count(self, number: int) -> str:
+        return format_number(number, 0, self.language)
 
     def number(self, amount: int) -> str:
         return format_number(to_unit(amount, self.plan.unit), None, self.language)
