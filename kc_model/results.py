@@ -269,6 +269,9 @@ class Allocation:
         reason (codes joined by ``;``, see `project_table`). Empty without ``projects.csv``. Where
         time ran out while projects were chosen it is the best choice found till then, not proven
         and never saved; <NA> where its amount was not settled yet.
+    parts : DataFrame
+        Mid-year what each project gives its cells: project (id), cell (row of `cells`), before (in
+        the plan in force), after (Int64 VND), one of them above 0. Empty without projects.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
@@ -293,6 +296,7 @@ class Allocation:
     baseline_year: int | None = None
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
     projects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()

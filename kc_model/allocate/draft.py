@@ -16,8 +16,9 @@ from kc_model.allocate.choice import Choice
 from kc_model.allocate.defaults import defaults_of
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
-from kc_model.cells import MILLION
+from kc_model.cells import MILLION, Curves
 from kc_model.program import Problem, Stage
+from kc_model.projects import given_parts
 from kc_model.results import Allocation, Provenance
 from kc_model.rules import purses
 from kc_model.standing import goal_unit, rule_table, stage_value
@@ -43,6 +44,7 @@ class Draft:
 
     def __init__(self, data: Dataset, problem: Problem, as_of: int | None) -> None:
         self.problem = problem
+        self._in_force = _curves_in_force(problem)
         scenario, outlook = problem.scenario, problem.outlook
         self.result = Allocation(
             status="limit",
@@ -110,6 +112,27 @@ class Draft:
             }
         )
         self.result = replace(self.result, projects=projects)
+
+    def fill_parts(self, parts: NDArray[np.int64]) -> None:
+        """Put in what projects give their cells, now and in the plan in force, VND."""
+        offered, cells = self.problem.offered, self.problem.cells.frame
+        if offered is None or self.result.as_of is None:
+            return
+        now = pd.DataFrame(
+            {
+                "project": np.array(offered.ids)[offered.project],
+                "cell": offered.cell,
+                "after": parts,
+            }
+        )
+        own = cells[cells["year"] == self.result.year].rename_axis("cell").reset_index()
+        keys = ["place", "area", "activity", "source"]
+        frame = offered.frame.rename(columns={"id": "project"})
+        before = given_parts(frame).merge(own[[*keys, "cell"]], on=keys)
+        both = before[["project", "cell", "before"]].merge(now, how="outer", on=["project", "cell"])
+        both = both[(both[["before", "after"]].fillna(0) != 0).any(axis=1)]
+        money = {name: both[name].astype("Int64").fillna(0) for name in ("before", "after")}
+        self.result = replace(self.result, parts=both.assign(**money).reset_index(drop=True))
 
     def fill(
         self,
@@ -287,7 +310,7 @@ class Draft:
             amount=pd.array(amounts, dtype="Int64"),
             baseline=self.problem.cells.frame["baseline"],
             expected_disbursed=self.problem.curves.expected(x) * MILLION,
-            expected_baseline=self.problem.curves.expected(self.problem.baseline) * MILLION,
+            expected_baseline=self._in_force.expected(self.problem.baseline) * MILLION,
             purse=self._purses(),
             lowest=blank,
             highest=blank,
@@ -315,6 +338,15 @@ class Draft:
             "best": stage.sign * stage.scale * best * size + 0.0,  # never −0
             "achieved": stage_value(problem, stage, x) * size,
         }
+
+
+def _curves_in_force(problem: Problem) -> Curves:
+    """Return the absorption that goes with the plan in force."""
+    offered = problem.offered
+    if offered is None or not offered.sure.any():
+        return problem.curves
+    in_force = offered.frame["before"].gt(0).to_numpy(dtype=bool)
+    return problem.decided(in_force & offered.may).curves
 
 
 @cache

@@ -131,6 +131,7 @@ class Planner:
         draft.fill(amounts, settled, stages, climb, certificate, proof)
         if choice is not None:
             draft.fill_projects(rounded.projects)
+            draft.fill_parts(rounded.parts)
             if detail:
                 # Prices, ranges and reasons would tell of other sizes only, not of other choices.
                 draft.fill_grounds(settled, stages)

@@ -49,6 +49,8 @@ class _Planned(Protocol):
     @property
     def cells(self) -> pd.DataFrame: ...
     @property
+    def parts(self) -> pd.DataFrame: ...
+    @property
     def rule_rows(self) -> pd.DataFrame: ...
     @property
     def effects(self) -> pd.DataFrame: ...
@@ -112,24 +114,34 @@ def find_moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
 
 
 def changed(plan: _Planned) -> pd.DataFrame:
-    """Return what changes: one row per cell that does.
+    """Return what changes: one row per cell that does, or per project that a cell pays.
 
     Returns
     -------
     DataFrame
-        cell (row of ``plan.cells``), year, place, area, activity, project, source, purse (text),
-        before, after, change (Int64 VND), rate (float64: the mean chance that the money given or
-        taken is disbursed by year-end).
+        cell (row of ``plan.cells``), year, place, area, activity, project (id, "" for money that
+        no project has), source, purse (text), before, after, change (Int64 VND), rate (float64:
+        the mean chance that the money given or taken is disbursed by year-end).
     """
-    columns = ["cell", "year", "place", "area", "activity", "project", "source", "purse"]
-    columns += ["before", "after", "change", "rate"]
+    keys = ["cell", "year", "place", "area", "activity", "source", "purse"]
+    columns = [*keys[:5], "project", *keys[5:], "before", "after", "change", "rate"]
     if plan.cells.empty:
         return pd.DataFrame(columns=columns)
     cells = plan.cells.rename_axis("cell").reset_index()
-    before, after = cells["baseline"], cells["amount"]
-    frame = cells.assign(project="", before=before, after=after, change=after - before)
-    frame = frame.assign(rate=_rates(cells))[columns]
-    return frame[frame["change"] != 0].reset_index(drop=True)
+    rest = cells.assign(project="", before=cells["baseline"], after=cells["amount"])
+    every = [rest.set_index("cell", drop=False)]
+    if len(plan.parts):
+        own = plan.parts.groupby("cell")[["before", "after"]].sum()
+        for name in ("before", "after"):
+            every[0][name] = every[0][name].sub(own[name], fill_value=0)
+        every.append(plan.parts.merge(cells[keys], on="cell"))
+    frame = pd.concat(every, ignore_index=True)
+    rates = _rates(cells).to_numpy()
+    frame = frame.assign(
+        change=frame["after"] - frame["before"], rate=rates[frame["cell"].to_numpy(dtype=int)]
+    )
+    frame = frame[frame["change"] != 0].sort_values(["cell", "project"], kind="stable")
+    return frame[columns].reset_index(drop=True)
 
 
 def _rates(cells: pd.DataFrame) -> pd.Series:
@@ -151,10 +163,13 @@ def _outside(purse: pd.DataFrame) -> dict[str, Any]:
 def _row(plan: _Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
     end = giver if giver["cell"] >= 0 else taker
     gain = amount * (taker["rate"] - giver["rate"])
-    changes = _changes(giver, taker)
+    changes, kind = _changes(giver, taker), "normal"
+    if giver["project"] and giver["project"] == taker["project"]:
+        projects = plan.data.projects
+        kind = str(projects.loc[projects["id"] == giver["project"], "kind"].iloc[0])
     sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
     day = date(plan.year, max(plan.as_of or 1, 1), 1)
-    decisions = [_decision(source, changes, day) for source in sources]
+    decisions = [_decision(source, changes, kind, day) for source in sources]
     decision = min(decisions, key=lambda found: found.who != "minister")
     return {
         **{f"from_{key}": giver[key] for key in _ENDS},
@@ -173,12 +188,19 @@ def _row(plan: _Planned, giver: End, taker: End, amount: int, language: Language
 
 
 @cache
-def _decision(source: str, changes: frozenset[str], on: date) -> Decision:
-    return who_decides(source, changes, on=on)
+def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Decision:
+    return who_decides(source, changes, kind, on)
 
 
 def _changes(giver: End, taker: End) -> frozenset[str]:
     """Return what a move changes, in the words of `kc_model.moves.decisions.CHANGES`."""
+    if giver["project"] != taker["project"]:
+        found = []
+        if giver["project"]:
+            found.append("less" if giver["after"] else "stopped")
+        if taker["project"]:
+            found.append("more" if taker["before"] else "added")
+        return frozenset(found)
     if giver["cell"] < 0:
         return frozenset({"more"})
     if taker["cell"] < 0:
@@ -240,7 +262,8 @@ def refuse(plan: _Planned, numbers: Collection[int]) -> Scenario:
     -------
     Scenario
         With a rule for each end: what a cell was to give it keeps, what it was to take it does not
-        get; its other moves stay open. `kc_model.allocate` solves the rest again.
+        get; a project that was to be stopped stays, one that was to be added does not come in. The
+        cell's other moves stay open. `kc_model.allocate` solves the rest again.
 
     Raises
     ------
@@ -252,17 +275,37 @@ def refuse(plan: _Planned, numbers: Collection[int]) -> Scenario:
     if unknown:
         raise KeyError(f"no moves of the numbers {sorted(unknown)}: there are {len(found)}")
     held: dict[tuple[str, int], int] = {}
+    rules: dict[str, Rule] = {}
     for move in found.loc[sorted(set(numbers))].to_dict("records"):
-        for side, cell, vnd in (
-            ("min", move["from_cell"], int(move["amount"])),
-            ("max", move["to_cell"], -int(move["amount"])),
-        ):
-            if cell >= 0:
-                held[side, cell] = held.get((side, cell), 0) + vnd
-    rules = tuple(_rule(plan, side, cell, vnd) for (side, cell), vnd in held.items())
-    known = {rule.id for rule in rules}
-    kept = tuple(rule for rule in plan.scenario.rules if rule.id not in known)
-    return replace(plan.scenario, rules=(*kept, *rules))
+        for end, side, sign in (("from", "min", 1), ("to", "max", -1)):
+            cell, project = move[f"{end}_cell"], move.get(f"{end}_project")
+            whole = _whole(plan, project, side) if project else None
+            if whole is not None:
+                rules[whole.id] = whole
+            elif cell >= 0:
+                held[side, cell] = held.get((side, cell), 0) + sign * int(move["amount"])
+    for (side, cell), vnd in held.items():
+        rule = _rule(plan, side, cell, vnd)
+        rules[rule.id] = rule
+    kept = tuple(rule for rule in plan.scenario.rules if rule.id not in rules)
+    return replace(plan.scenario, rules=(*kept, *rules.values()))
+
+
+def _whole(plan: _Planned, project: str, side: str) -> Rule | None:
+    """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
+    own = plan.parts[plan.parts["project"] == project]
+    if own["after" if side == "min" else "before"].sum():
+        return None
+    number = Decimal(1 if side == "min" else 0)
+    return Rule(
+        id=f"refuse-{side}-{project}",
+        min=number if side == "min" else None,
+        max=number if side == "max" else None,
+        where={"id": (project,)},
+        count="projects",
+        text=say(f"moves.refused.{side}", "vi", cell=project),
+        basis=say("moves.refused.basis", "vi"),
+    )
 
 
 def _rule(plan: _Planned, side: str, cell: int, vnd: int) -> Rule:
