@@ -149,6 +149,8 @@ def _say(key: str, language: Language, **values: object) -> str:
 class _Teller:
     def __init__(self, plan: Allocation, language: Language) -> None:
         self.plan, self.language = plan, language
+        projects = plan.data.projects
+        self.names = dict(zip(projects["id"], projects["name"], strict=True))
 
     def groups(self, found: pd.DataFrame, refused: int) -> Iterator[tuple[str, str]]:
         """Yield who decides, with how many moves of how much."""
@@ -181,8 +183,11 @@ class _Teller:
             return _say(f"nowhere.{side}", self.language)
         place = reference.place_name(row[f"{side}_place"], self.plan.vintage, self.language)
         area = reference.area_name(row[f"{side}_area"], self.language)
-        own = [row.get(f"{side}_project", ""), place, area, row.get(f"{side}_activity", "")]
+        own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)
+
+    def project(self, one: str | None) -> str:
+        return f"{one}. {self.names[one]}" if one else ""
 
     def number(self, amount: float) -> str:
         return format_number(round(amount, 1), None, self.language).replace("-", "−")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import assigned_plan, build_offers
+from kc_model.projects import assigned_plan
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.choosing import offers_of
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.newest import Newest, Progress, Step
 
@@ -135,5 +135,4 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
 def _assigned(plan: Allocation, language: Language) -> bytes:
     """Return the assigned plan by area and project, as an Excel workbook."""
-    offers = build_offers(plan.data, date(plan.year, 1, 1))
-    return assigned_plan(plan.data, offers, plan.project_table(language), language)
+    return assigned_plan(plan.data, offers_of(plan), plan.project_table(language), language)
