@@ -12,7 +12,6 @@ lengthens them; what the kernel's processor did is told beside them, and the loa
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -27,7 +26,7 @@ from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conftest import browsers
-from lab import ROOT, running_app, watched_page
+from lab import ROOT, running_app, running_browser, watched_page
 
 SAMPLE = ROOT / "data" / "sample"
 _TOTAL = "Tổng: "
@@ -88,18 +87,20 @@ window.addEventListener("keydown", () => note("key"), true);
 """
 
 
-def cpu(pid: int) -> float:
-    """Return the seconds of processor time a process and its children have taken so far."""
-    ticks = 0
+def cpu(root: int) -> float:
+    """Return the seconds of processor time that a process and all below it have taken (Linux)."""
+    parents, ticks = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            name, _, rest = stat.read_text().rpartition(")")
+            fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        fields = rest.split()
-        if int(name.split()[0]) == pid or int(fields[1]) == pid:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        parents[int(stat.parent.name)] = int(fields[1])
+        ticks[int(stat.parent.name)] = int(fields[11]) + int(fields[12])
+    below = {root}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sum(ticks.get(pid, 0) for pid in below) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds(date: str) -> float:
@@ -107,19 +108,29 @@ def seconds(date: str) -> float:
     return 1e3 * datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
 
 
-def first_minute(page: Page, address: str, began: float) -> dict[str, float]:
-    """Open the page and return after how many seconds its parts stand there."""
-    marks = {"address": time.monotonic() - began}
+def first_minute(page: Page, address: str, began: float, server: int) -> None:
+    """Open the page; tell after how many seconds, and of whose processor, its parts stand there."""
+
+    def mark(what: str) -> None:
+        ours = cpu(server)
+        rest = cpu(os.getpid()) - ours
+        print(
+            f"{what:12} {time.monotonic() - began:6.1f} s   kernel {ours:5.1f} s   browser {rest:5.1f} s"
+        )
+
+    mark("address")
     page.goto(address, wait_until="commit")
-    page.get_by_role("tab", name="Phương án", exact=True).wait_for()
-    marks["tabs"] = time.monotonic() - began
+    plan = page.get_by_role("tab", name="Phương án", exact=True)
+    page.get_by_text("Đang mở bàn làm việc và đọc").or_(plan).first.wait_for()
+    mark("page")
+    plan.wait_for()
+    mark("tabs")
     if "--stay" in sys.argv:
         page.locator(".kc-chart svg.marks").first.wait_for()
-        marks["first chart"] = time.monotonic() - began
-    page.get_by_role("tab", name="Phương án", exact=True).click()
+        mark("first chart")
+    plan.click()
     page.locator(".kc-chart svg text", has_text=_TOTAL).first.wait_for()
-    marks["allocation"] = time.monotonic() - began
-    return marks
+    mark("allocation")
 
 
 def press(page: Page, pid: int, key: str) -> dict[str, float]:
@@ -161,14 +172,20 @@ def told(rows: Iterable[dict[str, float]]) -> None:
 def main(presses: int) -> None:
     """Measure and print."""
     chromium = next(file for file in browsers() if file.is_file())
-    with tempfile.TemporaryDirectory() as folder, watched_page(chromium) as watched:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_browser(chromium) as browser,
+        watched_page(browser) as watched,
+    ):
         page = watched.page
         page.set_default_timeout(_PATIENCE)
         page.add_init_script(_CLOCK)
         began = time.monotonic()
         with running_app(SAMPLE, Path(folder, "app.log")) as (address, server):
-            marks = first_minute(page, address, began)
-            print(f"load {os.getloadavg()[0]:.1f}", json.dumps(marks | {"cpu": cpu(server.pid), "bytes": page.evaluate("window.kcBytes")}))
+            first_minute(page, address, began, server.pid)
+            print(
+                f"load {os.getloadavg()[0]:.1f}, {page.evaluate('window.kcBytes')} bytes to the page"
+            )
             if not presses:
                 return
             page.get_by_text(re.compile("Đang tính")).first.wait_for(state="hidden")
