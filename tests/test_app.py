@@ -630,6 +630,7 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         chart_total(page, "4.812")
         page.get_by_role("button", name="Xuất đề xuất").click()
         page.get_by_text("Tải ke_hoach_de_an.xlsx").wait_for()
+        page.goto("about:blank")
 
 
 @pytest.mark.browser
@@ -665,7 +666,7 @@ def test_rules_and_budgets_come_and_go(app, watched, shots):
 def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, shots):
     wish = {**SCENARIO["rules"][0], "id": "most", "text": "Hà Nội bớt", "tier": "directive"}
     wish = {**{key: value for key, value in wish.items() if key not in ("min", "each")}}
-    wanted = {**SCENARIO, "rules": [{**wish, "where": "place: 01, source: KCQG", "max": 3000}]}
+    wanted = {**SCENARIO, "rules": [{**wish, "where": "place=01; source=KCQG", "max": 3000}]}
     (home / "số liệu.xlsx").unlink()
     write_workbook(dataset(history=HISTORY), home / "số liệu.xlsx", wanted)
     page = watched.page
@@ -692,3 +693,4 @@ def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, s
         page.get_by_text("Phương án điều chuyển 1 khoản").wait_for()
         month.select_option(index=0)
         table.wait_for(state="hidden")
+        page.goto("about:blank")
