@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
-from kc_model.moves import changed, find_moves, moves, refuse
+from kc_model.moves import changed, find_moves
 from kc_model.results import Forecast, Provenance
-from kc_model.verify import verify
 
 STEP = 10
 HEAD = "id name place area source support min_support score kind requires excludes stage disbursed"
@@ -118,7 +117,8 @@ def before_of(p: dict) -> int:
 def sure_of(p: dict) -> float:
     paid = p["disbursed"] or 0
     share = {"accepted": 1.0, "contracted": LOW[p["area"]]}.get(p["stage"], 0.0)
-    return min(p["support"], max(paid, share * p["support"]))
+    least = max(p["min_support"] or p["support"], paid)
+    return min(least, max(paid, share * p["support"])) if share < 1 else p["support"]
 
 
 def spread(projects, amounts) -> dict:
@@ -143,7 +143,9 @@ def expected(projects, amounts, *, given: bool) -> float:
     if given:
         return sum(integral(0.0, vnd) for vnd in x.values())
     stays = [p["stage"] != "stopped" or p["disbursed"] for p in projects]
-    all_sure = spread(projects, [sure_of(p) if s else 0 for p, s in zip(projects, stays, strict=True)])
+    all_sure = spread(
+        projects, [sure_of(p) if s else 0 for p, s in zip(projects, stays, strict=True)]
+    )
     own = spread(projects, [sure_of(p) if a else 0 for p, a in zip(projects, amounts, strict=True)])
     return sum(own[c] + integral(all_sure[c], all_sure[c] + x[c] - own[c]) for c in CELLS)
 
@@ -215,7 +217,9 @@ def _conserves(plan, projects) -> None:
         for end, sign in (("from", -1), ("to", 1)):
             key = (move[f"{end}_cell"], move.get(f"{end}_project", ""))
             net[key] = net.get(key, 0) + sign * int(move["amount"])
-        cells = [plan.cells.loc[move[f"{e}_cell"]] for e in ("from", "to") if move[f"{e}_cell"] >= 0]
+        cells = [
+            plan.cells.loc[move[f"{e}_cell"]] for e in ("from", "to") if move[f"{e}_cell"] >= 0
+        ]
         assert len({(c["source"], c["place"] if c["source"] == "KCDP" else "") for c in cells}) == 1
     told = changed(plan)
     told = dict(zip(zip(told["cell"], told["project"], strict=True), told["change"], strict=True))
