@@ -276,11 +276,10 @@ class Draft:
         The national money of a year or a province's own, unless a budget row joins several that no
         rows hold apart.
         """
-        frame = self.problem.cells.frame
-        purse = (purses(self.problem.cells) + " " + frame["year"].astype(str)).to_numpy(
-            dtype=object
-        )
-        own = purse.copy()
+        years = self.problem.cells.frame["year"]
+        named = zip(purses(self.problem.cells), years, strict=True)
+        own: NDArray[np.object_] = np.array([f"{name} {year}" for name, year in named], object)
+        purse = own.copy()
         held = np.zeros(len(purse), dtype=bool)
         rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
         for row in rows:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import assigned_plan
+from kc_model.projects import adjustment, assigned_plan
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
@@ -22,6 +22,7 @@ __all__ = ["Filing"]
 
 _BOOK = "allocation.xlsx"
 _PROJECTS = "ke_hoach_de_an.xlsx"
+_ADJUSTMENT = "dieu_chinh.xlsx"
 
 
 class Filing(ipywidgets.HBox):  # type: ignore[misc]
@@ -104,13 +105,13 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
         def save(progress: Progress) -> tuple[Allocation, list[str]]:
             plan = self._solve(scenario, progress)
-            names = []
+            names: list[str] = []
             if plan.status == "optimal":
                 plan.save(folder, language)
-                names.append(_BOOK)
-                if len(plan.projects):
-                    save_file(folder / _PROJECTS, _assigned(plan, language))
-                    names.append(_PROJECTS)
+                forms = dict(_forms(plan, language))
+                for name, form in forms.items():
+                    save_file(folder / name, form)
+                names = [_BOOK, *forms]
             return plan, names
 
         def link(found: tuple[Allocation, list[str]]) -> None:
@@ -133,6 +134,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._exports.start(Step(save, link))
 
 
-def _assigned(plan: Allocation, language: Language) -> bytes:
-    """Return the assigned plan by area and project, as an Excel workbook."""
-    return assigned_plan(plan.data, offers_of(plan), plan.project_table(language), language)
+def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
+    """Yield the office's forms: the assigned plan by project, mid-year what is adjusted."""
+    if len(plan.projects):
+        chosen = plan.project_table(language)
+        yield _PROJECTS, assigned_plan(plan.data, offers_of(plan), chosen, language)
+    if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
+        yield _ADJUSTMENT, adjustment(plan, language)
