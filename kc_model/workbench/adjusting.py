@@ -161,7 +161,8 @@ class _Teller:
                 amount = self.number(float(own["amount"].sum()))
                 unit = unit_name(self.plan.unit, self.language)
                 values = {"who": name, "count": len(own), "amount": f"{amount} {unit}"}
-                yield who, _say("group", self.language, **values)
+                grounds = "; ".join(dict.fromkeys(own["basis"]))
+                yield who, _say("group", self.language, **values, basis=grounds)
         if refused:
             yield _REFUSED, _say("views.refused", self.language)
 
@@ -169,8 +170,8 @@ class _Teller:
         ends = [self.end(row, side) for side in ("from", "to")]
         gain = "–" if pd.isna(row["gain"]) else self.number(float(row["gain"]))
         amount = self.number(float(row["amount"]))
-        reason = f"{row['reason']} ({row['basis']})" if row["basis"] else str(row["reason"])
-        cells = (*ends, say(f"export.sources.{row['source']}", self.language), amount, gain, reason)
+        source = say(f"export.sources.{row['source']}", self.language)
+        cells = (*ends, source, amount, gain, str(row["reason"]))
         return Picked(str(number), str(row["who_decides"]), cells, "on", "", (_REFUSE,))
 
     def refused(self, rule: Rule) -> Picked:
