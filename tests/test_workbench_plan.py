@@ -16,7 +16,7 @@ from kc_model.errors import InputError
 from kc_model.moves import moves
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario, scenario_yaml
-from kc_model.workbench import planning, show_plan
+from kc_model.workbench import making, planning, show_plan
 from kc_model.workbench.adding import Asked, new_budget, new_rule
 from kc_model.workbench.deciding import decide, decided
 from kc_model.workbench.editing import TABLES, edited
@@ -186,14 +186,14 @@ def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):
 
 
 def test_choosing_projects_can_be_stopped_and_begun_again(choice, monkeypatch):
-    real = planning.Planner.plan
+    real = making.Planner.plan
 
     def slow(self, *args, progress, **kwargs):
         choice.solving.stop.click()
         return real(self, *args, progress=progress, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(planning.Planner, "plan", slow)
+        patched.setattr(making.Planner, "plan", slow)
         choice.choosing.listed._told({"tick": ["P2", "in"]})
         assert choice.wait(60)
     assert "Đã dừng" in words(choice.solving.told)

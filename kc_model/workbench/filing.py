@@ -16,6 +16,7 @@ from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.choosing import offers_of
 from kc_model.workbench.folders import new_folder, plain_name
+from kc_model.workbench.making import Maker
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
@@ -32,7 +33,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     ----------
     scenario : callable () -> Scenario
         What is on screen, with the notes that say what was changed.
-    solve : callable (Scenario, progress) -> Allocation
+    maker : callable () -> Maker
         Makes its plan afresh.
     exports : Newest
         Runs the export.
@@ -51,10 +52,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     def __init__(
         self,
         scenario: Callable[[], Scenario],
-        solve: Callable[[Scenario, Progress], Allocation],
+        maker: Callable[[], Maker],
         exports: Newest,
     ) -> None:
-        self._scenario, self._solve, self._exports = scenario, solve, exports
+        self._scenario, self._maker, self._exports = scenario, maker, exports
         self._language: Language = "vi"
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
@@ -98,13 +99,13 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     def start_export(self) -> None:
         """Solve afresh what is on screen (contract, section 6.1) and save the proposal."""
-        scenario, language = self._scenario(), self._language
+        scenario, maker, language = self._scenario(), self._maker(), self._language
         folder = self.folder or new_folder(scenario.name)
         self.export.disabled = True
         self.saved.value = screen.message([say("screen.plan.exporting", language)])
 
         def save(progress: Progress) -> tuple[Allocation, list[str]]:
-            plan = self._solve(scenario, progress)
+            plan = maker.afresh(scenario, progress)
             names: list[str] = []
             if plan.status == "optimal":
                 plan.save(folder, language)
