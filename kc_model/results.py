@@ -19,6 +19,7 @@ from kc_model.errors import Fault
 from kc_model.explain import explain, loosening
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
+from kc_model.moves import find_moves
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
@@ -451,7 +452,8 @@ class Allocation:
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         rules = self.rule_rows.assign(told=loosening(self, language))
-        return allocation_workbook(self.stamp(language), self.cells, rules, language)
+        moves = None if self.as_of is None else find_moves(self, language)
+        return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""

@@ -594,3 +594,103 @@ FIRST_LOSER = """name => {
     const at = one => one.getBoundingClientRect().top;
     return lines.sort((a, b) => at(a) - at(b))[0]?.textContent === name;
 }"""
+
+
+@pytest.mark.browser
+def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched, shots):
+    home = tmp_path / "Đề án 2026"
+    shutil.copytree(ROOT / "data" / "sample-projects", home)
+    page = watched.page
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        page.goto(address)
+        tab(page, "Phương án")
+        page.get_by_text("Chọn 36/42 đề án, tổng hỗ trợ 4.812 triệu đồng").wait_for()
+        table = page.get_by_role("table", name="Đề án (triệu đồng)")
+        group = table.get_by_role("button", name=re.compile("^▾ III. Mô hình, công nghệ, máy móc"))
+        assert group.inner_text().endswith("chọn 16/20 đề án, 3.556 triệu đồng")
+        heads = table.locator("thead th").all_inner_texts()
+        assert heads[:3] == ["Phải chọn", "Không chọn", "Đề án"]
+        row = table.locator("tbody tr", has_text="DA05. ")
+        assert row.locator("td").all_inner_texts()[-4:-1] == ["72", "72", "–"]
+        row.get_by_role("checkbox", name=re.compile("^Phải chọn: DA05")).check()
+        page.get_by_text("tổng hỗ trợ 4.697 triệu đồng. Bạn yêu cầu phải chọn 1,").wait_for()
+        chart_total(page, "4.697")
+        assert row.locator("td").all_inner_texts()[-2:] == ["72", "Bạn yêu cầu phải chọn."]
+        page.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).check()
+        page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.504 triệu đồng").wait_for()
+        page.get_by_label("Đề án (triệu đồng)").and_(page.locator("select")).select_option("ticked")
+        assert table.locator("tbody tr:not(.kc-group)").count() == 2
+        page.screenshot(path=shots / "app-projects.png")
+        page.get_by_placeholder("Tìm theo tên").fill("sấy chè")
+        assert table.locator("tbody tr:not(.kc-group)").count() == 1
+        table.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).focus()
+        page.keyboard.press("Control+z")
+        chart_total(page, "4.697")
+        page.get_by_role("button", name="Hoàn tác").click()
+        chart_total(page, "4.812")
+        page.get_by_role("button", name="Xuất đề xuất").click()
+        page.get_by_text("Tải ke_hoach_de_an.xlsx").wait_for()
+        page.goto("about:blank")
+
+
+@pytest.mark.browser
+def test_rules_and_budgets_come_and_go(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    page.get_by_label("Địa bàn", exact=True).select_option(label="Hà Nội")
+    page.get_by_label("Yêu cầu", exact=True).select_option(label="Nhiều nhất (tiền)")
+    page.get_by_label("Con số").fill("3 tỷ rưỡi")
+    page.get_by_role("button", name="Thêm quy định").click()
+    page.get_by_role("alert").get_by_text("không đọc được là số").wait_for()
+    page.get_by_label("Con số").fill("3,5 tỷ")
+    page.get_by_role("button", name="Thêm quy định").click()
+    page.get_by_text("Ai giảm trước hết: Hà Nội −1.500 (−30,0 %)").wait_for()
+    rules = page.get_by_role("grid", name="Quy định").locator("tbody tr")
+    assert rules.count() == 2
+    assert cell(page, "Quy định", 1, 1).inner_text() == "3.500 triệu đồng"
+    page.screenshot(path=shots / "app-added.png")
+    cell(page, "Quy định", 1, 5).click()
+    page.get_by_text(re.compile("0 địa bàn giảm")).first.wait_for()
+    assert rules.count() == 1
+    page.get_by_role("button", name="Hoàn tác").click()
+    page.get_by_text("Ai giảm trước hết: Hà Nội −1.500 (−30,0 %)").wait_for()
+    cell(page, "Quy định", 1, 5).focus()
+    page.keyboard.press("Enter")
+    page.get_by_text(re.compile("0 địa bàn giảm")).first.wait_for()
+
+
+@pytest.mark.browser
+def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, shots):
+    wish = {**SCENARIO["rules"][0], "id": "most", "text": "Hà Nội bớt", "tier": "directive"}
+    wish = {**{key: value for key, value in wish.items() if key not in ("min", "each")}}
+    wanted = {**SCENARIO, "rules": [{**wish, "where": "place=01; source=KCQG", "max": 3000}]}
+    (home / "số liệu.xlsx").unlink()
+    write_workbook(dataset(history=HISTORY), home / "số liệu.xlsx", wanted)
+    page = watched.page
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        page.goto(address)
+        tab(page, "Phương án")
+        chart_total(page, "7.000")
+        month = page.get_by_label("Lập phương án cho")
+        offered = [one.replace("\xa0", " ") for one in month.locator("option").all_inner_texts()]
+        assert offered == ["cả năm 2024", "điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
+        month.select_option(index=1)
+        page.get_by_text("Phương án điều chuyển 1 khoản, tổng 1.000 triệu đồng").wait_for()
+        table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
+        table.get_by_text("Cục phụ trách khuyến công quyết định: 1 khoản").wait_for()
+        cells = table.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+        assert cells[1].startswith("Hà Nội – ")
+        assert cells[2].startswith("Hà Giang – ")
+        assert cells[3:5] == ["KCQG", "1.000"]
+        page.screenshot(path=shots / "app-moves.png")
+        table.get_by_role("checkbox", name=re.compile("^Từ chối")).check()
+        page.get_by_text("Phương án không điều chuyển khoản nào").wait_for()
+        assert table.get_by_role("checkbox", checked=True).count() == 2
+        page.get_by_role("button", name="Hoàn tác").click()
+        page.get_by_text("Phương án điều chuyển 1 khoản").wait_for()
+        month.select_option(index=0)
+        table.wait_for(state="hidden")
+        page.goto("about:blank")

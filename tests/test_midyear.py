@@ -117,7 +117,8 @@ def before_of(p: dict) -> int:
 def sure_of(p: dict) -> float:
     paid = p["disbursed"] or 0
     share = {"accepted": 1.0, "contracted": LOW[p["area"]]}.get(p["stage"], 0.0)
-    return min(p["support"], max(paid, share * p["support"]))
+    least = max(p["min_support"] or p["support"], paid)
+    return min(least, max(paid, share * p["support"])) if share < 1 else p["support"]
 
 
 def spread(projects, amounts) -> dict:
