@@ -265,11 +265,14 @@ def build_problem(
     faults: list[Fault] = []
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
+    known = outlook.as_of if outlook is not None and outlook.year == scenario.year else as_of
+    if as_of is not None and known != as_of:
+        faults.append(Fault("other-as-of", Address(), {"found": known, "as_of": as_of}))
     everything = build_cells(data, scenario.year, as_of, faults)
     spend = "at_most" if len(data.projects) else "all"
     budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
-    if outside and covered.any():
+    if outside and covered.any() and not any(fault.level == "error" for fault in faults):
         faults.append(_outside(outside, data))
     if not covered.any():  # what rules and goals say is judged all the same
         offered = _offered(data, scenario, everything, faults)

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from kc_model.arrays import Model
 from kc_model.cells import MILLION
+from kc_model.nearest import has_reserve, nearer_step
 from kc_model.program import Problem
 from kc_model.rules import Row, Sums
 from kc_model.solver import Outcome, Solver, Status
@@ -57,11 +58,11 @@ def round_plan(
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
-    rows = [
+    asked = [
         *_as_amounts(rows, len(plan)),
-        *(_used(row, steps, grid) for row in rows if _has_reserve(row)),
+        *(_used(row, steps, grid) for row in rows if has_reserve(row)),
     ]
-    board = _Board(rows, plan, below, grid)
+    board = _Board(asked, plan, below, grid)
     status = Status.FAILED
     # First without the step that shares and counts may be off, and to the next step only.
     for further, loose in ((0, False), (0, True), (_FURTHER, False), (_FURTHER, True)):
@@ -73,8 +74,20 @@ def round_plan(
             moves = np.rint(outcome.values[: len(rise) * (3 if further else 1)])
             parts = moves.astype(np.int64).reshape(-1, len(steps))
             up = parts[0] + (parts[1] - parts[2] if further else 0)
-            return np.asarray((below.astype(np.int64) + up) * grid)
+            return _drawn_in(rows, plan, grid, (below.astype(np.int64) + up) * grid)
     return status
+
+
+def _drawn_in(
+    rows: Sequence[Row], plan: Floats, grid: int, amounts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Bring amounts nearer to the plan step by step: whole numbers are found to a gap only."""
+    sums = Sums.of(rows, len(plan))
+    while (moved := nearer_step(rows, sums, grid, plan, amounts)) is not None:
+        for cell, step in zip(moved, (grid, -grid), strict=True):
+            if cell >= 0:
+                amounts[cell] += step
+    return amounts
 
 
 def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
@@ -115,10 +128,6 @@ def _as_amounts(rows: Sequence[Row], n_cells: int) -> Iterator[Row]:
                 yield replace(row, base=none, base_coef=row.base_coef[:0], const=const)
                 continue
         yield row
-
-
-def _has_reserve(row: Row) -> bool:
-    return row.id.startswith("budget:") and row.side == "max"
 
 
 def _used(row: Row, steps: Floats, grid: int) -> Row:

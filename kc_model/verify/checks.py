@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kc_model.arrays import Cut, Model, compile_program
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, format_money, format_number, to_unit
+from kc_model.nearest import nearer_step
 from kc_model.offered import Offered
 from kc_model.program import Stage, build_program
 from kc_model.standing import (
@@ -300,16 +301,22 @@ class _Judge:
         return _check("goals", passed=passed, count=len(self.stages), goals=self._labels(wrong))
 
     def _rounding(self) -> Check:
-        """How far the rounded plan is from the proven one."""
-        steps = np.abs(self.amounts - self.proof.settled * MILLION) / self.problem.grid
+        """How far the rounded plan is from the proven one, and whether a step brings it nearer."""
+        problem, settled = self.problem, self.proof.settled
+        steps = np.abs(self.amounts - settled * MILLION) / problem.grid
         most = float(np.max(steps, initial=0.0))
-        far = [self.problem.cells.names()[i] for i in np.flatnonzero(steps > _FURTHEST + _CLOSE)]
+        wrong = set(np.flatnonzero(steps > _FURTHEST + _CLOSE).tolist())
+        free = np.ones(len(settled), dtype=bool)
+        if problem.offered is not None:
+            free[problem.offered.named] = False
+        nearer = nearer_step(problem.rows, problem.sums, problem.grid, settled, self.amounts, free)
+        wrong |= set(nearer or ()) - {-1}
         return _check(
             "rounding",
-            passed=not far,
+            passed=not wrong,
             steps=lambda language: format_number(Decimal(f"{most:.2f}"), None, language),
-            grid=self._vnd(self.problem.grid),
-            cells=_shown(far),
+            grid=self._vnd(problem.grid),
+            cells=_shown([problem.cells.names()[i] for i in sorted(wrong)]),
         )
 
     # ------------------------------------------------------------------ the proof
