@@ -102,21 +102,14 @@ class Planner:
         return live
 
     def _build(self, scenario: Scenario) -> Problem:
-        return build_problem(self.data, scenario, self.outlook, self.month(scenario))
-
-    def month(self, scenario: Scenario) -> int | None:
-        """Return the last month known: the one given, or that of a forecast of the same year."""
-        outlook = self.outlook
-        if self.as_of is not None or outlook is None or outlook.year != scenario.year:
-            return self.as_of
-        return outlook.as_of or None
+        return build_problem(self.data, scenario, self.outlook, self.as_of)
 
     def _solve(
         self, live: Live, ranges: bool | None, tell: Progress, *, detail: bool
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
         deadline = live.solver.deadline
-        draft = Draft(self.data, live.problem, self.month(live.problem.scenario))
+        draft = Draft(self.data, live.problem, self.as_of)
         tell("solve", 0.1)
         found = _chosen(live, tell) if live.problem.offered is not None else _sized(live, tell)
         if found.status is Status.INFEASIBLE:
