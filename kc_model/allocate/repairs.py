@@ -19,13 +19,12 @@ from kc_model.cells import MILLION, plan_in_force
 from kc_model.money import UNITS, format_number
 from kc_model.program import Problem
 from kc_model.rules import Row, renumber_rows
-from kc_model.scenario import Rule, Scenario
+from kc_model.scenario import Scenario
 from kc_model.solver import Status
-from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
+from kc_model.tables import CELL_KEYS, Dataset
 
 __all__ = ["Mender", "apply_repair", "loosest_bounds", "repair_cells"]
 
-_RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
 _TRIES = 3  # numbers tried, each one step looser than the one before
 _LISTED = 10
 _LAST = 1000  # of a repair the last part whose reason is looked for
@@ -78,7 +77,7 @@ def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
 
 def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal) -> Scenario:
     text = next((r.text for r in scenario.rules if r.id == rule_id), "")
-    kind = next((_kind(r) for r in scenario.rules if r.id == rule_id), "")
+    kind = next((r.kind for r in scenario.rules if r.id == rule_id), "")
     return scenario.with_rule(rule_id, **{side: to, "text": _told(text, to, kind)})
 
 
@@ -122,13 +121,6 @@ def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
 
 def _is_bound(rule: str) -> bool:
     return rule.startswith("bound:")
-
-
-def _kind(rule: Rule) -> str:
-    """Tell what a rule's numbers are: amounts, shares of money, or neither."""
-    if rule.of is not None or (not rule.count and rule.per in _RATIOS):
-        return "share"
-    return "number" if rule.per or rule.count else "money"
 
 
 def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
@@ -350,7 +342,7 @@ class Mender:
 
     def _kind(self, lever: Lever) -> str:
         rule = self._rules.get(lever.rule)
-        return "money" if rule is None else _kind(rule)
+        return "money" if rule is None else rule.kind
 
     def _now(self, lever: Lever) -> Decimal:
         rule = self._rules.get(lever.rule)
