@@ -29,7 +29,6 @@ from kc_model.cells import MILLION
 from kc_model.errors import InputError
 from kc_model.program import build_problem
 from kc_model.scenario import Scenario
-from kc_model.standing import missed_by
 from kc_model.verify import Verification, proof_of, verify
 from kc_model.verify.bounds import Bounds
 from kc_model.verify.proof import read_proof
@@ -429,7 +428,7 @@ def test_another_rounding_that_keeps_every_rule_is_named(steps, tmp_path):
     for i, j in itertools.permutations(range(len(rounded)), 2):
         other = rounded.copy()
         other[[i, j]] += np.array([problem.grid, -problem.grid]) * steps
-        if source[i] == source[j] and not missed_by(problem, other).any():
+        if source[i] == source[j] and not problem.sums.missed(other).any():
             named.append(save(other, tmp_path / f"{i}{j}"))
     assert len(named) > 2
     assert all(one == {"rounding"} for one in named)
