@@ -55,7 +55,7 @@ class Planner:
         Where the absorption of cells without ``absorption.csv`` comes from; None: a forecast for
         the scenario's year is made if one is needed.
     as_of : int or None
-        Last month known; None: a plan for the whole year.
+        As for `kc_model.allocate.allocate`.
     """
 
     def __init__(
