@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kc_model.allocate import Planner, allocate, apply_repair, repair_cells
+    from kc_model.allocate import Planner, allocate, apply_repair, repair_cells, why_not
     from kc_model.backtest import Backtest, backtest
     from kc_model.errors import (
         Address,
@@ -104,12 +104,13 @@ __all__ = [
     "sweep",
     "verify",
     "who_decides",
+    "why_not",
     "write_template",
     "write_workbook",
 ]
 
 _ROOMS = {
-    "allocate": ("Planner", "allocate", "apply_repair", "repair_cells"),
+    "allocate": ("Planner", "allocate", "apply_repair", "repair_cells", "why_not"),
     "backtest": ("Backtest", "backtest"),
     "errors": (
         *("Address", "Fault", "InfeasibleError", "InputError", "KcError", "NotOptimalError"),

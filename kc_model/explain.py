@@ -19,7 +19,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, Dataset, Note
 from kc_model.wording import Language, say, texts
 
-__all__ = ["Trouble", "explain", "rule_label", "troubles"]
+__all__ = ["Trouble", "explain", "rule_label", "troubles", "why_left"]
 
 _SHOWN = 5
 _WIDEST = 3
@@ -68,6 +68,8 @@ class _Explained(Protocol):
     def scenario(self) -> Scenario: ...
     @property
     def projects(self) -> pd.DataFrame: ...
+    @property
+    def whys(self) -> pd.DataFrame: ...
     @property
     def gap(self) -> float | None: ...
     @property
@@ -168,6 +170,23 @@ def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
         cell, _, side = rest.rpartition(":")
         return say(f"explain.bound.{side}", language, cell=cell.replace("|", ", "))
     return rule_id
+
+
+def why_left(plan: _Explained, language: Language = "vi") -> dict[str, str]:
+    """Return why projects that may be chosen are not, a sentence or two for each.
+
+    Parameters
+    ----------
+    plan : Allocation
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    dict
+        Id to text, of the projects that the plan's `whys` tell of.
+    """
+    teller = _Teller(plan, language)
+    return {str(row["id"]): teller.why_left(row) for row in plan.whys.to_dict("records")}
 
 
 class _Teller:
@@ -285,6 +304,41 @@ class _Teller:
             if len(part):
                 names = self.listed(part["id"].tolist(), "project")
                 yield self.say(f"projects.{key}", count=len(part), names=names)
+
+    def why_left(self, row: Mapping[Hashable, Any]) -> str:
+        """Say what a project lacks, what speaks against it, and what would make room for it."""
+        told = []
+        if row["short"]:
+            budget, amount = self.rule(row["budget"]), self.vnd(row["short"])
+            told.append(self.say("left.short", budget=budget, amount=amount))
+        out, joins = (row[key].split(";") if row[key] else [] for key in ("out", "joins"))
+        is_tier = row["stage"] in ("directive", "preference")
+        if row["kind"] == "law":
+            rules = [f"“{self.rule(rule)}”" for rule in row["rules"].split(";") if rule]
+            key = "left.law" if rules else "left.laws"
+            told.append(self.say(key, rules=self.listed(rules, "rule")))
+        elif row["kind"] == "open":
+            told.append(self.say("left.open"))
+        else:
+            key = f"left.{row['kind']}" if row["kind"] == "tie" or not is_tier else "left.tier"
+            stage, loss = "", ""
+            if is_tier:
+                stage, loss = self.say(f"tiers.{row['stage']}"), self.number(row["loss"], 3)
+            elif row["stage"]:
+                stage = self.goal_name(row["stage"])
+                loss = self.goal_value(row["stage"], row["loss"])
+            told.append(
+                self.say(
+                    key,
+                    goal=stage,
+                    loss=loss,
+                    out=self.say("left.out", names=self.listed(out, "project")) if out else "",
+                    joins=self.say("left.joins", names=self.listed(joins, "project"))
+                    if joins
+                    else "",
+                )
+            )
+        return " ".join(told)
 
     def unproven(self) -> Iterator[str]:
         """Say what was found before time ran out."""
