@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SaveError,
     )
     from kc_model.forecast import forecast
+    from kc_model.late import LateMoney, late_money
     from kc_model.moves import moves, refuse, who_decides
     from kc_model.next_year import NextYear, next_year
     from kc_model.progress import Progress, progress
@@ -70,6 +71,7 @@ __all__ = [
     "InfeasibleError",
     "InputError",
     "KcError",
+    "LateMoney",
     "NextYear",
     "NotOptimalError",
     "Note",
@@ -91,6 +93,7 @@ __all__ = [
     "compare_presets",
     "forecast",
     "frontier",
+    "late_money",
     "least_money",
     "moves",
     "next_year",
@@ -117,6 +120,7 @@ _ROOMS = {
         "SaveError",
     ),
     "forecast": ("forecast",),
+    "late": ("LateMoney", "late_money"),
     "moves": ("moves", "refuse", "who_decides"),
     "next_year": ("NextYear", "next_year"),
     "progress": ("Progress", "progress"),

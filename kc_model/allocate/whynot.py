@@ -58,9 +58,9 @@ def find_whys(
         id; kind: ``law`` (the laws allow no plan with it), ``loss`` (a tier or goal would be
         worse), ``tie`` (none would: the order of the law decides), ``open`` (not proven in time);
         short (Int64 VND: what its purse lacks beside the projects chosen, 0 for nothing) of
-        `budget`; stage (name of the tier or goal) and loss (float64, in the user's unit); out, joins (ids
-        joined by ``;``: projects that would make room, or come in as well); rules (ids of the laws,
-        joined by ``;``).
+        `budget`; stage (name of the tier or goal) and loss (float64, in the user's unit); out,
+        joins (ids joined by ``;``: other projects that would make room, or come in as well); rules
+        (ids of the laws, joined by ``;``).
     """
     seek = _Search(live, choice, cells)
     rows = []
