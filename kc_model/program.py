@@ -147,7 +147,8 @@ class Problem:
     def without(self, rows: Iterable[int]) -> Problem:
         """Return the problem in which some rows hold nobody: wishes of no weight."""
         wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
-        return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
+        kept = tuple(wishes.get(r, row) for r, row in enumerate(self.rows))
+        return self._with(rows=kept, sums=self.sums.renumbered(kept))
 
     def bare(self) -> Problem:
         """Return the problem without rules and goals: what cells and projects are by themselves."""
@@ -169,7 +170,13 @@ class Problem:
     def _with(self, **changes: Any) -> Problem:
         """Return a copy that keeps what was worked out of cells and goals."""
         now = replace(self, **changes)
-        now.__dict__.update(baseline=self.baseline, weight=self.weight, groups=self.groups)
+        kept = ["baseline", "weight", "groups", "blank_cells"]
+        if len(now.rows) == len(self.rows) and all(
+            row is old or row.words == old.words
+            for row, old in zip(now.rows, self.rows, strict=True)
+        ):
+            kept.append("blank_rules")
+        now.__dict__.update((name, getattr(self, name)) for name in kept)
         return now
 
     @property
@@ -208,6 +215,46 @@ class Problem:
         """For goal number k of evenness: every cell's (year, place), −1 for none; their sums."""
         even = [k for k, goal in enumerate(self.goals) if goal.what == "evenness"]
         return {k: _even_groups(self, k) for k in even}
+
+    @cached_property
+    def blank_cells(self) -> pd.DataFrame:
+        """The cells of an `Allocation` that nothing is known of yet."""
+        keys = ["year", "place", "area", "activity", "source", "region"]
+        blank = pd.array([pd.NA] * len(self.cells), dtype="Int64")
+        return self.cells.frame[keys].assign(
+            amount=blank,
+            baseline=self.cells.frame["baseline"],
+            expected_disbursed=np.nan,
+            lowest=blank,
+            highest=blank,
+            budget="",
+            basis="",
+            chance_last=np.nan,
+            chance_next=np.nan,
+            is_open=False,
+        )
+
+    @cached_property
+    def blank_rules(self) -> pd.DataFrame:
+        """What the rows are, for ``rules.csv``; the columns of what a plan gives them are empty."""
+        words = ("id", "group", "side", "tier", "measure", "text", "basis")
+        found = dict(zip(words, zip(*(row.words for row in self.rows), strict=True), strict=False))
+        told = {name: list(found.get(name, ())) for name in words}
+        return pd.DataFrame(
+            {
+                **{name: told[name] for name in words[:4]},
+                "lhs": np.nan,
+                "bound": np.nan,
+                "slack": np.nan,
+                "status": "",
+                "shortfall": np.nan,
+                "measure": told["measure"],
+                "factor": np.nan,
+                "text": told["text"],
+                "basis": told["basis"],
+            },
+            index=range(len(self.rows)),
+        )
 
     @cached_property
     def basis(self) -> list[str]:
@@ -275,8 +322,9 @@ def build_problem(
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
     if outside and covered.any():
         faults.append(_outside(outside, data))
-    if not covered.any():
-        raise_faults(faults)
+    if not covered.any():  # what rules and goals say is judged all the same
+        offered = _offered(data, scenario, everything, as_of, faults)
+        _stated(data, scenario, everything, budgets, (Curves((), (), ()), {}, offered), faults)
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)

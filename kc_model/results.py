@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Fault
-from kc_model.explain import explain, why_left
+from kc_model.explain import explain, loosening, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
@@ -247,7 +247,9 @@ class Allocation:
         `kc_model.cells.Curves.chances`).
     rule_rows : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
-        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
+        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning), step
+        (by how much the rule's own number would readably be loosened), gain (what the first goal's
+        best then gains, everything asked again: see `kc_model.allocate.gains`; NaN: not asked),
         measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
         basis.
     goals, tiers : tuple of dict
@@ -452,12 +454,11 @@ class Allocation:
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         moves = None if self.as_of is None else find_moves(self, language)
-        stamp = self.stamp(language)
-        return allocation_workbook(stamp, self.cells, self.rule_rows, language, moves)
+        rules = self.rule_rows.assign(told=loosening(self, language))
+        return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""
-        goal = self.goals[0]["name"].split(" ", 1)[1].split(":")[0] if self.goals else ""
         return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
@@ -471,7 +472,6 @@ class Allocation:
             versions=self.provenance.versions,
             seed=self.provenance.seed,
             baseline_year=self.baseline_year,
-            goal=goal,
             summary=tuple(self.explain(language)),
             reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
             notes=self.notes,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice
 from kc_model.allocate.defaults import defaults_of
+from kc_model.allocate.gains import Gain
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
@@ -218,6 +219,14 @@ class Draft:
             self.result, rule_rows=rules.assign(price=price, price_from=low, price_to=high)
         )
 
+    def fill_gains(self, gains: Mapping[tuple[str, str], Gain]) -> None:
+        """Put in what a readable step of a rule's number gives; see `find_gains`."""
+        rules = self.result.rule_rows
+        sides = zip(rules["id"], rules["side"], strict=True)
+        found = [gains.get(side, Gain(np.nan, np.nan)) for side in sides]
+        step, gain = np.array(found, dtype=np.float64).reshape(-1, 2).T
+        self.result = replace(self.result, rule_rows=rules.assign(step=step, gain=gain))
+
     def drivers(self, settled: Money) -> dict[str, list[int]]:
         """Return the rows of every rule, and of the cells' own bounds, that hold the plan.
 
@@ -307,27 +316,17 @@ class Draft:
         return self.problem.million if is_money else 1.0
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
-        keys = ["year", "place", "area", "activity", "source", "region"]
-        blank = pd.array([pd.NA] * len(x), dtype="Int64")
-        return self.problem.cells.frame[keys].assign(
-            amount=pd.array(amounts, dtype="Int64"),
-            baseline=self.problem.cells.frame["baseline"],
-            expected_disbursed=self.problem.curves.expected(x) * MILLION,
-            expected_baseline=self._in_force.expected(self.problem.baseline) * MILLION,
-            purse=self._purses(),
-            lowest=blank,
-            highest=blank,
-            budget="",
-            basis="",
-            chance_last=np.nan,
-            chance_next=np.nan,
-            is_open=False,
-        )
+        cells = self.problem.blank_cells.copy(deep=False)
+        cells["amount"] = pd.array(amounts, dtype="Int64")
+        cells["expected_disbursed"] = self.problem.curves.expected(x) * MILLION
+        cells["expected_baseline"] = self._in_force.expected(self.problem.baseline) * MILLION
+        cells["purse"] = self._purses()
+        return cells
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
         rules = rule_table(self.problem, amounts, settled)
         at = list(rules.columns).index("measure")
-        for name in ("price_to", "price_from", "price"):
+        for name in ("gain", "step", "price_to", "price_from", "price"):
             rules.insert(at, name, np.nan)
         return rules
 

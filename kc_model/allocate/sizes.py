@@ -57,7 +57,7 @@ def round_projects(
     offered = problem.offered
     if offered is None or offered.chosen is None:
         none = np.zeros(0, dtype=np.int64)
-        amounts = round_plan(problem.rows, settled, problem.grid, deadline)
+        amounts = round_plan(problem.rows, settled, problem.grid, deadline, problem.sums)
         return amounts if isinstance(amounts, Status) else Rounded(amounts, none, none)
     parts = _Parts(offered, settled, sizes)
     rows = [*(parts.spread(row) for row in problem.rows), *parts.rows(problem)]
