@@ -114,7 +114,9 @@ def first_minute(page: Page, address: str, began: float, server: int) -> None:
     def mark(what: str) -> None:
         ours = cpu(server)
         rest = cpu(os.getpid()) - ours
-        print(f"{what:12} {time.monotonic() - began:6.1f} s   kernel {ours:5.1f} s   browser {rest:5.1f} s")
+        print(
+            f"{what:12} {time.monotonic() - began:6.1f} s   kernel {ours:5.1f} s   browser {rest:5.1f} s"
+        )
 
     mark("address")
     page.goto(address, wait_until="commit")
@@ -170,14 +172,20 @@ def told(rows: Iterable[dict[str, float]]) -> None:
 def main(presses: int) -> None:
     """Measure and print."""
     chromium = next(file for file in browsers() if file.is_file())
-    with tempfile.TemporaryDirectory() as folder, running_browser(chromium) as browser, watched_page(browser) as watched:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_browser(chromium) as browser,
+        watched_page(browser) as watched,
+    ):
         page = watched.page
         page.set_default_timeout(_PATIENCE)
         page.add_init_script(_CLOCK)
         began = time.monotonic()
         with running_app(SAMPLE, Path(folder, "app.log")) as (address, server):
             first_minute(page, address, began, server.pid)
-            print(f"load {os.getloadavg()[0]:.1f}, {page.evaluate('window.kcBytes')} bytes to the page")
+            print(
+                f"load {os.getloadavg()[0]:.1f}, {page.evaluate('window.kcBytes')} bytes to the page"
+            )
             if not presses:
                 return
             page.get_by_text(re.compile("Đang tính")).first.wait_for(state="hidden")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shutil
 import signal
@@ -11,7 +10,6 @@ import socket
 import urllib.error
 import urllib.request
 from decimal import Decimal
-from pathlib import Path
 
 import nbformat
 import openpyxl
@@ -21,7 +19,7 @@ from lab import ROOT, running_app
 
 from kc_model import allocate, cli, read_dataset, read_scenario, write_workbook
 from kc_model.workbench import show_app, show_data
-from kc_model.workbench.loading import find_datasets, load
+from kc_model.workbench.datasets import find_datasets, load
 from kc_model.workbench.page import starter
 
 SAMPLE = ROOT / "data" / "sample"

@@ -44,7 +44,7 @@ class Opening(ipywidgets.VBox):  # type: ignore[misc]
     def _open(self) -> None:
         # Imported here and in this order: the browser is busy meanwhile, and so is nobody else.
         try:
-            from kc_model.workbench.loading import find_datasets, load  # noqa: PLC0415
+            from kc_model.workbench.datasets import find_datasets, load  # noqa: PLC0415
 
             found = next(iter(find_datasets(self._folder)), None)
             first = load(found) if found is not None else None

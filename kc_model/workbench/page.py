@@ -17,8 +17,9 @@ from kc_model.scenario import Budget, Goal, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import Loaded, scenario_home
 from kc_model.workbench.desk import Desk, language_switch
-from kc_model.workbench.loading import SCENARIOS, DataDesk, Loaded
+from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
 
@@ -189,8 +190,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             )
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
-            parent = path.parent if is_here else self.data.folder
-            desk.home = path if path.is_dir() else parent / SCENARIOS
+            desk.filing.home = scenario_home(path if is_here else self.data.folder / path.name)
             desk.on_keep = self._kept
             desk.on_change = self._changed
             self.plans[key] = self._placed(desk)

@@ -33,6 +33,7 @@ __all__ = [
     "GridCell",
     "GridColumn",
     "Here",
+    "Part",
     "Slider",
     "Text",
     "bullets",
@@ -54,8 +55,11 @@ def _own(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-class _Part(anywidget.AnyWidget):
-    """What our own code draws; it survives a start too slow for anywidget (awake.js)."""
+class Part(anywidget.AnyWidget):
+    """What our own code draws; it survives a start too slow for anywidget (awake.js).
+
+    Its class names a file of this folder, `_file`, and hears in `_told` what the page says.
+    """
 
     _file = ""
 
@@ -102,7 +106,7 @@ def _make_bundle(kept: Path) -> str:
     return made
 
 
-class _Engine(_Part):
+class _Engine(Part):
     """Brings the code that draws charts to the page; all of them share it."""
 
     _file = "engine.js"
@@ -121,7 +125,7 @@ def style() -> str:
     return f"<style>{_own('screen.css')}</style>"
 
 
-class ChartView(_Part):
+class ChartView(Part):
     """A chart on screen; a new picture of the same structure only exchanges data and heading.
 
     Parameters
@@ -156,7 +160,7 @@ def _menu(language: Language) -> dict[str, str]:
     return {key: say(f"charts.menu.{key}", language) for key in ("open", "svg", "png", "failed")}
 
 
-class Slider(_Part):
+class Slider(Part):
     """A slider over a list of values, each with its text; a drag moves it once.
 
     Parameters
@@ -237,7 +241,7 @@ class GridCell:
     error: str = ""
 
 
-class Grid(_Part):
+class Grid(Part):
     """A table filled in by keys, mouse or a block from Excel; what is typed is read in Python.
 
     Parameters
@@ -278,7 +282,7 @@ class Grid(_Part):
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
 
 
-class Here(_Part):
+class Here(Part):
     """Tells that a browser has come up with the page, and lets it ask before it closes.
 
     Parameters
