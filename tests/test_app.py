@@ -411,19 +411,50 @@ def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     watched.errors[:] = [error for error in watched.errors if error not in given_up]
 
 
+HERE = """() => {
+    const here = document.activeElement;
+    const style = getComputedStyle(here);
+    return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
+}"""
+
+
+def tab_to(page, role, text):
+    """Press Tab until something of this role and text is reached, and seen to be."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        at, told, *outline = page.evaluate(HERE)
+        if (at, told) == (role, text):
+            assert outline == ["solid", "2px"]
+            return
+    raise AssertionError(text)
+
+
 @pytest.mark.browser
-def test_the_tabs_go_by_keyboard(app, watched):
+def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app, watched):
     page = watched.page
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.getAttribute('role')") == "tab":
-            break
-    assert page.evaluate("document.activeElement.textContent") == "Tiến độ"
+    tab_to(page, "tab", "Tiến độ")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
+    tab_to(page, "button", "Giới hạn của các quy định khác")
+    fold = page.get_by_role("button", name="Giới hạn của các quy định khác")
+    assert fold.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name=re.compile("^Mỗi tỉnh ít nhất")).wait_for()
+    assert fold.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Tab")
+    chart_total(page, "7.000")
+    page.goto("about:blank")
+    assert watched.asked == []
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    press_total(page, "ArrowLeft")
+    page.get_by_role("button", name="Lưu (có thay đổi)").wait_for()
+    page.goto("about:blank")
+    assert watched.asked == ["beforeunload"]
 
 
 def chart_total(page, total):
