@@ -65,16 +65,16 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     """
     tongue = Tongue("allocation", plan.unit, plan.vintage, language)
     part = _PARTS.get(by, "area")
-    sums = plan.cells.pivot_table("amount", by, part, "sum", fill_value=0, sort=False)
-    sums = sums.loc[tongue.in_order(by, sums.index), tongue.in_order(part, sums.columns)]
+    sums = plan.cells.groupby([by, part], sort=False)["amount"].sum().unstack(fill_value=0)
+    sums = sums.astype("int64").loc[tongue.in_order(by, sums.index), tongue.in_order(part, sums.columns)]
     total = int(sums.to_numpy().sum())
     names = [tongue.name(code, part) for code in sums.columns]
     rows: list[dict[str, Any]] = []
     table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
-    for key, amounts in sums.iterrows():
-        name, money = tongue.name(key, by), to_unit(amounts, plan.unit)
-        bar = to_unit(int(amounts.sum()), plan.unit)
-        share = tongue.points(100 * int(amounts.sum()) / total if total else None)
+    for key, *amounts in sums.itertuples(name=None):
+        name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
+        bar = to_unit(sum(amounts), plan.unit)
+        share = tongue.points(100 * sum(amounts) / total if total else None)
         label = tongue.say("label", amount=tongue.amount(bar), share=share)
         table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
         rows += [
