@@ -582,28 +582,28 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
 
 
 @pytest.mark.browser
-def test_the_curve_between_two_goals_and_the_orders(home, tmp_path, watched, shots):
+def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots):
     history = HISTORY.replace("estimate", "reported")
     goals = [{"sense": "maximise", "what": "disbursed"}, *SCENARIO["goals"]]
     wanted = {**SCENARIO, "goals": goals}
-    (home / "số liệu.xlsx").unlink()
-    write_workbook(dataset(history=history), home / "số liệu.xlsx", wanted)
+    book = served[1] / "số liệu.xlsx"
+    book.unlink()
+    write_workbook(dataset(history=history), book, wanted)
     page = watched.page
-    with running_app(home, tmp_path / "app.log") as (address, _):
-        page.goto(address)
-        tab(page, "Phương án")
-        chart_total(page, "7.000")
-        page.get_by_text("Đánh đổi giữa các mục tiêu").click()
-        page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
-        page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
-        page.get_by_role("button", name="Vẽ đường đánh đổi").click()
-        page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
-        order = page.get_by_label("Thứ tự mục tiêu")
-        order.select_option(label="Thứ tự ưu tiên theo luật")
-        page.get_by_text("priority_place").locator("visible=true").last.wait_for()
-        order.select_option(label="Ít thay đổi nhất")
-        page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
-        page.screenshot(path=shots / "app-trade.png", full_page=True)
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_text("Đánh đổi giữa các mục tiêu").click()
+    page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
+    page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
+    page.get_by_role("button", name="Vẽ đường đánh đổi").click()
+    page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
+    order = page.get_by_label("Thứ tự mục tiêu")
+    order.select_option(label="Thứ tự ưu tiên theo luật")
+    page.get_by_text("priority_place").locator("visible=true").last.wait_for()
+    order.select_option(label="Ít thay đổi nhất")
+    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+    page.screenshot(path=shots / "app-trade.png", full_page=True)
 
 
 @pytest.mark.browser
