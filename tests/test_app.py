@@ -378,9 +378,14 @@ def test_a_fault_is_listed_at_its_cell_and_mended(app, served, tmp_path, watched
     page.locator(".kc-chart svg text", has_text="Tổng: 7.000 triệu đồng").first.wait_for()
 
 
-SLOW = """
+NO_PATIENCE = """
 const patience = AbortSignal.timeout.bind(AbortSignal);
-AbortSignal.timeout = (time) => patience(time === 2000 ? 1 : time);
+AbortSignal.timeout = (time) => {
+  if (time !== 2000) return patience(time);
+  const soon = new AbortController();
+  queueMicrotask(() => soon.abort());
+  return soon.signal;
+};
 """
 
 
@@ -388,7 +393,7 @@ AbortSignal.timeout = (time) => patience(time === 2000 ? 1 : time);
 def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     """Nothing comes up in the time that anywidget gives it: all goes on as if it had."""
     page = watched.page
-    page.add_init_script(SLOW)
+    page.add_init_script(NO_PATIENCE)
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
     tab(page, "Phương án")
@@ -402,23 +407,54 @@ def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     page.keyboard.press("Enter")
     page.locator("td", has_text="2.500 triệu đồng").first.wait_for()
     given_up = [error for error in watched.errors if "Failed to initialize model" in error]
-    assert len(given_up) > 10
+    assert len(given_up) > 10  # sliders, tables and charts alike
     watched.errors[:] = [error for error in watched.errors if error not in given_up]
 
 
+HERE = """() => {
+    const here = document.activeElement;
+    const style = getComputedStyle(here);
+    return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
+}"""
+
+
+def tab_to(page, role, text):
+    """Press Tab until something of this role and text is reached, and seen to be."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        at, told, *outline = page.evaluate(HERE)
+        if (at, told) == (role, text):
+            assert outline == ["solid", "2px"]
+            return
+    raise AssertionError(text)
+
+
 @pytest.mark.browser
-def test_the_tabs_go_by_keyboard(app, watched):
+def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app, watched):
     page = watched.page
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.getAttribute('role')") == "tab":
-            break
-    assert page.evaluate("document.activeElement.textContent") == "Tiến độ"
+    tab_to(page, "tab", "Tiến độ")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
+    tab_to(page, "button", "Giới hạn của các quy định khác")
+    fold = page.get_by_role("button", name="Giới hạn của các quy định khác")
+    assert fold.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name=re.compile("^Mỗi tỉnh ít nhất")).wait_for()
+    assert fold.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Tab")
+    chart_total(page, "7.000")
+    page.goto("about:blank")
+    assert watched.asked == []
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    press_total(page, "ArrowLeft")
+    page.get_by_role("button", name="Lưu (có thay đổi)").wait_for()
+    page.goto("about:blank")
+    assert watched.asked == ["beforeunload"]
 
 
 def chart_total(page, total):
@@ -546,28 +582,28 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
 
 
 @pytest.mark.browser
-def test_the_curve_between_two_goals_and_the_orders(home, tmp_path, watched, shots):
+def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots):
     history = HISTORY.replace("estimate", "reported")
     goals = [{"sense": "maximise", "what": "disbursed"}, *SCENARIO["goals"]]
     wanted = {**SCENARIO, "goals": goals}
-    (home / "số liệu.xlsx").unlink()
-    write_workbook(dataset(history=history), home / "số liệu.xlsx", wanted)
+    book = served[1] / "số liệu.xlsx"
+    book.unlink()
+    write_workbook(dataset(history=history), book, wanted)
     page = watched.page
-    with running_app(home, tmp_path / "app.log") as (address, _):
-        page.goto(address)
-        tab(page, "Phương án")
-        chart_total(page, "7.000")
-        page.get_by_text("Đánh đổi giữa các mục tiêu").click()
-        page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
-        page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
-        page.get_by_role("button", name="Vẽ đường đánh đổi").click()
-        page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
-        order = page.get_by_label("Thứ tự mục tiêu")
-        order.select_option(label="Thứ tự ưu tiên theo luật")
-        page.get_by_text("priority_place").locator("visible=true").last.wait_for()
-        order.select_option(label="Ít thay đổi nhất")
-        page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
-        page.screenshot(path=shots / "app-trade.png", full_page=True)
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_text("Đánh đổi giữa các mục tiêu").click()
+    page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
+    page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
+    page.get_by_role("button", name="Vẽ đường đánh đổi").click()
+    page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
+    order = page.get_by_label("Thứ tự mục tiêu")
+    order.select_option(label="Thứ tự ưu tiên theo luật")
+    page.get_by_text("priority_place").locator("visible=true").last.wait_for()
+    order.select_option(label="Ít thay đổi nhất")
+    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+    page.screenshot(path=shots / "app-trade.png", full_page=True)
 
 
 @pytest.mark.browser

@@ -313,7 +313,9 @@ def test_a_download_holds_the_file():
 
 
 def test_the_code_of_charts_comes_along():
-    code, _name = screen._bundle()
+    engine = screen._engine()
+    assert screen.ChartView().engine == engine.name
+    code = engine.code
     assert len(code) > 500_000
     assert "vega" in code
     assert not re.search(r"""(import|from)\s*\(?["'](https?:)?//""", code)
@@ -500,6 +502,28 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     release.set()
     assert plan_desk.wait(30)
     assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
+    assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+
+
+def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch):
+    plan_desk.pricing._patience = 0.0
+    shown, stop = plan_desk.pricing.told, plan_desk.pricing.stop
+
+    def endless(_asked, *, progress, **_kwargs):
+        while True:
+            progress("reasons", 0.25)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(plan_desk._planners[True], "plan", endless)
+    plan_desk.sliders["total"].value = Decimal(9000)
+    until(lambda: "xong 25 %, còn khoảng" in words(shown))
+    assert stop.layout.display == ""
+    assert "Đang tính" in words(plan_desk.status)
+    stop.click()
+    assert plan_desk.wait(30)
+    assert "Đã dừng" in words(shown)
+    assert stop.layout.display == "none"
+    assert "Đang tính" not in words(plan_desk.status)
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
 
 
@@ -946,7 +970,7 @@ def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatc
     def stopped(planner, asked, progress):
         def tell(step, share):
             if share > 0.4:
-                shown.trading.curve._stop()
+                shown.trading.curve.stop.click()
             progress(step, share)
 
         return real(planner, asked, progress=tell)

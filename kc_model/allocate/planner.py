@@ -174,8 +174,7 @@ class Planner:
         )
         told = partial(_share, tell, "price", (0.85, 0.9))
         draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
-        tell("reasons", 0.9)
-        _find_effects(draft, live, settled)
+        _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -293,16 +292,24 @@ def _find_whys(
     draft.fill_whys(find_whys(live, choice, cells, left, tell))
 
 
-def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:
+def _find_effects(
+    draft: Draft, live: Live, settled: NDArray[np.float64], told: Callable[[float], None]
+) -> None:
     """Find out what each rule and goal does: the plan again without it, all else as it is."""
     count = len(draft.problem.cells)
     if count > REASONS_UP_TO:
         draft.warn("too-many-for-reasons", count=count, most=REASONS_UP_TO)
         return
-    plans = {name: live.without(rows) for name, rows in draft.drivers(settled).items()}
-    for s, stage in enumerate(live.stages):
-        if stage.goal is not None:
-            plans[f"goal|{stage.goal + 1}"] = live.without([], s)
+    drivers = draft.drivers(settled)
+    goals = [(s, stage.goal + 1) for s, stage in enumerate(live.stages) if stage.goal is not None]
+    steps = max(1, len(drivers) + len(goals))
+    plans: dict[str, NDArray[np.float64] | None] = {}
+    for name, rows in drivers.items():
+        told(len(plans) / steps)
+        plans[name] = live.without(rows)
+    for s, number in goals:
+        told(len(plans) / steps)
+        plans[f"goal|{number}"] = live.without([], s)
     proven = {name: plan for name, plan in plans.items() if plan is not None}
     if len(proven) == len(plans):
         draft.fill_effects(settled, proven)

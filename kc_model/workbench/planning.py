@@ -23,7 +23,7 @@ from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
 from kc_model.workbench.deciding import decide
 from kc_model.workbench.desk import FiguresDesk, explain_error
-from kc_model.workbench.errand import Errand
+from kc_model.workbench.errand import Aside, Errand
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
 from kc_model.workbench.levers import mark
@@ -37,6 +37,7 @@ from kc_model.workbench.trading import Trading
 __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
+_PATIENCE = 2.0  # seconds after which it is said how long prices still take
 _CALM = 0.4  # seconds without a move before prices are worked out
 
 
@@ -90,6 +91,8 @@ class PlanDesk(FiguresDesk):
     heat : HeatMap
     choosing : Choosing
         The projects.
+    pricing : Aside
+        How far prices are, where they take their time.
     solving : Errand
         Chooses projects.
     adjusting : Adjusting
@@ -153,6 +156,7 @@ class PlanDesk(FiguresDesk):
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
         undo = self._guarding(self.undo_last)
         self.choosing = Choosing(self._decide, undo)
+        self.pricing = Aside(lock, _PATIENCE)
         self.solving = Errand(self._begin_choice, self._show, lock)
         self.adjusting = Adjusting(self._switch_month, self._take_rules, undo)
         self.mending = Mending(self._mend)
@@ -195,6 +199,7 @@ class PlanDesk(FiguresDesk):
             self.filing.saved,
             self.status,
             self.mending,
+            self.pricing,
             self.outcome.losers,
             *choice,
             *projects,
@@ -314,9 +319,11 @@ class PlanDesk(FiguresDesk):
             self.data.title,
         )
         self.steering.words(self.language)
-        self.edit.description, self.undo.description = self.say("edit.title"), self.say("edit.undo")
+        self.edit.description = self.edit.tooltip = self.say("edit.title")
+        self.undo.description = self.say("edit.undo")
         self.reset.description, self.view.description = self.say("reset"), self.say("view")
         self.filing.words(self.scenario.name, self.language)
+        self.pricing.words(self.language)
         self.solving.words(self.say("plan.solve"), self.language)
         for number, name in enumerate(("comparing", "trading", "heat")):
             self._more.set_title(number, self.say(f"{name}.title"))
@@ -353,7 +360,13 @@ class PlanDesk(FiguresDesk):
 
         def in_full(progress: Progress) -> Allocation | None:
             is_plan = self.plan is not None and self.plan.status == "optimal"
-            return maker.plan(scenario, progress, detail=True) if is_plan else None
+            if not is_plan:
+                return None
+
+            def work(told: Progress) -> Allocation:
+                return maker.plan(scenario, told, detail=True)
+
+            return self.pricing.run(work, progress) or self.plan
 
         self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
 
