@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _BINDING = 1e-6
+_PARTS = 1000  # of a đồng
 
 Money = NDArray[np.float64]
 
@@ -145,7 +146,8 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
 def as_told(problem: Problem, values: Money, size: Money | None = None) -> Money:
     """Return a number of every row as files tell it, in the user's unit.
 
-    Money in whole đồng; a count to the digits that are more than noise, see `kc_model.money.told`.
+    Money to the thousandth of a đồng (a share of whole đồng may end in parts); a count to the
+    digits that are more than noise, see `kc_model.money.told`.
 
     Parameters
     ----------
@@ -155,7 +157,7 @@ def as_told(problem: Problem, values: Money, size: Money | None = None) -> Money
     size : array (n_rows,) or None
         What the digits count from, in the user's unit.
     """
-    found = np.rint(values * MILLION) / UNITS[problem.unit]
+    found = np.rint(values * MILLION * _PARTS) / (_PARTS * UNITS[problem.unit])
     for r in np.flatnonzero(~problem.sums.is_money).tolist():
         value = float(values[r]) * problem.rows[r].scale
         found[r] = told(value, 0.0 if size is None else float(size[r]))

@@ -24,6 +24,7 @@ from kc_model.money import (
     read_mark,
     stated_unit,
     to_unit,
+    told,
     unit_name,
 )
 from kc_model.wording import LANGUAGES
@@ -225,3 +226,19 @@ def test_a_tie_goes_to_the_first():
 def test_an_impossible_split_is_refused(weights, total):
     with pytest.raises(ValueError, match="weight"):
         largest_remainder(weights, total)
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "said"),
+    [
+        (0.069999999999999, 0.0, "0.07"),
+        (199.99999999999997, 0.0, "200.0"),
+        (0.1 + 0.2 - 0.3, 0.3, "0.0"),
+        (-0.0, 0.0, "0.0"),
+        (1234567890.1, 0.0, "1234567890.0"),
+        (1.25, 1e9, "1.0"),
+        (float("nan"), 7.0, "nan"),
+    ],
+)
+def test_what_a_solver_found_is_told_without_its_noise(value, size, said):
+    assert repr(told(value, size)) == said

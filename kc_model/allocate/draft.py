@@ -219,7 +219,7 @@ class Draft:
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
         low, high = np.full((2, len(rules)), np.nan)
         for r, found in prices.items():
-            price[r], low[r], high[r] = told(found.value), -found.down, found.up
+            price[r], low[r], high[r] = told(found.value, 1.0), -found.down, found.up
         bound = rules["bound"].to_numpy()
         scale = np.array([row.scale for row in self.problem.rows])
         low, high = (
@@ -234,7 +234,9 @@ class Draft:
         """Put in what a readable step of a rule's number gives; see `find_gains`."""
         rules = self.result.rule_rows
         sides = zip(rules["id"], rules["side"], strict=True)
-        found = [gains.get(side, Gain(np.nan, np.nan)) for side in sides]
+        size = self.result.goals[0]["best"] if gains else 0.0  # a gain is a difference of two
+        told_gains = {key: (told(one.step), told(one.value, size)) for key, one in gains.items()}
+        found = [told_gains.get(side, Gain(np.nan, np.nan)) for side in sides]
         step, gain = np.array(found, dtype=np.float64).reshape(-1, 2).T
         self.result = replace(self.result, rule_rows=rules.assign(step=step, gain=gain))
 
