@@ -28,7 +28,8 @@ import pulp
 
 from benchmarks.nation import nation
 from kc_model.allocate import Planner, allocate
-from kc_model.program import Problem, build_problem, build_program
+from kc_model.problem import Problem, build_problem
+from kc_model.program import build_program
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset

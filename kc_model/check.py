@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from kc_model.errors import Fault, InputError
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.projects import build_offers
 from kc_model.reading import draft_dataset
 from kc_model.scenario import Budget, Scenario, draft_scenario

@@ -7,6 +7,7 @@ mark is the decimal one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = [
+    "DIGITS",
     "MARKS",
     "UNITS",
     "DecimalMark",
@@ -34,6 +36,7 @@ __all__ = [
     "read_mark",
     "stated_unit",
     "to_unit",
+    "told",
     "unit_name",
 ]
 
@@ -43,6 +46,9 @@ UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 1
 DecimalMark = Literal["point", "comma"]
 MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}
 """The two decimal marks and their names in ``dataset.yaml``."""
+
+DIGITS = 10
+"""Significant digits of what a solver found: its tolerances are 1e-9."""
 
 _INT64 = 2**63 - 1
 _LONGEST = 60
@@ -277,6 +283,21 @@ def to_unit(vnd: _Amount, unit: str) -> _Amount:
     if isinstance(vnd, pd.Series):
         return vnd.astype("Float64").astype("float64") / UNITS[unit]
     return vnd / UNITS[unit]
+
+
+def told(x: float, size: float = 0.0) -> float:
+    """Return a number as files tell it: to `DIGITS` digits, those behind are a solver's noise.
+
+    Parameters
+    ----------
+    x : number
+    size : number
+        The digits count from the larger of this and `x`: a difference is no finer than its parts.
+    """
+    size = max(abs(x), abs(size))
+    if not (0 < size < math.inf):
+        return x + 0.0  # never −0
+    return round(x, DIGITS - 1 - math.floor(math.log10(size))) + 0.0
 
 
 def unit_name(unit: str, language: Language = "vi") -> str:

@@ -241,7 +241,7 @@ class Allocation:
         (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided`
         names them); and, "" and NaN where the plan was made without detail: budget (text: id of the
         budget row that holds the cell, of several the narrowest), basis (text: what its absorption
-        rests on, see `kc_model.program.Problem.basis`), chance_last, chance_next (float64: the
+        rests on, see `kc_model.problem.Problem.basis`), chance_last, chance_next (float64: the
         chance that its last money, and a little more, is disbursed, see
         `kc_model.cells.Curves.chances`).
     rule_rows : DataFrame
@@ -252,7 +252,10 @@ class Allocation:
         measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
         basis.
     goals, tiers : tuple of dict
-        name, best, achieved; name, best, shortfall: of the rounded plan.
+        name, best, achieved; name, best, shortfall. `best` is of the plan before rounding, where
+        later goals may have cost something (``give``); `achieved` and `shortfall` are of the
+        rounded plan. That may be better than best: a share or a count may be off by one step of
+        the grid. `rounding` tells what each was before and after it.
     undecided : tuple of str
         Cells that the goals left open and the settlement decided.
     reserve : tuple of dict
@@ -345,8 +348,8 @@ class Allocation:
             keys.remove("year")
         if not (self.cells["activity"] != "").any():
             keys.remove("activity")
-        money = ["amount", "baseline", "expected_disbursed", "lowest", "highest"]
-        values = {name: to_unit(self.cells[name], self.unit) for name in money}
+        money = ["amount", "baseline", "expected_disbursed", "lowest", "highest"]  # whole đồng
+        values = {name: to_unit(self.cells[name].round(), self.unit) for name in money}
         return self.cells[keys].assign(**values)
 
     def rules(self) -> pd.DataFrame:

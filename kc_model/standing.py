@@ -9,10 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.cells import MILLION
-from kc_model.program import Problem, Stage, goal_value
+from kc_model.money import UNITS, told
+from kc_model.problem import Problem
+from kc_model.program import Stage
 
 __all__ = [
+    "as_told",
     "goal_unit",
+    "goal_value",
     "rule_table",
     "settling_weight",
     "stage_value",
@@ -30,6 +34,37 @@ def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
         return goal_value(problem, stage.goal, x)
     weight = [row.weight if row.tier == stage.name else 0.0 for row in problem.rows]
     return float(np.array(weight) @ problem.sums.shortfall(x))
+
+
+def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
+    """Return what a plan achieves of goal k, recomputed from the data alone.
+
+    Parameters
+    ----------
+    problem : Problem
+    k : int
+        Number of the goal.
+    x : array (n_cells,), million VND
+
+    Returns
+    -------
+    float
+        In million VND, or in the goal's own unit.
+    """
+    what, chosen = problem.goals[k].what, problem.selected[k]
+    if what == "money":
+        return float(x[chosen].sum())
+    if what == "change":
+        return float(np.abs(x - problem.baseline)[chosen].sum())
+    if what == "disbursed":
+        return problem.curves.best(x, np.where(chosen, problem.weight, np.nan))
+    if what == "risk":
+        return problem.risks[k].value(x)
+    if what == "evenness":
+        group, totals = problem.groups[k]
+        spent = np.bincount(group[group >= 0], x[group >= 0], len(totals))
+        return float(np.min(spent / totals)) if len(totals) else 0.0
+    return float(problem.columns[k][chosen] @ x[chosen])
 
 
 def settling_weight(problem: Problem) -> Money:
@@ -96,11 +131,32 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
     missed = np.where(missed > noise, missed, 0.0)
     close = noise + grid / MILLION * sums.largest
     binding = (sums.slack(settled) <= _BINDING * size) | (np.abs(slack) <= close)
+    lhs, bound = as_told(problem, sums.lhs(x)), as_told(problem, bound)
+    over = np.where(sums.sides == "min", lhs - bound, bound - lhs)
     table = problem.blank_rules.copy(deep=False)
-    table["lhs"] = sums.lhs(x) * scale
-    table["bound"] = bound * scale
-    table["slack"] = slack * scale
+    table["lhs"], table["bound"] = lhs, bound
+    table["slack"] = as_told(problem, over / scale, np.maximum(np.abs(lhs), np.abs(bound)))
     table["status"] = np.select([missed > 0, binding], ["missed", "binding"], "met")
-    table["shortfall"] = missed * scale
+    table["shortfall"] = as_told(problem, missed)
     table["factor"] = sums.factor
     return table
+
+
+def as_told(problem: Problem, values: Money, size: Money | None = None) -> Money:
+    """Return a number of every row as files tell it, in the user's unit.
+
+    Money in whole đồng; a count to the digits that are more than noise, see `kc_model.money.told`.
+
+    Parameters
+    ----------
+    problem : Problem
+    values : array (n_rows,)
+        In the rows' own unit; may be NaN.
+    size : array (n_rows,) or None
+        What the digits count from, in the user's unit.
+    """
+    found = np.rint(values * MILLION) / UNITS[problem.unit]
+    for r in np.flatnonzero(~problem.sums.is_money).tolist():
+        value = float(values[r]) * problem.rows[r].scale
+        found[r] = told(value, 0.0 if size is None else float(size[r]))
+    return found

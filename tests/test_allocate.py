@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.solver import Outcome, Status
 from kc_model.tables import Note
 
@@ -484,6 +484,21 @@ def test_ranges_are_blank_for_many_cells_unless_asked_for(monkeypatch):
     assert asked.undecided == plan.undecided
     monkeypatch.undo()
     assert solved(data_of(), BUDGET, ranges=False).cells["lowest"].isna().all()
+
+
+def test_reasons_that_are_not_given_are_missed_aloud(monkeypatch):
+    assert not solved(data_of(), FULL).effects.empty
+    monkeypatch.setattr(ROOM, "REASONS_UP_TO", 3)
+    many = solved(data_of(), FULL)
+    assert many.effects.empty
+    (fault,) = (one for one in many.warnings if one.code == "too-many-for-reasons")
+    assert fault.values == {"count": 5, "most": 3}
+    monkeypatch.undo()
+    monkeypatch.setattr(LIVE.Live, "without", lambda *_: None)  # as where time has run out
+    late = solved(data_of(), FULL)
+    assert late.status == "optimal"
+    assert late.effects.empty
+    assert "reasons-unfinished" in [one.code for one in late.warnings]
 
 
 @settings(max_examples=3)

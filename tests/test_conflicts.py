@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 import kc_model as kc
 from kc_model.allocate import allocate, apply_repair, repair_cells
 from kc_model.allocate.conflicts import find_conflicts
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.solver import Outcome, Status
 
 ROOM = importlib.import_module("kc_model.allocate.elastic")

@@ -22,7 +22,7 @@ from kc_model import read_dataset, read_scenario
 from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
 from kc_model.money import UNITS
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 
 LIVE = importlib.import_module("kc_model.allocate.live")
 

@@ -20,7 +20,9 @@ from datasets import HEAD, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kc_model.program import build_problem, build_program, goal_value
+from kc_model.problem import build_problem
+from kc_model.program import build_program
+from kc_model.standing import goal_value
 
 GOLDEN = Path(__file__).parent / "golden"
 

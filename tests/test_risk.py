@@ -13,7 +13,7 @@ from scipy import optimize
 
 from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.risk import Face, Risk
 
 PLACES = ("01", "02", "04", "06")

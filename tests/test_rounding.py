@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
 from kc_model.allocate.rounding import round_plan
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.rules import Sums
 from kc_model.solver import Outcome, Status
 

@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kc_model import cells as cells_room
-from kc_model import program as program_room
 from kc_model import rules as rules_room
 from kc_model.cells import build_cells
 from kc_model.errors import InputError
-from kc_model.program import build_problem
+from kc_model.problem import absorption, build, build_problem, model
 from kc_model.rules import Sums, bound_rows, budget_rows, rule_rows
 
 CELLS = """
@@ -424,7 +423,7 @@ def test_a_month_that_no_year_has(month):
 def test_every_fault_of_these_rooms_is_tried():
     raised = {
         node.args[0].value
-        for room in (cells_room, rules_room, program_room)
+        for room in (cells_room, rules_room, model, build, absorption)
         for node in ast.walk(ast.parse(Path(room.__file__).read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Fault"
     }

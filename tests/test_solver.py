@@ -328,6 +328,71 @@ def test_signs_of_duals_in_plain_words():
     np.testing.assert_allclose(floor.row_duals, [-0.9, 0.4])
 
 
+def moved(model, row, by, cost):
+    """Return the outcome once a row's bounds have moved."""
+    solver = solver_of(model, cost)
+    low, high = solver.row_low[[row]] + by, solver.row_high[[row]] + by
+    solver.set_rows(np.array([row]), low, high)
+    return solver.run()
+
+
+@settings(max_examples=40)
+@given(programs(), st.lists(small, min_size=4, max_size=4))
+def test_a_basis_reaches_as_far_as_it_says(program, cost):
+    matrix, low, high, top = program
+    assume(matrix.any())  # HiGHS has no basis of nothing
+    model = model_of(matrix, low, high, col_high=top)
+    cost = np.array(cost) + np.array([0.13, 0.29, 0.41, 0.57])
+    solver = solver_of(model, cost)
+    outcome = solver.run()
+    assert outcome.status is Status.OPTIMAL
+    for row, reach in enumerate(solver.reach(np.arange(len(low)))):
+        dual = outcome.row_duals[row]
+        for way, far, bend in ((-1, reach.down, reach.bend_down), (1, reach.up, reach.bend_up)):
+            if not np.isfinite(far):
+                continue
+            inside = moved(model, row, way * 0.5 * far, cost)
+            assert inside.objective == pytest.approx(outcome.objective + way * 0.5 * far * dual)
+            beyond = moved(model, row, way * (far + 1e-3), cost)
+            if bend == np.inf:
+                assert beyond.status is Status.INFEASIBLE
+            elif beyond.status is Status.OPTIMAL:
+                least = outcome.objective + way * (far + 1e-3) * dual
+                assert beyond.objective >= least + 1e-3 * bend - 1e-7  # the value is convex
+
+
+def test_a_question_asked_again_is_solved_again_only_if_a_number_has_changed():
+    def asked(question, cost):
+        solver.turn(question)
+        solver.set_cost(cost)
+        return solver.run()
+
+    solver = solver_of()
+    for _ in range(2):  # the second time it gets a HiGHS of its own
+        worth, cost = asked("worth", WORTH), asked("cost", -WORTH)
+    assert asked("worth", WORTH) is worth
+    assert asked("cost", -WORTH) is cost
+    np.testing.assert_allclose([worth.values, cost.values], [[60, 40], [0, 100]], atol=1e-9)
+    ends = solver.ends()
+    solver.set_rows(np.array([1]), np.array([30.0]), np.array([50.0]))
+    np.testing.assert_allclose(asked("worth", WORTH).values, [50, 50])
+    np.testing.assert_allclose(asked("cost", -WORTH).values, [30, 70])
+    solver.back_to(ends)
+    np.testing.assert_allclose(asked("worth", WORTH).values, [50, 50])
+    solver.deadline = -INF
+    assert asked("worth", WORTH).status is Status.LIMIT
+
+
+def test_multipliers_prove_a_plan_that_nothing_else_can_be():
+    solver = solver_of()
+    outcome = solver.run()
+    solver.set_cost(np.array([1.0, -1.0]))
+    assert solver.proof(outcome.values) is None  # less for the first is better by this cost
+    solver.set_rows(np.array([1]), np.array([60.0]), np.array([60.0]))
+    proof = solver.proof(outcome.values)
+    assert solver.least(proof) == pytest.approx(solver.cost @ outcome.values)
+
+
 # --- From PuLP -----------------------------------------------------------------------------------
 
 

@@ -348,8 +348,8 @@ def test_what_happens_to_the_other_goals_is_told(planner):
     told = "\n".join(kc.compare(one, two).sentences("vi"))
     assert "“giải ngân cao nhất” kém đi 4 triệu đồng: từ 78 triệu đồng thành 74 triệu đồng" in told
     # 40 million for 100 heads
-    assert "tốt hơn 0,4 triệu đồng" in told
-    assert "thành nơi thấp nhất được 400.000 đồng mỗi người dân" in told
+    assert "“đồng đều nhất giữa các địa phương” tốt hơn 400.000 đồng" in told
+    assert "thành 400.000 đồng mỗi người dân ở nơi thấp nhất" in told
 
 
 def test_a_sweep_does_not_call_a_missed_wish_a_limit_reached(planner):

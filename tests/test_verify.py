@@ -25,7 +25,7 @@ from kc_model.allocate.live import Live
 from kc_model.arrays import Model
 from kc_model.cells import MILLION
 from kc_model.errors import InputError
-from kc_model.program import build_problem
+from kc_model.problem import build_problem
 from kc_model.scenario import Scenario
 from kc_model.verify import Verification, proof_of, verify
 from kc_model.verify.bounds import Bounds

@@ -55,7 +55,7 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.achieved("maximise disbursed", 5, ""), "5 triệu đồng"),
         (
             VI.achieved("maximise evenness", 0.0005, "late"),
-            "nơi thấp nhất được 500 đồng trên 1 đơn vị cột “late”",
+            "500 đồng trên 1 đơn vị cột “late” ở nơi thấp nhất",
         ),
         (VI.gained("maximise outputs", 12.345), "12,3"),
     ],

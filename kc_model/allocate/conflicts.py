@@ -16,7 +16,7 @@ from kc_model.allocate.plain import Contradiction, PlainLaws
 from kc_model.allocate.repairs import Mender, loosest_bounds
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.solver import Status
 
 __all__ = ["find_conflicts", "find_grid_conflicts"]

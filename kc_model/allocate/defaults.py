@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.wording import LANGUAGES, say
 
 __all__ = ["defaults_of"]

@@ -18,16 +18,19 @@ from kc_model.allocate.gains import Gain
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
-from kc_model.program import Problem, Stage
+from kc_model.errors import Address, Fault
+from kc_model.money import told
+from kc_model.problem import Problem
+from kc_model.program import Stage
 from kc_model.projects import given_parts
 from kc_model.results import Allocation, Provenance
-from kc_model.rules import purses
-from kc_model.standing import goal_unit, rule_table, stage_value
+from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
 
 __all__ = ["Draft", "versions"]
 
 _OPEN = 1e-6
+_LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
 Money = NDArray[np.float64]
@@ -93,6 +96,11 @@ class Draft:
         return replace(
             self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
         )
+
+    def warn(self, code: str, **values: object) -> None:
+        """Put in a warning of what the result does not tell."""
+        fault = Fault(code, Address(), values, level="warning")
+        self.result = replace(self.result, warnings=(*self.result.warnings, fault))
 
     def fill_projects(self, amounts: NDArray[np.int64]) -> None:
         """Put in which projects are chosen, of how much (VND), and why the others are not."""
@@ -207,9 +215,12 @@ class Draft:
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
         low, high = np.full((2, len(rules)), np.nan)
         for r, found in prices.items():
-            price[r], low[r], high[r] = found.value, -found.down, found.up
+            price[r], low[r], high[r] = told(found.value), -found.down, found.up
+        bound = rules["bound"].to_numpy()
+        scale = np.array([row.scale for row in self.problem.rows])
         low, high = (
-            np.where(np.isfinite(end), rules["bound"] + end, np.nan) for end in (low, high)
+            as_told(self.problem, np.where(np.isfinite(end), bound + end, np.nan) / scale, bound)
+            for end in (low, high)
         )
         self.result = replace(
             self.result, rule_rows=rules.assign(price=price, price_from=low, price_to=high)
@@ -270,26 +281,6 @@ class Draft:
                 held[i] = row.id
         return held
 
-    def _purses(self) -> NDArray[np.object_]:
-        """Return for every cell the purse within which its money may move.
-
-        The national money of a year or a province's own, unless a budget row joins several that no
-        rows hold apart.
-        """
-        frame = self.problem.cells.frame
-        purse = (purses(self.problem.cells) + " " + frame["year"].astype(str)).to_numpy(
-            dtype=object
-        )
-        own = purse.copy()
-        held = np.zeros(len(purse), dtype=bool)
-        rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
-        for row in rows:
-            held[row.cells] |= len(set(own[row.cells])) == 1
-        for row in rows:
-            joined = set(purse[row.cells[~held[row.cells]]])
-            purse[np.isin(purse, list(joined))] = min(joined, default="")
-        return purse
-
     def _rounding(self, settled: Money, stages: Sequence[Stage]) -> dict[str, Any]:
         """Return what rounding moved, and each tier and goal before and after it."""
         problem = self.problem
@@ -300,24 +291,18 @@ class Draft:
             "stages": [
                 {
                     "name": stage.name,
-                    "settled": stage_value(problem, stage, settled) * self._size(stage),
-                    "rounded": stage_value(problem, stage, x) * self._size(stage),
+                    "settled": self._told(stage, stage_value(problem, stage, settled)),
+                    "rounded": self._told(stage, stage_value(problem, stage, x)),
                 }
                 for stage in stages
             ],
         }
-
-    def _size(self, stage: Stage) -> float:
-        """User's units in one unit of a stage; a tier adds money up in million VND."""
-        is_money = stage.goal is not None and self.problem.goals[stage.goal].what != "outputs"
-        return self.problem.million if is_money else 1.0
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
         cells = self.problem.blank_cells.copy(deep=False)
         cells["amount"] = pd.array(amounts, dtype="Int64")
         cells["expected_disbursed"] = self.problem.curves.expected(x) * MILLION
         cells["expected_baseline"] = self._in_force.expected(self.problem.baseline) * MILLION
-        cells["purse"] = self._purses()
         return cells
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
@@ -328,15 +313,20 @@ class Draft:
         return rules
 
     def _tier(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
-        return {"name": stage.name, "best": best, "shortfall": stage_value(self.problem, stage, x)}
+        shortfall = self._told(stage, stage_value(self.problem, stage, x))
+        return {"name": stage.name, "best": self._told(stage, best), "shortfall": shortfall}
 
     def _goal(self, stage: Stage, best: float, x: Money) -> dict[str, Any]:
-        problem, size = self.problem, goal_unit(self.problem, stage)
         return {
             "name": stage.name,
-            "best": stage.sign * stage.scale * best * size + 0.0,  # never −0
-            "achieved": stage_value(problem, stage, x) * size,
+            "best": self._told(stage, stage.sign * stage.scale * best),
+            "achieved": self._told(stage, stage_value(self.problem, stage, x)),
         }
+
+    def _told(self, stage: Stage, value: float) -> float:
+        """Return a stage's value as files tell it; a tier adds money up in million VND."""
+        unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
+        return told(value * unit, _LITTLE * stage.scale * unit)
 
 
 def _curves_in_force(problem: Problem) -> Curves:

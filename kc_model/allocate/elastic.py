@@ -14,7 +14,8 @@ from scipy import sparse
 from kc_model.allocate.fewest import fewest_owners
 from kc_model.allocate.levers import Lever, find_levers, is_amount, is_stuck, sides_of, step_of
 from kc_model.arrays import Model, compile_program
-from kc_model.program import Problem, build_program, shared_wholes
+from kc_model.problem import Problem
+from kc_model.program import build_program, shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Outcome, Solver, Status
 

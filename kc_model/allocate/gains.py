@@ -16,7 +16,7 @@ import pandas as pd
 
 from kc_model.allocate.live import Live
 from kc_model.allocate.stages import Climb
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.rules import Row
 from kc_model.solver import Status
 from kc_model.standing import goal_unit
@@ -94,8 +94,8 @@ class _Seeker:
 
     def __init__(self, live: Live, first: int) -> None:
         self.live, self.problem, self.first = live, live.problem, first
-        stage = live.stages[first]
-        self.unit = stage.scale * goal_unit(live.problem, stage)
+        self.stage = live.stages[first]
+        self.unit = self.stage.scale * goal_unit(live.problem, self.stage)
         self.tiers = Climb(Status.OPTIMAL, (), ())
         self.best = np.nan
 
@@ -112,13 +112,41 @@ class _Seeker:
         return self.tiers.status is found.status is Status.OPTIMAL
 
     def gain(self, ask: _Ask) -> float:
+        """Return what the first goal gains; NaN where there is no plan with the looser number."""
+        if self.stage.is_partial:
+            return self._from_the_bottom(ask)
+        self.live.exchange(self._with(ask.rows))
+        status, value = Status.INFEASIBLE, np.nan
         if not self._moves_a_tier(ask.rows):
-            self.live.exchange(self._with(ask.rows))
             status, value, _ = self.live.solver.peek()
-            self.live.exchange(self.problem)
-            if status is Status.OPTIMAL:
-                return (self.best - value) * self.unit
-        # A tier is met better, or does not hold as it was: everything is asked again.
+        if status is not Status.OPTIMAL:  # a tier is met better, or cannot be met as before
+            value = self._tier_by_tier()
+        self.live.exchange(self.problem)
+        return float((self.best - value) * self.unit)
+
+    def _tier_by_tier(self) -> float:
+        """Return the first goal's best with the numbers that stand, the tiers asked before it."""
+        ladder, best = self.live.ladder, [np.inf] * self.first
+        value = np.nan
+        for s in range(self.first + 1):
+            ladder.cap(best)
+            status, value = self._aim(s)
+            if status is not Status.OPTIMAL:
+                value = np.nan
+                break
+            best[s : s + 1] = [value] if s < self.first else []
+        ladder.cap(self.tiers.best)
+        self._aim(self.first, solve=False)
+        return value
+
+    def _aim(self, s: int, *, solve: bool = True) -> tuple[Status, float]:
+        cost = np.zeros(len(self.live.solver.cost))
+        cost[self.live.ladder.columns[s]] = 1.0
+        self.live.solver.set_cost(cost)
+        return self.live.solver.peek()[:2] if solve else (Status.OPTIMAL, np.nan)
+
+    def _from_the_bottom(self, ask: _Ask) -> float:
+        """Ask everything again: a risk's rows are found only as a whole solve needs them."""
         moved = self.live.move(self._with(ask.rows), self.live.solver.deadline)
         climb = self.live.ladder.climb(self.first + 1) if moved else None
         self.live.move(self.problem, self.live.solver.deadline)

@@ -13,7 +13,8 @@ from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tangents import Tangents
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
-from kc_model.program import Problem, build_program, row_terms, shared_wholes
+from kc_model.problem import Problem
+from kc_model.program import build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, settle

@@ -21,7 +21,7 @@ from kc_model.allocate.proof import certify
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, build_problem
+from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import Status
@@ -152,8 +152,7 @@ class Planner:
             )
             told = partial(_share, tell, "price", (0.85, 0.9))
             draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
-            if len(problem.cells) <= REASONS_UP_TO:
-                _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
+            _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
         tell("done", 1.0)
         return lambda: draft.result
 
@@ -216,6 +215,10 @@ def _find_effects(
     draft: Draft, live: Live, settled: NDArray[np.float64], told: Callable[[float], None]
 ) -> None:
     """Find out what each rule and goal does: the plan again without it, all else as it is."""
+    count = len(draft.problem.cells)
+    if count > REASONS_UP_TO:
+        draft.warn("too-many-for-reasons", count=count, most=REASONS_UP_TO)
+        return
     drivers = draft.drivers(settled)
     goals = [(s, stage.goal + 1) for s, stage in enumerate(live.stages) if stage.goal is not None]
     steps = max(1, len(drivers) + len(goals))
@@ -229,6 +232,8 @@ def _find_effects(
     proven = {name: plan for name, plan in plans.items() if plan is not None}
     if len(proven) == len(plans):
         draft.fill_effects(settled, proven)
+    else:
+        draft.warn("reasons-unfinished")
 
 
 def _contradiction(draft: Draft, deadline: float, tell: Progress) -> Allocation:

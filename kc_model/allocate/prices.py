@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Ladder
-from kc_model.program import Problem
-from kc_model.solver import Outcome, Solver, Status
+from kc_model.problem import Problem
+from kc_model.solver import Outcome, Reach, Solver, Status
 from kc_model.standing import goal_unit
 
 __all__ = ["Price", "find_prices"]
@@ -112,14 +112,19 @@ def _curves(
     place = {name: i for i, name in enumerate(solver.model.rows)}
     at = np.array([place[f"row_{r}"] for r in tight], dtype=np.int64)
     curves = {}
-    for r, i, down, up in zip(tight, at, *solver.reach(at), strict=True):
+    for r, i, reach in zip(tight, at, solver.reach(at), strict=True):
         row = problem.rows[r]
         step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
         if step:
-            here = (now.objective, float(now.row_duals[i]), (float(down), float(up)))
+            here = (now.objective, float(now.row_duals[i]), reach)
             bounds = (float(solver.row_low[i]), float(solver.row_high[i]))
             curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds)
     return curves
+
+
+def _side(reach: Reach, way: int) -> tuple[float, float]:
+    """Return how far it is to the end of a piece, and how much the slope changes there."""
+    return (reach.up, reach.bend_up) if way > 0 else (reach.down, reach.bend_down)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ class _Curve:
         A little of t.
     best, dual : float
         V and its slope, one of many where the optimum is a corner.
-    reach : tuple of float
+    reach : Reach
         How far t may go down and up with this dual for certain.
     bounds : tuple of float
         The row's own, to be put back.
@@ -149,14 +154,14 @@ class _Curve:
     step: float
     best: float
     dual: float
-    reach: tuple[float, float]
+    reach: Reach
     bounds: tuple[float, float]
 
     def slope(self) -> float | None:
         """Return the gain for each unit of loosening; None where loosening leaves no plan."""
         way = -1 if self.side == "min" else 1
         slope = -way * self.dual
-        if self.reach[way > 0] < self.step:
+        if _side(self.reach, way)[0] < self.step:
             status, value, duals = self._moved(way * self.step)
             if status is not Status.OPTIMAL:
                 return None
@@ -172,14 +177,16 @@ class _Curve:
 
     def _end(self, way: int, dual: float) -> float:
         """Follow V from piece to piece until one has another slope or there is no plan."""
-        away = self.reach[way > 0] if abs(self.dual - dual) <= _SAME else 0.0
+        is_dual = abs(self.dual - dual) <= _SAME
+        away, bend = _side(self.reach, way) if is_dual else (0.0, 0.0)
         for _ in range(_PIECES):
-            if not np.isfinite(away):
+            if not np.isfinite(away) or bend > _SAME:
                 break
             status, _, duals = self._moved(way * (away + self.step), back=False)
             if status is not Status.OPTIMAL or abs(float(duals[self.at[0]]) - dual) > _SAME:
                 break
-            away += self.step + float(self.solver.reach(self.at)[way > 0][0])
+            further, bend = _side(self.solver.reach(self.at)[0], way)
+            away += self.step + further
         self._move(0.0)
         near = _NEAR * self.solver.scale
         return round(away / near) * near if np.isfinite(away) else away

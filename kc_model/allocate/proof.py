@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
-from kc_model.program import Problem, Stage
+from kc_model.problem import Problem
+from kc_model.program import Stage
 from kc_model.standing import stage_value, wrong_projects
 
 __all__ = ["certify"]
 
 _CLOSE = 1e-6
 _EXACT = 1e-9
+_FINEST = 9  # digits of what is noise behind them
 
 Money = NDArray[np.float64]
 
@@ -60,7 +62,7 @@ def certify(
         "solver_status": "optimal",
         "gap": climb.gap,
         "rows_checked": len(problem.rows),
-        "worst_excess": float(np.max(excess[sums.law], initial=0.0)),
+        "worst_excess": round(float(np.max(excess[sums.law], initial=0.0)), _FINEST),
         "total_vnd": int(amounts.sum()),
         "failed": failed,
     }

@@ -17,7 +17,7 @@ from kc_model.allocate.levers import Lever, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
 from kc_model.money import UNITS, format_number
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.rules import Row, renumber_rows
 from kc_model.scenario import Scenario
 from kc_model.solver import Status

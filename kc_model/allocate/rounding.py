@@ -19,7 +19,7 @@ from scipy import sparse
 
 from kc_model.arrays import Model
 from kc_model.cells import MILLION
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.rules import Row, Sums
 from kc_model.solver import Outcome, Solver, Status
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION
 from kc_model.offered import Offered
-from kc_model.program import Problem
+from kc_model.problem import Problem
 from kc_model.rules import Row
 from kc_model.solver import Status
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kc_model.program import FROZEN, Stage
+from kc_model.program import Stage
 from kc_model.solver import Outcome, Solver, Status
 
 __all__ = ["Climb", "Ladder"]
@@ -43,8 +43,8 @@ class Climb:
 
     @property
     def gap(self) -> float:
-        """The widest gap of any stage."""
-        return max([self.chosen_to, *(outcome.gap for outcome in self.outcomes)])
+        """The widest gap of any stage; nine digits of it are more than noise."""
+        return round(max([self.chosen_to, *(outcome.gap for outcome in self.outcomes)]), 9)
 
 
 class Ladder:
@@ -121,8 +121,7 @@ class Ladder:
         for s, stage in enumerate(self.stages):
             limit = max(best[s], stage.sign * achieved[s] / stage.scale)
             column = np.array([self.columns[s]])
-            high = np.array([limit + FROZEN * max(1.0, abs(limit))])
-            self.solver.set_columns(column, self.solver.col_low[column], high)
+            self.solver.set_columns(column, self.solver.col_low[column], np.array([limit]))
 
     def cap(self, best: Sequence[float]) -> None:
         """Keep the first stages at their best values, without shutting anything else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kc_model.solver.basis import Reach
 from kc_model.solver.engine import Status
 from kc_model.solver.linear import GAP, GAP_WHOLE, Outcome, Solver
 from kc_model.solver.quadratic import Settled, settle
@@ -10,6 +11,7 @@ __all__ = [
     "GAP",
     "GAP_WHOLE",
     "Outcome",
+    "Reach",
     "Settled",
     "Solver",
     "Status",

@@ -124,18 +124,16 @@ class Engine:
 
     def _grow(self, now: Numbers, rows: int, columns: int) -> bool:
         """Add the columns, then the rows, that stand behind those known."""
-        added = now.matrix.shape[1] - columns
-        nothing = np.zeros(0, dtype=np.int32)
-        if added:
-            numbers = (now.cost[columns:], now.col_low[columns:], now.col_high[columns:])
-            starts = np.zeros(added, dtype=np.int32)
-            self.highs.addCols(added, *numbers, 0, starts, nothing, np.zeros(0))
-        if now.matrix.shape[0] > rows:
-            new = now.matrix[rows:]
-            numbers = (now.row_low[rows:], now.row_high[rows:])
-            at, where = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
-            self.highs.addRows(new.shape[0], *numbers, new.nnz, at, where, new.data)
-        return now.matrix.shape != (rows, columns)
+        n_rows, n_columns = now.matrix.shape
+        if n_columns > columns:
+            new = sparse.csc_array(now.matrix[:rows, columns:])
+            cost, low, high = now.cost[columns:], now.col_low[columns:], now.col_high[columns:]
+            self.highs.addCols(n_columns - columns, cost, low, high, new.nnz, *_parts(new))
+        if n_rows > rows:
+            added = now.matrix[rows:]
+            low, high = now.row_low[rows:], now.row_high[rows:]
+            self.highs.addRows(n_rows - rows, low, high, added.nnz, *_parts(added))
+        return bool((n_rows, n_columns) != (rows, columns))
 
     def _move(self, now: Numbers, before: Numbers) -> bool:
         highs, any_moved = self.highs, False
@@ -154,19 +152,19 @@ class Engine:
             if len(moved):
                 change(len(moved), moved, *(new[moved] for new, _ in pairs))
                 any_moved = True
-        data = before.matrix.data
-        if now.matrix.data is not data:
-            at = np.flatnonzero(now.matrix.data[: len(data)] != data)
-            any_moved |= len(at) > 0
-            rows = np.searchsorted(now.matrix.indptr, at, side="right") - 1
-            for row, column, value in zip(
-                rows.tolist(),
-                now.matrix.indices[at].tolist(),
-                now.matrix.data[at].tolist(),
-                strict=True,
-            ):
-                highs.changeCoeff(row, column, value)
-        return any_moved
+        return self._move_matrix(now.matrix, before.matrix) or any_moved
+
+    def _move_matrix(self, now: sparse.csr_array, before: sparse.csr_array) -> bool:
+        if now is before:
+            return False
+        if now.shape != before.shape:
+            now = now[: before.shape[0], : before.shape[1]]
+        at = np.flatnonzero(now.data != before.data)
+        rows = np.searchsorted(now.indptr, at, side="right") - 1
+        told = (rows.tolist(), now.indices[at].tolist(), now.data[at].tolist())
+        for row, column, value in zip(*told, strict=True):
+            self.highs.changeCoeff(row, column, value)
+        return len(at) > 0
 
     # ------------------------------------------------------------------ running
 
@@ -269,6 +267,10 @@ class Engine:
         """Return the row's column of the basis' inverse."""
         return np.asarray(self.highs.getBasisInverseCol(row)[1])
 
+    def inverse_row(self, position: int) -> Array:
+        """Return a row of the basis' inverse: that of what is basic in this position."""
+        return np.asarray(self.highs.getBasisInverseRow(position)[1])
+
     def priced(self, cost: Array) -> Array:
         """Return the rows' multipliers by which what is basic costs what it does."""
         basic = self.basic()
@@ -281,6 +283,13 @@ def _differ(pairs: Sequence[tuple[Array, Array]]) -> NDArray[np.int32]:
     return np.flatnonzero(np.any([new[: len(old)] != old for new, old in pairs], axis=0)).astype(
         np.int32
     )
+
+
+def _parts(
+    matrix: sparse.csr_array | sparse.csc_array,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Array]:
+    """Return where its rows or columns start, and their entries."""
+    return matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32), matrix.data
 
 
 def _array(numbers: list[float]) -> Array:

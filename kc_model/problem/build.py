@@ -1,0 +1,208 @@
+"""Dataset, scenario and forecast brought together, with every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.cells import MILLION, Cells, Curves, build_cells, build_curves, newest_plan_year
+from kc_model.errors import Address, Fault, InputError, raise_faults
+from kc_model.offered import Offered, offered_of
+from kc_model.problem.absorption import absorption_of, risks_on
+from kc_model.problem.model import Problem, directions_of, grid_of, sure_on
+from kc_model.projects import build_offers
+from kc_model.results import Forecast
+from kc_model.risk import Risk
+from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
+from kc_model.scenario import Goal, Scenario
+from kc_model.tables import Dataset
+
+__all__ = ["build_problem", "problem_of"]
+
+
+def build_problem(
+    data: Dataset,
+    scenario: Scenario,
+    outlook: Forecast | None = None,
+    as_of: int | None = None,
+) -> Problem:
+    """Bring dataset, scenario and forecast together.
+
+    Parameters
+    ----------
+    data : Dataset
+    scenario : Scenario
+    outlook : Forecast or None
+        Source of the absorption of cells that no ``absorption.csv`` knows; None: a forecast for
+        the scenario's year is made when one is needed.
+    as_of : int or None
+        Last month known of a mid-year plan; None: a plan for the whole year.
+
+    Raises
+    ------
+    InputError
+        With every fault of the scenario against the data at once.
+    """
+    faults: list[Fault] = []
+    if as_of is not None and not 0 <= as_of <= 12:
+        faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
+    everything = build_cells(data, scenario.year, as_of, faults)
+    spend = "at_most" if len(data.projects) else "all"
+    budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
+    outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
+    if outside and covered.any():
+        faults.append(_outside(outside, data))
+    if not covered.any():  # what rules and goals say is judged all the same
+        offered = _offered(data, scenario, everything, as_of, faults)
+        _stated(data, scenario, everything, budgets, (Curves((), (), ()), {}, offered), faults)
+    cells = everything.keep(covered)
+    place = np.cumsum(covered) - 1
+    budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
+    curves, outlook = absorption_of(data, scenario, cells, outlook, as_of, faults)
+    risks, outlook = risks_on(data, scenario, cells, outlook, as_of, faults)
+    offered = _offered(data, scenario, cells, as_of, faults)
+    if offered is not None and as_of is not None:
+        curves, offered = _with_stages(data, cells, curves, offered)
+    problem = _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
+    year = newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None
+    return replace(problem, outlook=outlook, baseline_year=year)
+
+
+def problem_of(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    curves: Curves,
+    risks: dict[int, Risk],
+    offered: Offered | None = None,
+) -> Problem:
+    """Return the problem of cells and curves that are known already.
+
+    Parameters
+    ----------
+    data : Dataset
+        Its tables are not read.
+    scenario : Scenario
+    cells : Cells
+        Every one of them inside the plan.
+    curves : Curves
+    risks : mapping of int to Risk
+        For goal number k that is a risk.
+    offered : Offered or None
+        Projects, decided.
+
+    Raises
+    ------
+    InputError
+        With every fault of the scenario against the cells.
+    """
+    faults: list[Fault] = []
+    spend = "all" if offered is None else "at_most"
+    budgets, _ = budget_rows(cells, scenario, data.unit, faults, spend)
+    return _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
+
+
+def _offered(
+    data: Dataset, scenario: Scenario, cells: Cells, as_of: int | None, faults: list[Fault]
+) -> Offered | None:
+    if not len(data.projects):
+        return None
+    day = date(scenario.year, min((as_of or 0) + 1, 12), 1)
+    try:
+        offers = build_offers(data, day, is_mid_year=as_of is not None)
+    except InputError as error:
+        faults.extend(error.faults)
+        return None
+    grid = grid_of(scenario, data.unit, [])
+    offered, warnings = offered_of(data, offers, cells, scenario.year, grid)
+    faults.extend([*offers.findings, *warnings])
+    return offered
+
+
+def _with_stages(
+    data: Dataset, cells: Cells, curves: Curves, offered: Offered
+) -> tuple[Curves, Offered]:
+    """Return the curves of the forecast without what stages of projects make sure, and that.
+
+    The sure money of the plan in force lies first on the curve of its cell and leaves it: what a
+    choice keeps of it comes back in front, see `Problem.decided`. Slices of ``absorption.csv``
+    stay as they were given.
+    """
+    _, given = build_curves(cells, [data.absorption])
+    known = np.array([i in curves.curve_of and not given[i] for i in offered.cell.tolist()], bool)
+    offered = replace(offered, sure=np.where(known, offered.sure, 0.0))
+    return curves.without_first(sure_on(curves, offered, offered.may)), offered
+
+
+def _stated(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    budgets: Sequence[Row],
+    known: tuple[Curves, dict[int, Risk], Offered | None],
+    faults: list[Fault],
+) -> Problem:
+    curves, risks, offered = known
+    rows = [*budgets, *bound_rows(cells, data.unit)]
+    for rule in scenario.rules:
+        rows.extend(rule_rows(cells, rule, data.unit, faults, offered))
+    goals = scenario.goals
+    selected = {k: cells.select(goal.where, goal.at, faults) for k, goal in enumerate(goals)}
+    columns = _goal_columns(cells, goals, selected, data.unit, faults)
+    grid = grid_of(scenario, data.unit, faults)
+    warnings = raise_faults(faults)
+    if offered is not None and offered.chosen is not None:
+        rows = [row.decided(offered.chosen) for row in rows]
+    sums = Sums.of(rows, len(cells))
+    return Problem(
+        *(data, scenario, None, cells, tuple(rows), sums, curves, columns, selected, risks, grid),
+        findings=warnings,
+        baseline_year=None,
+        offered=offered,
+    )
+
+
+def _outside(names: list[str], data: Dataset) -> Fault:
+    shown = ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+    at = Address("cells.csv" if len(data.cells) else "history.csv")
+    return Fault("outside-plan", at, {"count": len(names), "cells": shown}, level="warning")
+
+
+def _goal_columns(
+    cells: Cells,
+    goals: Iterable[Goal],
+    selected: dict[int, NDArray[np.bool_]],
+    unit: str,
+    faults: list[Fault],
+) -> dict[int, NDArray[np.float64]]:
+    columns = directions_of(goals)
+    for k, goal in enumerate(goals):
+        if not selected[k].any():
+            faults.append(Fault("empty-goal", goal.at, {"goal": goal.name}))
+        if goal.what == "outputs":
+            cost = cells.frame["unit_cost"].astype("float64").to_numpy(na_value=np.nan)
+            columns[k] = np.nan_to_num(np.where(cost > 0, MILLION / cost, 0.0))
+        elif goal.what.startswith("column:"):
+            name = goal.what.removeprefix("column:")
+            columns[k] = np.nan_to_num(column_of(cells, name, selected[k], unit, goal.at, faults))
+        elif goal.what == "evenness":
+            none = np.zeros(len(cells), dtype=bool)
+            columns[k] = np.nan_to_num(column_of(cells, goal.per, none, unit, goal.at, faults))
+            faults.extend(_left_out(cells, goal, selected[k], columns[k]))
+    return columns
+
+
+def _left_out(
+    cells: Cells, goal: Goal, selected: NDArray[np.bool_], column: NDArray[np.float64]
+) -> list[Fault]:
+    by_place = pd.Series(column[selected]).groupby(cells.frame["place"][selected].to_numpy()).sum()
+    names = sorted(by_place.index[by_place <= 0])
+    if not names:
+        return []
+    values = {"per": goal.per, "places": ", ".join(names)}
+    return [Fault("left-out-of-evenness", goal.at, values, level="warning")]
