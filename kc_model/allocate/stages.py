@@ -121,10 +121,7 @@ class Ladder:
         """
         self.back()
         for s, stage in enumerate(self.stages):
-            limit = max(best[s], stage.sign * achieved[s] / stage.scale)
-            column = np.array([self.columns[s]])
-            high = np.array([limit + FROZEN * max(1.0, abs(limit))])
-            self.solver.set_columns(column, self.solver.col_low[column], high)
+            self._cap(self.columns[s], max(best[s], stage.sign * achieved[s] / stage.scale))
 
     def cap(self, best: Sequence[float]) -> None:
         """Keep the first stages at their best values, without shutting anything else."""
@@ -145,11 +142,15 @@ class Ladder:
             self._starts[stage] = self.solver.basis()
         return outcome
 
+    def _cap(self, column: int, worst: float) -> None:
+        columns, high = np.array([column]), np.array([worst + FROZEN * max(1.0, abs(worst))])
+        self.solver.set_columns(columns, self.solver.col_low[columns], high)
+
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if not stage.shuts:
-            highest = np.array([stage.highest(outcome.objective)])
-            solver.set_columns(np.array([column]), solver.col_low[[column]], highest)
+        if stage.is_open or stage.is_partial:
+            self._cap(column, stage.worst(outcome.objective))
+        if stage.is_open:
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

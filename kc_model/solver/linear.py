@@ -18,7 +18,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.arrays import Cut, Model, below, rows_of
+from kc_model.arrays import Cut, Model, below, beside, rows_of
 
 __all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver", "Status"]
 
@@ -33,6 +33,7 @@ _DEVEX = 1
 _NODES = 2**31 - 1
 _FEASIBLE = 2  # kSolutionStatusFeasible of HiGHS
 _INF = float("inf")
+_NOWHERE = np.zeros(0, dtype=np.int64)
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -215,25 +216,35 @@ class Solver:
             self.col_high[columns] / self._size[columns],
         )
 
-    def add(self, n_columns: int, cuts: Sequence[Cut]) -> None:
-        """Add columns from 0 up behind those that are there, then rows that may use them."""
-        width = len(self.col_low)
-        parts = [f"part_{width + n}" for n in range(n_columns)]
+    def add(self, cuts: Sequence[Cut], into: Indices = _NOWHERE, factor: float = 0.0) -> None:
+        """Add columns from 0 up behind those that are there, then rows that may use them.
+
+        Parameters
+        ----------
+        cuts : sequence of Cut
+            The rows.
+        into : array of int
+            For each new column a row that it enters.
+        factor : float
+            With this coefficient.
+        """
+        width, count = len(self.col_low), len(into)
+        parts = [f"part_{width + n}" for n in range(count)]
         rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
-        self.model = self.model.grown(parts, rows, cuts)
-        new = rows_of(cuts, width + n_columns)
-        none, ones = np.zeros(n_columns), np.full(n_columns, _INF)
+        self.model = self.model.grown(rows, cuts, parts, (into, factor))
+        new = rows_of(cuts, width + count)
+        none, ones = np.zeros(count), np.full(count, _INF)
         low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        self.matrix = below(self.matrix, new)
+        self.matrix = below(beside(self.matrix, into, factor), new)
         self._by_column = self.matrix.T
-        self._size = np.append(self._size, np.full(n_columns, self.scale))
+        self._size = np.append(self._size, np.full(count, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
         self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
         self.cost = np.append(self.cost, none)
-        nothing = np.zeros(0, dtype=np.int32)
-        if n_columns:
-            starts_of = np.zeros(n_columns, dtype=np.int32)
-            self._highs.addCols(n_columns, none, none, ones, 0, starts_of, nothing, _NOTHING)
+        if count:
+            at, links = np.arange(count, dtype=np.int32), into.astype(np.int32)
+            data = np.full(count, factor)
+            self._highs.addCols(count, none, none, ones, count, at, links, data)
         at, columns = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
         data = new.data * self._size[columns] / self.scale
         self._highs.addRows(len(cuts), low / self.scale, high, new.nnz, at, columns, data)
