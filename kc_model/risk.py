@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 Key = tuple[object, ...]
 
 _EPS = float(np.finfo(np.float64).eps)
+_LONG = float(np.finfo(np.longdouble).eps)
 
 
 @dataclass(frozen=True)
@@ -164,15 +165,15 @@ class Risk:
         slope : array (n_pools,)
         constant : float, million VND
         """
-        n_draws, n_pools = self.capacity.shape
-        noise = (n_draws + n_pools + 4) * _EPS
-        weights = np.clip(face.weights, 0.0, 1.0 / self.counted)
+        noise = (sum(self.capacity.shape) + 4) * _LONG
+        weights = np.clip(face.weights, 0.0, 1.0 / self.counted).astype(np.longdouble)
         weights *= (1.0 - noise) / max(1.0, float(weights.sum()))
         order = np.argsort(self.capacity, axis=0)
         capacity, room = np.take_along_axis(self.capacity, order, axis=0), weights[order]
         taken = np.clip(face.slopes - (np.cumsum(room, axis=0) - room), 0.0, room)
-        constant = float((taken * capacity).sum() + noise * (taken * np.abs(capacity)).sum())
-        return taken.sum(axis=0) * (1.0 - noise), constant
+        constant = (taken * capacity).sum() + noise * (taken * np.abs(capacity)).sum()
+        slopes = (taken.sum(axis=0) * (1.0 - noise)).astype(np.float64)
+        return slopes * (1.0 - 2 * _EPS), float(constant + abs(constant) * _EPS)
 
 
 def risk_of(

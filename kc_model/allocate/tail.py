@@ -102,14 +102,18 @@ class Tail:
         return self._sum >= 0 and bool(solver.row_high[self._sum] == solver.row_low[self._sum])
 
     def _is_missing(self, values: Array, spent: Array, told: Array) -> bool:
-        """Whether the plan's risk is more than the column says or may be; shut, in any draw."""
+        """Whether the plan's risk is more than the column may be; solved or shut, in any draw.
+
+        What is shut is shut by the rows there are: they must be exact at the best plan.
+        """
         solver, column = self.solver, self.column
-        most = values[column] if solver.cost[column] else solver.col_high[column]
         totals = self.risk.totals(spent)
-        true = float(self.risk.weights(totals) @ totals)
-        if true > most + PARTIAL * max(solver.scale, true):
-            return True
-        return self._is_shut and bool(np.any(totals > told + self._slight))
+        weights = self.risk.weights(totals)
+        if solver.cost[column] or self._is_shut:
+            told = np.where((self._row >= 0) | (weights > 0) | self._is_shut, told, np.inf)
+            return bool(np.any(totals > told + self._slight))
+        true, most = float(weights @ totals), solver.col_high[column]
+        return bool(true > most + PARTIAL * max(solver.scale, true))
 
     def _begin(self) -> None:
         self._sum, self._eta = len(self.solver.row_low), len(self.solver.col_low)
