@@ -81,9 +81,7 @@ class Model:
         return Model(
             (*self.columns, *columns),
             (*self.rows, *rows),
-            below(
-                beside(self.matrix, *links), rows_of(cuts, len(self.columns) + len(columns))
-            ),
+            below(beside(self.matrix, *links), rows_of(cuts, len(self.columns) + len(columns))),
             np.append(self.row_low, [cut.low for cut in cuts]),
             np.append(self.row_high, np.full(len(cuts), _INF)),
             np.append(self.col_low, none),

@@ -261,6 +261,10 @@ class _Teller:
                 achieved=achieved,
                 best=best,
             )
+            if goal["name"].endswith(" risk"):
+                worst = 100 * (1 - float(self.plan.scenario.goals[number - 1].level))
+                key = "risk.worst" if worst < 100 else "risk.all"
+                yield self.say(key, share=self.number(worst), amount=achieved)
 
     def projects(self) -> Iterator[str]:
         """Say how many projects are chosen, how surely, and which are not."""

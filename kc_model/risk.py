@@ -6,8 +6,8 @@ With joint draws of what every cell can disburse, the excess of a plan in draw d
 
 over the pools p (a cell, or the activities that share one capacity), and the risk at level a is the
 mean of S over the worst (1 − a) share of the draws: Rockafellar and Uryasev's conditional value at
-risk (2000, section 2). Near a plan few draws are among the worst, and in each of them most pools are
-clearly beyond their capacity or clearly within it: only the others need be written down.
+risk (2000, section 2). Near a plan few draws are among the worst, and in each of them most pools
+are clearly beyond their capacity or clearly within it: only the others need be written down.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Risk:
 
     def spent(self, plan: Array) -> Array:
         """Return what a plan gives each pool, million VND."""
-        return np.bincount(self.pool, plan[self.cells], self.capacity.shape[1])
+        return np.bincount(self.pool, plan[self.cells], self.capacity.shape[1]).astype(float)
 
     def totals(self, spent: Array) -> Array:
         """Return what is beyond capacity in each draw, million VND.
@@ -154,7 +154,8 @@ class Risk:
 
         Whatever the face says: its weights are brought among those that a risk can have, and of
         each pool p its slope is made up of the draws of least capacity, which proves most (the
-        convex conjugate of f_p(x) = Σ_d w_d max(0, x − capacity_dp)). Rounding errs to the safe side.
+        convex conjugate of f_p(x) = Σ_d w_d max(0, x − capacity_dp)). Rounding errs to the safe
+        side.
 
         Parameters
         ----------

@@ -204,6 +204,8 @@ def test_a_plan_by_hand():
     rules = plan.rules().set_index("id")
     assert rules.loc["budget:1", "price"] == pytest.approx(-0.5)  # one more is one more at risk
     assert plan.undecided == ()
+    said = " ".join(plan.explain("en"))
+    assert "in the worst 10 % of what may happen, 7.5 million VND on average" in said
 
 
 def test_activities_of_an_area_share_one_capacity():
@@ -258,3 +260,23 @@ def test_the_order_of_the_draws_changes_nothing():
     ]
     for plan in plans[1:]:
         assert plan == pytest.approx(plans[0], abs=1e-5)
+
+
+def test_prices_of_a_risk_agree_with_planning_again():
+    """What one more or less of a budget does to the risk, inside the range and just outside."""
+    rng = np.random.default_rng(5)
+    data = data_of(rng.integers(0, 40, (40, 4)).tolist())
+    text = "budget: [{{source: KCQG, amount: {}}}]\ngoals: [{{minimise: risk, level: 0.75}}]\n"
+
+    def risk(amount):
+        return allocate(data, scenario(text.format(amount)), detail=False).goals[0]["best"]
+
+    row = allocate(data, scenario(text.format(80)), ranges=True).rules().set_index("id").iloc[0]
+    here = risk(80)
+    assert risk(80.001) - here == pytest.approx(-0.001 * row["price"], abs=1e-6)
+    assert row["price"] < 0
+    assert row["price_from"] <= 80 <= row["price_to"]
+    for end in (row["price_from"], row["price_to"]):
+        assert risk(end) - here == pytest.approx(-row["price"] * (end - 80), abs=1e-5)
+    beyond = row["price_to"] + 1
+    assert risk(beyond) - here > -row["price"] * (beyond - 80) + 1e-4

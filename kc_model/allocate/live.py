@@ -229,7 +229,8 @@ class Live:
         found: list[Money] = []
         for duals in (*(outcome.row_duals for outcome in stages), self.holding):
             lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
-            shutting = [y for y, stage in zip(found, self.stages, strict=False) if not stage.is_open]
+            kept = zip(found, self.stages, strict=False)
+            shutting = [y for y, stage in kept if not stage.is_open]
             for earlier in reversed(shutting) if self._open else ():
                 down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
                 held = (down > _SAME) & (up > _SAME)

@@ -1,16 +1,16 @@
-"""A risk in a live program: its worst draws, each exact near the plans that are met.
+r"""A risk in a live program: its worst draws, each exact near the plans that are met.
 
 The stage's column g is pushed up as Rockafellar and Uryasev's program does it (2000, section 2),
 k draws counting, but row by row as plans ask for it:
 
 .. math::
 
-    g \\ge \\eta + \\textstyle\\sum_d u_d / k, \\qquad
-    u_d + \\eta \\ge \\sum_{p \\in on_d} (s_p - c_{dp}) + \\sum_p z_{dp}
+    g \ge \eta + \textstyle\sum_d u_d / k, \qquad
+    u_d + \eta \ge \sum_{p \in on_d} (s_p - c_{dp}) + \sum_p z_{dp}
 
 with s_p the money of pool p, :math:`on_d` the pools that were beyond their capacity where the draw
-was first met, and z what is wrong with that elsewhere: :math:`z_{dp} \\ge c_{dp} - s_p` for a pool
-in it, :math:`z_{dp} \\ge s_p - c_{dp}` for another. Each row is below the risk everywhere.
+was first met, and z what is wrong with that elsewhere: :math:`z_{dp} \ge c_{dp} - s_p` for a pool
+in it, :math:`z_{dp} \ge s_p - c_{dp}` for another. Each row is below the risk everywhere.
 
 New rows are asked for between a centre and the plan that is met, nearer to the centre as long as
 that cuts the plan off (Ben-Ameur and Neto 2007, "Acceleration of cutting-plane and column
@@ -74,7 +74,7 @@ class Tail:
         solver = self.solver
         spent = self.risk.spent(np.maximum(values[self.cells], 0.0))
         told = self._told(values)
-        if not self._is_missing(values, spent, told):
+        if not self._is_missing(spent, told):
             return False
         before = len(solver.row_low)
         if self._sum < 0:
@@ -101,7 +101,7 @@ class Tail:
         solver = self.solver
         return self._sum >= 0 and bool(solver.row_high[self._sum] == solver.row_low[self._sum])
 
-    def _is_missing(self, values: Array, spent: Array, told: Array) -> bool:
+    def _is_missing(self, spent: Array, told: Array) -> bool:
         """Whether the plan's risk is more than the column may be; solved or shut, in any draw.
 
         What is shut is shut by the rows there are: they must be exact at the best plan.
