@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SaveError,
     )
     from kc_model.forecast import forecast
+    from kc_model.moves import moves, refuse, who_decides
     from kc_model.next_year import NextYear, next_year
     from kc_model.progress import Progress, progress
     from kc_model.projects import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
         assigned_plan,
         build_offers,
         registration,
-        who_decides,
     )
     from kc_model.reading import read_dataset
     from kc_model.results import Allocation, Forecast
@@ -92,11 +92,13 @@ __all__ = [
     "forecast",
     "frontier",
     "least_money",
+    "moves",
     "next_year",
     "presets",
     "progress",
     "read_dataset",
     "read_scenario",
+    "refuse",
     "registration",
     "repair_cells",
     "sweep",
@@ -114,9 +116,10 @@ _ROOMS = {
         "SaveError",
     ),
     "forecast": ("forecast",),
+    "moves": ("moves", "refuse", "who_decides"),
     "next_year": ("NextYear", "next_year"),
     "progress": ("Progress", "progress"),
-    "projects": ("adjustment", "assigned_plan", "build_offers", "registration", "who_decides"),
+    "projects": ("adjustment", "assigned_plan", "build_offers", "registration"),
     "reading": ("read_dataset",),
     "results": ("Allocation", "Forecast"),
     "scenario": ("Budget", "Goal", "Rule", "Scenario", "read_scenario"),

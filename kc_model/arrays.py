@@ -102,9 +102,16 @@ def beside(
     matrix: sparse.csr_array, rows: NDArray[np.int64], coefficient: float
 ) -> sparse.csr_array:
     """Return a matrix with columns behind its own, each with one coefficient in one row."""
-    data, starts = np.full(len(rows), coefficient), np.arange(len(rows) + 1)
-    columns = sparse.csc_array((data, rows, starts), shape=(matrix.shape[0], len(rows)))
-    return sparse.csr_array(sparse.hstack([matrix, columns]))
+    n_rows, width = matrix.shape
+    at = matrix.indptr[rows + 1]  # behind what the row has: the order of the rest stays
+    return sparse.csr_array(
+        (
+            np.insert(matrix.data, at, coefficient),
+            np.insert(matrix.indices, at, width + np.arange(len(rows))),
+            matrix.indptr + np.cumsum(np.bincount(rows + 1, minlength=n_rows + 1)),
+        ),
+        shape=(n_rows, width + len(rows)),
+    )
 
 
 def below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:

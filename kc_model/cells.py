@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
+from kc_model.projects import in_force
 from kc_model.scenario import Where
 from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
 
@@ -223,8 +224,8 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
 
     Cells that projects name are among them. Without ``cells.csv`` the others are the cells with a
     plan in the newest history year not after `year` (and `as_of`), and that plan is the baseline.
-    Mid-year (`as_of` given) the baseline is the plan in force and min is at least what has been
-    disbursed (contract, sections 2 and 3).
+    Mid-year (`as_of` given) the baseline is the plan in force, of cells whose plan no history tells
+    that of their projects, and min is at least what has been disbursed (contract, sections 2, 3).
 
     Parameters
     ----------
@@ -252,7 +253,9 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
     frame["weight"] = frame["weight"].astype("float64").fillna(1.0)
     frame["min"] = frame["min"].fillna(0)
     if as_of is not None:
-        frame = _mid_year(frame, plan_in_force(data, year, as_of), year)
+        now = plan_in_force(data, year, as_of)
+        now = now.merge(in_force(data.projects), how="outer", on=keys[1:])
+        frame = _mid_year(frame, now, year)
     frame = frame.drop(columns=["disbursed"], errors="ignore")
     frame, place_columns = _with_places(frame, data)
     if frame.empty:
@@ -274,10 +277,11 @@ def _mid_year(frame: pd.DataFrame, now: pd.DataFrame, year: int) -> pd.DataFrame
     frame = frame.drop(columns=["disbursed"], errors="ignore")
     frame = frame.merge(now, how="left", on=list(CELL_KEYS[1:]))
     first = frame["year"] == year
-    frame.loc[first, "baseline"] = frame["plan"].fillna(frame["baseline"])[first]
+    plan = frame["plan"].fillna(frame["in_force"]).fillna(frame["baseline"])
+    frame.loc[first, "baseline"] = plan[first]
     spent = frame["disbursed"].fillna(0).clip(lower=0)
     frame.loc[first, "min"] = frame["min"].where(frame["min"] >= spent, spent)[first]
-    return frame.drop(columns=["plan"])
+    return frame.drop(columns=["plan", "in_force"])
 
 
 def _with_places(frame: pd.DataFrame, data: Dataset) -> tuple[pd.DataFrame, frozenset[str]]:
@@ -341,6 +345,25 @@ class Curves:
             ends[c, len(width) :] = ends[c, len(width) - 1]
             rates[c, : len(rate)] = rate
         return np.concatenate([np.zeros_like(ends[:, :1]), ends[:, :-1]], axis=1), ends, rates
+
+    @cached_property
+    def curve_of(self) -> dict[int, int]:
+        """The curve of every cell that has one."""
+        return {int(i): c for c, cells in enumerate(self.members) for i in cells}
+
+    def without_first(self, money: NDArray[np.float64]) -> Curves:
+        """Return the curves from so much money on: million VND of each curve."""
+        widths = []
+        for width, first in zip(self.widths, money, strict=True):
+            starts = np.cumsum(width) - width
+            widths.append(width - np.clip(first - starts, 0.0, width) if first else width)
+        return replace(self, widths=tuple(widths))
+
+    def after_sure(self, money: NDArray[np.float64]) -> Curves:
+        """Return the curves with so much money in front that is disbursed for sure."""
+        widths = [np.append(a, w) if a else w for a, w in zip(money, self.widths, strict=True)]
+        rates = [np.append(1.0, r) if a else r for a, r in zip(money, self.rates, strict=True)]
+        return replace(self, widths=tuple(widths), rates=tuple(rates))
 
     def expected(self, money: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the expected disbursement of every cell, million VND.

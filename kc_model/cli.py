@@ -19,8 +19,6 @@ from kc_model.wording import LANGUAGES, say
 
 if TYPE_CHECKING:
     from kc_model.results import Allocation, Forecast
-    from kc_model.scenario import Scenario
-    from kc_model.tables import Dataset
 
 # A command loads what it uses and no more: the rooms that reckon take seconds.
 # ruff: noqa: PLC0415
@@ -32,7 +30,6 @@ _EXIT_CODES = {
     "infeasible": InfeasibleError.exit_code,
     "limit": NotOptimalError.exit_code,
 }
-_WORKBOOKS = {".xlsx", ".xlsm"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,51 +89,15 @@ def _run_template(options: argparse.Namespace) -> int:
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    from kc_model.program import build_problem
+    from kc_model.check import check_together
 
-    source = options.scenario
-    faults: list[Fault] = []
-    if source is None and options.dataset.suffix.lower() in _WORKBOOKS:
-        source = options.dataset
-    data, scenario = _read(options.dataset, source, faults)
-    if source == options.dataset:  # a workbook need not hold a scenario
-        faults = [fault for fault in faults if fault.code != "no-scenario-sheets"]
-    if data is not None and scenario is not None:
-        with _collecting(faults):
-            problem = build_problem(data, scenario)
-            faults.extend(fault for fault in problem.warnings if fault not in faults)
+    with _progress() as progress:
+        faults = check_together(options.dataset, options.scenario, progress)
     _tell_faults(faults)
     if any(fault.level == "error" for fault in faults):
         return InputError.exit_code
     _both("check.fine", path=options.dataset)
     return 0
-
-
-def _read(
-    dataset: Path, scenario: Path | None, faults: list[Fault]
-) -> tuple[Dataset | None, Scenario | None]:
-    """Read both, so that the faults of both are told in one pass."""
-    from kc_model.reading import read_dataset
-    from kc_model.scenario import read_scenario
-
-    data, read = None, None
-    with _collecting(faults), _progress() as progress:
-        data = read_dataset(dataset, progress)
-        faults.extend(data.warnings)
-    if scenario is not None:
-        with _collecting(faults):
-            read = read_scenario(scenario)
-            faults.extend(read.warnings)
-    return data, read
-
-
-@contextmanager
-def _collecting(faults: list[Fault]) -> Iterator[None]:
-    """Gather the faults of one step, so that the next steps' are told in the same pass."""
-    try:
-        yield
-    except InputError as error:
-        faults.extend(fault for fault in error.faults if fault not in faults)
 
 
 def _run_forecast(options: argparse.Namespace) -> int:
@@ -163,15 +124,13 @@ def _run_forecast(options: argparse.Namespace) -> int:
 
 def _run_allocate(options: argparse.Namespace) -> int:
     from kc_model.allocate import allocate
+    from kc_model.check import read_together
     from kc_model.export import fingerprint
     from kc_model.results import ALLOCATION_FILES
 
     expected = fingerprint(options.out, (*ALLOCATION_FILES, "result.json"))
-    faults: list[Fault] = []
-    data, scenario = _read(options.dataset, options.scenario, faults)
-    if data is None or scenario is None:
-        raise InputError(faults)
     with _progress() as progress:
+        data, scenario = read_together(options.dataset, options.scenario, progress)
         plan: Allocation = allocate(
             data,
             scenario,

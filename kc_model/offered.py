@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.cells import Cells
+from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
 from kc_model.projects import Offers
 from kc_model.scenario import Where
@@ -21,6 +21,7 @@ __all__ = ["Offered", "offered_of"]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 Dong = NDArray[np.int64]
+Money = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Offered:
     frame : DataFrame
         One row per project, index 0 to m-1: id, and whatever selections may ask for.
     may, must : arrays of bool (m,)
-        Whether it can be chosen; whether it has to be, because it was paid already.
+        Whether it can be chosen; whether it has to be, being paid or accepted already.
     least, most : arrays of int (m,), VND
         What a chosen project gets: multiples of the grid.
     rank : array of int (m,)
@@ -47,6 +48,9 @@ class Offered:
         Project and the one it needs; pairs that exclude each other.
     chosen : array of bool (m,) or None
         None: not decided yet.
+    sure : array (n_parts,), million VND
+        What of each part counts as disbursed if the project is chosen, whatever the forecast of
+        its cell says; empty where nothing does.
     """
 
     frame: pd.DataFrame
@@ -62,6 +66,7 @@ class Offered:
     requires: Indices
     excludes: Indices
     chosen: Mask | None = None
+    sure: Money = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -131,38 +136,53 @@ def offered_of(
     keys = parts.assign(year=year)[list(CELL_KEYS)]
     places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
     at = places.get_indexer(pd.MultiIndex.from_frame(keys))
-    least = -(-frame["least"].to_numpy(dtype=np.int64) // grid) * grid
-    most = frame["most"].to_numpy(dtype=np.int64) // grid * grid
+    stays = frame["stays"].to_numpy(dtype=bool)
+    least, most = _on_grid(frame, stays, grid)
     row = parts["row"].to_numpy(dtype=np.int64)
     outside = np.isin(np.arange(len(frame)), row[at < 0])
     off_grid = (least > most) | (most <= 0)
-    may = frame["eligible"].to_numpy(dtype=bool) & ~outside & ~off_grid
+    may = (frame["eligible"].to_numpy(dtype=bool) | stays) & ~outside & ~off_grid
     faults = []
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
             place = data.origins.get(("projects", number), Address("projects.csv"))
             values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
             faults.append(Fault(code, place, values, level="warning"))
-    _lose_needing(may, offers, data, faults)
-    paid = frame["disbursed"].fillna(0).to_numpy(dtype=np.int64) > 0
+    must = stays & may
+    _lose_needing(may, must, offers, data, faults)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
+    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row] / MILLION
+    excludes = _among(offers.excludes, may)
     return (
         Offered(
-            *(frame, may, paid & may, least, most, frame["rank"].to_numpy(dtype=np.int64)),
+            *(frame, may, must, least, most, frame["rank"].to_numpy(dtype=np.int64)),
             np.unique(at[at >= 0]).astype(np.int64),
             *(row[inside], at[inside].astype(np.int64)),
             tuple(share for share, known in zip(shares, inside, strict=True) if known),
-            *(_among(offers.requires, may), _among(offers.excludes, may)),
+            *(_among(offers.requires, may), excludes[~must[excludes].all(axis=1)]),
+            sure=sure[inside],
         ),
         faults,
     )
 
 
-def _lose_needing(may: Mask, offers: Offers, data: Dataset, faults: list[Fault]) -> None:
-    """Take out what needs a project that is out."""
+def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong]:
+    """Return least and most in whole steps; what stays is never below what it was paid."""
+    least = -(-frame["least"].to_numpy(dtype=np.int64) // grid) * grid
+    most = frame["most"].to_numpy(dtype=np.int64) // grid * grid
+    paid = -(-frame["disbursed"].fillna(0).to_numpy(dtype=np.int64) // grid) * grid
+    most = np.where(stays, np.maximum(most, paid), most)
+    return np.where(stays, np.minimum(least, most), least), most
+
+
+def _lose_needing(
+    may: Mask, must: Mask, offers: Offers, data: Dataset, faults: list[Fault]
+) -> None:
+    """Take out what needs a project that is out, unless it has to stay."""
     while True:
-        lost = [(a, b) for a, b in offers.requires.tolist() if may[a] and not may[b]]
+        pairs = offers.requires.tolist()
+        lost = [(a, b) for a, b in pairs if may[a] and not must[a] and not may[b]]
         if not lost:
             return
         for needing, needed in lost:

@@ -147,7 +147,8 @@ class Problem:
     def without(self, rows: Iterable[int]) -> Problem:
         """Return the problem in which some rows hold nobody: wishes of no weight."""
         wishes = {r: replace(self.rows[r], tier="preference", weight=0.0) for r in rows}
-        return self._with(rows=tuple(wishes.get(r, row) for r, row in enumerate(self.rows)))
+        kept = tuple(wishes.get(r, row) for r, row in enumerate(self.rows))
+        return self._with(rows=kept, sums=self.sums.renumbered(kept))
 
     def bare(self) -> Problem:
         """Return the problem without rules and goals: what cells and projects are by themselves."""
@@ -159,13 +160,23 @@ class Problem:
         if self.offered is None:
             return self
         rows = tuple(row.decided(chosen) for row in self.rows)
-        offered = replace(self.offered, chosen=chosen)
-        return self._with(rows=rows, sums=Sums.of(rows, len(self.cells)), offered=offered)
+        curves = self.curves
+        if len(self.offered.sure):
+            curves = curves.after_sure(_sure(curves, self.offered, chosen))
+        offered = replace(self.offered, chosen=chosen, sure=np.zeros(0))
+        sums = Sums.of(rows, len(self.cells))
+        return self._with(rows=rows, sums=sums, offered=offered, curves=curves)
 
     def _with(self, **changes: Any) -> Problem:
         """Return a copy that keeps what was worked out of cells and goals."""
         now = replace(self, **changes)
-        now.__dict__.update(baseline=self.baseline, weight=self.weight, groups=self.groups)
+        kept = ["baseline", "weight", "groups", "blank_cells"]
+        if len(now.rows) == len(self.rows) and all(
+            row is old or row.words == old.words
+            for row, old in zip(now.rows, self.rows, strict=True)
+        ):
+            kept.append("blank_rules")
+        now.__dict__.update((name, getattr(self, name)) for name in kept)
         return now
 
     @property
@@ -204,6 +215,46 @@ class Problem:
         """For goal number k of evenness: every cell's (year, place), −1 for none; their sums."""
         even = [k for k, goal in enumerate(self.goals) if goal.what == "evenness"]
         return {k: _even_groups(self, k) for k in even}
+
+    @cached_property
+    def blank_cells(self) -> pd.DataFrame:
+        """The cells of an `Allocation` that nothing is known of yet."""
+        keys = ["year", "place", "area", "activity", "source", "region"]
+        blank = pd.array([pd.NA] * len(self.cells), dtype="Int64")
+        return self.cells.frame[keys].assign(
+            amount=blank,
+            baseline=self.cells.frame["baseline"],
+            expected_disbursed=np.nan,
+            lowest=blank,
+            highest=blank,
+            budget="",
+            basis="",
+            chance_last=np.nan,
+            chance_next=np.nan,
+            is_open=False,
+        )
+
+    @cached_property
+    def blank_rules(self) -> pd.DataFrame:
+        """What the rows are, for ``rules.csv``; the columns of what a plan gives them are empty."""
+        words = ("id", "group", "side", "tier", "measure", "text", "basis")
+        found = dict(zip(words, zip(*(row.words for row in self.rows), strict=True), strict=False))
+        told = {name: list(found.get(name, ())) for name in words}
+        return pd.DataFrame(
+            {
+                **{name: told[name] for name in words[:4]},
+                "lhs": np.nan,
+                "bound": np.nan,
+                "slack": np.nan,
+                "status": "",
+                "shortfall": np.nan,
+                "measure": told["measure"],
+                "factor": np.nan,
+                "text": told["text"],
+                "basis": told["basis"],
+            },
+            index=range(len(self.rows)),
+        )
 
     @cached_property
     def basis(self) -> list[str]:
@@ -271,14 +322,17 @@ def build_problem(
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
     if outside and covered.any():
         faults.append(_outside(outside, data))
-    if not covered.any():
-        raise_faults(faults)
+    if not covered.any():  # what rules and goals say is judged all the same
+        offered = _offered(data, scenario, everything, as_of, faults)
+        _stated(data, scenario, everything, budgets, (Curves((), (), ()), {}, offered), faults)
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
     curves, outlook = _absorption(data, scenario, cells, outlook, as_of, faults)
     risks, outlook = _risks(data, scenario, cells, outlook, as_of, faults)
-    offered = _offered(data, scenario, cells, faults)
+    offered = _offered(data, scenario, cells, as_of, faults)
+    if offered is not None and as_of is not None:
+        curves, offered = _with_stages(data, cells, curves, offered)
     problem = _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
     year = newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None
     return replace(problem, outlook=outlook, baseline_year=year)
@@ -319,12 +373,13 @@ def problem_of(
 
 
 def _offered(
-    data: Dataset, scenario: Scenario, cells: Cells, faults: list[Fault]
+    data: Dataset, scenario: Scenario, cells: Cells, as_of: int | None, faults: list[Fault]
 ) -> Offered | None:
     if not len(data.projects):
         return None
+    day = date(scenario.year, min((as_of or 0) + 1, 12), 1)
     try:
-        offers = build_offers(data, date(scenario.year, 1, 1))
+        offers = build_offers(data, day, is_mid_year=as_of is not None)
     except InputError as error:
         faults.extend(error.faults)
         return None
@@ -332,6 +387,30 @@ def _offered(
     offered, warnings = offered_of(data, offers, cells, scenario.year, grid)
     faults.extend([*offers.findings, *warnings])
     return offered
+
+
+def _with_stages(
+    data: Dataset, cells: Cells, curves: Curves, offered: Offered
+) -> tuple[Curves, Offered]:
+    """Return the curves of the forecast without what stages of projects make sure, and that.
+
+    The sure money of the plan in force lies first on the curve of its cell and leaves it: what a
+    choice keeps of it comes back in front, see `Problem.decided`. Slices of ``absorption.csv``
+    stay as they were given.
+    """
+    _, given = build_curves(cells, [data.absorption])
+    known = np.array([i in curves.curve_of and not given[i] for i in offered.cell.tolist()], bool)
+    offered = replace(offered, sure=np.where(known, offered.sure, 0.0))
+    return curves.without_first(_sure(curves, offered, offered.may)), offered
+
+
+def _sure(curves: Curves, offered: Offered, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what some projects make sure on every curve, million VND."""
+    counted = np.flatnonzero((offered.sure > 0) & chosen[offered.project])
+    at = [curves.curve_of[i] for i in offered.cell[counted].tolist()]
+    return np.bincount(
+        np.array(at, dtype=np.int64), offered.sure[counted], len(curves.members)
+    ).astype(np.float64)
 
 
 def _stated(
@@ -703,10 +782,11 @@ def _twins(problem: Problem, offered: Offered) -> Iterator[tuple[int, int]]:
             told.setdefault(p if p >= 0 else -1 - p, []).append(r if p >= 0 else -1 - r)
     linked = {*offered.requires.ravel().tolist(), *offered.excludes.ravel().tolist()}
     parts: dict[int, list[tuple[int, object]]] = {}
-    for p, i, share in zip(
-        offered.project.tolist(), offered.cell.tolist(), offered.share, strict=True
+    sure = offered.sure if len(offered.sure) else np.zeros(len(offered.cell))
+    for p, i, share, own in zip(
+        *(offered.project.tolist(), offered.cell.tolist(), offered.share, sure), strict=True
     ):
-        parts.setdefault(p, []).append((i, share))
+        parts.setdefault(p, []).append((i, (share, float(own))))
     alike: dict[object, int] = {}
     for p in np.argsort(offered.rank, kind="stable").tolist():
         if not offered.may[p] or offered.must[p] or p in linked:
@@ -771,14 +851,21 @@ def _disbursed(
     weight = problem.weight
     terms: _Terms = []
     curves = problem.curves
+    stages = _stages(program, problem)
     for c, (cells, widths, rates) in enumerate(
         zip(curves.members, curves.widths, curves.rates, strict=True)
     ):
         used = [j for j in range(len(widths)) if widths[j] > 0 and rates[j] > 0]
         counted = [int(i) for i in cells if chosen[i]]
         filled: dict[int, _Terms] = {j: [] for j in used}
+        sure: _Terms = []
         for i in counted:
             parts: _Terms = []
+            if c in stages:
+                y = program.add_variable(f"y{k}_{c}_{i}_sure", lowBound=0)
+                parts.append((y, 1.0))
+                sure.append((y, 1.0))
+                terms.append((y, float(weight[i])))
             for j in used:
                 y = program.add_variable(f"y{k}_{c}_{i}_{j}", lowBound=0, upBound=float(widths[j]))
                 parts.append((y, 1.0))
@@ -788,12 +875,29 @@ def _disbursed(
                 program.addConstraint(
                     pulp.LpAffineExpression([*parts, (x[i], -1.0)]) <= 0, f"spent{k}_{i}"
                 )
+        if sure:
+            left = pulp.LpAffineExpression([*sure, *((z, -own) for z, own in stages[c])])
+            program.addConstraint(left <= 0, f"sure{k}_{c}")
         if len(counted) > 1:
             for j in used:
                 program.addConstraint(
                     pulp.LpAffineExpression(filled[j]) <= float(widths[j]), f"shared{k}_{c}_{j}"
                 )
     return terms
+
+
+def _stages(program: pulp.LpProblem, problem: Problem) -> dict[int, _Terms]:
+    """Return for every curve the projects, not decided yet, whose stage makes money sure on it."""
+    offered, found = problem.offered, dict[int, _Terms]()
+    if offered is None or not offered.sure.any():
+        return found
+    columns = program.variablesDict()
+    for p, i, own in zip(
+        *(offered.project.tolist(), offered.cell.tolist(), offered.sure.tolist()), strict=True
+    ):
+        if own:
+            found.setdefault(problem.curves.curve_of[i], []).append((columns[f"z_{p}"], own))
+    return found
 
 
 def _change(program: pulp.LpProblem, problem: Problem, k: int, x: list[pulp.LpVariable]) -> _Terms:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Fault
-from kc_model.explain import explain
+from kc_model.explain import explain, loosening
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.scenario import Scenario
@@ -246,7 +246,9 @@ class Allocation:
         `kc_model.cells.Curves.chances`).
     rule_rows : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
-        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning),
+        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning), step
+        (by how much the rule's own number would readably be loosened), gain (what the first goal's
+        best then gains, everything asked again: see `kc_model.allocate.gains`; NaN: not asked),
         measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
         basis.
     goals, tiers : tuple of dict
@@ -269,6 +271,9 @@ class Allocation:
         reason (codes joined by ``;``, see `project_table`). Empty without ``projects.csv``. Where
         time ran out while projects were chosen it is the best choice found till then, not proven
         and never saved; <NA> where its amount was not settled yet.
+    parts : DataFrame
+        Mid-year what each project gives its cells: project (id), cell (row of `cells`), before (in
+        the plan in force), after (Int64 VND), one of them above 0. Empty without projects.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
@@ -293,6 +298,7 @@ class Allocation:
     baseline_year: int | None = None
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
     projects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
@@ -441,11 +447,11 @@ class Allocation:
 
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
-        return allocation_workbook(self.stamp(language), self.cells, self.rule_rows, language)
+        rules = self.rule_rows.assign(told=loosening(self, language))
+        return allocation_workbook(self.stamp(language), self.cells, rules, language)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""
-        goal = self.goals[0]["name"].split(" ", 1)[1].split(":")[0] if self.goals else ""
         return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
@@ -459,7 +465,6 @@ class Allocation:
             versions=self.provenance.versions,
             seed=self.provenance.seed,
             baseline_year=self.baseline_year,
-            goal=goal,
             summary=tuple(self.explain(language)),
             reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
             notes=self.notes,

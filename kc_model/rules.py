@@ -24,7 +24,16 @@ from kc_model.offered import Offered
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import CELL_KEYS, SCHEMAS
 
-__all__ = ["Row", "Sums", "bound_rows", "budget_rows", "column_of", "renumber_rows", "rule_rows"]
+__all__ = [
+    "Row",
+    "Sums",
+    "bound_rows",
+    "budget_rows",
+    "column_of",
+    "purses",
+    "renumber_rows",
+    "rule_rows",
+]
 
 _MONEY = frozenset(
     column.name
@@ -39,6 +48,7 @@ _SIDES = ("min", "max")
 _NONE = np.array([], dtype=np.int64)
 _NIL = np.array([], dtype=np.float64)
 _NO = np.array([], dtype=bool)
+_ANY = np.array([], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,12 @@ class Row:
         """The part of m · B that no plan changes, less that of L."""
         return self.factor * self.const - self.given
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Id, group, side (an equation counts as ``max``), tier, measure, text and basis."""
+        side = "min" if self.side == "min" else "max"
+        return (self.id, self.group, side, self.tier, self.measure, self.text, self.basis)
+
     def over_projects(self, start: int) -> Row:
         """Return the row with its projects as cells: number p stands at ``start + p``."""
         if not len(self.projects) + len(self.base_projects):
@@ -151,9 +167,18 @@ class Sums:
         Coefficients of L and of B.
     factor, const, given : arrays (n_rows,)
         m, and the parts of B and of L that no plan changes.
+    law : array of bool (n_rows,)
     sides : array of str (n_rows,)
     largest : array (n_rows,)
         The largest coefficient of L: what one million VND can move it by.
+    is_money : array of bool (n_rows,)
+        Whether L is money.
+    exact : array of int
+        Numbers of the rows that are plain money, whose bounds hold to the đồng.
+    inside : sparse (n_exact, n_cells) of int
+        Their coefficients of L.
+    bound_vnd : tuple of two arrays (n_exact,) of int of any size
+        Their bounds in VND, as numerator and denominator.
     """
 
     left: sparse.csr_array
@@ -161,8 +186,13 @@ class Sums:
     factor: NDArray[np.float64]
     const: NDArray[np.float64]
     given: NDArray[np.float64]
+    law: NDArray[np.bool_]
     sides: NDArray[np.str_]
     largest: NDArray[np.float64]
+    is_money: NDArray[np.bool_]
+    exact: NDArray[np.int64]
+    inside: sparse.csr_array
+    bound_vnd: tuple[NDArray[np.object_], NDArray[np.object_]]
 
     @classmethod
     def of(cls, rows: Sequence[Row], n_cells: int) -> Sums:
@@ -171,21 +201,37 @@ class Sums:
         base = _stack([(row.base, row.base_coef) for row in rows], n_cells)
         sides = np.array([row.side for row in rows], dtype=str)
         largest = np.zeros(len(rows))
-        np.maximum.at(
-            largest, np.repeat(np.arange(len(rows)), np.diff(left.indptr)), abs(left.data)
-        )
-        return cls(left, base, _NIL, _NIL, _NIL, sides, largest).renumbered(rows)
+        place = np.repeat(np.arange(len(rows)), np.diff(left.indptr))
+        np.maximum.at(largest, place, abs(left.data))
+        is_money = np.array([row.measure in {"money", "share"} for row in rows], dtype=bool)
+        exact = np.array([r for r, row in enumerate(rows) if row.exact is not None], dtype=np.int64)
+        inside = left[exact].astype(np.int64)
+        blank = (_NIL, _NIL, _NIL, _NO, sides, largest, is_money, exact, inside, (_ANY, _ANY))
+        return cls(left, base, *blank).renumbered(rows)
 
     def renumbered(self, rows: Sequence[Row]) -> Sums:
-        """Return the same sums against the numbers of rows that are otherwise alike."""
-        factor = np.array([row.factor for row in rows], dtype=np.float64)
-        const = np.array([row.const for row in rows], dtype=np.float64)
-        given = np.array([row.given for row in rows], dtype=np.float64)
-        return replace(self, factor=factor, const=const, given=given)
+        """Return the same sums against the numbers and tiers of rows that are otherwise alike."""
+        bounds = [rows[r].exact or Fraction(0) for r in self.exact.tolist()]
+        return replace(
+            self,
+            factor=np.array([row.factor for row in rows], dtype=np.float64),
+            const=np.array([row.const for row in rows], dtype=np.float64),
+            given=np.array([row.given for row in rows], dtype=np.float64),
+            law=np.array([row.is_law for row in rows], dtype=bool),
+            bound_vnd=(
+                np.array([bound.numerator for bound in bounds], dtype=object),
+                np.array([bound.denominator for bound in bounds], dtype=object),
+            ),
+        )
 
     def net(self) -> sparse.csr_array:
         """Return the coefficients of L − m · Σ base."""
         return sparse.csr_array(self.left - sparse.diags_array(self.factor) @ self.base)
+
+    @property
+    def right(self) -> NDArray[np.float64]:
+        """The part of m · B that no plan changes, less that of L."""
+        return self.factor * self.const - self.given
 
     def lhs(self, plan: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return L of every row."""
@@ -204,6 +250,27 @@ class Sums:
         """Return by how much each row is missed, in its unit; 0 where it holds."""
         slack = self.slack(plan)
         return np.where(self.sides == "equal", np.abs(slack), np.maximum(0.0, -slack))
+
+    def missed(self, amounts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return every row's shortfall by amounts in VND; exactly where the row is plain money."""
+        missed = self.shortfall(amounts / MILLION)
+        bound, part = self.bound_vnd
+        over = (self.inside @ amounts).astype(object) * part - bound
+        sides = self.sides[self.exact]
+        over = np.where(sides == "min", -over, np.where(sides == "equal", abs(over), over))
+        missed[self.exact] = np.maximum(over, 0) / (part * MILLION)
+        return missed
+
+    def tolerances(self, grid: int) -> NDArray[np.float64]:
+        """Return how far a plan rounded to `grid`, VND, may be from each row, in the row's unit.
+
+        Nothing for an amount of money; one step of money for a share, what one step of money
+        counts for a count.
+        """
+        step = grid / MILLION
+        room = np.where(self.is_money, step, step * self.largest)
+        room[self.exact] = np.where(self.law[self.exact], 0.0, room[self.exact])
+        return room
 
 
 def _stack(
@@ -250,20 +317,20 @@ def budget_rows(
     """
     masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
     spend = scenario.spend or spend
-    purse = _purses(cells)
+    purse = purses(cells)
     apart = [set(purse[mask]) for mask in masks]
     held = np.zeros(len(cells), dtype=bool)
-    for mask, purses in zip(masks, apart, strict=True):
-        if len(purses) == 1:
+    for mask, inside in zip(masks, apart, strict=True):
+        if len(inside) == 1:
             held |= mask
     rows = []
-    for number, (row, mask, purses) in enumerate(
+    for number, (row, mask, inside) in enumerate(
         zip(scenario.budget, masks, apart, strict=True), 1
     ):
         if not mask.any():
             faults.append(Fault("empty-budget", row.at, {"number": number}))
-        elif len(purses) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
-            shown = ", ".join(sorted(purses)[:_SHOWN])
+        elif len(inside) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
+            shown = ", ".join(sorted(inside)[:_SHOWN])
             faults.append(Fault("not-pooled", row.at, {"number": number, "purses": shown}))
         side = "equal" if spend == "all" else "max"
         blank = _fixed(f"budget:{number}", side, np.flatnonzero(mask), Fraction(0), unit)
@@ -280,7 +347,7 @@ def _with_budget(row: Row, budget: Budget, unit: str, faults: list[Fault]) -> Ro
     return replace(row, const=const, exact=vnd, text=budget.text, basis=budget.basis)
 
 
-def _purses(cells: Cells) -> NDArray[np.object_]:
+def purses(cells: Cells) -> NDArray[np.object_]:
     """Name of the purse that every cell draws on: KCQG is one, KCDP one per place."""
     source, place = cells.frame["source"], cells.frame["place"]
     return source.where(source != "KCDP", source + " " + place).to_numpy(dtype=object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,47 +10,18 @@ from numpy.typing import NDArray
 
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage, goal_value
-from kc_model.rules import Row, Sums
 
 __all__ = [
     "goal_unit",
-    "missed_by",
     "rule_table",
     "settling_weight",
     "stage_value",
-    "tolerances",
     "wrong_projects",
 ]
 
 _BINDING = 1e-6
 
 Money = NDArray[np.float64]
-
-
-def tolerances(rows: Sequence[Row], sums: Sums, grid: int) -> Money:
-    """Return how far a rounded plan may be from each row, in the row's unit.
-
-    Nothing for an amount of money; one step of money for a share, what one step of money counts
-    for a count.
-    """
-    step = grid / MILLION
-    is_exact = [row.exact is not None and row.is_law for row in rows]
-    is_money = [row.measure in {"money", "share"} for row in rows]
-    return np.where(is_exact, 0.0, np.where(is_money, step, step * sums.largest))
-
-
-def missed_by(problem: Problem, amounts: NDArray[np.int64]) -> Money:
-    """Return every row's shortfall; in whole đồng, exactly, where the row is plain money."""
-    missed = problem.sums.shortfall(amounts / MILLION)
-    exact = {r: row.exact for r, row in enumerate(problem.rows) if row.exact is not None}
-    inside = np.asarray(problem.sums.left[list(exact)].astype(np.int64) @ amounts)
-    for (r, bound), spent in zip(exact.items(), inside.tolist(), strict=True):
-        part = bound.denominator
-        over = spent * part - bound.numerator
-        side = problem.rows[r].side
-        over = over if side == "max" else -over if side == "min" else abs(over)
-        missed[r] = over / (part * MILLION) if over > 0 else 0.0
-    return missed
 
 
 def stage_value(problem: Problem, stage: Stage, x: Money) -> float:
@@ -116,29 +87,20 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
     settled : array (n_cells,), million VND
         The plan before rounding: a row that held it binds, whatever the last steps add up to.
     """
-    rows, sums, grid = problem.rows, problem.sums, problem.grid
-    x, scale = amounts / MILLION, np.array([row.scale for row in rows])
+    sums, grid = problem.sums, problem.grid
+    x, scale = amounts / MILLION, np.array([row.scale for row in problem.rows])
     bound, slack = sums.bound(x), sums.slack(x)
-    missed = missed_by(problem, amounts)
+    missed = sums.missed(amounts)
     size = np.maximum(1.0, np.abs(bound))
-    noise = np.maximum(tolerances(rows, sums, grid), 1e-9 * size)
+    noise = np.maximum(sums.tolerances(grid), 1e-9 * size)
     missed = np.where(missed > noise, missed, 0.0)
     close = noise + grid / MILLION * sums.largest
     binding = (sums.slack(settled) <= _BINDING * size) | (np.abs(slack) <= close)
-    return pd.DataFrame(
-        {
-            "id": [row.id for row in rows],
-            "group": [row.group for row in rows],
-            "side": ["min" if row.side == "min" else "max" for row in rows],
-            "tier": [row.tier for row in rows],
-            "lhs": sums.lhs(x) * scale,
-            "bound": bound * scale,
-            "slack": slack * scale,
-            "status": np.select([missed > 0, binding], ["missed", "binding"], "met"),
-            "shortfall": missed * scale,
-            "measure": [row.measure for row in rows],
-            "factor": [row.factor for row in rows],
-            "text": [row.text for row in rows],
-            "basis": [row.basis for row in rows],
-        }
-    )
+    table = problem.blank_rules.copy(deep=False)
+    table["lhs"] = sums.lhs(x) * scale
+    table["bound"] = bound * scale
+    table["slack"] = slack * scale
+    table["status"] = np.select([missed > 0, binding], ["missed", "binding"], "met")
+    table["shortfall"] = missed * scale
+    table["factor"] = sums.factor
+    return table

@@ -64,3 +64,36 @@ def chromium_path() -> Path:
     if os.environ.get("KC_REQUIRE_BROWSER"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+PATIENCE = 90_000  # milliseconds: shared machines are slow
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path):
+    """Return a browser for all tests."""
+    from lab import running_browser
+
+    with running_browser(chromium_path) as running:
+        yield running
+
+
+@pytest.fixture
+def watched(browser):
+    """Return a page that asked nothing of the outside, and of which nothing of ours complained."""
+    from lab import watched_page
+
+    with watched_page(browser) as page:
+        page.page.set_default_timeout(PATIENCE)
+        yield page
+        page.page.goto("about:blank")  # as a planner leaves it
+        assert page.outside == []
+        assert page.errors == []
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """Return where pictures of the screen go; KC_SCREENSHOTS keeps them."""
+    folder = Path(os.environ.get("KC_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

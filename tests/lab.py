@@ -84,34 +84,42 @@ class Watched:
 
 
 @contextmanager
-def watched_page(chromium: Path, width: int = 1280, height: int = 800) -> Iterator[Watched]:
-    """Open a browser page from which nothing but loopback can be reached."""
+def running_browser(chromium: Path) -> Iterator[Browser]:
+    """Start a browser without a window."""
     with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(
-            executable_path=str(chromium), args=list(QUIET)
-        )
-        page = browser.new_page(viewport={"width": width, "height": height}, accept_downloads=True)
-        watched = Watched(page)
-
-        def gate(route: Route) -> None:
-            if re.match(
-                r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|(data|blob):", route.request.url
-            ):
-                route.continue_()
-            else:
-                watched.outside.append(route.request.url)
-                route.abort()
-
-        page.route("**/*", gate)
-        page.on("pageerror", lambda error: watched.errors.append(str(error)))
-        page.on(
-            "console",
-            lambda told: watched.errors.append(told.text) if told.type == "error" else None,
-        )
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=list(QUIET))
         try:
-            yield watched
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, width: int = 1280, height: int = 800) -> Iterator[Watched]:
+    """Open a page as in a browser of its own; it reaches nothing but this machine."""
+    page = browser.new_page(viewport={"width": width, "height": height}, accept_downloads=True)
+    watched = Watched(page)
+
+    def gate(route: Route) -> None:
+        if re.match(
+            r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|(data|blob):", route.request.url
+        ):
+            route.continue_()
+        else:
+            watched.outside.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", gate)
+    page.on("dialog", lambda dialog: dialog.accept())  # left, even with something not saved
+    page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda told: watched.errors.append(told.text) if told.type == "error" else None,
+    )
+    try:
+        yield watched
+    finally:
+        page.close()
 
 
 def run_all(watched: Watched, address: str) -> None:

@@ -347,12 +347,12 @@ def test_desk_shows_sentences_and_figures_in_both_languages():
         for sentence in desk.result.explain(language):
             assert escape(sentence) in desk.findings.value
     assert "Local" in desk.figures.value
-    assert desk.status.value == ""
+    assert desk.errand.told.value == ""
 
 
 def test_desk_that_is_stopped_keeps_what_is_done():
     desk = BacktestDesk(DATA)
-    desk.stop.click()
+    desk.errand.stop.click()
     assert desk.wait(60)
     assert desk.result is None or desk.result.left
 
@@ -360,4 +360,4 @@ def test_desk_that_is_stopped_keeps_what_is_done():
 def test_desk_tells_what_cannot_be_tried():
     desk = BacktestDesk(DATA, [2030])
     assert desk.wait(60)
-    assert "2030" in desk.status.value
+    assert "2030" in desk.errand.told.value

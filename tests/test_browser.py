@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from decimal import Decimal
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from lab import ROOT, run_all, running_lab, watched_page
+from lab import ROOT, run_all, running_lab
 
 from kc_model import allocate, read_dataset, read_scenario
 from kc_model.workbench.levers import adjust, levers_of
@@ -20,31 +19,12 @@ pytestmark = pytest.mark.browser
 
 CASE = ROOT / "data" / "published" / "north-2024-provinces"
 TECH = "Mô hình, công nghệ, máy móc"
-PATIENCE = 90_000  # milliseconds: shared machines are slow
 
 
 @pytest.fixture(scope="module")
 def lab_address(tmp_path_factory):
     with running_lab(tmp_path_factory.mktemp("lab")) as address:
         yield address
-
-
-@pytest.fixture
-def watched(chromium_path):
-    with watched_page(chromium_path) as page:
-        page.page.set_default_timeout(PATIENCE)
-        yield page
-        # Nothing was asked of the outside, and nothing of ours complained.
-        assert page.outside == []
-        assert page.errors == []
-
-
-@pytest.fixture
-def shots(tmp_path):
-    """Return where pictures of the screen go; KC_SCREENSHOTS keeps them."""
-    folder = Path(os.environ.get("KC_SCREENSHOTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def expected(moves):

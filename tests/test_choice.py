@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from kc_model.allocate import allocate
+from kc_model.reading import read_dataset
+from kc_model.scenario import read_scenario
 
 PLACES = ("01", "19")  # in official order
 SLICES = ((60.0, 0.95), (150.0, 0.6), (1e5, 0.1))  # upto, rate: of every cell
@@ -371,3 +374,18 @@ def _keeps_whole(plan, instance: Instance) -> None:
     for cell in named:
         assert abs(int(found[cell]) - cells[cell]) <= parts[cell]
     assert sum(int(found[cell]) for cell in named) == sum(map(int, amount.values()))
+
+
+def test_a_search_that_is_stopped_keeps_the_best_found_unproven():
+    root = Path(__file__).parent.parent / "data" / "sample-projects"
+
+    def stop(step, share):
+        if step == "choose" and share > 0.1:  # some choice was found
+            raise KeyboardInterrupt
+
+    data, wanted = read_dataset(root), read_scenario(root / "base.yaml")
+    found = allocate(data, wanted, progress=stop)
+    assert found.status == "limit"
+    assert found.projects["chosen"].any()
+    assert found.cells.empty
+    assert "CHƯA CHỨNG MINH" in " ".join(found.explain())

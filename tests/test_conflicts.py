@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import itertools
 
 import numpy as np
 import pytest
+import yaml
 from datasets import dataset, scenario
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+import kc_model as kc
 from kc_model.allocate import allocate, apply_repair, repair_cells
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.program import build_problem
@@ -92,7 +95,7 @@ def judged(problem):
             assert is_possible(written(problem, steps), judges), f"{steps} does not mend it"
             # Else a step of the grid, or of a share, may be too wide.
             far = abs(steps[0]["to"] - steps[0]["now"]) > 2e-3 and problem.grid == 1
-            if far and steps[0]["mends_all"]:
+            if far:
                 assert not is_possible(written(problem, steps, 0.9), judges), "less would do"
         costs = [(not s[0]["mends_all"], s[0]["cost"]) for s in options(conflict)]
         assert costs == sorted(costs)
@@ -208,6 +211,58 @@ def test_contradictions_that_overlap_are_all_told():
     assert not any(step["mends_all"] for conflict in found for step in conflict["repairs"])
     assert {step["rule"] for step in found[0]["combination"]} <= {"a", "b", "c", "d", "budget:1"}
     assert all(conflict["complete"] and conflict["repairs"] for conflict in found)
+
+
+def test_a_repair_larger_than_what_is_lacking_names_what_adds_the_rest():
+    text = BUDGET + (
+        "rules:\n  - {id: floor, each: place, min: 60}\n"
+        "  - {id: tech, where: {area: TECH}, of: all, min: 0.7}\n"
+        "  - {id: prod, where: {area: PROD}, min: 40, text: Sản phẩm}\n"
+    )
+    by_rules = {tuple(c["rules"]): c for c in judged(problem_of(text))}
+    short = by_rules["budget:1", "floor"]
+    assert short["sums"]["needed"] - short["sums"]["total"] == pytest.approx(20)
+    (budget,) = options(short)[0]
+    assert (budget["mends_all"], budget["to"]) == (True, pytest.approx(133.333334))
+    assert budget["also"] == ["tech", "prod"]
+    alone = options(by_rules["budget:1", "tech", "prod"])[0]
+    assert (alone[0]["rule"], alone[0]["also"]) == ("budget:1", [])
+    plan = allocate(dataset(cells=CELLS), scenario(text), detail=False)
+    assert any("vì cả “tech”; “Sản phẩm”" in line for line in plan.explain("vi"))
+
+
+SHARED = (
+    "rules:\n  - {id: a, where: {place: '01', area: TECH}, min: 30}\n"
+    "  - {id: b, where: {place: '01', area: PROD}, min: 30}\n"
+    "  - {id: d, where: {place: '02', area: PROD}, min: 25}\n"
+    "  - {id: x, each: area, where: {place: '01'}, max: 20}\n"
+    "  - {id: y, where: {place: '02', area: PROD}, max: 20}\n"
+)
+OTHER = (
+    "rules:\n  - {id: a, each: place, min: 52}\n  - {id: t, where: {area: TECH}, max: 30}\n"
+    "  - {id: p, where: {area: PROD}, max: 60}\n  - {id: q, where: {place: '01'}, max: 40}\n"
+)
+
+
+@pytest.mark.parametrize("rules", [SHARED, OTHER])
+def test_no_combination_costs_less_or_as_much_with_fewer_rules(rules):
+    problem = problem_of(BUDGET + rules)
+    found = judged(problem)
+    together = found[0]["combination"]
+    elastic = ROOM.Elastic(problem, NEVER, {})
+    every = elastic._most.copy()
+    costs = {}
+    for size in range(1, len(elastic.ids) + 1):
+        for chosen in itertools.combinations(range(len(elastic.ids)), size):
+            is_open = np.isin(elastic._owner[elastic._row], chosen)
+            elastic._most = np.where(is_open, every, 0.0)
+            plan = elastic.cheapest([])
+            if plan is not None:
+                costs[chosen] = elastic.cost(plan)
+    least = min(costs.values())
+    fewest = min(len(chosen) for chosen, cost in costs.items() if cost <= least * 1.0001)
+    assert together[0]["cost"] == pytest.approx(least, rel=2e-3)
+    assert len({step["rule"] for step in together}) == fewest
 
 
 BOUNDS = "place area source min max\n01 TECH KCQG 70 -\n02 TECH KCQG 50 -"
@@ -373,8 +428,43 @@ def test_every_conflict_is_smallest_and_every_repair_enough(laws):
     for conflict in found:
         for steps in options(conflict):
             left = smallest_contradictions(written(problem, steps))
-            assert len(left) < len(listed)
-            assert frozenset(conflict["rules"]) not in left
+            assert not any(known <= frozenset(conflict["rules"]) for known in left)
+            assert not (steps[0]["mends_all"] and left)
+
+
+@settings(max_examples=6, phases=[Phase.explicit, Phase.generate])
+@given(laws=st.lists(LAWS, min_size=2, max_size=4))
+def test_every_number_is_enough_as_typed_and_a_step_less_is_not(tmp_path_factory, laws):
+    file = tmp_path_factory.mktemp("asked") / "asked.yaml"
+    rules = [law.replace("id: ", f"id: r{k}") for k, law in enumerate(laws)]
+    data, budget = dataset(cells=CELLS), {"source": "KCQG", "amount": "100"}
+    asked = {"name": "a", "year": "2024", "budget": [budget], "round_to": "1"}
+    asked["rules"] = [yaml.load(rule, yaml.BaseLoader) for rule in rules]
+
+    def again(steps, to):
+        typed = copy.deepcopy(asked)
+        for step in steps:
+            if step["rule"] == "budget:1":
+                typed["budget"][0]["amount"] = str(to)
+            else:
+                (rule,) = (r for r in typed["rules"] if r["id"] == step["rule"])
+                rule[step["side"]] = str(to)
+        file.write_text(yaml.safe_dump(typed), encoding="utf-8")
+        return kc.allocate(data, kc.read_scenario(file), detail=False)
+
+    for conflict in again((), 0).conflicts:
+        for steps in options(conflict):
+            one = steps[0]
+            if one["rule"] == "round_to":
+                continue
+            plan = again(steps, one["to"])
+            if one["mends_all"]:
+                assert plan.status == "optimal", one
+            assert not any(set(c["rules"]) <= set(conflict["rules"]) for c in plan.conflicts)
+            back = 1.0 if one["kind"] == "money" else 1e-4
+            less = one["to"] + (back if one["now"] > one["to"] else -back)
+            if one["mends_all"] and abs(one["to"] - one["now"]) > back:
+                assert again(steps, round(less, 9)).status == "infeasible", one
 
 
 def smallest_contradictions(problem):

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kc_model as kc
-from kc_model.projects import adjustment, assigned_plan, build_offers, registration, who_decides
+from kc_model.moves import who_decides
+from kc_model.projects import adjustment, assigned_plan, build_offers, registration
 from kc_model.wording import LANGUAGES, say
 
 DATA = Path(__file__).parent.parent / "data" / "sample-projects"

@@ -20,7 +20,8 @@ from openpyxl import load_workbook
 
 from kc_model import reference
 from kc_model.errors import InputError
-from kc_model.projects import CHANGES, build_offers, management_rules, who_decides
+from kc_model.moves import CHANGES, who_decides
+from kc_model.projects import build_offers, management_rules
 from kc_model.reading import needed_by, place_shares, read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.sheets import heading
@@ -342,8 +343,9 @@ def test_the_stage_says_what_can_be_paid(area, norm, stage, shares):
 def test_what_was_paid_stays_whatever_the_norm_says():
     rows = "A x 01 TECH KCQG 900 N04 400 contracted\nB x 01 TECH KCQG 900 N04 100 stopped"
     found = offers(rows, f"{HEAD} norm disbursed stage").frame
-    assert found["least"].tolist() == [400_000_000, 300_000_000]
-    assert found["most"].tolist() == [400_000_000, 300_000_000]
+    assert found["least"].tolist() == [400_000_000, 100_000_000]
+    assert found["most"].tolist() == [400_000_000, 100_000_000]
+    assert found["stays"].all()
     assert found["left"].tolist() == [0, 0]
 
 

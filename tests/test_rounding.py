@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kc_model.allocate import allocate
 from kc_model.allocate.rounding import round_plan
 from kc_model.program import build_problem
+from kc_model.rules import Sums
 from kc_model.solver import Outcome, Status
-from kc_model.standing import missed_by, tolerances
 
 MILLION = 1_000_000
 NEVER = float("inf")
@@ -202,7 +202,7 @@ rules:
 """
     cells = "place area source baseline unit_cost\n01 TECH KCQG 10 4\n02 TECH KCQG 10 8"
     problem = build_problem(dataset(cells=cells), scenario(text))
-    found = tolerances(problem.rows, problem.sums, 5 * MILLION)
+    found = problem.sums.tolerances(5 * MILLION)
     room = dict(zip([row.id for row in problem.rows], found, strict=True))
     assert room["amount"] == 0
     assert room["budget:1"] == 0
@@ -216,8 +216,8 @@ def test_plain_money_is_compared_in_whole_dong():
     (row,) = problem.rows
     vnd = np.array([33_333_333, 33_333_333, 33_333_333])
     for side, missed in (("equal", 1e-6), ("min", 1e-6), ("max", 0.0)):
-        one = replace(problem, rows=(replace(row, side=side),))
-        assert missed_by(one, vnd).tolist() == [missed]
+        sums = Sums.of([replace(row, side=side)], len(vnd))
+        assert sums.missed(vnd).tolist() == [missed]
 
 
 # --- Grids that cannot be ------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_every_ending_that_highs_knows(ending, whole):
     # The solution stands there in full: only what HiGHS says of it is another thing.
     model = model_of([[1, 1], [1, 0]], [100, -INF], [100, 60], whole=whole)
     solver = solver_of(model)
-    solver._highs = Telling(solver._highs, getModelStatus=lambda: ENDINGS[ending])
+    solver._engine.highs = Telling(solver._engine.highs, getModelStatus=lambda: ENDINGS[ending])
     outcome = solver.run()
     assert outcome.status is MEANINGS.get(ending, Status.FAILED)
     # A choice that was cut short keeps the best one found; a linear program's point says nothing.
@@ -105,13 +105,13 @@ def test_every_ending_that_highs_knows(ending, whole):
 def test_a_doubt_is_asked_again(doubt):
     # After a hot start or presolve HiGHS has called feasible models infeasible (#2271).
     solver = solver_of()
-    honest, asked = solver._highs.getModelStatus, []
+    honest, asked = solver._engine.highs.getModelStatus, []
 
     def answer():
         asked.append(doubt)
         return ENDINGS[doubt] if len(asked) == 1 else honest()
 
-    solver._highs = Telling(solver._highs, getModelStatus=answer)
+    solver._engine.highs = Telling(solver._engine.highs, getModelStatus=answer)
     outcome = solver.run()
     assert outcome.status is Status.OPTIMAL
     np.testing.assert_allclose(outcome.values, [60, 40])
@@ -119,7 +119,7 @@ def test_a_doubt_is_asked_again(doubt):
 
 def test_an_ending_that_nobody_knows_yet_is_no_optimum():
     solver = solver_of()
-    solver._highs = Telling(solver._highs, getModelStatus=lambda: "kSplendid")
+    solver._engine.highs = Telling(solver._engine.highs, getModelStatus=lambda: "kSplendid")
     assert solver.run().status is Status.FAILED
 
 
@@ -184,13 +184,13 @@ def lying(values=None, row_duals=None, column_duals=None):
     solver = solver_of()
     honest = solver_of()
     honest.run()
-    true = honest._highs.getSolution()
+    true = honest._engine.highs.getSolution()
     answer = SimpleNamespace(
         col_value=true.col_value if values is None else values,
         row_dual=true.row_dual if row_duals is None else row_duals,
         col_dual=true.col_dual if column_duals is None else column_duals,
     )
-    solver._highs = Telling(solver._highs, getSolution=lambda: answer)
+    solver._engine.highs = Telling(solver._engine.highs, getSolution=lambda: answer)
     return solver
 
 

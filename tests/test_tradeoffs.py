@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import kc_model as kc
 from kc_model import Goal, InputError, Planner
 from kc_model.tradeoffs.walk import held
+from kc_model.words import Words
 
 EVEN = "  - {maximise: evenness, per: population}\n"
 TWO = """
@@ -189,7 +190,11 @@ place area source upto rate
     assert found.cells["change"].sum() == -40_000_000
     assert found.after.reserve[0]["amount"] == 40_000_000
     assert found.after.certificate["failed"] == []
-    assert "tổng kinh phí −40 triệu đồng" in found.sentences()[0]
+    assert (found.moved, found.total) == (0, -40_000_000)
+    assert (
+        "không có tiền chuyển từ ô này sang ô khác; tổng kinh phí giảm 40 triệu đồng"
+        in (found.sentences()[0])
+    )
 
 
 def held_at(asked, value):
@@ -210,14 +215,18 @@ def test_alternatives_by_hand(planner):
     # 78 less a tenth is 70.2 = 50 + 0.4 a: as little as 50.5 at 01.
     assert amounts(found.plans[0]) == pytest.approx([50.5, 49.5])
     table = found.table()
-    assert table["moved"][1] == pytest.approx(49.5)
+    assert table["apart"][1] == pytest.approx(49.5)
+    assert table["worst"].tolist()[:2] == pytest.approx([0, 0.1])
     assert table["goal_1"].tolist()[:2] == pytest.approx([78, 70.2])
     changes = found.changes("place")
     assert changes[["plan", "place", "change"]].iloc[:2].to_numpy().tolist() == [
         [1, "01", pytest.approx(-49.5)],
         [1, "02", pytest.approx(49.5)],
     ]
-    assert "49,5 triệu đồng nằm ở ô khác" in found.sentences()[0]
+    assert (
+        "49,5 triệu đồng được chia khác phương án gốc; mục tiêu kém đi nhiều nhất là 10 %"
+        in (found.sentences()[0])
+    )
 
 
 def test_no_alternative_to_the_only_best_plan(planner):
@@ -247,7 +256,7 @@ def test_bridge_of_one_change_by_hand(planner):
     found = kc.compare(planner.plan(base), planner.plan(more))
     table = found.bridge().table()
     assert table["step"].tolist() == ["start", "budget:1"]
-    assert table[["total", "moved"]].iloc[1].tolist() == [20, 10]
+    assert table[["total", "moved"]].iloc[1].tolist() == [20, 0]
     assert table["disbursed"][1] == pytest.approx(12)
     assert table["running"].tolist() == pytest.approx([78, 90])
     assert "100 triệu đồng → 120 triệu đồng" in table["label"][1]
@@ -308,6 +317,60 @@ def test_words_alone_are_no_change(planner):
     rule = "rules: [{{id: r, text: {}, where: {{place: '02'}}, min: 10}}]\n"
     one, two = (planner.plan(scenario(rule.format(text) + PLAIN)) for text in ("một", "hai"))
     assert kc.compare(one, two).bridge().sentences()[0].startswith("Hai phương án không khác")
+
+
+def test_what_moved_is_told_apart_from_what_came_in(planner):
+    # 120 in place of 100 and a floor of 50 for 02: 01 gives 30 to it, 20 are new.
+    one = planner.plan(scenario(PLAIN))
+    rule = "rules: [{id: floor, where: {place: '02'}, min: 50}]\n"
+    two = planner.plan(scenario(rule + PLAIN.replace("100", "120")))
+    assert (amounts(one), amounts(two)) == ([100, 0], [70, 50])
+    found = kc.compare(one, two)
+    assert (found.moved, found.total) == (30_000_000, 20_000_000)
+    told = found.sentences("vi")
+    assert "30 triệu đồng chuyển từ ô này sang ô khác; tổng kinh phí tăng 20 triệu đồng" in told[0]
+    back = kc.compare(two, one).sentences("en")
+    assert (
+        "30 million VND moves from cells to other cells; the total falls by 20 million" in back[0]
+    )
+    table = found.bridge().table()
+    assert table["moved"].iloc[1:].sum() == pytest.approx(30)
+    assert not any(line.startswith("Nguồn") for line in told)  # one fund: the total says it
+
+
+def test_what_happens_to_the_other_goals_is_told(planner):
+    one, two = (
+        planner.plan(
+            scenario(f"rules: [{{id: r, where: {{place: '02'}}, min: {n}}}]\n{PLAIN}{EVEN}")
+        )
+        for n in (0, 40)
+    )
+    told = "\n".join(kc.compare(one, two).sentences("vi"))
+    assert "“giải ngân cao nhất” kém đi 4 triệu đồng: từ 78 triệu đồng thành 74 triệu đồng" in told
+    # 40 million for 100 heads
+    assert "tốt hơn 0,4 triệu đồng" in told
+    assert "thành nơi thấp nhất được 400.000 đồng mỗi người dân" in told
+
+
+def test_a_sweep_does_not_call_a_missed_wish_a_limit_reached(planner):
+    wish = "rules: [{id: far, text: Xa, where: {place: '02'}, min: 500, tier: directive}]\n"
+    found = kc.sweep(planner, scenario(wish + PLAIN), factors=(0.5, 1.0))
+    assert found.table()[["binding", "missed"]].to_numpy().tolist() == [["", "far"]] * 2
+    told = found.sentences("vi")
+    assert any(line.startswith("Chưa đạt ở mọi mức có phương án: Xa") for line in told)
+    assert not any("Chạm giới hạn" in line for line in told)
+
+
+def test_alternatives_that_hardly_differ_are_refused():
+    # Only 02 and 04 may share what 01 does not need, and 04 takes no more than 3.
+    cells = TWO + "04    TECH KCQG   0\n"
+    rates = RATES + "04    TECH KCQG   3  0.5\n"
+    planner = Planner(dataset(cells=cells, absorption=rates))
+    rule = "rules: [{id: few, where: {place: '04'}, max: 3}]\n"
+    found = kc.alternatives(planner, scenario(rule + PLAIN), within=0.1, count=3)
+    assert 0 < len(found.plans) < 3
+    assert 0 < found.refused <= 0.2 * found.table()["apart"][1]
+    assert f"Chỉ có {len(found.plans)} phương án thật sự khác nhau" in found.sentences("vi")[-1]
 
 
 # --- Presets -------------------------------------------------------------------------------------
@@ -552,8 +615,14 @@ def test_alternatives_are_within_their_share_and_apart(seed, within):
     data, text, _ = draw(seed)
     found = kc.alternatives(Planner(data), scenario(text), within, count=2)
     table = found.table()
-    assert (table["moved"].iloc[1:] > 0).all()
-    assert (table["nearest"].iloc[1:] > 0).all()
+    assert (table["apart"].iloc[1:] > 0).all()
+    assert (table["nearest"].iloc[2:] > 0.2 * table["apart"].iloc[1:2].sum()).all()
+    for row, plan in zip(table.to_dict("records"), (found.base, *found.plans), strict=True):
+        change = (plan.cells["amount"] - found.base.cells["amount"]).astype(float) / 1e6
+        assert row["total"] == pytest.approx(change.sum())
+        assert row["apart"] == pytest.approx((change.abs().sum() + abs(change.sum())) / 2)
+    if found.complete and len(found.plans) < 2:
+        assert f"Chỉ có {len(found.plans)} phương án" in found.sentences()[-1] or not found.plans
     for plan in found.plans:
         assert plan.certificate["failed"] == []
         for goal, best in zip(plan.goals, found.base.goals, strict=False):
@@ -590,9 +659,7 @@ def rows(bridge):
 
 
 def words_of(plan):
-    from kc_model.tradeoffs.words import Words
-
-    return Words(plan, "vi")
+    return Words.of(plan, "vi")
 
 
 @FEW
@@ -602,6 +669,9 @@ def test_sums_of_a_comparison_agree(seed):
     one, two = (kc.allocate(data, scenario(text), detail=False) for text in texts)
     there, back = kc.compare(one, two), kc.compare(two, one)
     assert there.moved == back.moved
+    change = there.cells["change"].to_numpy()
+    assert there.moved == min(change[change > 0].sum(), -change[change < 0].sum())
+    assert there.total == -back.total == change.sum()
     for key in ("place", "area", "source"):
         sums = there.by(key)
         assert sums["change"].sum() * 1e6 == pytest.approx(there.cells["change"].sum())

@@ -31,6 +31,7 @@ from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
     lab,
+    outcome,
     planning,
     progress,
     screen,
@@ -451,7 +452,7 @@ def test_an_export_is_saved_and_can_be_downloaded(plan_desk, tmp_path):
 def test_an_export_that_fails_is_told(plan_desk, tmp_path):
     blocked = tmp_path / "taken"
     blocked.write_text("a file, no folder")
-    plan_desk.folder = blocked
+    plan_desk.filing.folder = blocked
     plan_desk.export.click()
     assert plan_desk.wait(60)
     assert "kc-stop" in plan_desk.saved.value
@@ -470,7 +471,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     assert "RuntimeError" not in plan_desk.status.value
     assert "Traceback" in log.read_text(encoding="utf-8")
     assert plan_desk.shares.chart.greyed
-    monkeypatch.setattr(planning, "allocation_chart", break_down)  # in a callback, not in the work
+    monkeypatch.setattr(outcome, "allocation_chart", break_down)  # in a callback, not in the work
     plan_desk.view.value = "place"
     plan_desk.tongues.value = "en"
     assert "unexpected" in words(plan_desk.status)
@@ -749,7 +750,7 @@ def shown(grid, row, column):
 def test_a_cell_filled_in_moves_plan_slider_and_notes(plan_desk, data):
     grid = plan_desk.grids["rules"]
     assert shown(grid, 1, 1) == "1.500 triệu đồng"
-    grid._told(grid, {"edits": [[1, 1, "3.500,5"]]}, [])
+    grid._told({"edits": [[1, 1, "3.500,5"]]})
     assert plan_desk.wait(30)
     plan = allocate(data, scenario(RULES.replace("min: 1500", "min: 3500.5")))
     assert plan_desk.plan.cells["amount"].tolist() == plan.cells["amount"].tolist()
@@ -765,7 +766,7 @@ def test_a_cell_filled_in_moves_plan_slider_and_notes(plan_desk, data):
 
 def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
     grid = plan_desk.grids["rules"]
-    grid._told(grid, {"edits": [[0, 1, "60"], [1, 1, "2500.5"], [2, 1, "40"]]}, [])
+    grid._told({"edits": [[0, 1, "60"], [1, 1, "2500.5"], [2, 1, "40"]]})
     assert plan_desk.wait(30)
     assert [shown(grid, row, 1) for row in range(3)] == ["60 %", "2500.5", "40 %"]
     assert "2.500,5" in grid.rows[1][1]["error"]
@@ -773,7 +774,7 @@ def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
     assert plan_desk._scenario().rules[1].min == 1500
     plan_desk.tongues.value = "en"
     assert "cannot be read" in grid.rows[1][1]["error"]
-    grid._told(grid, {"edits": [[1, 1, "2,500.5"]]}, [])
+    grid._told({"edits": [[1, 1, "2,500.5"]]})
     assert not grid.rows[1][1]["error"]
     assert shown(grid, 1, 1) == "2,500.5 million VND"
     assert plan_desk.wait(30)
@@ -782,10 +783,10 @@ def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
 def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
     grid = plan_desk.grids["budget"]
     for amount in range(8001, 8026):
-        grid._told(grid, {"edits": [[0, 1, str(amount)]]}, [])
+        grid._told({"edits": [[0, 1, str(amount)]]})
     assert plan_desk.wait(30)
     for _ in range(30):
-        grid._told(grid, {"undo": True}, [])
+        grid._told({"undo": True})
     assert plan_desk.wait(30)
     assert shown(grid, 0, 1) == "8.005 triệu đồng"
     assert plan_desk.undo.disabled
@@ -800,22 +801,22 @@ def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
 
 def test_a_bound_that_comes_or_goes_has_its_slider(plan_desk):
     grid = plan_desk.grids["rules"]
-    grid._told(grid, {"edits": [[1, 2, "6.000"], [0, 3, "bắt buộc"]]}, [])
+    grid._told({"edits": [[1, 2, "6.000"], [0, 3, "bắt buộc"]]})
     assert plan_desk.wait(30)
     assert plan_desk.sliders["floor:max"].value == 6000
     told = " ".join(note.vi for note in plan_desk.plan.notes)
     assert "6.000 triệu đồng, thay cho để trống" in told
     assert "bắt buộc, thay cho theo chỉ đạo" in told
-    grid._told(grid, {"undo": True}, [])
+    grid._told({"undo": True})
     assert plan_desk.wait(30)
     assert "floor:max" not in plan_desk.sliders
 
 
 def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
-    plan_desk.home, kept = tmp_path / "phuong-an", []
+    plan_desk.filing.home, kept = tmp_path / "phuong-an", []
     plan_desk.on_keep = lambda file, saved: kept.append((file, saved))
     grid = plan_desk.grids["rules"]
-    grid._told(grid, {"edits": [[1, 1, "2.500,5"]]}, [])
+    grid._told({"edits": [[1, 1, "2.500,5"]]})
     plan_desk.name.value = "Sàn cao / 1"
     assert plan_desk.keep.description == "Lưu (có thay đổi)"
     plan_desk.keep.click()

@@ -18,7 +18,7 @@ from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 
-__all__ = ["Choice", "choose", "forbid"]
+__all__ = ["Choice", "choose", "forbid", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -85,6 +85,17 @@ def choose(live: Live, tell: Progress) -> Choice:
     if climb.status is Status.OPTIMAL:
         last = _by_rank(live, columns, np.argsort(offered.rank), last)
     return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)
+
+
+def gap_told(share: float) -> float | None:
+    """Return the gap that `choose` tells with a share done; None: no bound is known yet.
+
+    Parameters
+    ----------
+    share : float
+    """
+    closed = (share - _START) / (_END - _START)
+    return float(GAP_WHOLE**closed) if 0 < closed <= 1 else None
 
 
 def forbid(live: Live, chosen: Mask) -> None:

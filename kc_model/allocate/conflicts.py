@@ -23,6 +23,7 @@ __all__ = ["find_conflicts", "find_grid_conflicts"]
 
 _MOST = 10
 _VISITS = 400
+_WAYS = 20_000  # of leaving out one rule of each known conflict
 _FINER = (2, 5, 10, 20, 50)
 
 
@@ -56,12 +57,14 @@ def find_conflicts(
         user's unit, measure);
         repairs: steps (option, rule, group, side; by: what the group lacks, measure its unit; now
         and to: the number of the rule before and after, of the kind ``money``, ``share`` or
-        ``number``; cost: the money all groups give up; mends_all: whether it mends every conflict
-        or its own only; proven; cell: keys, for a bound): options are alternatives, cheapest
-        first, steps of one option go together and share the number that is typed;
+        ``number``; also: rules beside the conflict that ask for as much as that; cost: the money
+        all groups give up; mends_all: whether it mends every conflict or this one only; proven;
+        cell: keys, for a bound): options are alternatives, cheapest first, steps of one option go
+        together and share the number that is typed;
         combination: of the first conflict, where no option mends everything: such steps that do
-        so together; smallest (whether that was proven in time), complete (whether there is
-        certainly no conflict beside the listed ones). Empty if none was found in time.
+        so together for the least money, and of those that cost the same by the fewest rules;
+        smallest (whether that was proven in time), complete (whether there is certainly no
+        conflict beside the listed ones). Empty if none was found in time.
     """
     elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
     tell = _Counting(progress)
@@ -84,7 +87,7 @@ def find_conflicts(
             }
         )
     if conflicts and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
-        conflicts[0]["combination"] = mender.combination()
+        conflicts[0]["combination"] = mender.combination([found.rules for found in search.found])
     return conflicts
 
 
@@ -136,9 +139,9 @@ class _Search:
         visited = 0
         while queue:
             left_out = queue.popleft()
-            visited += 1
             rules = next((c.rules for c in self.found if left_out.isdisjoint(c.rules)), None)
             if rules is None:
+                visited += 1
                 self.tell()
                 rest = [rule for rule in self.elastic.ids if rule not in left_out]
                 # What sums show needs no solver; but most of what is left holds together.
@@ -154,10 +157,10 @@ class _Search:
                 rules = conflict.rules
             for rule in rules:
                 further = left_out | {rule}
-                if further not in seen:
+                if further not in seen and len(seen) < _WAYS:
                     seen.add(further)
                     queue.append(further)
-        self.is_complete = all(conflict.is_smallest for conflict in self.found)
+        self.is_complete = len(seen) < _WAYS and all(one.is_smallest for one in self.found)
 
     def _by_hand(self, rules: Collection[str]) -> _Conflict | None:
         found = self.plain.find(rules)
@@ -173,21 +176,11 @@ class _Search:
 
     def _shrunk(self, rules: Sequence[str]) -> _Conflict:
         """Leave out one after the other what the contradiction does not need."""
-        needed, is_sure = list(rules), True
-        for rule in rules:
-            rest = [other for other in needed if other != rule]
-            if rule not in needed:
-                continue
-            self.tell()
-            holds = self.elastic.judge(rest)
-            is_sure &= holds is not None
-            if holds is False:
-                # Of what is left only the suspects of one more proof can be needed.
-                needed = self.elastic.suspects(rest) or rest
+        needed, is_sure = self.elastic.smallest(rules, self.tell)
         sums = self.plain.find(needed)
         if sums is not None and set(sums.rules) != set(needed):
             sums = None
-        return _Conflict(tuple(needed), sums, is_sure)
+        return _Conflict(needed, sums, is_sure)
 
 
 # ---------------------------------------------------------------------------- the grid

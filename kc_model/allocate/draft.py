@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice
 from kc_model.allocate.defaults import defaults_of
+from kc_model.allocate.gains import Gain
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
-from kc_model.cells import MILLION
+from kc_model.cells import MILLION, Curves
 from kc_model.program import Problem, Stage
+from kc_model.projects import given_parts
 from kc_model.results import Allocation, Provenance
+from kc_model.rules import purses
 from kc_model.standing import goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
 
@@ -42,6 +45,7 @@ class Draft:
 
     def __init__(self, data: Dataset, problem: Problem, as_of: int | None) -> None:
         self.problem = problem
+        self._in_force = _curves_in_force(problem)
         scenario, outlook = problem.scenario, problem.outlook
         self.result = Allocation(
             status="limit",
@@ -110,6 +114,27 @@ class Draft:
         )
         self.result = replace(self.result, projects=projects)
 
+    def fill_parts(self, parts: NDArray[np.int64]) -> None:
+        """Put in what projects give their cells, now and in the plan in force, VND."""
+        offered, cells = self.problem.offered, self.problem.cells.frame
+        if offered is None or self.result.as_of is None:
+            return
+        now = pd.DataFrame(
+            {
+                "project": np.array(offered.ids)[offered.project],
+                "cell": offered.cell,
+                "after": parts,
+            }
+        )
+        own = cells[cells["year"] == self.result.year].rename_axis("cell").reset_index()
+        keys = ["place", "area", "activity", "source"]
+        frame = offered.frame.rename(columns={"id": "project"})
+        before = given_parts(frame).merge(own[[*keys, "cell"]], on=keys)
+        both = before[["project", "cell", "before"]].merge(now, how="outer", on=["project", "cell"])
+        both = both[(both[["before", "after"]].fillna(0) != 0).any(axis=1)]
+        money = {name: both[name].astype("Int64").fillna(0) for name in ("before", "after")}
+        self.result = replace(self.result, parts=both.assign(**money).reset_index(drop=True))
+
     def fill(
         self,
         amounts: NDArray[np.int64],
@@ -144,7 +169,7 @@ class Draft:
         """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""
         last, more = self.problem.curves.chances(settled)
         cells = self.result.cells.assign(
-            budget=self._purses(), basis=self.problem.basis, chance_last=last, chance_next=more
+            budget=self._budgets(), basis=self.problem.basis, chance_last=last, chance_next=more
         )
         self.result = replace(
             self.result,
@@ -190,6 +215,14 @@ class Draft:
             self.result, rule_rows=rules.assign(price=price, price_from=low, price_to=high)
         )
 
+    def fill_gains(self, gains: Mapping[tuple[str, str], Gain]) -> None:
+        """Put in what a readable step of a rule's number gives; see `find_gains`."""
+        rules = self.result.rule_rows
+        sides = zip(rules["id"], rules["side"], strict=True)
+        found = [gains.get(side, Gain(np.nan, np.nan)) for side in sides]
+        step, gain = np.array(found, dtype=np.float64).reshape(-1, 2).T
+        self.result = replace(self.result, rule_rows=rules.assign(step=step, gain=gain))
+
     def drivers(self, settled: Money) -> dict[str, list[int]]:
         """Return the rows of every rule, and of the cells' own bounds, that hold the plan.
 
@@ -228,7 +261,7 @@ class Draft:
             effects[name] = np.where(inside, baseline * rise, 0.0)
         return effects
 
-    def _purses(self) -> list[str]:
+    def _budgets(self) -> list[str]:
         """Return for every cell the budget row that holds it; of several, the narrowest."""
         held = [""] * len(self.problem.cells)
         rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
@@ -236,6 +269,26 @@ class Draft:
             for i in row.cells:
                 held[i] = row.id
         return held
+
+    def _purses(self) -> NDArray[np.object_]:
+        """Return for every cell the purse within which its money may move.
+
+        The national money of a year or a province's own, unless a budget row joins several that no
+        rows hold apart.
+        """
+        frame = self.problem.cells.frame
+        purse = (purses(self.problem.cells) + " " + frame["year"].astype(str)).to_numpy(
+            dtype=object
+        )
+        own = purse.copy()
+        held = np.zeros(len(purse), dtype=bool)
+        rows = [row for row in self.problem.rows if row.id.startswith("budget:")]
+        for row in rows:
+            held[row.cells] |= len(set(own[row.cells])) == 1
+        for row in rows:
+            joined = set(purse[row.cells[~held[row.cells]]])
+            purse[np.isin(purse, list(joined))] = min(joined, default="")
+        return purse
 
     def _rounding(self, settled: Money, stages: Sequence[Stage]) -> dict[str, Any]:
         """Return what rounding moved, and each tier and goal before and after it."""
@@ -260,25 +313,17 @@ class Draft:
         return self.problem.million if is_money else 1.0
 
     def _cells(self, x: Money, amounts: NDArray[np.int64]) -> pd.DataFrame:
-        keys = ["year", "place", "area", "activity", "source", "region"]
-        blank = pd.array([pd.NA] * len(x), dtype="Int64")
-        return self.problem.cells.frame[keys].assign(
-            amount=pd.array(amounts, dtype="Int64"),
-            baseline=self.problem.cells.frame["baseline"],
-            expected_disbursed=self.problem.curves.expected(x) * MILLION,
-            lowest=blank,
-            highest=blank,
-            budget="",
-            basis="",
-            chance_last=np.nan,
-            chance_next=np.nan,
-            is_open=False,
-        )
+        cells = self.problem.blank_cells.copy(deep=False)
+        cells["amount"] = pd.array(amounts, dtype="Int64")
+        cells["expected_disbursed"] = self.problem.curves.expected(x) * MILLION
+        cells["expected_baseline"] = self._in_force.expected(self.problem.baseline) * MILLION
+        cells["purse"] = self._purses()
+        return cells
 
     def _rules(self, amounts: NDArray[np.int64], settled: Money) -> pd.DataFrame:
         rules = rule_table(self.problem, amounts, settled)
         at = list(rules.columns).index("measure")
-        for name in ("price_to", "price_from", "price"):
+        for name in ("gain", "step", "price_to", "price_from", "price"):
             rules.insert(at, name, np.nan)
         return rules
 
@@ -292,6 +337,15 @@ class Draft:
             "best": stage.sign * stage.scale * best * size + 0.0,  # never −0
             "achieved": stage_value(problem, stage, x) * size,
         }
+
+
+def _curves_in_force(problem: Problem) -> Curves:
+    """Return the absorption that goes with the plan in force."""
+    offered = problem.offered
+    if offered is None or not offered.sure.any():
+        return problem.curves
+    in_force = offered.frame["before"].gt(0).to_numpy(dtype=bool)
+    return problem.decided(in_force & offered.may).curves
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,45 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kc_model.allocate.fewest import fewest_owners
+from kc_model.allocate.levers import Lever, find_levers, is_amount, is_stuck, sides_of, step_of
 from kc_model.arrays import Model, compile_program
 from kc_model.program import Problem, build_program, shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Outcome, Solver, Status
 
-__all__ = ["Elastic", "Lever", "step_of"]
+__all__ = ["Elastic"]
 
 _NOTHING = 1e-8
 _NEAR = 1e-5
 _FAR = 100.0
 _SAME = 1e-9
+_FEW = 2
 
 Money = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Lever:
-    """One number of a scenario or of ``cells.csv`` that could be another: a side of one rule.
-
-    Parameters
-    ----------
-    rule, side : str
-    rows : tuple of int
-        The laws it stands in, by number.
-    by : tuple of int
-        For each of them the column of its own room.
-    column : int
-        The column that loosens all of them: by their B, or alike where a plan decides B.
-    is_share : bool
-        Whether a plan decides the B of some row.
-    """
-
-    rule: str
-    side: str
-    rows: tuple[int, ...]
-    by: tuple[int, ...]
-    column: int
-    is_share: bool
 
 
 class Elastic:
@@ -95,36 +73,21 @@ class Elastic:
         self._whole = shared_wholes(self.laws)
         wholes = sorted({w for w in self._whole if w is not None})
         self._b = {w: self.n + k for k, w in enumerate(wholes)}
-        rooms = [(r, side) for r, row in enumerate(self.laws) for side in _sides(row)]
+        rooms = [(r, side) for r, row in enumerate(self.laws) for side in sides_of(row)]
         self._by = self.n + len(wholes) + np.arange(len(rooms))
         self._row = np.array([r for r, _ in rooms], dtype=np.int64)
-        self.levers = self._find_levers(rooms)
+        self.levers, self._width = find_levers(self.laws, rooms, self._by.tolist())
         self._most = np.array(
             [
-                0.0 if _is_stuck(self.laws[r]) else most.get((self.laws[r].id, side), math.inf)
+                0.0 if is_stuck(self.laws[r]) else most.get((self.laws[r].id, side), math.inf)
                 for r, side in rooms
             ]
         )
-        self.solver = Solver(self._model(rooms, wholes), deadline, problem.size)
+        self._model = self._compiled(rooms, wholes)
+        self.solver = Solver(self._model, deadline, problem.size)
         self.solver.ask(0.0)
 
-    def _find_levers(self, rooms: Sequence[tuple[int, str]]) -> dict[tuple[str, str], Lever]:
-        found: dict[tuple[str, str], list[int]] = {}
-        for k, (r, side) in enumerate(rooms):
-            found.setdefault((self.laws[r].id, side), []).append(k)
-        column = int(self._by[-1]) + 1 if len(rooms) else 0
-        levers = {}
-        for (rule, side), members in found.items():
-            rows = tuple(rooms[k][0] for k in members)
-            by = tuple(int(self._by[k]) for k in members)
-            own = by[0] if len(by) == 1 else column
-            column += len(by) > 1
-            is_share = any(len(self.laws[r].base) for r in rows)
-            levers[rule, side] = Lever(rule, side, rows, by, own, is_share)
-        self._width = column
-        return levers
-
-    def _model(self, rooms: Sequence[tuple[int, str]], wholes: Sequence[int]) -> Model:
+    def _compiled(self, rooms: Sequence[tuple[int, str]], wholes: Sequence[int]) -> Model:
         entries = [
             (r, column, value)
             for r, row in enumerate(self.laws)
@@ -250,6 +213,31 @@ class Elastic:
             return None
         return outcome.objective <= self.nothing
 
+    def smallest(
+        self, rules: Sequence[str], tell: Callable[[], None]
+    ) -> tuple[tuple[str, ...], bool]:
+        """Leave out what a contradiction does not need; also whether the rest is proven smallest.
+
+        Parameters
+        ----------
+        rules : sequence of str
+            Laws that contradict each other.
+        tell : callable
+            Called before each try.
+        """
+        needed, is_sure = list(rules), True
+        for rule in rules:
+            if rule not in needed:
+                continue
+            rest = [other for other in needed if other != rule]
+            tell()
+            holds = self.judge(rest)
+            is_sure &= holds is not None
+            if holds is False:
+                # Of what is left only the suspects of one more proof can be needed.
+                needed = self.suspects(rest) or rest
+        return tuple(needed), is_sure
+
     def _loosest(self, rules: Collection[str]) -> Outcome:
         """Least loosening of these laws, each row on its own; the others do not count."""
         price = self._prices()
@@ -306,9 +294,9 @@ class Elastic:
         return {by: float(self._most[by - first]) for by in lever.by}
 
     def _least_share(self, lever: Lever, on: Mask) -> Money | None:
-        """Halve between a number that does and one that does not, both in steps of `step_of`.
+        """From a number that does to the best that a plan beating it has, until none does.
 
-        A plan found on the way may beat the number asked of it: then its own counts.
+        Numbers are in steps of `step_of` (Dinkelbach 1967, on a grid).
         """
         number = self.laws[lever.rows[0]].factor
         step = step_of(number)
@@ -318,17 +306,18 @@ class Elastic:
             self._try(lever, _FAR * max(1.0, number))
             best, found = self._shifted(lever, on, -math.inf)
         does = None if found is None else sign * math.ceil(sign * found / step - _NEAR)
-        does_not = sign * math.floor(sign * number / step + _NEAR)
-        while does is not None and sign * (does - does_not) > 1:
-            middle = (does + does_not) // 2
-            self._try(lever, float(middle * Decimal(repr(step))))
+        last = sign * math.floor(sign * number / step + _NEAR)
+        asked = does
+        while does is not None and asked is not None and sign * (asked - last) > 0:
+            self._try(lever, float(asked * Decimal(repr(step))))
             plan, found = self._shifted(lever, on, -math.inf)
             if plan is None or found is None:
-                does_not = middle
+                if asked != does:
+                    break
             else:
                 best = plan
-                own = sign * math.ceil(sign * found / step - _NEAR)
-                does = sign * min(sign * middle, sign * own)
+                does = sign * min(sign * asked, sign * math.ceil(sign * found / step - _NEAR))
+            asked = does if does != asked else asked - sign
         self.stand(self.laws)
         return None if does is None else best
 
@@ -360,7 +349,7 @@ class Elastic:
             row = self.laws[r]
             left = float(row.coef @ plan[row.cells])
             base = row.const + float(row.base_coef @ plan[row.base])
-            if _is_amount(row):
+            if is_amount(row):
                 found.append(left)
             elif base > self.nothing * self.unit[r]:
                 found.append(left / base)
@@ -388,17 +377,27 @@ class Elastic:
             for r, by in self.missed(lever, plan)
         )
 
-    def cheapest(self) -> Money | None:
+    def cheapest(self, conflicts: Sequence[Collection[str]]) -> Money | None:
         """Return the plan that misses all laws together by the least money, million VND.
 
+        Of those that cost the same, one that touches the fewest rules, if that is proven in time.
         Where it misses several groups of one rule they share the loosening, if that costs no more.
+
+        Parameters
+        ----------
+        conflicts : sequence of sets of str
+            Laws that are known to contradict each other.
         """
         on = np.ones(len(self.laws), dtype=bool)
         price = self._prices()
-        open_rooms = dict(zip(self._by.tolist(), self._most.tolist(), strict=True))
-        plan = self._money(self._solve(on, price, open_rooms))
+        rooms = dict(zip(self._by.tolist(), self._most.tolist(), strict=True))
+        plan = self._money(self._solve(on, price, rooms))
         if plan is None:
             return None
+        least = self.cost(plan) * (1 + _NEAR) + self.nothing
+        rooms |= dict.fromkeys(self._by[~self._giving(plan, least, conflicts)].tolist(), 0.0)
+        few = self._money(self._solve(on, price, rooms))
+        plan = plan if few is None or self.cost(few) > least else few
         cost, high = {}, {}
         for lever in self.levers.values():
             missed = dict(self.missed(lever, plan))
@@ -407,11 +406,35 @@ class Elastic:
                 high[lever.column] = math.inf
             elif missed:
                 cost |= {by: price[by] for by in lever.by}
-                high |= {by: open_rooms[by] for by in lever.by}
+                high |= {by: rooms[by] for by in lever.by}
         even = self._money(self._solve(on, cost, high))
         if even is not None and self.cost(even) <= self.cost(plan) * 1.001 + self.nothing:
             return even
         return plan
+
+    def _giving(self, plan: Money, least: float, conflicts: Sequence[Collection[str]]) -> Mask:
+        """Mask of the rooms of the fewest rules that pay a price; all where nothing is gained."""
+        owner = self._owner[self._row]
+        missed = {r for lever in self.levers.values() for r, _ in self.missed(lever, plan)}
+        used = {int(self._owner[r]) for r in missed}
+        free = self._most > 0
+        if len(used) <= _FEW:  # one rule alone was tried before
+            return free
+        model = self._model
+        top = model.col_high.copy()
+        top[self._by] = np.minimum(self._most, least * self.unit[self._row])
+        chosen = fewest_owners(
+            replace(model, col_high=top),
+            self._by[free],
+            (1 / self.unit[self._row])[free],
+            owner[free],
+            least,
+            [{self._number[rule] for rule in conflict} for conflict in conflicts],
+            self.solver.deadline,
+        )
+        if chosen is None or len(chosen) >= len(used):
+            return free
+        return np.isin(owner, list(chosen))
 
 
 @dataclass(frozen=True)
@@ -446,28 +469,6 @@ class _Choice:
         matrix = self.model.matrix.tocoo()
         rows, columns = first + matrix.row, self.at[matrix.col]
         return list(zip(rows.tolist(), columns.tolist(), matrix.data.tolist(), strict=True))
-
-
-def step_of(number: float | Decimal) -> float:
-    """Return the step in which shares and other ratios are written.
-
-    Four digits behind the mark, or four that count where the number is below a tenth.
-    """
-    value = Decimal(repr(number)) if isinstance(number, float) else number
-    return float(Decimal(1).scaleb(min(-4, value.adjusted() - 3) if value else -4))
-
-
-def _sides(row: Row) -> tuple[str, ...]:
-    return ("min", "max") if row.side == "equal" else (row.side,)
-
-
-def _is_amount(row: Row) -> bool:
-    return row.id.startswith(("budget:", "bound:"))
-
-
-def _is_stuck(row: Row) -> bool:
-    """Whether no other number could loosen a row: it stands for a multiple of nothing."""
-    return not _is_amount(row) and not len(row.base) and row.const <= 0
 
 
 def _bounds(rows: Sequence[Row]) -> tuple[Money, Money]:

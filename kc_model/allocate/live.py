@@ -101,6 +101,13 @@ class Live:
             return False
         self.solver.deadline = deadline
         self.ladder.back()
+        self.exchange(problem)
+        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
+        self.ladder.stand()
+        return True
+
+    def exchange(self, problem: Problem) -> None:
+        """Move the rows that differ, and nothing else: what is shut or capped stays so."""
         moved = [
             r
             for r, (now, before) in enumerate(zip(problem.rows, self.problem.rows, strict=True))
@@ -109,12 +116,9 @@ class Live:
         self._move_rows(problem, moved)
         self._move_directions(problem)
         self.problem = problem
-        self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
-        self.ladder.stand()
-        return True
 
     def _move_rows(self, problem: Problem, moved: list[int]) -> None:
-        at = np.array([self._rows[f"row_{r}"] for r in moved], dtype=np.int64)
+        at = self.numbers(moved)
         rows = [problem.rows[r] for r in moved]
         right = np.array([row.right for row in rows])
         sides = np.array([row.side for row in rows], dtype=str)
@@ -160,12 +164,17 @@ class Live:
         corner = climb.outcomes[-1].values
         baseline, weight = self._norm()
         self._set_slope(np.maximum(corner[x], 0.0))
+        found_here = solver.proof(corner)
+        if found_here is not None:
+            self.holding = found_here
+            return np.maximum(corner[x], 0.0)  # often nothing was left open
+        solver.turn("settle")
         proof = solver.run()
         if proof.status is not Status.OPTIMAL:
             return None
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             self.holding = proof.row_duals
-            return np.maximum(corner[x], 0.0)  # often nothing was left open
+            return np.maximum(corner[x], 0.0)
         stands = partial(self._stands, climb)
         start = None if self._open else corner  # it knows nothing of columns added since
         found = settle(solver, x, baseline, weight, start, self._before, stands)
@@ -185,6 +194,10 @@ class Live:
         self.holding = proof.row_duals
         is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
         return settled if is_proven else None
+
+    def numbers(self, rows: Iterable[int]) -> NDArray[np.int64]:
+        """Return where rows of the problem stand in the model."""
+        return np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
 
     def columns(self, name: str, numbers: Iterable[int]) -> NDArray[np.int64]:
         """Return the columns of one kind (``z``, ``a``), by number; -1 for what has none."""
@@ -260,7 +273,7 @@ class Live:
     def _stands(self, climb: Climb, values: NDArray[np.float64]) -> bool:
         """Whether laws, tiers and goals hold a plan as the stages left them, by the data alone."""
         plan, problem = values[self._x], self.problem
-        law = np.array([row.is_law for row in problem.rows], dtype=bool)
+        law = problem.sums.law
         size = np.maximum(self.solver.scale, np.abs(problem.sums.bound(plan)))
         if np.min(plan, initial=0.0) < -_SAME * self.solver.scale or np.any(
             law & (problem.sums.shortfall(plan) > _SAME * size)
@@ -278,8 +291,8 @@ class Live:
 
         What stands in the model is taken back to the bottom. None where it is not proven.
         """
-        problem, before = self.problem, self._before
-        at = np.array([self._rows[f"row_{r}"] for r in rows], dtype=np.int64)
+        problem, before, ends = self.problem, self._before, self.solver.ends()
+        at = self.numbers(rows)
         self.problem = problem.without(rows)
         self.ladder.back()
         self.solver.set_rows(at, np.full(len(at), -np.inf), np.full(len(at), np.inf))
@@ -288,6 +301,7 @@ class Live:
             return self.settle(climb) if climb.status is Status.OPTIMAL else None
         finally:
             self.problem, self._before = problem, before
+            self.solver.back_to(ends)
             self.ladder.back()
 
     def _norm(self) -> tuple[Money, Money]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kc_model.allocate.choice import Choice, choose, forbid
 from kc_model.allocate.conflicts import find_conflicts, find_grid_conflicts
 from kc_model.allocate.draft import Draft
+from kc_model.allocate.gains import find_gains
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
@@ -131,6 +132,7 @@ class Planner:
         draft.fill(amounts, settled, stages, climb, certificate, proof)
         if choice is not None:
             draft.fill_projects(rounded.projects)
+            draft.fill_parts(rounded.parts)
             if detail:
                 # Prices, ranges and reasons would tell of other sizes only, not of other choices.
                 draft.fill_grounds(settled, stages)
@@ -143,11 +145,13 @@ class Planner:
                 live.ladder.keep(climb.best, achieved)
                 draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
             tell("price", 0.8)
-            told = partial(_share, tell, "price", (0.8, 0.9))
+            told = partial(_share, tell, "price", (0.8, 0.85))
             wanted = ranges is not False
             draft.fill_prices(
                 find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
             )
+            told = partial(_share, tell, "price", (0.85, 0.9))
+            draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
             if len(problem.cells) <= REASONS_UP_TO:
                 tell("reasons", 0.9)
                 _find_effects(draft, live, settled)

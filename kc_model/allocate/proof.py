@@ -14,7 +14,7 @@ from kc_model.allocate.sizes import Rounded
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION
 from kc_model.program import Problem, Stage
-from kc_model.standing import missed_by, stage_value, tolerances, wrong_projects
+from kc_model.standing import stage_value, wrong_projects
 
 __all__ = ["certify"]
 
@@ -40,9 +40,9 @@ def certify(
     amounts = rounded.cells
     x = amounts / MILLION
     step = problem.grid / MILLION
-    law = np.array([row.is_law for row in problem.rows], dtype=bool)
-    excess = missed_by(problem, amounts) - tolerances(problem.rows, problem.sums, problem.grid)
-    broken = law & (excess > _EXACT * np.maximum(1.0, np.abs(problem.sums.bound(x))))
+    sums = problem.sums
+    excess = sums.missed(amounts) - sums.tolerances(problem.grid)
+    broken = sums.law & (excess > _EXACT * np.maximum(1.0, np.abs(sums.bound(x))))
     failed = [problem.rows[r].id for r in np.flatnonzero(broken)]
     for s, stage in enumerate(stages):
         best = stage.sign * stage.scale * climb.best[s]
@@ -60,7 +60,7 @@ def certify(
         "solver_status": "optimal",
         "gap": climb.gap,
         "rows_checked": len(problem.rows),
-        "worst_excess": float(np.max(excess[law], initial=0.0)),
+        "worst_excess": float(np.max(excess[sums.law], initial=0.0)),
         "total_vnd": int(amounts.sum()),
         "failed": failed,
     }

@@ -12,24 +12,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.allocate.elastic import Elastic, Lever, step_of
+from kc_model.allocate.elastic import Elastic
+from kc_model.allocate.levers import Lever, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
 from kc_model.money import UNITS, format_number
 from kc_model.program import Problem
 from kc_model.rules import Row, renumber_rows
-from kc_model.scenario import Rule, Scenario
+from kc_model.scenario import Scenario
 from kc_model.solver import Status
-from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
+from kc_model.tables import CELL_KEYS, Dataset
 
 __all__ = ["Mender", "apply_repair", "loosest_bounds", "repair_cells"]
 
-_RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
 _TRIES = 3  # numbers tried, each one step looser than the one before
 _LISTED = 10
-_SETS = 12  # largest sets of laws, without one rule, that a repair of it is held against
-_KEPT = 100
-_OWN = 30  # numbers looked at in all for what mends one conflict only
+_LAST = 1000  # of a repair the last part whose reason is looked for
 _TRIED = 24  # numbers of one conflict that are looked at; a conflict of bounds may name hundreds
 
 Money = NDArray[np.float64]
@@ -79,7 +77,7 @@ def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
 
 def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal) -> Scenario:
     text = next((r.text for r in scenario.rules if r.id == rule_id), "")
-    kind = next((_kind(r) for r in scenario.rules if r.id == rule_id), "")
+    kind = next((r.kind for r in scenario.rules if r.id == rule_id), "")
     return scenario.with_rule(rule_id, **{side: to, "text": _told(text, to, kind)})
 
 
@@ -123,13 +121,6 @@ def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
 
 def _is_bound(rule: str) -> bool:
     return rule.startswith("bound:")
-
-
-def _kind(rule: Rule) -> str:
-    """Tell what a rule's numbers are: amounts, shares of money, or neither."""
-    if rule.of is not None or (not rule.count and rule.per in _RATIOS):
-        return "share"
-    return "number" if rule.per or rule.count else "money"
 
 
 def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
@@ -180,22 +171,21 @@ class Mender:
         rules : sequence of str
             The conflict.
         others : sequence of sequences of str
-            The other conflicts. Where no other number of one rule mends everything, one is looked
-            for that leaves only those of them that the rule is not in.
+            The other conflicts. Numbers of rules that are in all of them and mend them all come
+            first, then numbers that mend this conflict, whatever becomes of the others.
         """
         everywhere = set(rules).intersection(*others)
-        levers = self._levers(rules)
-        found = [
-            steps for lever in levers if lever.rule in everywhere and (steps := self._all(lever))
-        ]
-        most = 0 if found else max(2, _OWN // (1 + len(others)))
-        for lever in levers[:most]:
-            self.tell()
-            found.append(self._own(lever, others))
-        found = sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
+        found = []
+        for lever in self._levers(rules):
+            steps = self._all(lever) if lever.rule in everywhere else []
+            steps = steps or (self._alone(lever, rules) if others else [])
+            if steps:
+                found.append((lever, steps))
+        found.sort(key=lambda way: (not way[1][0]["mends_all"], way[1][0]["cost"]))
         return [
-            {"option": number, **step}
-            for number, steps in enumerate(found[:_LISTED], 1)
+            {"option": number, **step, "also": also}
+            for number, (lever, steps) in enumerate(found[:_LISTED], 1)
+            for also in [self._also(lever, steps, rules)]
             for step in steps
         ]
 
@@ -204,25 +194,35 @@ class Mender:
         if lever not in self._whole:
             self.tell()
             plan = self.elastic.mended(lever, self.elastic.ids)
-            self._whole[lever] = self._proven([lever], [plan], [self.elastic.ids], mends_all=True)
+            self._whole[lever] = self._proven([lever], plan, self.elastic.ids, mends_all=True)
         return self._whole[lever]
 
-    def _own(self, lever: Lever, others: Sequence[Sequence[str]]) -> list[Step]:
-        """Return the steps after which the rule is in no conflict any more.
+    def _alone(self, lever: Lever, rules: Sequence[str]) -> list[Step]:
+        """Return the steps after which these rules hold together, whatever the others do."""
+        self.tell()
+        plan = self.elastic.mended(lever, rules)
+        return self._proven([lever], plan, rules, mends_all=False)
 
-        A conflict that the rule is in would be one of it with laws that hold together without it;
-        so it is enough to look at all largest sets of such laws.
+    def _also(self, lever: Lever, steps: Sequence[Step], rules: Sequence[str]) -> list[str]:
+        """Return the rules beside a conflict that ask for as much as the last part of a repair.
+
+        With a number a little short of it the rules of the conflict hold together, but do not with
+        these.
         """
-        left = [other for other in others if lever.rule not in other]
-        together = []
-        for out in _hitting_sets(left)[:_SETS]:
-            together.append([rule for rule in self.elastic.ids if rule not in out])
-        plans: list[Money | None] = []
-        for rules in together:
-            plans.append(self.elastic.mended(lever, rules))
-            if plans[-1] is None:
-                return []
-        return self._proven([lever], plans, together, mends_all=False)
+        to, now = (Decimal(repr(steps[0][key])) for key in ("to", "now"))
+        short = self._rounded(lever, to + (now - to) / _LAST, -1)
+        if not steps[0]["mends_all"] or (short - now) * (to - now) <= 0:
+            return []
+        self.tell()
+        rows, _ = self._changed([{**step, "to": float(short)} for step in steps])
+        elastic = self.elastic
+        elastic.stand([row for row in rows if row.is_law])
+        found: Sequence[str] = ()
+        if elastic.judge(rules):
+            suspects = elastic.suspects(elastic.ids)
+            found = elastic.smallest(suspects, self.tell)[0] if suspects else ()
+        elastic.stand(elastic.laws)
+        return [rule for rule in found if rule not in rules] if lever.rule in found else []
 
     def _levers(self, rules: Sequence[str]) -> list[Lever]:
         levers = [
@@ -235,16 +235,16 @@ class Mender:
         levers.sort(key=lambda lever: (_is_bound(lever.rule), _is_bound(lever.rule) * -size[lever]))
         return levers[:_TRIED]
 
-    def combination(self) -> list[Step]:
+    def combination(self, conflicts: Sequence[Collection[str]]) -> list[Step]:
         """Return the steps that together mend everything for the least money; empty: none found."""
         self.tell()
-        plan = self.elastic.cheapest()
+        plan = self.elastic.cheapest(conflicts)
         if plan is None:
             return []
         levers = [
             lever for lever in self.elastic.levers.values() if any(self.elastic.missed(lever, plan))
         ]
-        return self._proven(levers, [plan], [self.elastic.ids], mends_all=True)
+        return self._proven(levers, plan, self.elastic.ids, mends_all=True)
 
     def on_grid(self, rules: Sequence[str]) -> list[list[Step]]:
         """Return options that bring amounts of these laws onto the grid, each proven.
@@ -259,32 +259,32 @@ class Mender:
         found = []
         for way in filter(None, ways):
             amounts = [self._now(lever) for lever in way]
-            steps = self._enough(way, amounts, self._shifts, [self.elastic.ids], on_grid=True)
+            steps = self._enough(way, amounts, self._shifts, self.elastic.ids, on_grid=True)
             found.append(self._told(steps, mends_all=True))
         return sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
 
     def _proven(
         self,
         levers: Sequence[Lever],
-        plans: Sequence[Money | None],
-        together: Sequence[Collection[str]],
+        plan: Money | None,
+        rules: Collection[str],
         *,
         mends_all: bool,
     ) -> list[Step]:
-        """Return the steps to the loosest numbers of some plans, one for each set of laws."""
+        """Return the steps to the numbers of a plan that let some laws hold together."""
+        if plan is None:
+            return []
         numbers: list[Decimal] = []
         for lever in levers:
-            known = [None if plan is None else self._number(lever, plan) for plan in plans]
-            sure = [number for number in known if number is not None]
-            if not sure or len(sure) < len(known):
+            number = self._number(lever, plan)
+            if number is None:
                 return []
-            numbers.append(min(sure) if lever.side == "min" else max(sure))
-        at = plans[len(levers) == 1 and known.index(numbers[0])]
+            numbers.append(number)
 
         def shortfalls(lever: Lever) -> Iterable[tuple[int, float]]:
-            return () if at is None else self.elastic.missed(lever, at)
+            return self.elastic.missed(lever, plan)
 
-        steps = self._enough(levers, numbers, shortfalls, together, on_grid=mends_all)
+        steps = self._enough(levers, numbers, shortfalls, rules, on_grid=mends_all)
         return self._told(steps, mends_all=mends_all)
 
     def _enough(
@@ -292,7 +292,7 @@ class Mender:
         levers: Sequence[Lever],
         numbers: Sequence[Decimal],
         missed: Callable[[Lever], Iterable[tuple[int, float]]],
-        together: Sequence[Collection[str]],
+        rules: Collection[str],
         *,
         on_grid: bool,
     ) -> list[Step]:
@@ -304,7 +304,7 @@ class Mender:
                 steps += self._to(lever, missed(lever), to)
             # A budget of nothing is no way out.
             is_idle = any(s["rule"].startswith("budget:") and not s["to"] for s in steps)
-            if steps and not is_idle and self.is_enough(steps, together, on_grid=on_grid):
+            if steps and not is_idle and self.is_enough(steps, rules, on_grid=on_grid):
                 return steps
         return []
 
@@ -342,7 +342,7 @@ class Mender:
 
     def _kind(self, lever: Lever) -> str:
         rule = self._rules.get(lever.rule)
-        return "money" if rule is None else _kind(rule)
+        return "money" if rule is None else rule.kind
 
     def _now(self, lever: Lever) -> Decimal:
         rule = self._rules.get(lever.rule)
@@ -379,22 +379,17 @@ class Mender:
 
     # ------------------------------------------------------------------ proof
 
-    def is_enough(
-        self, steps: Sequence[Step], together: Sequence[Collection[str]], *, on_grid: bool
-    ) -> bool:
-        """Whether all these sets of laws hold together once the numbers are written down."""
+    def is_enough(self, steps: Sequence[Step], rules: Collection[str], *, on_grid: bool) -> bool:
+        """Whether these laws hold together once the numbers are written down."""
         rows, grid = self._changed(steps)
         laws = [row for row in rows if row.is_law]
         self.elastic.stand(laws)
-        plans = [self.elastic.plan(rules) for rules in together]
+        plan = self.elastic.plan(rules)
         self.elastic.stand(self.elastic.laws)
+        if plan is None or not on_grid or self.problem.offered is not None:
+            return plan is not None  # what projects get is on the grid already
         deadline = self.elastic.solver.deadline
-        on_grid &= self.problem.offered is None  # what projects get is on it already
-        return all(
-            plan is not None
-            and not (on_grid and isinstance(round_plan(laws, plan, grid, deadline), Status))
-            for plan in plans
-        )
+        return not isinstance(round_plan(laws, plan, grid, deadline), Status)
 
     def _changed(self, steps: Sequence[Step]) -> tuple[list[Row], int]:
         """Return the rows, and the grid, of the changed scenario and cells."""
@@ -415,17 +410,3 @@ class Mender:
         ]
         grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
         return changed, problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
-
-
-def _hitting_sets(conflicts: Sequence[Sequence[str]]) -> list[frozenset[str]]:
-    """Return the smallest sets of rules that have one of each conflict, in a fixed order."""
-    found: list[frozenset[str]] = [frozenset()]
-    for conflict in conflicts:
-        further = [
-            known if not known.isdisjoint(conflict) else known | {rule}
-            for known in found
-            for rule in conflict
-        ]
-        further = sorted(dict.fromkeys(further), key=len)
-        found = [one for one in further if not any(other < one for other in further)][:_KEPT]
-    return found

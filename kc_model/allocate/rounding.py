@@ -8,7 +8,7 @@ cells move further; where none exists at all the grid itself is impossible.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -22,7 +22,6 @@ from kc_model.cells import MILLION
 from kc_model.program import Problem
 from kc_model.rules import Row, Sums
 from kc_model.solver import Outcome, Solver, Status
-from kc_model.standing import tolerances
 
 __all__ = ["impossible_grid", "round_plan"]
 
@@ -36,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 def round_plan(
-    rows: Sequence[Row], plan: Floats, grid: int, deadline: float
+    rows: Sequence[Row], plan: Floats, grid: int, deadline: float, sums: Sums | None = None
 ) -> NDArray[np.int64] | Status:
     """Return the amounts in VND, multiples of `grid`, or how the search ended without any.
 
@@ -52,16 +51,18 @@ def round_plan(
     grid : int, VND
     deadline : float
         As in `Solver`.
+    sums : Sums or None
+        Those of the rows, where they are known.
     """
     steps = plan * MILLION / grid
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
-    rows = [
-        *_as_amounts(rows, len(plan)),
-        *(_used(row, steps, grid) for row in rows if _has_reserve(row)),
-    ]
-    board = _Board(rows, plan, below, grid)
+    reserves = [_used(row, steps, grid) for row in rows if _has_reserve(row)]
+    if sums is None or reserves:
+        rows = [*rows, *reserves]
+        sums = Sums.of(rows, len(plan))
+    board = _Board(_prices(rows, sums), _as_amounts(sums), plan, below, grid)
     status = Status.FAILED
     # First without the step that shares and counts may be off, and to the next step only.
     for further, loose in ((0, False), (0, True), (_FURTHER, False), (_FURTHER, True)):
@@ -93,28 +94,42 @@ def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
     return solver.run()
 
 
-def _as_amounts(rows: Sequence[Row], n_cells: int) -> Iterator[Row]:
-    """Yield the rows, a share of budgets that are used up as a share of their amounts.
+def _as_amounts(sums: Sums) -> Sums:
+    """Return the sums, a share of budgets that are used up as a share of their amounts.
 
     In whole steps such a row can be said more sharply: then the best plan is found at once.
     """
+    n_rows, n_cells = sums.left.shape
     owner = np.full(n_cells, -1)
-    budgets: list[Row] = []
-    for row in rows:
-        if row.side == "equal" and np.all(owner[row.cells] < 0):  # budgets only are equations
-            owner[row.cells] = len(budgets)
-            budgets.append(row)
-    sizes = np.array([len(row.cells) for row in budgets])
-    for row in rows:
-        inside = owner[row.base] if len(row.base) else row.base
-        if len(inside) and inside.min() >= 0 and np.all(row.base_coef == 1):
-            counts = np.bincount(inside, minlength=len(sizes))
-            used = np.flatnonzero(counts)
-            if np.array_equal(counts[used], sizes[used]):
-                none, const = row.base[:0], sum(budgets[b].const for b in used)
-                yield replace(row, base=none, base_coef=row.base_coef[:0], const=const)
-                continue
-        yield row
+    for r in np.flatnonzero(sums.sides == "equal").tolist():  # budgets only are equations
+        cells = sums.left.indices[sums.left.indptr[r] : sums.left.indptr[r + 1]]
+        if np.all(owner[cells] < 0):
+            owner[cells] = r
+    owned = np.flatnonzero(owner >= 0)
+    size = np.bincount(owner[owned], minlength=n_rows)
+    is_in = (np.ones(len(owned)), (owned, owner[owned]))
+    plain = (np.where(sums.base.data == 1, 1.0, 0.0), sums.base.indices, sums.base.indptr)
+    shares = sparse.csr_array(plain, shape=(n_rows, n_cells))
+    counts = sparse.csr_array(shares @ sparse.csr_array(is_in, shape=(n_cells, n_rows)))
+    row = np.repeat(np.arange(n_rows), np.diff(counts.indptr))
+    inside = np.bincount(row, counts.data, n_rows)
+    whole = np.bincount(row, size[counts.indices], n_rows)
+    cells_of = np.diff(sums.base.indptr)
+    is_fixed = (cells_of > 0) & (inside == cells_of) & (whole == cells_of)
+    const = sums.const + is_fixed * np.bincount(row, sums.const[counts.indices], n_rows)
+    base = sparse.csr_array(sparse.diags_array(np.where(is_fixed, 0.0, 1.0)) @ sums.base)
+    base.eliminate_zeros()
+    return replace(sums, const=const, base=base)
+
+
+def _prices(rows: Sequence[Row], sums: Sums) -> Floats:
+    """Return the price of one step that each row misses; 0 of laws."""
+    soft = [(r, rows[r]) for r in np.flatnonzero(~sums.law).tolist()]
+    heaviest = max((row.weight for _, row in soft), default=1.0)
+    prices = np.zeros(len(rows))
+    for r, row in soft:
+        prices[r] = _PRICE[row.tier] * row.weight / heaviest
+    return prices
 
 
 def _has_reserve(row: Row) -> bool:
@@ -132,44 +147,43 @@ class _Board:
 
     Parameters
     ----------
-    rows : sequence of Row
+    price : array (n_rows,)
+        Of one step that a row misses.
+    sums : Sums
     plan : array (n_cells,), million VND
     below : array (n_cells,)
         Whole steps below the plan.
     grid : int, VND
     """
 
-    def __init__(self, rows: Sequence[Row], plan: Floats, below: Floats, grid: int) -> None:
-        self.rows, self.below, self.grid = rows, below, grid
-        sums = Sums.of(rows, len(plan))
+    def __init__(self, price: Floats, sums: Sums, plan: Floats, below: Floats, grid: int) -> None:
+        self.price, self.sums, self.below, self.grid = price, sums, below, grid
         self.one = sums.net()
         self.done = self.one @ below
-        self.room = tolerances(rows, sums, grid) / (grid / MILLION)
-        self.law = np.array([row.is_law for row in rows], dtype=bool)
+        self.room = sums.tolerances(grid) / (grid / MILLION)
+        self.law, self.sides = sums.law, sums.sides
         self.sign = np.where(sums.sides == "min", 1.0, -1.0)
         self.already = np.where(self.law, 0.0, sums.shortfall(plan) / (grid / MILLION))
-        self.sides = sums.sides
-        off = np.zeros(len(rows))
-        place = np.repeat(np.arange(len(rows)), np.diff(self.one.indptr))
-        np.maximum.at(off, place, abs(self.one.data - 1))
-        self.is_count = off == 0  # whole steps add up to a whole number
-        self.least = np.asarray(self.one.minimum(0).sum(axis=1))
-        self.most = np.asarray(self.one.maximum(0).sum(axis=1))
+        place = np.repeat(np.arange(len(price)), np.diff(self.one.indptr))
+        self.is_count = np.ones(len(price), dtype=bool)  # whole steps add up to a whole number
+        self.is_count[place[self.one.data != 1]] = False
+        self.least = np.bincount(place, np.minimum(self.one.data, 0.0), len(price))
+        self.most = np.bincount(place, np.maximum(self.one.data, 0.0), len(price))
 
     def limits(self, *, loose: bool) -> tuple[Floats, Floats]:
         """Return bounds of the rows on the steps still open; whole numbers where a law allows."""
-        step = self.grid / MILLION
-        right = np.array([row.right / step for row in self.rows]) - self.done
+        sums = self.sums
+        right = sums.right / (self.grid / MILLION) - self.done
         room = np.where(self.law & loose, self.room, 0.0)
         low, high = right - room, right + room
         sharp = self.law & self.is_count
         low[sharp], high[sharp] = np.ceil(low[sharp] - _WHOLE), np.floor(high[sharp] + _WHOLE)
-        for r, row in enumerate(self.rows):
-            if row.exact is not None:
-                part = row.exact.denominator * self.grid
-                over = row.exact.numerator - int(self.done[r]) * part
-                low[r] = -(-over // part) if row.is_law else over / part
-                high[r] = over // part if row.is_law else over / part
+        exact, (bound, part) = sums.exact, sums.bound_vnd
+        part = part * self.grid
+        over = bound - self.done[exact].astype(np.int64).astype(object) * part
+        law = self.law[exact]
+        low[exact] = np.where(law, -(-over // part), over / part)
+        high[exact] = np.where(law, over // part, over / part)
         return (
             np.where(self.sides == "max", -np.inf, low),
             np.where(self.sides == "min", np.inf, high),
@@ -189,25 +203,24 @@ class _Board:
         near = np.flatnonzero((low > self.least) | (high < self.most) | bool(further))
         soft = near[~self.law[near]]
         sharper, sharp, least = self._sharper(soft, np.where(self.sign > 0, low, -high)[soft])
-        missed = sparse.diags_array(self.sign, format="csc")[:, soft]
-        sharp_missed = sparse.eye_array(len(self.rows), format="csc")[:, soft].tocsr()[sharp]
-        rows = [[self.one[near], missed.tocsr()[near]], [sharper, sharp_missed]]
-        if further:
-            rows = [[up, up, -up, miss] for up, miss in rows]
+        steps = sparse.vstack([self.one[near], sharper], format="csr")
+        steps = sparse.hstack([steps, steps, -steps], format="csr") if further else steps
+        rows = np.concatenate([np.flatnonzero(~self.law[near]), len(near) + np.arange(len(sharp))])
+        columns = np.concatenate([np.arange(len(soft)), np.searchsorted(soft, sharp)])
+        signs = np.concatenate([self.sign[soft], np.ones(len(sharp))])
+        missed = sparse.csr_array((signs, (rows, columns)), shape=(steps.shape[0], len(soft)))
         shift = (self.sign * self.already)[near]
         model = Model(
-            tuple(f"n_{i}" for i in range(wide * n)) + tuple(f"v_{r}" for r in soft),
-            tuple(f"row_{r}" for r in near) + tuple(f"sharp_{r}" for r in sharp),
-            sparse.csr_array(sparse.block_array(rows, format="csr")),
+            tuple(f"n_{i}" for i in range(wide * n)) + tuple(f"v_{r}" for r in soft.tolist()),
+            tuple(f"row_{r}" for r in near.tolist()) + tuple(f"sharp_{r}" for r in sharp.tolist()),
+            sparse.csr_array(sparse.hstack([steps, missed], format="csr")),
             np.concatenate([low[near] - shift, least - self.already[sharp]]),
             np.concatenate([high[near] - shift, np.full(len(sharp), np.inf)]),
             np.concatenate([np.zeros(wide * n), -self.already[soft]]),
             np.concatenate([top, np.full(len(soft), np.inf)]),
             np.repeat([True, False], [wide * n, len(soft)]),
         )
-        heaviest = max((row.weight for row in self.rows if not row.is_law), default=1.0)
-        price = [_PRICE[self.rows[r].tier] * self.rows[r].weight / heaviest for r in soft]
-        return model, np.array(price)
+        return model, self.price[soft]
 
     def _sharper(
         self, soft: NDArray[np.int64], right: Floats

@@ -32,10 +32,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rounded:
-    """Amounts of the cells and of the projects, VND, multiples of the grid."""
+    """Amounts of cells, projects and their parts (see `Offered`), VND, multiples of the grid."""
 
     cells: Dong
     projects: Dong
+    parts: Dong
 
 
 def round_projects(
@@ -55,8 +56,9 @@ def round_projects(
     """
     offered = problem.offered
     if offered is None or offered.chosen is None:
-        amounts = round_plan(problem.rows, settled, problem.grid, deadline)
-        return amounts if isinstance(amounts, Status) else Rounded(amounts, np.zeros(0, np.int64))
+        none = np.zeros(0, dtype=np.int64)
+        amounts = round_plan(problem.rows, settled, problem.grid, deadline, problem.sums)
+        return amounts if isinstance(amounts, Status) else Rounded(amounts, none, none)
     parts = _Parts(offered, settled, sizes)
     rows = [*(parts.spread(row) for row in problem.rows), *parts.rows(problem)]
     amounts = round_plan(rows, parts.plan, problem.grid, deadline)
@@ -64,11 +66,11 @@ def round_projects(
         return amounts
     cells = np.zeros(len(settled), dtype=np.int64)
     np.add.at(cells, parts.cell, amounts)
-    given = np.where(offered.chosen & offered.is_whole, offered.most, 0)
-    own = parts.project >= 0
-    given[np.unique(parts.project[own])] = 0
-    np.add.at(given, parts.project[own], amounts[own])
-    return Rounded(cells, given)
+    paid = np.where(parts.kept, offered.most[offered.project], 0)
+    paid[parts.own] = amounts[len(settled) :]
+    given = np.zeros(len(offered), dtype=np.int64)
+    np.add.at(given, offered.project, paid)
+    return Rounded(cells, given, paid)
 
 
 class _Parts:
@@ -79,6 +81,8 @@ class _Parts:
     cell, project : arrays of int (n_parts,)
         Project -1: the cell's free money, or its projects of one amount and place together.
     plan : array (n_parts,), million VND
+    kept, own : arrays of bool
+        Parts of projects that do not move; that are parts of their own.
     """
 
     def __init__(self, offered: Offered, settled: Money, sizes: Money) -> None:
@@ -90,6 +94,7 @@ class _Parts:
         share = np.array([float(one) for one in offered.share])
         amount = np.where(offered.is_whole, offered.most / MILLION, sizes)
         kept, own = still[offered.project], moves[offered.project]
+        self.kept, self.own = kept, own
         fixed = np.zeros(len(settled), dtype=np.int64)
         np.add.at(fixed, offered.cell[kept], offered.most[offered.project[kept]])
         self.fixed = {i: int(fixed[i]) for i in offered.named.tolist()}

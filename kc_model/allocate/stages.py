@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -63,7 +62,6 @@ class Ladder:
         self.stages = tuple(stages)
         place = {name: i for i, name in enumerate(solver.model.columns)}
         self.columns = [place[stage.column] for stage in self.stages]
-        self._starts: dict[int | None, Any] = {}
         self.stand()
 
     def stand(self) -> None:
@@ -135,12 +133,8 @@ class Ladder:
         if stage is not None:
             cost[self.columns[stage]] = 1.0
         self.solver.set_cost(cost)
-        if stage in self._starts:
-            self.solver.start(self._starts[stage])
-        outcome = self.solver.run()
-        if outcome.status is Status.OPTIMAL:
-            self._starts[stage] = self.solver.basis()
-        return outcome
+        self.solver.turn(("stage", stage))
+        return self.solver.run()
 
     def _cap(self, column: int, worst: float) -> None:
         columns, high = np.array([column]), np.array([worst + FROZEN * max(1.0, abs(worst))])

@@ -68,15 +68,15 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     sums = plan.cells.pivot_table("amount", by, part, "sum", fill_value=0, sort=False)
     sums = sums.loc[tongue.in_order(by, sums.index), tongue.in_order(part, sums.columns)]
     total = int(sums.to_numpy().sum())
-    names = [tongue.name(part, code) for code in sums.columns]
+    names = [tongue.name(code, part) for code in sums.columns]
     rows: list[dict[str, Any]] = []
     table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
     for key, amounts in sums.iterrows():
-        name, money = tongue.name(by, key), to_unit(amounts, plan.unit)
+        name, money = tongue.name(key, by), to_unit(amounts, plan.unit)
         bar = to_unit(int(amounts.sum()), plan.unit)
-        share = tongue.percent(100 * int(amounts.sum()) / total if total else None)
-        label = tongue.say("label", amount=tongue.number(bar), share=share)
-        table.append((name, *map(tongue.number, money), tongue.number(bar), share))
+        share = tongue.points(100 * int(amounts.sum()) / total if total else None)
+        label = tongue.say("label", amount=tongue.amount(bar), share=share)
+        table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
         rows += [
             {"name": name, "part": names[order], "order": order, "money": amount}
             for order, amount in enumerate(money)
@@ -96,7 +96,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         synthetic=plan.synthetic,
         year=plan.year,
         by=tongue.any(f"by.{by}"),
-        total=tongue.money(total, exact=True),
+        total=tongue.exact(to_unit(total, plan.unit)),
         name=plan.scenario_name,
     )
 
@@ -117,13 +117,13 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     for key, base, amount, vnd in sums.itertuples(name=None):
         sign = "+" if vnd > 0 else "−" if vnd < 0 else ""
         money = to_unit(vnd, plan.unit)
-        shown = sign + tongue.number(abs(money))
-        share = sign + tongue.percent(100 * abs(vnd) / base) if base else "–"
-        name = tongue.name(by, key)
+        shown = sign + tongue.amount(abs(money))
+        share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
+        name = tongue.name(key, by)
         label = tongue.say("label" if base else "new", amount=shown, share=share)
         room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "label": label, "room": room})
-        was, is_now = (tongue.number(to_unit(value, plan.unit)) for value in (base, amount))
+        was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
     lost, won = change[change < 0], change[change > 0]
     axis = tongue.say("axis", unit=unit_name(plan.unit, language))
@@ -135,9 +135,9 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         year=plan.year,
         by=tongue.any(f"by.{by}"),
         losers=len(lost),
-        lost=tongue.money(-int(lost.sum())),
+        lost=tongue.vnd(-int(lost.sum())),
         winners=len(won),
-        won=tongue.money(int(won.sum())),
+        won=tongue.vnd(int(won.sum())),
     )
 
 
@@ -166,9 +166,9 @@ def forecast_chart(
         rows.append(
             {"name": name, "likely": guessed[1]} | {key: known(line[key]) for key in FIGURES}
         )
-        money = (tongue.number(line[key]) for key in ("plan", "disbursed"))
+        money = (tongue.amount(line[key]) for key in ("plan", "disbursed"))
         shares = (100 * line[key] for key in ("completion_expected", "probability_full"))
-        table.append((name, *money, *guessed, *map(tongue.percent, shares)))
+        table.append((name, *money, *guessed, *map(tongue.points, shares)))
     whole = frame[frame["level"] == "all"].iloc[0]
     expected, likely, _ = tongue.guessed(whole)
     return tongue.picture(
@@ -201,7 +201,7 @@ def completion_chart(
     frame["share"] = 100 * frame["completion_expected"]
     rows, table = [], [tongue.head(level, "done", "completion")]
     for name, line in _named(frame, level, tongue):
-        done, share = tongue.percent(line["done"]), tongue.percent(line["share"])
+        done, share = tongue.points(line["done"]), tongue.points(line["share"])
         label = tongue.say("label", share=share)
         shares = {"done": known(line["done"]), "expected": known(line["share"])}
         rows.append({"name": name, **shares, "label": label})
@@ -215,7 +215,7 @@ def completion_chart(
         year=outlook.year,
         by=tongue.any(f"by.{level}"),
         as_of=tongue.as_of(outlook.as_of),
-        share=tongue.percent(whole["share"]),
+        share=tongue.points(whole["share"]),
     )
 
 
@@ -228,6 +228,6 @@ def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[st
         if level == "all":
             yield tongue.any("total"), line
         elif level == "cell":
-            yield " · ".join(tongue.name(key, line[key]) for key in told), line
+            yield " · ".join(tongue.name(line[key], key) for key in told), line
         else:
-            yield tongue.name(level, line["place" if level == "region" else level]), line
+            yield tongue.name(line["place" if level == "region" else level], level), line

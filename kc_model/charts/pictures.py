@@ -93,7 +93,7 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     ):
         if code == "TW" and code not in found:
             continue
-        place = tongue.name("place", code)
+        place = tongue.name(code, "place")
         value = f"({place})" if island else _shown(tongue, measure, found.get(code, np.nan))
         rows.append(
             {
@@ -107,7 +107,7 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         )
     order = _in_order(found, measure, stamp.vintage)
     table = [tongue.head("place", measure)]
-    table += [(tongue.name("place", one), _shown(tongue, measure, found[one])) for one in order]
+    table += [(tongue.name(one, "place"), _shown(tongue, measure, found[one])) for one in order]
     unit = _unit(tongue, measure)
     structure = structures.tiles(
         int(grid["column"].max()) + 1, int(grid["row"].max()) + 1, unit, measure in _SIDES, language
@@ -143,12 +143,12 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     groups = figures.groupby(level="place", sort=False)
     of_place = groups.sum(min_count=1) if MEASURES[measure] == "money" else groups.mean()
     shade = _shades(figures, measure)
-    areas = {one: tongue.name("area", one) for one in tongue.in_order("area", frame["area"])}
+    areas = {one: tongue.name(one, "area") for one in tongue.in_order("area", frame["area"])}
     parts = {one: wrap(area, _WIDE) for one, area in areas.items()}
     rows: list[Record] = []
     table = [(*tongue.head("place"), *areas.values())]
     for place in _in_order(of_place, measure, stamp.vintage):
-        name = tongue.name("place", place)
+        name = tongue.name(place, "place")
         shown = [_shown(tongue, measure, figures.get((place, one), np.nan)) for one in areas]
         table.append((name, *shown))
         for value, (one, area) in zip(shown, areas.items(), strict=True):
@@ -179,7 +179,7 @@ def _shown(tongue: Tongue, measure: str, value: float) -> str:
         return "–"
     sign = ("+" if value > 0 else "−" if value < 0 else "") if measure in _SIDES else ""
     size = abs(value) if measure in _SIDES else value
-    text = tongue.percent(100 * size) if MEASURES[measure] == "share" else tongue.number(size)
+    text = tongue.points(100 * size) if MEASURES[measure] == "share" else tongue.amount(size)
     return sign + text
 
 
@@ -211,7 +211,7 @@ def _ends(tongue: Tongue, values: pd.Series[float], measure: str) -> dict[str, s
         for end, at in (("low", int(values.argmin())), ("high", int(values.argmax()))):
             key = values.index[at]
             named = zip(("place", "area"), key if isinstance(key, tuple) else (key,), strict=False)
-            words[f"{end}_name"] = " · ".join(tongue.name(kind, code) for kind, code in named)
+            words[f"{end}_name"] = " · ".join(tongue.name(code, kind) for kind, code in named)
             figure = _shown(tongue, measure, float(values.iloc[at]))
             is_share = MEASURES[measure] == "share"
             words[end] = tongue.any("percent", share=figure) if is_share else figure
@@ -250,11 +250,11 @@ def fan_chart(
         money = {str(key): known(value) for key, value in line.items() if key != "lines"}
         rows.append({**money, "month": month, "name": name, "likely": guessed[1]})
         reported, plan, before = (
-            tongue.number(line[key]) for key in ("reported", "plan", "before")
+            tongue.amount(line[key]) for key in ("reported", "plan", "before")
         )
         table.append((name, str(int(line["lines"])), reported, *guessed, plan, before))
     expected, likely, _ = tongue.guessed(frame.iloc[-1])
-    named = " · ".join(tongue.name(key, code) for key, code in (where or {}).items())
+    named = " · ".join(tongue.name(code, key) for key, code in (where or {}).items())
     return tongue.picture(
         structures.fan(unit, outlook.year_end, language),
         rows,
@@ -301,12 +301,12 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
         after, frame[["step", "change", "total"]].itertuples(index=False), strict=True
     ):
         moved, stands = known(change), float(total)
-        label = tongue.number(stands) if moved is None else _shown(tongue, "change", moved)
+        label = tongue.amount(stands) if moved is None else _shown(tongue, "change", moved)
         start = stands - (moved or 0.0)
         ends = {"low": min(start, stands), "high": max(start, stands), "end": max(start, stands)}
         about = {"name": str(step), "next": following, "money": moved, "total": stands}
         rows.append({**about, **ends, "label": label})
-        table.append((str(step), "–" if moved is None else label, tongue.number(stands)))
+        table.append((str(step), "–" if moved is None else label, tongue.amount(stands)))
     change = frame["change"].astype("float64")
     return tongue.stamped(
         structures.bridge(unit_name(stamp.unit, language), language),
@@ -314,10 +314,10 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
         table,
         stamp,
         unit=unit_name(stamp.unit, language),
-        start=tongue.number(float(frame["total"].iloc[0])),
-        end=tongue.number(float(frame["total"].iloc[-1])),
-        lost=tongue.number(-float(change[change < 0].sum())),
-        won=tongue.number(float(change[change > 0].sum())),
+        start=tongue.amount(float(frame["total"].iloc[0])),
+        end=tongue.amount(float(frame["total"].iloc[-1])),
+        lost=tongue.amount(-float(change[change < 0].sum())),
+        won=tongue.amount(float(change[change > 0].sum())),
     )
 
 
@@ -342,7 +342,7 @@ def frontier_chart(
     rows: list[Record] = []
     table = [(*tongue.head("give"), *goals, *tongue.head("price"))]
     for give, first, second, price in frame.itertuples(index=False):
-        share = tongue.percent(100 * give)
+        share = tongue.points(100 * give)
         label = tongue.any("percent", share=share)
         rows.append({"give": give, "first": first, "second": second, "label": label})
         figures = (_in_short(value, language) for value in (first, second, price))
@@ -367,4 +367,8 @@ def _in_short(value: float, language: Language) -> str:
     if pd.isna(value):
         return "–"
     size = abs(value)
-    return format_number(round(value, 1 if size >= 100 else 2 if size >= 1 else 4), None, language)
+    return format_number(
+        round(value, 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 4),
+        None,
+        language,
+    )

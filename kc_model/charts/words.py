@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,11 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export import Stamp
-from kc_model.money import format_money, format_number, to_unit, unit_name
+from kc_model.money import format_number, unit_name
 from kc_model.wording import Language, say
+from kc_model.words import DIGITS, Words
 
 __all__ = ["DIGITS", "Picture", "Tongue", "known"]
-
-DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
-"""Most digits after the decimal mark with which money of a unit is shown on screen."""
 
 Record = Mapping[str, Any]
 Line = tuple[str, ...]
@@ -69,7 +67,7 @@ def known(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-class Tongue:
+class Tongue(Words):
     """Speaks for one kind of chart.
 
     Parameters
@@ -82,7 +80,8 @@ class Tongue:
     """
 
     def __init__(self, kind: str, unit: str, vintage: str, language: Language) -> None:
-        self.kind, self.unit, self.vintage, self.language = kind, unit, vintage, language
+        super().__init__(unit, vintage, language)
+        self.kind = kind
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of this kind of chart."""
@@ -96,21 +95,9 @@ class Tongue:
         """Return headings of a table."""
         return tuple(self.any(f"columns.{key}") for key in keys)
 
-    def name(self, key: str, code: Any) -> str:
-        """Return the name of a place, region, area or fund; other keys name themselves."""
-        names: dict[str, Callable[[], str]] = {
-            "place": lambda: reference.place_name(code, self.vintage, self.language),
-            "region": lambda: reference.place_name(code, self.vintage, self.language),
-            "area": lambda: reference.area_name(code, self.language),
-            "source": lambda: reference.source_name(code, self.language),
-        }
-        return names.get(key, lambda: str(code))() if code != "" else self.any(f"none.{key}")
-
-    def number(self, amount: float) -> str:
-        """Return an amount given in the dataset's unit, without the unit's name."""
-        if pd.isna(amount):
-            return "–"
-        return format_number(round(float(amount), DIGITS[self.unit]), None, self.language)
+    def name(self, code: Any, key: str = "") -> str:
+        """Return what a code is called, also where there is none."""
+        return super().name(code, key) if code != "" else self.any(f"none.{key}")
 
     def estimate(self, amount: float) -> str:
         """Return an amount that is no more than an estimate: a digit fewer."""
@@ -119,16 +106,10 @@ class Tongue:
         digits = max(0, DIGITS[self.unit] - 1)
         return format_number(round(float(amount), digits), None, self.language)
 
-    def percent(self, share: float | None) -> str:
+    def points(self, percent: float | None) -> str:
         """Return a share given in percent, without its sign; "–" where there is none."""
-        known = share is not None and pd.notna(share)
-        return format_number(share, 1, self.language) if known and share is not None else "–"
-
-    def money(self, vnd: int, *, exact: bool = False) -> str:
-        """Return an amount with its unit: to the last đồng, or as labels have it."""
-        if exact:
-            return format_money(vnd, self.unit, self.language)
-        return f"{self.number(to_unit(vnd, self.unit))} {unit_name(self.unit, self.language)}"
+        known = percent is not None and pd.notna(percent)
+        return format_number(percent, 1, self.language) if known and percent is not None else "–"
 
     def guessed(self, line: pd.Series[Any]) -> tuple[str, str, str]:
         """Return what is expected, the 80 % and the 95 % range; "–" where nothing is."""

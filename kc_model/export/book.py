@@ -17,6 +17,7 @@ from xlsxwriter.worksheet import Worksheet
 from kc_model import reference
 from kc_model.money import UNITS
 from kc_model.wording import Language, say
+from kc_model.words import DIGITS
 
 __all__ = ["Book", "Display", "cut_text", "display_of"]
 
@@ -32,7 +33,6 @@ _DENSITY = (1.0, 1.12)  # letters of a line per character of width (a digit): na
 _SMALL = 11 / 9  # how many more letters of the small size a line holds
 _NARROW = 60.0  # characters, where a word that does not fit costs much of a line
 _WRAPPED = frozenset({"wrap", "head"})
-_DECIMALS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}  # shown at most
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 
 _NO_FAULT = ("number_stored_as_text", "formula_differs", "formula_range")  # codes, subtotals
@@ -105,11 +105,11 @@ def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
     """
     exact = (
         digits
-        for digits in range(_DECIMALS[unit] + 1)
+        for digits in range(DIGITS[unit] + 1)
         if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
     )
     digits = next(exact, None)
-    shown = _DECIMALS[unit] if digits is None else digits
+    shown = DIGITS[unit] if digits is None else digits
     largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
     width = max(narrowest, len(f"{largest:,.{shown}f}") + 2.0)
     return Display(unit, shown, rounds=digits is None, width=width)

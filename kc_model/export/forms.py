@@ -33,9 +33,9 @@ def allocation_workbook(
         year (int), place, area, activity, source, region (text), amount, baseline (Int64, VND),
         expected_disbursed (float64, VND; NaN where unknown). Other columns are not printed.
     rules : DataFrame, one row per rule, group and side
-        id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price,
-        price_from, price_to (float64, NaN blank; money in the stamp's unit), measure (what the
-        row counts: money, outputs, projects or ``column:NAME``).
+        id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price
+        (float64, NaN blank; money in the stamp's unit), told (what loosening it would give, in
+        the workbook's language; see `kc_model.explain.loosening`).
     language : {"vi", "en"}
 
     Returns

@@ -14,7 +14,7 @@ from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
 from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.export.table import Amount
-from kc_model.money import format_number, unit_name
+from kc_model.money import unit_name
 from kc_model.wording import say, texts
 
 __all__ = ["write_ground", "write_rules"]
@@ -34,7 +34,6 @@ _COLUMNS = {  # key of the heading: width
     "basis": 26.0,
 }
 _BOUND = re.compile("bound:(.*):(min|max)", re.DOTALL)
-_DIGITS = 3  # of prices
 _SHOWN = 12  # groups of one rule that are printed
 
 
@@ -56,7 +55,7 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     for number, rule in enumerate(rows, 1):
         row = 2 + number
         style = (rule["status"],) if rule["status"] in ("missed", "binding") else ()
-        for key, text in _rule_texts(book, stamp, rule, codes).items():
+        for key, text in _rule_texts(book, rule, codes).items():
             column = list(_COLUMNS).index(key)
             side = ("center",) if key in ("tier", "side", "status") else ()
             book.text(sheet, row, column, text, "cell", "wrap", "top", *side, *style)
@@ -106,7 +105,7 @@ def _clean(value: float) -> float:
     return round(float(value), 9) + 0.0
 
 
-def _rule_texts(book: Book, stamp: Stamp, rule: Any, codes: dict[str, str]) -> dict[str, str]:
+def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
     """Return the text columns of one rule."""
     bound = _BOUND.fullmatch(rule["id"])
     group = bound[1] if bound else rule["group"]
@@ -119,7 +118,7 @@ def _rule_texts(book: Book, stamp: Stamp, rule: Any, codes: dict[str, str]) -> d
         "tier": _known(book, "explain.tiers", rule["tier"]),
         "side": _known(book, "export.sides", rule["side"]),
         "status": _known(book, "export.statuses", rule["status"]),
-        "price": _price(book, stamp, rule),
+        "price": rule["told"],
         "basis": rule["basis"],
     }
 
@@ -137,34 +136,6 @@ def _codes(book: Book, amounts: Sequence[Amount]) -> dict[str, str]:
         for cell in amounts
         if getattr(cell, key)
     }
-
-
-def _price(book: Book, stamp: Stamp, rule: Any) -> str:
-    """Return in a sentence what loosening a rule by one would bring."""
-    if pd.isna(rule["price"]) or not stamp.goal:
-        return ""
-    money = unit_name(stamp.unit, book.language)
-    measure = rule["measure"].partition(":")[0]
-    step = book.say(
-        "prices.step",
-        unit=money if measure in {"money", "share"} else book.say(f"measures.{measure}"),
-    )
-    if not _clean(rule["price"]):
-        return book.say("prices.nothing", step=step)
-    gain = _shown(book, rule["price"])
-    goal = stamp.goal if f"export.prices.{stamp.goal}" in texts() else "other"
-    sentence = book.say(f"prices.{goal}", step=step, gain=gain, unit=money)
-    start, end = rule["price_from"], rule["price_to"]
-    if pd.isna(start) or pd.isna(end):
-        return sentence
-    reach = book.say("prices.reach", start=_shown(book, start), end=_shown(book, end))
-    return f"{sentence} {reach}"
-
-
-def _shown(book: Book, value: float) -> str:
-    """Return a number as a sentence says it: rounded, without zeros at its end."""
-    digits = _DIGITS if abs(value) >= 0.1 else 6
-    return format_number(round(value, digits) + 0.0, None, book.language)
 
 
 # ---------------------------------------------------------------------------- what it rests on

@@ -408,4 +408,4 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _who(book: Book, code: str) -> str:
-    return say(f"projects.who.{code}", book.language) if code else ""
+    return say(f"moves.who.{code}", book.language) if code else ""

@@ -43,9 +43,6 @@ class Stamp:
         The office that gives the plan; "" leaves a dotted line.
     baseline_year : int or None
         Year whose plan is the baseline; None where it is something else, which a note then tells.
-    goal : str
-        What the first goal works for: money, disbursed, outputs, evenness, change, risk, column;
-        "" without goals. Prices are in its unit.
     summary : tuple of str
         The plan in sentences, in the language of the workbook.
     reserve : tuple of (str, int)
@@ -72,7 +69,6 @@ class Stamp:
     seed: int = 0
     unit_name: str = ""
     baseline_year: int | None = None
-    goal: str = "disbursed"
     summary: tuple[str, ...] = ()
     reserve: tuple[tuple[str, int], ...] = ()
     notes: tuple[Note, ...] = ()

@@ -120,7 +120,6 @@ class Progress:
             scenario_hash="",
             versions=self.provenance.versions,
             seed=self.provenance.seed,
-            goal="",
             summary=tuple(self.sentences(language)),
             notes=self.notes,
             warnings=self.warnings,

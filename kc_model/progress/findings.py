@@ -14,13 +14,13 @@ from kc_model.progress.lines import STATUSES
 from kc_model.results import Forecast
 from kc_model.tables import Note
 from kc_model.wording import Language, say
+from kc_model.words import DIGITS
 
 __all__ = ["Gone", "tell_findings", "tell_notes"]
 
 _NAMED = 5  # lines at risk named in one sentence
 _AHEAD = 0.1  # how far volume and money must lie apart, in shares of their plans,
 _TIMES = 2.0  # and how many times the larger must be the smaller
-_DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 
 Shown = Callable[[Language], str]
 Row = Mapping[str, Any]
@@ -121,7 +121,7 @@ class _Teller:
 
     def money(self, vnd: float) -> Shown:
         """Show an amount to as many digits as a sentence needs."""
-        step = UNITS[self.outlook.unit] // 10 ** _DIGITS[self.outlook.unit]
+        step = UNITS[self.outlook.unit] // 10 ** DIGITS[self.outlook.unit]
         rounded = round(vnd / step) * step
         return lambda language: format_money(rounded, self.outlook.unit, language)
 

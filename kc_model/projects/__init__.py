@@ -8,20 +8,20 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 from __future__ import annotations
 
 from kc_model.projects.caps import Cap
-from kc_model.projects.decisions import CHANGES, Decision, who_decides
+from kc_model.projects.force import IN_FORCE, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules
 from kc_model.projects.offers import Offers, build_offers
 
 __all__ = [
-    "CHANGES",
+    "IN_FORCE",
     "Cap",
-    "Decision",
     "Offers",
     "adjustment",
     "assigned_plan",
     "build_offers",
+    "given_parts",
+    "in_force",
     "management_rules",
     "registration",
-    "who_decides",
 ]

@@ -102,7 +102,6 @@ def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) 
         scenario_hash="",
         versions=versions_of(),
         unit_name=office,
-        goal="",
         notes=(*about, *notes),
         warnings=data.warnings,
         sources=data.sources,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.projects.caps import Cap, Norms, WrongNormError
+from kc_model.projects.force import IN_FORCE, given_before
 from kc_model.projects.management import management_share
 from kc_model.projects.payments import payable
 from kc_model.reading import dong, linked_ids, needed_by, place_shares
@@ -41,6 +42,9 @@ _DERIVED = {
     "payable_low": "float64",
     "payable_high": "float64",
     "payable_basis": "str",
+    "before": "Int64",
+    "stays": "bool",
+    "sure": "Int64",
 }
 
 
@@ -64,7 +68,10 @@ class Offers:
         - ``law_rank`` (1 first, equal for equals), ``rank`` (1 to n, all different);
         - ``left`` (VND): what it can still be paid in all;
         - ``payable_low``, ``payable_high`` (shares of the support), ``payable_basis``: what the law
-          lets be paid at its stage, see `kc_model.projects.payments.payable`.
+          lets be paid at its stage, see `kc_model.projects.payments.payable`;
+        - ``before`` (VND): what the plan in force gives it; ``stays``: whether it has to be chosen,
+          being paid or, mid-year, accepted already; ``sure`` (VND): what of its support counts as
+          disbursed by year-end whatever the forecast of its cells says.
     findings : tuple of Fault
         Warnings: every reason why a project is out, and what could not be checked.
     on : date
@@ -72,7 +79,9 @@ class Offers:
 
     Notes
     -----
-    A missing ``min_support`` means that the project is paid all it may get, or nothing.
+    A missing ``min_support`` means that the project is paid all it may get, or nothing. One that is
+    out but was paid keeps what it was paid, no more. Mid-year an accepted one gets its support,
+    and sure are all of that, what the law lets be paid on a contract, and what was paid.
     """
 
     frame: pd.DataFrame
@@ -108,14 +117,17 @@ class Offers:
         return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def build_offers(data: Dataset, on: date) -> Offers:
+def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offers:
     """Return what every project of a dataset may be given on the day of a plan.
 
     Parameters
     ----------
     data : Dataset
     on : date
-        Norms and law are those in force that day; its year is the plan's.
+        Norms and law are those in force that day; its year is the plan's. A project that the plan
+        in force has keeps the norms of the year's first day.
+    is_mid_year : bool
+        Whether the plan in force counts: stages say what is sure, and ties go to its projects.
 
     Raises
     ------
@@ -135,6 +147,7 @@ def build_offers(data: Dataset, on: date) -> Offers:
     places = _Places(data, faults)
     norms = Norms(on, data.vintage)
     frame = data.projects.copy()
+    frame["before"] = given_before(frame)
     frame["place_class"] = [row["place_class"] or places.class_of(row) for row in rows]
     frame["places"] = [tuple(row["place"].split(";")) for row in rows]
     shares = [place_shares(row["split"], row["place"].split(";")) for row in rows]
@@ -143,7 +156,7 @@ def build_offers(data: Dataset, on: date) -> Offers:
         {**row, "place_class": found, "difficult": found == "d" or places.is_difficult(row)}
         for row, found in zip(rows, frame["place_class"], strict=True)
     ]
-    judge = _Judge(data, on, norms)
+    judge = _Judge(data, on, norms, Norms(date(on.year, 1, 1), data.vintage))
     caps = [judge.cap(number, row, faults) for number, row in enumerate(rows)]
     frame["cap"] = [cap.amount for cap in caps]
     frame["uplifted"] = [cap.uplifted for cap in caps]
@@ -154,8 +167,10 @@ def build_offers(data: Dataset, on: date) -> Offers:
     frame["why"] = [tuple(reasons) for reasons in out]
     frame["eligible"] = [not reasons for reasons in out]
     frame["completion"] = _completion(data, frame, on.year)
-    _rank(frame)
+    _rank(frame, is_mid_year=is_mid_year)
+    _hold(frame, is_mid_year=is_mid_year)
     _stage(frame, norms, on)
+    _be_sure(frame, is_mid_year=is_mid_year)
     findings = raise_faults(faults)
     return Offers(frame.astype(_DERIVED), findings, on)
 
@@ -197,6 +212,7 @@ class _Judge:
     data: Dataset
     on: date
     norms: Norms
+    first: Norms  # of the plan in force
 
     def at(self, number: int) -> Address:
         return self.data.origins.get(("projects", number), Address("projects.csv"))
@@ -209,7 +225,8 @@ class _Judge:
             return Cap()
         is_priority = bool(project["place_class"] or project["industry_class"])
         try:
-            cap = self.norms.cap(project, is_priority=is_priority)
+            norms = self.first if project["stage"] in IN_FORCE else self.norms
+            cap = norms.cap(project, is_priority=is_priority)
         except WrongNormError as error:
             faults.append(Fault(error.code, at, error.values))
             return Cap()
@@ -302,8 +319,11 @@ def _completion(data: Dataset, frame: pd.DataFrame, year: int) -> list[float]:
     return [found[key] for key in keys_of]
 
 
-def _rank(frame: pd.DataFrame) -> None:
-    """Add the statutory order, and the order that leaves no two projects equal."""
+def _rank(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
+    """Add the statutory order, and the order that leaves no two projects equal.
+
+    Mid-year a project of the plan in force goes before one that is not.
+    """
     law = reference.law("priority")
     order = law.set_index(["kind", "class"])["order"].dropna().to_dict()
     last = len(order) + 1
@@ -316,11 +336,31 @@ def _rank(frame: pd.DataFrame) -> None:
         }
     )
     keys = keys.assign(score=-frame["score"], id=frame["id"])
+    if is_mid_year:
+        keys.insert(0, "new", ~frame["stage"].isin(IN_FORCE))
     ordered = keys.sort_values(keys.columns.to_list(), kind="stable", na_position="last")
     shown = ordered[["flagship", "place", "industry", "completion"]].fillna(np.inf)
     new = (shown != shown.shift()).any(axis=1)
     frame["law_rank"] = new.cumsum().reindex(frame.index)
     frame["rank"] = pd.Series(range(1, len(frame) + 1), index=ordered.index).reindex(frame.index)
+
+
+def _hold(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
+    """Hold what cannot be undone: money paid, and mid-year what was accepted."""
+    paid = frame["disbursed"].fillna(0)
+    only_paid = (paid > 0) & ~frame["eligible"]
+    accepted = is_mid_year & frame["eligible"] & (frame["stage"] == "accepted")
+    frame["most"] = frame["most"].where(~only_paid, paid)
+    frame["least"] = frame["least"].where(~(only_paid | accepted), frame["most"])
+    frame["stays"] = (paid > 0) | accepted
+
+
+def _be_sure(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
+    """Add what of a project counts as disbursed whatever the forecast of its cells says."""
+    law = np.floor(frame["payable_low"] * frame["most"].astype("float64")).astype("Int64")
+    paid = frame["disbursed"].fillna(0)
+    sure = paid.where(paid >= law, law) if is_mid_year else 0 * paid
+    frame["sure"] = sure.where(sure <= frame["most"], frame["most"])
 
 
 def _stage(frame: pd.DataFrame, norms: Norms, on: date) -> None:

@@ -12,7 +12,7 @@ from kc_model.evidence import check_evidence
 from kc_model.reading.canonical import canonical_tables
 from kc_model.reading.checks import check_attributes, check_table
 from kc_model.reading.columns import Typed, cell_order, shown_marks, type_table
-from kc_model.reading.meta import build_meta, sheet_items
+from kc_model.reading.meta import Meta, build_meta, sheet_items
 from kc_model.reading.projects import linked_ids, needed_by, place_shares
 from kc_model.reading.rows import dong, reconcile, set_aside
 from kc_model.reading.values import Terms
@@ -27,9 +27,9 @@ from kc_model.sheets import (
     read_yaml,
     shown_sheet,
 )
-from kc_model.tables import FORMS, SCHEMAS, Dataset
+from kc_model.tables import FORMS, SCHEMAS, Dataset, empty_table
 
-__all__ = ["dong", "linked_ids", "needed_by", "place_shares", "read_dataset"]
+__all__ = ["dong", "draft_dataset", "linked_ids", "needed_by", "place_shares", "read_dataset"]
 
 _SHOWN = 20  # faults of one kind in one column that are listed one by one
 _TABULAR = {".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
@@ -60,12 +60,39 @@ def read_dataset(path: str | Path, progress: Callable[[str, float], None] | None
     InputError
         With every fault of every table at once.
     """
+    data, faults = draft_dataset(path, progress)
+    raise_faults(faults)
+    if data is None:
+        raise InputError(faults)
+    return data
+
+
+def draft_dataset(
+    path: str | Path, progress: Callable[[str, float], None] | None = None
+) -> tuple[Dataset | None, tuple[Fault, ...]]:
+    """Return what can be read of a dataset, and every fault.
+
+    Parameters
+    ----------
+    path, progress
+        As for `read_dataset`.
+
+    Returns
+    -------
+    tuple
+        The dataset: with an error among the faults its tables have columns but no rows, for
+        selections to be held against; None where not even that is known. The faults, in the order
+        of the files.
+    """
     path = Path(path)
     tell = progress or (lambda _step, _share: None)
     tell("reading", 0.0)
     faults: list[Fault] = []
-    read = _open_folder if _is_folder(path) else _open_workbook
-    items, at, sheets = read(path, faults)
+    try:
+        read = _open_folder if _is_folder(path) else _open_workbook
+        items, at, sheets = read(path, faults)
+    except InputError as error:
+        return None, (*faults, *error.faults)
     meta = build_meta(items, at, faults)
     grids = {name: _lay_out(sheets[name], faults) for name in SCHEMAS if name in sheets}
     marks = {mark for name, (grid, _) in grids.items() for mark in shown_marks(grid, name)}
@@ -79,16 +106,32 @@ def read_dataset(path: str | Path, progress: Callable[[str, float], None] | None
     _check_evidence(tables, faults)
     if not any(typed.grid.rows for typed in tables.values()) and not _errors(faults):
         faults.append(Fault("no-tables", Address(path.name)))
-    warnings = raise_faults(_in_order(faults))
-    frames, origins = canonical_tables(tables, meta.vintage)
+    told = tuple(_in_order(faults))
+    if _errors(told):
+        return _columns_only(meta, tables, told), told
+    try:
+        frames, origins = canonical_tables(tables, meta.vintage)
+    except InputError as error:
+        return None, (*told, *error.faults)
     tell("reading", 1.0)
-    return Dataset(
-        *(meta.title, meta.vintage, meta.unit, meta.synthetic, meta.sources),
-        frames,
-        meta.notes,
-        warnings,
-        origins,
-    )
+    about = (meta.title, meta.vintage, meta.unit, meta.synthetic, meta.sources)
+    return Dataset(*about, frames, meta.notes, told, origins), told
+
+
+def _columns_only(
+    meta: Meta, tables: Mapping[str, Typed], faults: Iterable[Fault]
+) -> Dataset | None:
+    """Return a dataset without rows; None where its vintage or its attributes are not known."""
+    named = {name for name, typed in tables.items() if typed.grid.columns}
+    lost = {Path(fault.at.file).stem.lower() for fault in faults if fault.level == "error"}
+    if not meta.vintage or {"cells", "places"} & (lost | set(tables)) - named:
+        return None
+    frames = {name: empty_table(name) for name in SCHEMAS}
+    frames |= {name: tables[name].frame.head(0) for name in named}
+    twice = set(frames["places"].columns) & set(frames["cells"].columns) - {"place"}
+    frames["places"] = frames["places"].drop(columns=list(twice))
+    about = (meta.title, meta.vintage, meta.unit or "vnd", meta.synthetic, meta.sources)
+    return Dataset(*about, frames, meta.notes, tuple(faults))
 
 
 # ---------------------------------------------------------------------------- opening

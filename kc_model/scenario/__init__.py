@@ -7,14 +7,26 @@ empty) is judged in `kc_model.cells` and `kc_model.rules`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from kc_model.errors import Fault, InputError, raise_faults
 from kc_model.scenario.build import build_scenario
 from kc_model.scenario.files import read_layers
 from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
 from kc_model.scenario.writing import scenario_yaml
 
-__all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where", "read_scenario", "scenario_yaml"]
+__all__ = [
+    "TIERS",
+    "Budget",
+    "Goal",
+    "Rule",
+    "Scenario",
+    "Where",
+    "draft_scenario",
+    "read_scenario",
+    "scenario_yaml",
+]
 
 
 def read_scenario(path: str | Path) -> Scenario:
@@ -34,4 +46,34 @@ def read_scenario(path: str | Path) -> Scenario:
     InputError
         With every fault of the files at once.
     """
-    return build_scenario(read_layers(Path(path)))
+    scenario, faults = draft_scenario(path)
+    raise_faults(faults)
+    if scenario is None:
+        raise InputError(faults)
+    return scenario
+
+
+def draft_scenario(path: str | Path) -> tuple[Scenario | None, tuple[Fault, ...]]:
+    """Return what can be read of a scenario, and every fault of its files.
+
+    Parameters
+    ----------
+    path : path
+        As for `read_scenario`.
+
+    Returns
+    -------
+    tuple
+        The scenario, whose selections stand where its numbers are at fault (None where a file is
+        missing or broken); the faults.
+    """
+    faults: list[Fault] = []
+    try:
+        layers = read_layers(Path(path), faults)
+    except InputError as error:
+        return None, (*faults, *error.faults)
+    told = {fault.at for fault in faults}
+    found: list[Fault] = []
+    scenario = build_scenario(layers, found)
+    faults += [fault for fault in found if fault.at not in told]
+    return replace(scenario, warnings=tuple(faults)), tuple(faults)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 
-from kc_model.errors import Address, Fault, raise_faults
+from kc_model.errors import Address, Fault
 from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
 from kc_model.sheets import Item
 from kc_model.tables import Note
@@ -21,7 +21,7 @@ _MINIMISE = ("change", "risk")
 _MACHINE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
+def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) -> Scenario:
     """Return the scenario that raw layers make, the base first.
 
     Whole keys replace; rules replace by id in their place; ``drop: true`` removes one.
@@ -29,14 +29,11 @@ def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
     Parameters
     ----------
     layers : sequence of mappings
-        What `parse_scenario`, or the sheets of a workbook, gave.
-
-    Raises
-    ------
-    InputError
-        With every fault of every layer at once.
+        What `read_layers` gave.
+    faults : list of Fault
+        Every fault of every layer is added to it; what it stands at is left out of the scenario,
+        or is nothing there.
     """
-    faults: list[Fault] = []
     merged: dict[str, Item] = {}
     rules: dict[str, Rule] = {}
     for layer in layers:
@@ -58,10 +55,10 @@ def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
     goals = tuple(
         goal for item in _list(merged.get("goals"), faults) if (goal := _goal(item, faults))
     )
-    scenario = Scenario(
+    return Scenario(
         name=_text(merged.get("name"), faults),
         year=_whole_year(year, merged, faults),
-        budget=tuple(row for row in budget if row is not None),
+        budget=budget,
         rules=tuple(rules.values()),
         goals=goals,
         spend=_choice(merged.get("spend"), _SPEND, "", faults),
@@ -69,7 +66,6 @@ def build_scenario(layers: Sequence[Mapping[str, Item]]) -> Scenario:
         notes=_notes(merged.get("notes"), faults),
         at=at,
     )
-    return replace(scenario, warnings=raise_faults(faults))
 
 
 _SCENARIO_KEYS = (
@@ -182,7 +178,7 @@ def _count(item: Item | None, faults: list[Fault]) -> str:
     return _choice(item, ("outputs", "projects"), "", faults)
 
 
-def _budget(item: Item, faults: list[Fault]) -> Budget | None:
+def _budget(item: Item, faults: list[Fault]) -> Budget:
     row = _mapping(item, faults)
     amount = _number(row.get("amount"), faults)
     if _blank(row.get("amount")):
@@ -194,10 +190,8 @@ def _budget(item: Item, faults: list[Fault]) -> Budget | None:
         )
     keys = {key: value for key, value in row.items() if key not in _BUDGET_WORDS}
     where = {**_where(row.get("where"), faults), **_where(Item(keys, item.at), faults)}
-    if amount is None:
-        return None
     return Budget(
-        amount,
+        Decimal(0) if amount is None else amount,
         dict(sorted(where.items())),
         _flag(row.get("pooled"), faults),
         _text(row.get("text"), faults),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
-from kc_model.errors import Address, Fault, InputError, raise_faults
+from kc_model.errors import Address, Fault, InputError
 from kc_model.money import NumberError, parse_number
 from kc_model.sheets import Cell, Item, open_sheets, pairs, read_yaml, records, value_text
 
@@ -17,7 +17,7 @@ _NUMBERS = {"amount", "min", "max", "weight", "level", "give", "year", "round_to
 _SELECTED = ("source", "place", "area", "activity", "region", "year")
 
 
-def read_layers(path: Path) -> list[Mapping[str, Item]]:
+def read_layers(path: Path, faults: list[Fault]) -> list[Mapping[str, Item]]:
     """Return the raw layers of a scenario, the base of ``extends`` first.
 
     Parameters
@@ -25,6 +25,8 @@ def read_layers(path: Path) -> list[Mapping[str, Item]]:
     path : Path
         A YAML file, or a workbook whose sheets hold the scenario. ``extends`` names a file of the
         same folder.
+    faults : list of Fault
+        What is wrong inside the files is added to it.
 
     Raises
     ------
@@ -39,9 +41,7 @@ def read_layers(path: Path) -> list[Mapping[str, Item]]:
             raise InputError([Fault("extends-circle", Address(path.name))])
         seen.add(path)
         sheets = path.suffix.lower() in _SUFFIXES
-        faults: list[Fault] = []
         layer = _read_sheets(path, faults) if sheets else read_yaml(path, faults)
-        raise_faults(faults)
         layers.insert(0, layer)
         base = layer.get("extends")
         if base is None or base.value == "":
@@ -93,7 +93,7 @@ def _scalar(key: str, cell: Cell, faults: list[Fault]) -> Item:
         except NumberError:
             values = {"found": cell.value, "key": key}
             faults.append(Fault("scenario-number", cell.at, values))
-            return Item("", cell.at)
+            return Item(f"{cell.value}?", cell.at)  # given, but no number
     return Item(value_text(cell.value), cell.at)
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from typing import Any
 
 from kc_model.errors import Address, Fault
 from kc_model.money import largest_remainder
-from kc_model.tables import Note
+from kc_model.tables import SCHEMAS, Note
 
 __all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
 
 TIERS = ("law", "directive", "preference")
 """Standing of a rule: bắt buộc, theo chỉ đạo, ưu tiên."""
+
+_RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
 
 Where = Mapping[str, tuple[str, ...]]
 """A selection: key or attribute -> any of these values, as text."""
@@ -85,6 +88,13 @@ class Rule:
     text: str = ""
     basis: str = ""
     at: Address = field(default=Address(), compare=False)
+
+    @property
+    def kind(self) -> str:
+        """What its numbers are: ``money``, a ``share`` of money, or another ``number``."""
+        if self.of is not None or (not self.count and self.per in _RATIOS):
+            return "share"
+        return "number" if self.per or self.count else "money"
 
 
 @dataclass(frozen=True)
@@ -250,14 +260,19 @@ def _typed(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):  # most of it
+        return value
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(part) for part in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {
-            part.name: _plain(getattr(value, part.name)) for part in fields(value) if part.compare
-        }
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in _compared(type(value))}
     return value
+
+
+@cache
+def _compared(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(part.name for part in fields(kind) if part.compare)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from kc_model.solver.linear import (
-    GAP,
-    GAP_WHOLE,
-    Outcome,
-    Solver,
-    Status,
-)
+from kc_model.solver.engine import Status
+from kc_model.solver.linear import GAP, GAP_WHOLE, Outcome, Solver
 from kc_model.solver.quadratic import Settled, settle
 
 __all__ = [

@@ -19,8 +19,8 @@ from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tradeoffs.changes import Change, changes_between
 from kc_model.tradeoffs.walk import Progress, Walk
-from kc_model.tradeoffs.words import Words
-from kc_model.wording import Language
+from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["Bridge", "Spots", "build_bridge", "spots_of"]
 
@@ -60,12 +60,13 @@ class Bridge:
         -------
         DataFrame
             step (ids, joined by ``+``), label, total (change of all money), disbursed (change of
-            what is expected to be disbursed), moved (share in the money that is in another cell
-            at the end; below zero where the change took back what others moved), running (what is
-            expected to be disbursed after the step, or all money where that is not known). First
-            a row ``start``. Each column adds up to the difference of the plans to the đồng.
+            what is expected to be disbursed), moved (part in the money that has left one cell for
+            another at the end; below zero where the change took back what others moved), running
+            (what is expected to be disbursed after the step, or all money where that is not
+            known). First a row ``start``. Each column adds up to the difference of the plans to
+            the đồng.
         """
-        words = Words(self.after, language)
+        words = Words.of(self.after, language)
         labels = ["; ".join(change.label(words) for change in step) for step in self.changes]
         names = ["+".join(change.id for change in step) for step in self.changes]
         known = self.steps["disbursed"].notna().all()
@@ -76,13 +77,13 @@ class Bridge:
         head = pd.DataFrame({"total": [0], "disbursed": [0 if known else pd.NA], "moved": [0]})
         rows = pd.concat([head.assign(running=start).astype("Int64"), money], ignore_index=True)
         shown = {name: to_unit(rows[name], self.after.unit) for name in rows.columns}
-        first = words.say("bridge.start", name=self.before.scenario_name)
+        first = say("tradeoffs.bridge.start", words.language, name=self.before.scenario_name)
         texts = {"step": ["start", *names], "label": [first, *labels]}
         return pd.DataFrame({**texts, **shown})
 
     def sentences(self, language: Language = "vi") -> list[str]:
         """Return what every change did, in sentences, and how it was found out."""
-        words = Words(self.after, language)
+        words = Words.of(self.after, language)
         told = []
         for row in self.table(language).to_dict("records")[1:]:
             values = {"label": row["label"], "moved": words.money(row["moved"])}
@@ -90,9 +91,19 @@ class Bridge:
             is_known = not math.isnan(row["disbursed"])
             if is_known:
                 values["disbursed"] = words.signed(row["disbursed"])
-            told.append(words.say(f"bridge.{'step' if is_known else 'step_unknown'}", **values))
+            told.append(
+                say(
+                    f"tradeoffs.bridge.{'step' if is_known else 'step_unknown'}",
+                    words.language,
+                    **values,
+                )
+            )
         how = "alone" if len(self.changes) < 2 else "weighed" if self.weighed else "in_order"
-        return [*told, words.say(f"bridge.{how}")] if told else [words.say("bridge.nothing")]
+        return (
+            [*told, say(f"tradeoffs.bridge.{how}", words.language)]
+            if told
+            else [say("tradeoffs.bridge.nothing", words.language)]
+        )
 
 
 def spots_of(plan: Allocation, year: int | None = None) -> Spots:
@@ -116,7 +127,9 @@ def build_bridge(
     preferred; the parts add up. Where there are more (budgets then count as one) or some of the
     steps between have no plan, they are made in one order: budgets, rules, goals, the rest; a
     change that has no plan yet is joined to the next one. Data and forecast come last. `moved` of
-    a change is ½ Σ sign(x_after − x_before) · (what the change did to the cell).
+    a change is what it took from the cells that lose in the end, where the total rises; what it
+    gave to those that gain, where the total falls; the mean of both where it stays the same. The
+    parts add up to the lesser of all gains and all losses.
 
     Parameters
     ----------
@@ -193,11 +206,13 @@ def _shares(
             parts.append(vectors[made | set(step)] - vectors[made])
         made |= set(step)
     whole = vectors[made] - vectors[frozenset()]
-    sign = np.sign(whole[:-1])
+    total = whole[:-1].sum()
+    gave, took = (whole[:-1] > 0).astype(float), -(whole[:-1] < 0).astype(float)
+    moves = took if total > 0 else gave if total < 0 else (gave + took) / 2
     columns = {
-        "total": ([part[:-1].sum() for part in parts], whole[:-1].sum()),
+        "total": ([part[:-1].sum() for part in parts], total),
         "disbursed": ([part[-1] for part in parts], whole[-1]),
-        "moved": ([sign @ part[:-1] / 2 for part in parts], np.abs(whole[:-1]).sum() // 2),
+        "moved": ([moves @ part[:-1] for part in parts], moves @ whole[:-1]),
     }
     return pd.DataFrame({name: _whole(*column) for name, column in columns.items()})
 

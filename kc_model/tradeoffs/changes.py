@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
 from kc_model.explain import rule_label
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Rule, Scenario
-from kc_model.tradeoffs.words import Words
+from kc_model.wording import say
+from kc_model.words import Words
 
 __all__ = ["Change", "changes_between"]
 
@@ -66,7 +66,7 @@ def _grounds_differ(before: Allocation, after: Allocation) -> bool:
 
 
 def _whole(name: str, make: Callable[[Scenario], Scenario]) -> Change:
-    return Change(name, lambda words: words.say(f"changes.{name}"), make)
+    return Change(name, lambda words: say(f"tradeoffs.changes.{name}", words.language), make)
 
 
 def _settings(a: Scenario, b: Scenario) -> Iterator[Change]:
@@ -109,7 +109,7 @@ def _with_budget(cover: str, new: Budget | None, asked: Scenario) -> Scenario:
 def _all_budgets(a: Scenario, b: Scenario) -> Change:
     def label(words: Words) -> str:
         sums = [words.money(float(sum(row.amount for row in s.budget))) for s in (a, b)]
-        return words.say("changes.budgets", before=sums[0], after=sums[1])
+        return say("tradeoffs.changes.budgets", words.language, before=sums[0], after=sums[1])
 
     return Change("budget", label, lambda asked: replace(asked, budget=b.budget))
 
@@ -119,9 +119,10 @@ def _budget_label(old: Budget | None, new: Budget | None, number: int, words: Wo
     text = row.text if row is not None else ""
     name = rule_label(f"budget:{number}", text, words.language)
     if old is None or new is None:
-        return words.say("changes.added" if old is None else "changes.dropped", name=name)
+        key = "added" if old is None else "dropped"
+        return say(f"tradeoffs.changes.{key}", words.language, name=name)
     amounts = {"before": words.money(float(old.amount)), "after": words.money(float(new.amount))}
-    return words.say("changes.moved", name=name, **amounts)
+    return say("tradeoffs.changes.moved", words.language, name=name, **amounts)
 
 
 # ---------------------------------------------------------------------------- rules
@@ -164,17 +165,11 @@ def _rule_label(old: Rule | None, new: Rule | None, words: Words) -> str:
     row = new or old
     name = rule_label(row.id, row.text, words.language) if row is not None else ""
     if old is None or new is None:
-        return words.say("changes.added" if old is None else "changes.dropped", name=name)
+        key = "added" if old is None else "dropped"
+        return say(f"tradeoffs.changes.{key}", words.language, name=name)
     sides = [side for side in ("min", "max") if getattr(old, side) != getattr(new, side)]
     numbers = [(getattr(old, side), getattr(new, side)) for side in sides]
     if len(numbers) != 1 or None in numbers[0]:
-        return words.say("changes.edited", name=name)
-    before, after = (_number(new, value, words) for value in numbers[0])
-    return words.say("changes.moved", name=name, before=before, after=after)
-
-
-def _number(rule: Rule, value: Decimal, words: Words) -> str:
-    """Show a rule's number as what it is: a share, money, or a plain number."""
-    if rule.of is not None:
-        return words.percent(float(value))
-    return words.number(float(value)) if rule.per or rule.count else words.money(float(value))
+        return say("tradeoffs.changes.edited", words.language, name=name)
+    before, after = (words.rule_number(new.kind, float(value)) for value in numbers[0])
+    return say("tradeoffs.changes.moved", words.language, name=name, before=before, after=after)

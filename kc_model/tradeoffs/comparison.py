@@ -14,13 +14,14 @@ from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.tradeoffs.bridge import Bridge, Spots, build_bridge, spots_of
 from kc_model.tradeoffs.walk import Progress
-from kc_model.tradeoffs.words import Words
-from kc_model.wording import Language
+from kc_model.wording import Language, say
+from kc_model.words import NOTICED, Words
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "moved_in"]
 
 _KEYS = ["year", "place", "area", "activity", "source", "region"]
-_NOTICED = 5e-4  # of what was there before: less is rounding
+_SAME = 1e-6  # of a goal: less is the same
+_MORE = {"area": "area", "place": "place", "source": "purse"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,13 @@ class Comparison:
 
     @property
     def moved(self) -> int:
-        """Money that is in another cell now, VND: half the sum of all differences, rounded down."""
-        return int(self.cells["change"].abs().sum()) // 2
+        """Money that left one cell for another, VND: the lesser of all gains and all losses."""
+        return moved_in(self.cells["change"])
+
+    @property
+    def total(self) -> int:
+        """Money that came in (above 0) or went out, VND: the difference of the totals."""
+        return int(self.cells["change"].sum())
 
     def table(self) -> pd.DataFrame:
         """Return the cells that differ, in the user's unit, what loses most first."""
@@ -103,44 +109,78 @@ class Comparison:
         return build_bridge(self.before, self.after, self._solved, progress, time_limit)
 
     def sentences(self, language: Language = "vi") -> list[str]:
-        """Return the difference in sentences: in all, who loses and who gains; not why.
+        """Return the difference in sentences: in all, by goal, who loses and who gains; not why.
 
         `bridge` has its own sentences, because it may take some time.
         """
-        words = Words(self.after, language)
+        words = Words.of(self.after, language)
         if not self.cells["change"].any():
-            return [words.say("compare.same")]
-        return [*self._on_totals(words), *self.on_changes(words)]
+            return [say("tradeoffs.compare.same", words.language)]
+        return [*self._on_totals(words), *self._on_goals(words), *self.on_changes(words)]
 
     def on_changes(self, words: Words) -> Iterator[str]:
         """Yield which areas, places and funds lose and gain, losers first."""
         for key in ("area", "place", "source"):
             sums = self.by(key)
-            sums = sums[sums["change"].abs() > _NOTICED * sums["before"]]
+            if len(sums) == 1:  # the total has said it
+                continue
+            sums = sums[sums["change"].abs() > NOTICED * sums["before"]]
             for side, part in (
                 ("losers", sums[sums["change"] < 0]),
                 ("winners", sums[sums["change"] > 0].iloc[::-1]),
             ):
                 names = [
-                    f"{words.name(code)} {words.signed(change)}"
+                    f"{words.name(code, key)} {words.signed(change)}"
                     for code, change in zip(part[key], part["change"], strict=True)
                 ]
                 if names:
-                    yield words.say(f"compare.{side}.{key}", names=words.listed(names))
+                    yield say(
+                        f"tradeoffs.compare.{side}.{key}",
+                        words.language,
+                        names=words.listed(names, _MORE[key]),
+                    )
 
     def _on_totals(self, words: Words) -> Iterator[str]:
-        total = to_unit(int(self.cells["change"].sum()), self.after.unit)
-        yield words.say(
-            "compare.total",
-            before=self.before.scenario_name,
-            after=self.after.scenario_name,
-            moved=words.money(to_unit(self.moved, self.after.unit)),
-            total=words.signed(total),
-        )
+        def part(key: str, vnd: int) -> str:
+            return say(f"tradeoffs.compare.{key}", words.language, amount=words.vnd(abs(vnd)))
+
+        total = self.total
+        shift = part("shift" if self.moved else "no_shift", self.moved)
+        whole = part("more" if total > 0 else "less" if total else "even", total)
+        names = {"before": self.before.scenario_name, "after": self.after.scenario_name}
+        yield say("tradeoffs.compare.head", words.language, **names, parts=f"{shift}; {whole}")
         disbursed = float(self.cells["disbursed_change"].sum(skipna=False))
         if not np.isnan(disbursed):
             change = words.signed(to_unit(disbursed, self.after.unit))
-            yield words.say("compare.disbursed", change=change)
+            yield say("tradeoffs.compare.disbursed", words.language, change=change)
+
+    def _on_goals(self, words: Words) -> Iterator[str]:
+        """Yield what happens to every tier and goal that both have."""
+        tiers = {tier["name"]: tier["shortfall"] for tier in self.after.tiers}
+        for tier in self.before.tiers:
+            before, after = tier["shortfall"], tiers.get(tier["name"], np.nan)
+            if abs(after - before) > _SAME * max(1.0, before):
+                values = {"before": words.number(before), "after": words.number(after)}
+                name = say(f"explain.tiers.{tier['name']}", words.language)
+                yield say("tradeoffs.compare.tier", words.language, tier=name, **values)
+        pers = {goal.name: goal.per for goal in self.before.scenario.goals}
+        for row in self.goals().to_dict("records"):
+            name, change = str(row["name"]), float(row["change"])
+            ends = [words.achieved(name, row[end], pers[name]) for end in ("before", "after")]
+            if abs(change) <= _SAME * abs(row["before"]) or ends[0] == ends[1]:
+                yield say(
+                    "tradeoffs.compare.kept", words.language, goal=words.goal(name), before=ends[0]
+                )
+                continue
+            better = (change > 0) == name.startswith("maximise")
+            yield say(
+                f"tradeoffs.compare.{'better' if better else 'worse'}",
+                words.language,
+                goal=words.goal(name),
+                before=ends[0],
+                after=ends[1],
+                change=words.gained(name, abs(change)),
+            )
 
     def _keys(self) -> list[str]:
         keys = ["place", "area", "source"]
@@ -152,6 +192,11 @@ class Comparison:
         numbers = [name for name in frame.columns if name not in _KEYS]
         shown = {name: to_unit(frame[name], self.after.unit) for name in numbers}
         return frame[keys].assign(**shown).reset_index(drop=True)
+
+
+def moved_in(change: pd.Series[int]) -> int:
+    """Return the lesser of all gains and all losses of cells, VND."""
+    return int(min(change.clip(lower=0).sum(), -change.clip(upper=0).sum()))
 
 
 def compare(before: Allocation, after: Allocation) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,8 +17,8 @@ from kc_model.money import UNITS, to_unit
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs.walk import Progress, Walk, held, same_goal
-from kc_model.tradeoffs.words import Words
-from kc_model.wording import Language
+from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["Frontier", "Sweep", "frontier", "sweep"]
 
@@ -26,26 +27,51 @@ FACTORS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
 """What `sweep` multiplies by where nothing else is asked for."""
 
 
-@dataclass(frozen=True)
-class Frontier:
+@dataclass(frozen=True, kw_only=True)
+class _Curve:
+    """Plans along a line.
+
+    Parameters
+    ----------
+    points : DataFrame
+        What `table` returns.
+    plans : tuple of Allocation
+        One for each point.
+    complete : bool
+        False where it was interrupted: the points found until then.
+    """
+
+    points: pd.DataFrame = field(repr=False)
+    plans: tuple[Allocation, ...] = field(repr=False)
+    complete: bool = True
+
+    def sentences(self, language: Language = "vi") -> list[str]:
+        """Return what the points say, in sentences."""
+        if not self.plans:
+            return []
+        told = list(self._told(Words.of(self.plans[0], language)))
+        if not self.complete:
+            told.append(say("tradeoffs.cut", language, count=len(self.points)))
+        return told
+
+    @abstractmethod
+    def _told(self, words: Words) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontier(_Curve):
     """Plans between two goals; see `frontier`.
 
     Parameters
     ----------
     first, second : Goal
-    points : DataFrame
-        What `table` returns.
-    plans : tuple of Allocation
-        One for each point; as rounded plans they achieve a little less or more than the points say.
-    complete : bool
-        False where it was interrupted: the points found until then.
+    points, plans, complete
+        A table of points, a plan for each; as rounded plans they achieve a little less or more
+        than the points say. `complete` is False where it was interrupted.
     """
 
     first: Goal
     second: Goal
-    points: pd.DataFrame = field(repr=False)
-    plans: tuple[Allocation, ...] = field(repr=False)
-    complete: bool = True
 
     def table(self) -> pd.DataFrame:
         """Return the points.
@@ -61,9 +87,8 @@ class Frontier:
         """
         return self.points
 
-    def sentences(self, language: Language = "vi") -> list[str]:
-        """Return the trade between the goals in sentences."""
-        return list(_on_frontier(self, Words(self.plans[0], language))) if self.plans else []
+    def _told(self, words: Words) -> Iterator[str]:
+        return _on_frontier(self, words)
 
 
 def frontier(
@@ -122,7 +147,10 @@ def frontier(
             reached = plan.goals[1]["best"] if plan.status == "optimal" else float("nan")
             found.append((value, reached, plan.status))
             plans.append(plan)
-    return Frontier(first, second, _priced(found), tuple(plans), walk.complete)
+    points_found = _priced(found)
+    return Frontier(
+        first=first, second=second, points=points_found, plans=tuple(plans), complete=walk.complete
+    )
 
 
 def _pair(
@@ -152,6 +180,9 @@ def _given(goal: Goal, best: float, value: float) -> Goal:
 
 def _priced(found: Sequence[tuple[float, float, str]]) -> pd.DataFrame:
     points = pd.DataFrame(found, columns=["first", "second", "status"])
+    for name in ("first", "second"):  # the noise of arithmetic around 0 is 0
+        far = points[name].abs()
+        points[name] = points[name].mask(far <= _NOTHING * far.max(), 0.0)
     best = points["first"].to_numpy()[:1]
     lost = points["first"].diff().abs()
     won = points["second"].diff().abs()
@@ -167,55 +198,54 @@ def _on_frontier(found: Frontier, words: Words) -> Iterator[str]:
     points = found.points[found.points["status"] == "optimal"]
     values = {"first": words.goal(found.first.name), "second": words.goal(found.second.name)}
     if points.empty:
-        yield words.say("frontier.none", status=words.say(f"status.{found.plans[0].status}"))
+        yield say(
+            "tradeoffs.frontier.none",
+            words.language,
+            status=say(f"tradeoffs.status.{found.plans[0].status}", words.language),
+        )
         return
     if len(points) == 1:
-        yield words.say("frontier.free" if found.complete else "frontier.cut", **values)
+        key = "free" if found.complete else "cut"
+        yield say(f"tradeoffs.frontier.{key}", words.language, **values)
         return
     a, b = points.iloc[0], points.iloc[-1]
-    yield words.say(
-        "frontier.ends",
+    yield say(
+        "tradeoffs.frontier.ends",
+        words.language,
         **values,
-        second_from=words.value(found.second.name, a["second"]),
-        second_to=words.value(found.second.name, b["second"]),
-        first_from=words.value(found.first.name, a["first"]),
-        first_to=words.value(found.first.name, b["first"]),
+        second_from=words.achieved(found.second.name, a["second"], found.second.per),
+        second_to=words.achieved(found.second.name, b["second"], found.second.per),
+        first_from=words.achieved(found.first.name, a["first"], found.first.per),
+        first_to=words.achieved(found.first.name, b["first"], found.first.per),
     )
     priced = points[points["price"].notna()]
     for key, row in (("cheap", priced.iloc[:1]), ("dear", priced.iloc[-1:])):
         for at in row.index:
             before, now = found.points.loc[at - 1], found.points.loc[at]
-            yield words.say(
-                f"frontier.{key}",
+            yield say(
+                f"tradeoffs.frontier.{key}",
+                words.language,
                 **values,
-                won=words.value(found.second.name, abs(now["second"] - before["second"])),
-                lost=words.value(found.first.name, abs(now["first"] - before["first"])),
+                won=words.gained(found.second.name, abs(now["second"] - before["second"])),
+                lost=words.gained(found.first.name, abs(now["first"] - before["first"])),
             )
-    if not found.complete:
-        yield words.say("cut", count=len(found.points))
 
 
 # ---------------------------------------------------------------------------- sweep
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, kw_only=True)
+class Sweep(_Curve):
     """Plans for more and less of one number; see `sweep`.
 
     Parameters
     ----------
     what : str
-    points : DataFrame
-        What `table` returns.
-    plans : tuple of Allocation
-    complete : bool
-        False where it was interrupted: the points found until then.
+    points, plans, complete
+        A table of points, a plan for each; `complete` is False where it was interrupted.
     """
 
     what: str
-    points: pd.DataFrame = field(repr=False)
-    plans: tuple[Allocation, ...] = field(repr=False)
-    complete: bool = True
 
     def table(self) -> pd.DataFrame:
         """Return the points.
@@ -226,8 +256,9 @@ class Sweep:
             factor, value (the number then), status, money and expected_disbursed (in the user's
             unit), reserve, goal_1, goal_2, ... (what the rounded plan achieves of each goal),
             price (what one more unit of the number has added to the first goal's best since the
-            point before: a secant; NaN at the first point), binding (ids of the rules that bind or
-            are missed). NaN where there is no plan.
+            point before: a secant; NaN at the first point), binding and missed (ids of the rules
+            that bind and are nowhere missed, and of those that are missed). NaN where there is no
+            plan.
         """
         return self.points
 
@@ -249,9 +280,8 @@ class Sweep:
         table = pd.DataFrame([row.to_numpy() for row in rows], columns=codes)
         return pd.concat([self.points[["factor", "value"]], table], axis=1)
 
-    def sentences(self, language: Language = "vi") -> list[str]:
-        """Return what more and less of the number does, in sentences."""
-        return list(_on_sweep(self, Words(self.plans[0], language))) if self.plans else []
+    def _told(self, words: Words) -> Iterator[str]:
+        return _on_sweep(self, words)
 
 
 def sweep(
@@ -297,7 +327,8 @@ def sweep(
     points = pd.DataFrame(rows, columns=["factor", "value", *_measures(scenario)])
     if scenario.goals:
         points["price"] = points["best"].diff() / points["value"].diff()
-    return Sweep(what, points.drop(columns="best"), tuple(plans), walk.complete)
+    points = points.drop(columns="best")
+    return Sweep(what=what, points=points, plans=tuple(plans), complete=walk.complete)
 
 
 def _multiplied(
@@ -326,15 +357,17 @@ def _multiplied(
 
 def _measures(scenario: Scenario) -> list[str]:
     goals = [f"goal_{n}" for n in range(1, len(scenario.goals) + 1)]
-    last = ["best", "price", "binding"]
+    last = ["best", "price", "binding", "missed"]
     return ["status", "money", "expected_disbursed", "reserve", *goals, *last]
 
 
 def _measured(plan: Allocation) -> dict[str, object]:
     if plan.status != "optimal":
         return {"status": plan.status}
-    tight = plan.rule_rows[plan.rule_rows["status"].isin(["binding", "missed"])]
-    ids = [rule for rule in tight["id"].unique() if not rule.startswith(("budget:", "bound:"))]
+    rules = plan.rule_rows[~plan.rule_rows["id"].str.startswith(("budget:", "bound:"))]
+    missed, tight = (
+        dict.fromkeys(rules["id"][rules["status"] == status]) for status in ("missed", "binding")
+    )
     return {
         "status": plan.status,
         "money": to_unit(int(plan.cells["amount"].sum()), plan.unit),
@@ -344,7 +377,8 @@ def _measured(plan: Allocation) -> dict[str, object]:
         "reserve": to_unit(sum(int(row["amount"]) for row in plan.reserve), plan.unit),
         **{f"goal_{n}": goal["achieved"] for n, goal in enumerate(plan.goals, 1)},
         "best": plan.goals[0]["best"] if plan.goals else float("nan"),
-        "binding": ", ".join(ids),
+        "binding": ", ".join(rule for rule in tight if rule not in missed),
+        "missed": ", ".join(missed),
     }
 
 
@@ -352,28 +386,32 @@ def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
     points = found.points
     good = points[points["status"] == "optimal"]
     for _, row in points[points["status"] != "optimal"].iterrows():
-        yield words.say(
-            "sweep.none",
+        yield say(
+            "tradeoffs.sweep.none",
+            words.language,
             factor=words.percent(row["factor"]),
-            status=words.say(f"status.{row['status']}"),
+            status=say(f"tradeoffs.status.{row['status']}", words.language),
         )
     if len(good) > 1 and found.plans[0].scenario.goals:
-        name = found.plans[0].scenario.goals[0].name
+        first = found.plans[0].scenario.goals[0]
+        name, per = first.name, first.per
         for before, now in zip(good.index[:-1], good.index[1:], strict=True):
             a, b = good.loc[before], good.loc[now]
-            yield words.say(
-                "sweep.step",
+            change = float(b["goal_1"] - a["goal_1"])
+            yield say(
+                "tradeoffs.sweep.step",
+                words.language,
                 start=words.percent(a["factor"]),
                 end=words.percent(b["factor"]),
                 goal=words.goal(name),
-                a=words.value(name, a["goal_1"]),
-                b=words.value(name, b["goal_1"]),
-                change=words.signed_value(name, b["goal_1"] - a["goal_1"]),
+                a=words.achieved(name, a["goal_1"], per),
+                b=words.achieved(name, b["goal_1"], per),
+                change=("−" if change < 0 else "+") + words.gained(name, abs(change)),
             )
         texts = {rule.id: rule.text for rule in found.plans[0].scenario.rules}
-        firm = set.intersection(*(set(filter(None, ids.split(", "))) for ids in good["binding"]))
-        if firm:
-            names = [rule_label(rule, texts.get(rule, ""), words.language) for rule in sorted(firm)]
-            yield words.say("sweep.binding", rules="; ".join(names))
-    if not found.complete:
-        yield words.say("cut", count=len(points))
+        for column in ("missed", "binding"):
+            ids = [set(filter(None, names.split(", "))) for names in good[column]]
+            firm = sorted(set.intersection(*ids))
+            if firm:
+                names = [rule_label(rule, texts.get(rule, ""), words.language) for rule in firm]
+                yield say(f"tradeoffs.sweep.{column}", words.language, rules="; ".join(names))

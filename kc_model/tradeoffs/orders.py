@@ -18,8 +18,8 @@ from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.tradeoffs.walk import Progress, Walk
-from kc_model.tradeoffs.words import Words
 from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["Preset", "PresetComparison", "compare_presets", "presets"]
 
@@ -271,12 +271,22 @@ def _on_presets(found: PresetComparison, language: Language) -> Iterator[str]:
     labels = {"scenario": own, **{one.id: one.label(language) for one in found.presets}}
     table = found.table()
     for row in table.to_dict("records"):
-        words = Words(found.plans[row["preset"]], language)
+        words = Words.of(found.plans[row["preset"]], language)
         name = labels[row["preset"]]
         if row["status"] != "optimal":
-            yield words.say("presets.none", name=name, status=words.say(f"status.{row['status']}"))
+            yield say(
+                "tradeoffs.presets.none",
+                words.language,
+                name=name,
+                status=say(f"tradeoffs.status.{row['status']}", words.language),
+            )
             continue
-        yield words.say("presets.gives", name=name, parts="; ".join(_parts(row, words)))
+        yield say(
+            "tradeoffs.presets.gives",
+            words.language,
+            name=name,
+            parts="; ".join(_parts(row, words)),
+        )
     for preset in found.presets:
         yield f"{labels[preset.id]}: {preset.ground(language)}"
         for fault in found.refused.get(preset.id, ()):
@@ -290,9 +300,9 @@ def _parts(row: Mapping[Hashable, Any], words: Words) -> Iterator[str]:
     for name in _MEASURES:
         if np.isnan(row[name]):
             continue
-        show = words.per_unit if name == "evenness" else words.money
-        given = words.say(f"presets.measures.{name}", value=show(row[name]))
+        show = words.each if name == "evenness" else words.money
+        given = say(f"tradeoffs.presets.measures.{name}", words.language, value=show(row[name]))
         cost = row[f"{name}_cost"]
         if cost > 1e-6 * max(1.0, abs(row[name])) or (name == "evenness" and cost > 0):
-            given += words.say("presets.cost", cost=show(cost))
+            given += say("tradeoffs.presets.cost", words.language, cost=show(cost))
         yield given

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,15 @@ from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs.comparison import compare
 from kc_model.tradeoffs.walk import Progress, Walk, held
-from kc_model.tradeoffs.words import Words
-from kc_model.wording import Language
+from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["Alternatives", "alternatives"]
 
 Amounts = NDArray[np.int64]
 _STEPS = 4  # plans that driving one alternative usually takes
 _SCOUTS = 8
+_OTHER = 0.2  # of the first one's distance: a plan that is nearer to one found is no other plan
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Alternatives:
     plans : tuple of Allocation
         The most distant first.
     within : float
+    asked : int
+        How many were asked for.
+    refused : float
+        In the user's unit: by how much the next plan would have differed, too little to be called
+        another one; 0 where all were found or there is none.
     complete : bool
         False where it was interrupted.
     """
@@ -44,6 +51,8 @@ class Alternatives:
     base: Allocation
     plans: tuple[Allocation, ...] = field(repr=False)
     within: float
+    asked: int
+    refused: float = 0.0
     complete: bool = True
 
     def table(self) -> pd.DataFrame:
@@ -52,9 +61,11 @@ class Alternatives:
         Returns
         -------
         DataFrame
-            plan (0: the base), moved (money in other cells than in the base: half the sum of all
-            differences), nearest (the same against the most similar of the plans above it),
-            expected_disbursed (in the user's unit), goal_1, goal_2, ... (achieved).
+            plan (0: the base), apart (the larger of all gains and all losses of cells against the
+            base), nearest (the same against the most similar of the plans above it), total (change
+            of all money), worst (share by which the goal that is worst off is worse than in the
+            base, both rounded; rounding may take a hair more than `within`), expected_disbursed,
+            goal_1, goal_2, ... (achieved); money in the user's unit.
         """
         amounts = [_amounts(plan) for plan in (self.base, *self.plans) if plan.cells.size]
         rows = []
@@ -63,8 +74,12 @@ class Alternatives:
             rows.append(
                 {
                     "plan": n,
-                    "moved": to_unit(_apart(amounts[n], amounts[0]), plan.unit),
+                    "apart": to_unit(_apart(amounts[n], amounts[0]), plan.unit),
                     "nearest": to_unit(near, plan.unit),
+                    "total": to_unit(int(amounts[n].sum() - amounts[0].sum()), plan.unit),
+                    "worst": max(
+                        map(_loss, self._goals(self.base), self._goals(plan)), default=0.0
+                    ),
                     "expected_disbursed": to_unit(
                         float(plan.cells["expected_disbursed"].sum(skipna=False)), plan.unit
                     ),
@@ -94,10 +109,10 @@ class Alternatives:
 
     def sentences(self, language: Language = "vi") -> list[str]:
         """Return how the plans differ, in sentences."""
-        return list(_on_alternatives(self, Words(self.base, language)))
+        return list(_on_alternatives(self, Words.of(self.base, language)))
 
-    def _goals(self, plan: Allocation) -> list[dict[str, float]]:
-        return [dict(goal) for goal in plan.goals[: len(self.base.goals)]]
+    def _goals(self, plan: Allocation) -> tuple[Mapping[str, Any], ...]:
+        return plan.goals[: len(self.base.goals)]
 
 
 def alternatives(
@@ -133,8 +148,8 @@ def alternatives(
     Returns
     -------
     Alternatives
-        Fewer than `count` where no further plan differs from those found by more than the
-        rounding to the grid can make.
+        Fewer than `count` where every further plan is within a fifth of the first one's distance
+        of those found, or no further than the rounding to the grid can make.
 
     Raises
     ------
@@ -144,9 +159,10 @@ def alternatives(
     if not 0 <= within < 1:
         raise InputError([Fault("outside-0-1", scenario.at, {"key": "within", "found": within})])
     found: list[Allocation] = []
+    refused = 0.0
     base = planner.plan(scenario, detail=False, time_limit=time_limit)
     if base.status != "optimal":
-        return Alternatives(base, (), within)
+        return Alternatives(base, (), within, count)
     starts = _starts(base.cells)
     expected = len(starts) + _STEPS * count
     with Walk(planner, "alternatives", expected, progress, time_limit) as walk:
@@ -156,10 +172,12 @@ def alternatives(
             known = [_amounts(plan) for plan in (base, *found)]
             best = max(scouts, key=lambda plan: _nearest(plan, known))
             best = search.drive(best, known)
-            if _nearest(best, known) <= search.noise:
+            near = _nearest(best, known)
+            if near <= max(search.noise, _OTHER * _apart(_amounts((found or [best])[0]), known[0])):
+                refused = to_unit(near, base.unit) if near > search.noise else 0.0
                 break
             found.append(best)
-    return Alternatives(base, tuple(found), within, walk.complete)
+    return Alternatives(base, tuple(found), within, count, refused, walk.complete)
 
 
 class _Search:
@@ -214,8 +232,17 @@ def _amounts(plan: Allocation) -> Amounts:
 
 
 def _apart(one: Amounts, other: Amounts) -> float:
-    """Money that is elsewhere, VND."""
-    return float(np.abs(one - other).sum()) / 2
+    """Money that is elsewhere, or there in one plan only, VND."""
+    change = other - one
+    return float(max(change[change > 0].sum(), -change[change < 0].sum()))
+
+
+def _loss(base: Mapping[str, Any], goal: Mapping[str, Any]) -> float:
+    """Return by what share a goal is worse than in the base; below 0 where it is better."""
+    worse = base["achieved"] - goal["achieved"]
+    worse = worse if base["name"].startswith("maximise") else -worse
+    size = abs(base["achieved"])
+    return float(worse / size) if size else float(worse > 0)
 
 
 def _nearest(plan: Allocation, known: list[Amounts]) -> float:
@@ -224,21 +251,46 @@ def _nearest(plan: Allocation, known: list[Amounts]) -> float:
 
 def _on_alternatives(found: Alternatives, words: Words) -> Iterator[str]:
     if found.base.status != "optimal":
-        yield words.say("alternatives.no_base", status=words.say(f"status.{found.base.status}"))
+        yield say(
+            "tradeoffs.alternatives.no_base",
+            words.language,
+            status=say(f"tradeoffs.status.{found.base.status}", words.language),
+        )
         return
     if not found.plans:
         key = "none" if found.complete else "cut"
-        yield words.say(f"alternatives.{key}", within=words.percent(found.within))
-        return
-    table = found.table()
-    for n, plan in enumerate(found.plans, 1):
-        comparison = compare(found.base, plan)
-        yield words.say(
-            "alternatives.plan",
-            number=n,
-            within=words.percent(found.within),
-            moved=words.money(float(table["moved"].iloc[n])),
+        yield say(
+            f"tradeoffs.alternatives.{key}", words.language, within=words.percent(found.within, 3)
         )
-        yield from comparison.on_changes(words)
+        return
+    for row, plan in zip(found.table().to_dict("records")[1:], found.plans, strict=True):
+        yield say(
+            "tradeoffs.alternatives.plan",
+            words.language,
+            number=row["plan"],
+            apart=words.money(row["apart"]),
+            near=_from_nearest(row, words),
+            worst=_at_worst(row["worst"], found.within, words),
+        )
+        yield from compare(found.base, plan).on_changes(words)
     if not found.complete:
-        yield words.say("cut", count=len(found.plans))
+        yield say("tradeoffs.cut", words.language, count=len(found.plans))
+    elif len(found.plans) < found.asked:
+        key = "fewer" if found.refused else "no_more"
+        values = {"count": len(found.plans), "refused": words.money(found.refused)}
+        yield say(f"tradeoffs.alternatives.{key}", words.language, **values)
+
+
+def _from_nearest(row: Mapping[Hashable, Any], words: Words) -> str:
+    if row["plan"] < 2:
+        return ""
+    amount = words.money(row["nearest"])
+    return say("tradeoffs.alternatives.nearest", words.language, amount=amount)
+
+
+def _at_worst(worst: float, within: float, words: Words) -> str:
+    """Say how much worse the goal is that is worst off, as rounded plans have it."""
+    if worst <= 0:
+        return say("tradeoffs.alternatives.as_good", words.language)
+    values = {"worst": words.percent(worst, 3), "within": words.percent(within, 3)}
+    return say("tradeoffs.alternatives.worst", words.language, **values)

@@ -21,11 +21,9 @@ from kc_model.offered import Offered
 from kc_model.program import Stage, build_program
 from kc_model.standing import (
     goal_unit,
-    missed_by,
     rule_table,
     settling_weight,
     stage_value,
-    tolerances,
     wrong_projects,
 )
 from kc_model.tables import CELL_KEYS
@@ -234,11 +232,11 @@ class _Judge:
     def _laws(self) -> Check:
         """Whether budgets, bounds and laws hold: money to the đồng, the rest within one step."""
         problem = self.problem
-        law = np.array([row.is_law for row in problem.rows], dtype=bool)
-        over = missed_by(problem, self.amounts)
-        size = np.maximum(1.0, np.abs(problem.sums.bound(self.amounts / MILLION)))
-        room = tolerances(problem.rows, problem.sums, problem.grid)
-        exact = np.array([row.exact is not None for row in problem.rows], dtype=bool)
+        sums, law = problem.sums, problem.sums.law
+        over = sums.missed(self.amounts)
+        size = np.maximum(1.0, np.abs(sums.bound(self.amounts / MILLION)))
+        room = sums.tolerances(problem.grid)
+        exact = np.isin(np.arange(len(law)), sums.exact)
         room = np.where(exact, room, room + _EQUAL * size)
         broken = [problem.rows[r].id for r in np.flatnonzero(law & (over > room))]
         return _check(

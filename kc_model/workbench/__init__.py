@@ -1,8 +1,8 @@
 """The workbench: desks for the screen. They show and ask; every number is computed elsewhere.
 
 `show_cases`, `show_data`, `show_forecast`, `show_backtest` and `show_plan` make one for a notebook
-to end on; `show_app` makes the planner's page of three. Each is loaded when it is first asked for:
-a server needs no charts.
+to end on; `show_app` makes the planner's page of three, `open_page` the same for a browser that is
+still opening. Each is loaded when it is first asked for: a server needs no charts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kc_model.workbench.checking import BacktestDesk, show_backtest
     from kc_model.workbench.folders import find_data
     from kc_model.workbench.loading import DataDesk, show_data
+    from kc_model.workbench.opening import Opening, open_page
     from kc_model.workbench.overview import Overview, show_cases
     from kc_model.workbench.page import AppPage, show_app
     from kc_model.workbench.planning import PlanDesk, show_plan
@@ -24,10 +25,12 @@ __all__ = [
     "AppPage",
     "BacktestDesk",
     "DataDesk",
+    "Opening",
     "Overview",
     "PlanDesk",
     "ProgressDesk",
     "find_data",
+    "open_page",
     "show_app",
     "show_backtest",
     "show_cases",
@@ -40,10 +43,12 @@ _HOME = {
     "AppPage": "page",
     "BacktestDesk": "checking",
     "DataDesk": "loading",
+    "Opening": "opening",
     "Overview": "overview",
     "PlanDesk": "planning",
     "ProgressDesk": "progress",
     "find_data": "folders",
+    "open_page": "opening",
     "show_app": "page",
     "show_backtest": "checking",
     "show_cases": "overview",

@@ -1,11 +1,11 @@
 // Draws one chart and keeps it: as long as its structure stays, only data and heading are exchanged.
-// vegaEmbed comes with the bundle that vl-convert makes of this file; nothing is fetched.
-async function render({ model, el }) {
+// What draws it is brought by engine.js; nothing is fetched.
+function render({ model, el }) {
   el.classList.add("kc-chart");
   let shown = null;
   let last = Promise.resolve();
 
-  const embed = async (picture, key) => {
+  const embed = async (vegaEmbed, picture, key) => {
     const stage = document.createElement("div");
     stage.style.display = shown ? "none" : "";
     el.append(stage);
@@ -47,10 +47,12 @@ async function render({ model, el }) {
   };
 
   const draw = async () => {
+    const vegaEmbed = await shared(model.get("engine")).brought;
     const picture = model.get("picture");
-    if (!picture?.structure) return;
+    if (!picture?.structure || shown?.picture === picture) return;
     const key = JSON.stringify([picture.structure, model.get("menu")]);
-    await (shown && shown.key === key ? exchange(picture) : embed(picture, key));
+    await (shown?.key === key ? exchange(picture) : embed(vegaEmbed, picture, key));
+    shown.picture = picture;
   };
 
   const update = () => {
@@ -59,7 +61,6 @@ async function render({ model, el }) {
       el.textContent = model.get("menu").failed;
       shown = null;
     });
-    return last;
   };
 
   const grey = () => el.classList.toggle("kc-grey", model.get("greyed"));
@@ -67,7 +68,7 @@ async function render({ model, el }) {
   model.on("change:picture", update);
   model.on("change:greyed", grey);
   grey();
-  await update();
+  update();
   return () => {
     model.off("change:picture", update);
     model.off("change:greyed", grey);
@@ -75,4 +76,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

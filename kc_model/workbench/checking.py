@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 
-import ipywidgets
 import numpy as np
 import pandas as pd
 
@@ -15,7 +15,8 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk
-from kc_model.workbench.newest import Progress, Step
+from kc_model.workbench.errand import Errand
+from kc_model.workbench.newest import Progress
 
 __all__ = ["BacktestDesk", "show_backtest"]
 
@@ -37,7 +38,8 @@ class BacktestDesk(FiguresDesk):
     ----------
     result : Backtest or None
         What is on screen.
-    stop : Button
+    errand : Errand
+        Runs it; stopped, it keeps the years that are done.
     findings, figures : Text
     """
 
@@ -50,54 +52,29 @@ class BacktestDesk(FiguresDesk):
     ) -> None:
         super().__init__(data, language)
         self.result: Backtest | None = None
-        self._asked = (years, months)
-        self._share = 0.0
-        self._is_stopped = False
-        self.stop = ipywidgets.Button()
-        self._on_click(self.stop, self._stop)
+        self._run = partial(backtest, data, years=years, months=months)
+        self.errand = Errand(self._begin, self._show, self.work.lock)
         self.findings, self.figures = screen.Text(), screen.Text()
-        self._lay_out(self.stop, self.status, self.findings, self.figures)
+        self._lay_out(self.errand, self.findings, self.figures)
         self._words()
-        self.work.start(Step(self._run, self._show))
+        self.errand.button.click()
 
-    def _run(self, progress: Progress) -> Backtest | None:
-        def tell(step: str, share: float) -> None:
-            progress(step, share)
-            with self.work.lock:
-                self._share = share
-                self._wait_text()
-            if self._is_stopped:
-                raise KeyboardInterrupt
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the backtest; tell whether it came in time (seconds)."""
+        return self.errand.wait(timeout)
 
-        try:
-            return backtest(self.data, years=self._asked[0], months=self._asked[1], progress=tell)
-        except KeyboardInterrupt:  # before anything was done
-            return None
+    def _begin(self) -> Callable[[Progress], Backtest]:
+        return lambda progress: self._run(progress=progress)
 
-    def _stop(self) -> None:
-        self._is_stopped = True
-        self.stop.disabled = True
-
-    def _show(self, result: Backtest | None) -> None:
+    def _show(self, result: Backtest) -> None:
         self.result = result
-        self.stop.layout.display = "none"
-        self.status.value = ""
         self._words()
-
-    def _failed(self, error: Exception) -> None:
-        self.stop.layout.display = "none"
-        super()._failed(error)
-
-    def _wait_text(self) -> None:
-        share = format_number(round(100 * self._share), 0, self.language)
-        text = say("backtest.screen.working", self.language, share=share)
-        self.status.value = screen.message([text])
 
     def _words(self) -> None:
         language = self.language
         title = say("backtest.screen.title", language)
-        self.title.value = screen.style() + screen.heading(title, self.data.title)
-        self.stop.description = say("backtest.screen.stop", language)
+        self.title.value = screen.heading(title, self.data.title)
+        self.errand.words(say("backtest.screen.run", language), language)
         self._standing(self.data.notes)
         if self.result is None:
             return

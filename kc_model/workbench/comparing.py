@@ -16,8 +16,8 @@ from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.tradeoffs import Bridge, compare
-from kc_model.tradeoffs.words import Words
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
@@ -237,7 +237,7 @@ def _side_by_side(
     plans: list[Allocation], names: list[str], language: Language
 ) -> list[tuple[str, ...]]:
     """Return what every plan gives, a line for each thing and a column for each plan."""
-    facts = [dict(_facts(plan, Words(plan, language))) for plan in plans]
+    facts = [dict(_facts(plan, Words.of(plan, language))) for plan in plans]
     heads = dict.fromkeys(head for column in facts for head in column)
     lines = [(head, *(column.get(head, "–") for column in facts)) for head in heads]
     return [(say("screen.comparing.what", language), *names[: len(plans)]), *lines]
@@ -249,9 +249,9 @@ def _facts(plan: Allocation, words: Words) -> Iterator[tuple[str, str]]:
     disbursed = float(cells["expected_disbursed"].sum(skipna=False))
     told = "–" if pd.isna(disbursed) else words.money(to_unit(disbursed, plan.unit))
     yield say("screen.comparing.disbursed", language), told
-    for number, goal in enumerate(plan.goals, 1):
+    for number, (goal, asked) in enumerate(zip(plan.goals, plan.scenario.goals, strict=True), 1):
         head = say("screen.comparing.goal", language, number=number, goal=words.goal(goal["name"]))
-        yield head, words.value(goal["name"], goal["achieved"])
+        yield head, words.achieved(goal["name"], goal["achieved"], asked.per)
     sums = cells.groupby("place", sort=False)[["amount", "baseline"]].sum()
     change = (sums["amount"] - sums["baseline"]).sort_values(kind="stable")
     losers = [

@@ -102,7 +102,9 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
         top = ipywidgets.HBox(
             [self.title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        self.children = (top, *children)
+        sheet = screen.Text(screen.style())
+        sheet.layout.display = "none"
+        self.children = (sheet, top, *children)
 
     def _when(
         self, control: ipywidgets.Widget, act: Callable[[Any], None], name: str = "value"

@@ -18,15 +18,22 @@ from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
 
-__all__ = ["TABLES", "budget_label", "columns_of", "edited", "rows_of"]
+__all__ = ["TABLES", "budget_label", "columns_of", "edited", "read_number", "rows_of"]
 
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "budget": ("what", "amount", "text", "basis"),
-    "rules": ("what", "min", "max", "tier", "text", "basis"),
+    "budget": ("what", "amount", "text", "basis", "drop"),
+    "rules": ("what", "min", "max", "tier", "text", "basis", "drop"),
 }
-"""The columns of each table, the one that names its rows first."""
+"""The columns of each table, the one that names its rows first, the one that removes them last."""
 
-_KINDS = {"what": "fixed", "amount": "number", "min": "number", "max": "number", "tier": "choice"}
+_KINDS = {
+    "what": "fixed",
+    "amount": "number",
+    "min": "number",
+    "max": "number",
+    "tier": "choice",
+    "drop": "action",
+}
 _MARKS: Mapping[Language, DecimalMark] = {"vi": "comma", "en": "point"}
 
 
@@ -80,6 +87,8 @@ def _cell(entry: Budget | Rule, key: str, unit: str, vintage: str, language: Lan
     if key == "tier":
         tier = say(f"explain.tiers.{getattr(entry, key)}", language)
         return GridCell(tier, tier)
+    if key == "drop":
+        return GridCell("", say("screen.edit.any.drop", language))
     if _KINDS.get(key) == "number":
         value: Decimal | None = getattr(entry, key)
         if value is None:
@@ -128,14 +137,14 @@ def budget_label(row: Budget, vintage: str, language: Language) -> str:
 def edited(
     scenario: Scenario, table: str, where: tuple[int, int], text: str, unit: str, language: Language
 ) -> Scenario:
-    """Return the scenario with one cell of a table filled in anew.
+    """Return the scenario with one cell of a table filled in anew; or with one row fewer.
 
     Parameters
     ----------
     scenario : Scenario
     table : {"budget", "rules"}
     where : (row, column)
-        From 0.
+        From 0; in the last column the row is removed.
     text : str
         As typed.
     unit : str
@@ -146,17 +155,19 @@ def edited(
     Raises
     ------
     InputError
-        typed-number, fraction-of-dong, amount-too-large, scenario-negative, not-one-of, no-bound or
-        rule-min-above-max; the scenario is as it was.
+        typed-number, fraction-of-dong, amount-too-large, scenario-negative, not-one-of, no-bound,
+        rule-min-above-max or last-budget; the scenario is as it was.
     """
     row, key = where[0], TABLES[table][where[1]]
+    if key == "drop":
+        return _without(scenario, table, row)
     entries: Sequence[Budget | Rule] = scenario.budget if table == "budget" else scenario.rules
     entry = entries[row]
     value: object = " ".join(text.split())
     if key == "tier":
         value = _tier(str(value))
     elif _KINDS.get(key) == "number":
-        value = _number(text.strip(), key, entry, unit, language)
+        value = read_number(text.strip(), key, entry, unit, language)
     changed = replace(entry, **{key: value})  # type: ignore[arg-type]
     if isinstance(changed, Rule):
         _check(changed, unit, language)
@@ -166,10 +177,41 @@ def edited(
     return replace(scenario, budget=budget)
 
 
-def _number(
+def _without(scenario: Scenario, table: str, row: int) -> Scenario:
+    """Return the scenario without one row; something has to be spent."""
+    if table == "rules":
+        return replace(scenario, rules=scenario.rules[:row] + scenario.rules[row + 1 :])
+    if len(scenario.budget) == 1:
+        raise InputError([Fault("last-budget", Address())])
+    return replace(scenario, budget=scenario.budget[:row] + scenario.budget[row + 1 :])
+
+
+def read_number(
     text: str, key: str, entry: Budget | Rule, unit: str, language: Language
 ) -> Decimal | None:
-    """Read a number as a planner writes it, exactly; a share is typed in percent."""
+    """Read a number as a planner writes it, exactly; a share is typed in percent.
+
+    Parameters
+    ----------
+    text : str
+    key : {"amount", "min", "max"}
+    entry : Budget or Rule
+        What the number is of; its bound says what it counts.
+    unit : str
+        The dataset's.
+    language : {"vi", "en"}
+        Whose decimal mark counts.
+
+    Returns
+    -------
+    Decimal or None
+        None for nothing typed where a rule may be left open.
+
+    Raises
+    ------
+    InputError
+        typed-number, fraction-of-dong, amount-too-large, scenario-negative.
+    """
     if not text and isinstance(entry, Rule):
         return None
     kind, mark = _lever(entry, unit).kind, _MARKS[language]

@@ -18,8 +18,10 @@ function render({ model, el }) {
   let editor = null;
 
   const cellAt = (row, column) => grid.tBodies[0]?.rows[row]?.cells[column];
-  const isOpen = (column) => model.get("columns")[column]?.kind !== "fixed";
+  const kindOf = (column) => model.get("columns")[column]?.kind;
+  const isOpen = (column) => !["fixed", "action"].includes(kindOf(column));
   const send = (edits) => edits.length && model.send({ edits });
+  const act = (row, column) => kindOf(column) === "action" && (send([[row, column, ""]]), true);
 
   const build = () => {
     const head = document.createElement("thead");
@@ -52,6 +54,7 @@ function render({ model, el }) {
     const columns = model.get("columns");
     const has = grid.tBodies[0];
     const fits = has && has.rows.length === rows.length && grid.tHead.rows[0].cells.length === columns.length;
+    const held = !fits && grid.contains(document.activeElement);
     if (!fits) {
       editor = null;
       build();
@@ -75,9 +78,10 @@ function render({ model, el }) {
         }
       }),
     );
-    at = [Math.min(at[0], rows.length - 1), Math.min(at[1], columns.length - 1)];
+    at = [Math.max(0, Math.min(at[0], rows.length - 1)), Math.min(at[1], columns.length - 1)];
     const here = cellAt(...at);
     if (here) here.tabIndex = 0;
+    if (held) here?.focus();
     title.textContent = model.get("label");
     said.textContent = model.get("said");
   };
@@ -151,9 +155,10 @@ function render({ model, el }) {
     } else if (key === "Tab") {
       if (!move(row, column + (event.shiftKey ? -1 : 1))) return;
     } else if (key === "Enter" || key === "F2") {
-      open(cellAt(row, column));
+      act(row, column) || open(cellAt(row, column));
     } else if (key === "Delete" || key === "Backspace") {
       if (isOpen(column)) send([[row, column, ""]]);
+      else act(row, column);
     } else if (key.length === 1) {
       open(cellAt(row, column), key);
     } else {
@@ -169,7 +174,9 @@ function render({ model, el }) {
   });
   grid.addEventListener("click", ({ target }) => {
     const cell = target.closest("td");
-    if (cell && editor?.cell !== cell) move(Number(cell.dataset.row), Number(cell.dataset.column));
+    if (!cell || editor?.cell === cell) return;
+    move(Number(cell.dataset.row), Number(cell.dataset.column));
+    act(...at);
   });
   grid.addEventListener("dblclick", ({ target }) => {
     const cell = target.closest("td");
@@ -196,4 +203,4 @@ function render({ model, el }) {
   return () => model.off("change", fill);
 }
 
-export default { render };
+export default { initialize, render };

@@ -10,4 +10,4 @@ function render({ model, el }) {
   return () => window.removeEventListener("beforeunload", ask);
 }
 
-export default { render };
+export default { initialize, render };

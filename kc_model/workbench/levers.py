@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,6 +15,7 @@ from kc_model.money import UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import SCHEMAS, Note
 from kc_model.wording import LANGUAGES, Language, say
+from kc_model.workbench.deciding import is_decision
 
 __all__ = ["BudgetLever", "Lever", "RuleLever", "TotalLever", "adjust", "levers_of", "mark", "move"]
 
@@ -192,8 +194,12 @@ class BudgetLever(Lever):
 
 
 def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
-    """Return every lever of a scenario: its total, then the rules' bounds in their order."""
-    sides = [(rule, side) for rule in scenario.rules for side in ("min", "max")]
+    """Return every lever of a scenario: its total, then the rules' bounds in their order.
+
+    Rules about one project or one cell have none: those are ticked.
+    """
+    rules = [rule for rule in scenario.rules if not is_decision(rule)]
+    sides = [(rule, side) for rule in rules for side in ("min", "max")]
     found = [RuleLever.of(rule, side, unit) for rule, side in sides]
     return (TotalLever.of(scenario, unit), *(lever for lever in found if lever is not None))
 
@@ -223,7 +229,7 @@ def mark(scenario: Scenario, changed: Scenario, unit: str) -> Scenario:
     scenario : Scenario
         As it was.
     changed : Scenario
-        With other numbers, tiers, words or goals; the same budgets and rules in the same order.
+        With other numbers, tiers, words or goals; with budgets and rules added or removed.
     unit : str
         The dataset's.
     """
@@ -237,27 +243,69 @@ def mark(scenario: Scenario, changed: Scenario, unit: str) -> Scenario:
 
 
 def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
-    rows = list(zip(scenario.budget, changed.budget, strict=True))
-    moved = [n for n, (old, new) in enumerate(rows) if old.amount != new.amount]
-    total, after = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
-    if total.kind == "money" and total.start != after.start:
-        yield _note(total, after.start)
-    if moved and (total.kind != "money" or len(moved) < len(rows)):
-        for n in moved:
-            old, new = rows[n]
-            yield _note(BudgetLever(old.amount, "money", unit, old, n + 1), new.amount)
+    before, after = (_by_cells(one.budget) for one in (scenario, changed))
+    kept = [key for key in before if key in after]
+    moved = [key for key in kept if before[key][1].amount != after[key][1].amount]
+    total, now = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
+    if total.kind == now.kind == "money" and total.start != now.start:
+        yield _note(total, now.start)
+    if total.kind != "money" or len(moved) < len(before):
+        for key in moved:
+            place, old = before[key]
+            yield _note(BudgetLever(old.amount, "money", unit, old, place), after[key][1].amount)
+    for which, rows, others in (("added", after, before), ("removed", before, after)):
+        for key, (place, row) in rows.items():
+            if key not in others:
+                lever = BudgetLever(row.amount, "money", unit, row, place)
+                yield _row_note(which, lever)
+
+
+def _by_cells(rows: Sequence[Budget]) -> dict[object, tuple[int, Budget]]:
+    """Return budgets with their places, from 1, by what they may be spent on."""
+    found: dict[object, tuple[int, Budget]] = {}
+    count: Counter[object] = Counter()
+    for place, row in enumerate(rows, 1):
+        cells = tuple(sorted(row.where.items())), row.pooled
+        count[cells] += 1
+        found[cells, count[cells]] = place, row
+    return found
 
 
 def _rule_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
-    for old, new in zip(scenario.rules, changed.rules, strict=True):
+    before, after = ({rule.id: rule for rule in one.rules} for one in (scenario, changed))
+    for old in scenario.rules:
+        new = after.get(old.id)
+        if new is None:
+            yield _rule_note("removed", old)
+            continue
         for side in ("min", "max"):
-            before, after = getattr(old, side), getattr(new, side)
-            if before != after:
-                lever = RuleLever.of(old if before is not None else new, side, unit)
+            was, now = getattr(old, side), getattr(new, side)
+            if was != now:
+                lever = RuleLever.of(old if was is not None else new, side, unit)
                 if lever is not None:
-                    yield _note(lever, after, is_new=before is None)
+                    yield _note(lever, now, is_new=was is None)
         if old.tier != new.tier:
             yield _tier_note(old, new)
+    for rule in changed.rules:
+        if rule.id not in before:
+            yield _rule_note("added", rule)
+
+
+def _row_note(which: str, lever: BudgetLever) -> Note:
+    """Say that a budget came or went."""
+
+    def text(one: Language) -> str:
+        what = f"{lever.title(lever.start, one)}: {lever.shown(lever.start, one)}"
+        return say(f"screen.{which}", one, what=what)
+
+    return _assumed(text)
+
+
+def _rule_note(which: str, rule: Rule) -> Note:
+    """Say that a rule came or went."""
+    return _assumed(
+        lambda one: say(f"screen.{which}", one, what=rule_label(rule.id, rule.text, one))
+    )
 
 
 def _tier_note(old: Rule, new: Rule) -> Note:
@@ -310,10 +358,13 @@ def _note(lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
 def _told(
     what: Callable[[Language], str], old: Callable[[Language], str], new: Callable[[Language], str]
 ) -> Note:
-    texts = {
-        one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
-        for one in LANGUAGES
-    }
+    return _assumed(
+        lambda one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
+    )
+
+
+def _assumed(text: Callable[[Language], str]) -> Note:
+    texts = {one: text(one) for one in LANGUAGES}
     return Note("assumed", texts["vi"], texts["en"], table="scenario")
 
 

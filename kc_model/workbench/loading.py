@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,122 +11,21 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
-from kc_model.errors import Address, Fault, InputError
+from kc_model.errors import Address, Fault
 from kc_model.money import format_number, to_unit, unit_name
-from kc_model.reading import read_dataset
-from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
 from kc_model.template import write_template
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import Loaded, find_datasets, load, shown_path
 from kc_model.workbench.desk import Desk
 from kc_model.workbench.folders import find_data
-from kc_model.workbench.newest import Progress, Step
+from kc_model.workbench.newest import Step
 
-__all__ = ["SCENARIOS", "DataDesk", "Loaded", "find_datasets", "load", "show_data"]
+__all__ = ["DataDesk", "show_data"]
 
-SCENARIOS = "phuong-an"
-"""Folder beside a workbook that holds the scenarios saved for it."""
-
-_HEADER = "dataset.yaml"
-_LEFT_OUT = {"out", SCENARIOS, "node_modules"}
-_DEEP = 4
 _STANDINGS = ("settled", "reported", "estimate", "")
 _MOST = 200  # faults listed
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What one folder or workbook gave.
-
-    Parameters
-    ----------
-    path : Path
-    data : Dataset or None
-        None where faults keep it from being used.
-    scenarios : mapping of str to Scenario
-        By the name of their file; those of the workbook itself by its name.
-    faults : tuple of Fault
-        Of the data and the scenarios, errors and warnings.
-    """
-
-    path: Path
-    data: Dataset | None = None
-    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
-
-
-def find_datasets(folder: Path) -> tuple[Path, ...]:
-    """Return the datasets in and below a folder: the nearest first, then by name.
-
-    Parameters
-    ----------
-    folder : Path
-        Itself one, or a folder of folders with ``dataset.yaml`` and of workbooks. Hidden folders,
-        results and Excel's own copies are left out.
-    """
-    found = list(_datasets(folder, _DEEP))
-    return tuple(sorted(found, key=lambda path: (len(path.parts), path.name.casefold())))
-
-
-def _datasets(folder: Path, deep: int) -> Iterator[Path]:
-    if (folder / _HEADER).is_file():
-        yield folder
-        return
-    try:
-        entries = list(folder.iterdir())
-    except OSError:  # not ours to look into
-        return
-    for entry in entries:
-        if entry.name.startswith((".", "~$")) or entry.name in _LEFT_OUT:
-            continue
-        if entry.is_dir() and deep:
-            yield from _datasets(entry, deep - 1)
-        elif entry.suffix.lower() in {".xlsx", ".xlsm"}:
-            yield entry
-
-
-def load(path: Path, progress: Progress | None = None) -> Loaded:
-    """Read a dataset and every scenario beside it, keeping the faults instead of raising them.
-
-    Parameters
-    ----------
-    path : Path
-        A folder or a workbook.
-    progress : callable (step, share), optional
-    """
-    data: Dataset | None = None
-    faults: list[Fault] = []
-    try:
-        data = read_dataset(path, progress)
-        faults.extend(data.warnings)
-    except InputError as error:
-        faults.extend(error.faults)
-    scenarios: dict[str, Scenario] = {}
-    for file in _scenario_files(path):
-        try:
-            scenarios[file.name] = scenario = read_scenario(file)
-            faults.extend(scenario.warnings)
-        except InputError as error:
-            if not _is_none(error):
-                faults.extend(fault for fault in error.faults if fault not in faults)
-    return Loaded(path, data, scenarios, tuple(faults))
-
-
-def _scenario_files(path: Path) -> list[Path]:
-    """Return where scenarios may be, the one called base first."""
-    if path.is_dir():
-        files = [
-            file for file in path.glob("*.yaml") if file.name not in {_HEADER, "evidence.yaml"}
-        ]
-    else:
-        files = [path, *(path.parent / SCENARIOS).glob("*.yaml")]
-    return sorted(files, key=lambda file: (file != path, file.stem != "base", file.name))
-
-
-def _is_none(error: InputError) -> bool:
-    """Whether a file is no scenario at all: a base for others, or a workbook without one."""
-    return {fault.code for fault in error.faults} <= {"no-scenario-sheets", "missing-key"}
 
 
 class DataDesk(Desk):
@@ -138,6 +36,8 @@ class DataDesk(Desk):
     folder : Path
         Where data are looked for.
     language : {"vi", "en"}
+    first : Loaded or None
+        What was read of the first dataset there; None: it is still to be read.
 
     Attributes
     ----------
@@ -153,7 +53,9 @@ class DataDesk(Desk):
     faults, coverage, worth, template : Text
     """
 
-    def __init__(self, folder: Path, language: Language = "vi") -> None:
+    def __init__(
+        self, folder: Path, language: Language = "vi", first: Loaded | None = None
+    ) -> None:
         super().__init__(language)
         self.folder = folder
         self.loaded: Loaded | None = None
@@ -176,7 +78,9 @@ class DataDesk(Desk):
         )
         self._look()
         self._words()
-        if self.pick.value is not None:
+        if first is not None and first.path == self.pick.value:
+            self._show(first)
+        else:
             self._open(self.pick.value)
 
     # ------------------------------------------------------------------ loading
@@ -186,7 +90,7 @@ class DataDesk(Desk):
         found = find_datasets(self.folder)
         chosen = self.pick.value
         with self._quiet():
-            options = [(_shown(path, self.folder), path) for path in found]
+            options = [(shown_path(path, self.folder), path) for path in found]
             if chosen is not None and chosen not in found:
                 options.append((chosen.name, chosen))
             self.pick.options = options
@@ -222,7 +126,7 @@ class DataDesk(Desk):
 
     def _words(self) -> None:
         language, loaded = self.language, self.loaded
-        self.title.value = screen.style() + screen.heading(
+        self.title.value = screen.heading(
             self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
         )
         self.pick.description = self.say("data.pick")
@@ -250,10 +154,6 @@ class DataDesk(Desk):
 def show_data(folder: str | Path = ".", language: Language = "vi") -> DataDesk:
     """Return the desk "Số liệu"; a folder is sought as by `find_data`, the rest is `DataDesk`'s."""
     return DataDesk(find_data(folder).resolve(), language)
-
-
-def _shown(path: Path, folder: Path) -> str:
-    return path.name if path == folder else path.relative_to(folder).as_posix()
 
 
 @cache

@@ -8,11 +8,11 @@ from typing import Any
 
 import ipywidgets
 
-from kc_model.errors import Fault, InputError
-from kc_model.reading import read_dataset
+from kc_model.errors import Fault
 from kc_model.tables import SCHEMAS, Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import find_datasets, load, shown_path
 from kc_model.workbench.desk import explain_error, language_switch
 from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Newest, Progress, Step
@@ -21,7 +21,7 @@ __all__ = ["Overview", "show_cases"]
 
 
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
-    """What `kc check` says of every dataset below some folders, as they are read one by one.
+    """What `kc check` says of every dataset and workbook below some folders, one by one.
 
     Parameters
     ----------
@@ -35,12 +35,8 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, folders: Sequence[Path], language: Language = "vi") -> None:
-        found = {
-            path.parent: path.parent.relative_to(folder)
-            for folder in folders
-            for path in folder.rglob("dataset.yaml")
-        }
-        self._paths = {path: name.as_posix() for path, name in sorted(found.items())}
+        found = {path: folder for folder in folders for path in find_datasets(folder)}
+        self._paths = {path: shown_path(path, folder) for path, folder in sorted(found.items())}
         self._known: list[tuple[str, Dataset | tuple[Fault, ...]]] = []
         self._trouble: list[str] = []
         self.text = screen.Text()
@@ -61,8 +57,7 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
             self._show()
 
     def _reader(self, path: Path) -> Callable[[Progress], tuple[str, Dataset | tuple[Fault, ...]]]:
-        name = path.name if self._paths[path] == "." else self._paths[path]
-        return lambda _progress: (name, _read(path))
+        return lambda progress: (self._paths[path], _read(path, progress))
 
     def _add(self, found: tuple[str, Dataset | tuple[Fault, ...]]) -> None:
         self._known.append(found)
@@ -101,11 +96,9 @@ def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
     return Overview([find_data(folder) for folder in folders], language)
 
 
-def _read(path: Path) -> Dataset | tuple[Fault, ...]:
-    try:
-        return read_dataset(path)
-    except InputError as error:
-        return error.faults
+def _read(path: Path, progress: Progress) -> Dataset | tuple[Fault, ...]:
+    loaded = load(path, progress)
+    return loaded.faults if loaded.data is None else loaded.data
 
 
 def _line(name: str, data: Dataset | tuple[Fault, ...], language: Language) -> tuple[str, ...]:

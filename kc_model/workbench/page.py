@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +17,9 @@ from kc_model.scenario import Budget, Goal, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import Loaded, scenario_home
 from kc_model.workbench.desk import Desk, language_switch
-from kc_model.workbench.loading import SCENARIOS, DataDesk, Loaded
+from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
 
@@ -35,6 +37,10 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     folder : Path
         Where data are looked for.
     language : {"vi", "en"}
+    first : Loaded or None
+        The first dataset there, already read; None: it is waited for.
+    here : Here or None
+        Through which the browser asks before it closes; None: a new one.
 
     Attributes
     ----------
@@ -49,14 +55,22 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     tongues : ToggleButtons
     """
 
-    def __init__(self, folder: Path, language: Language = "vi") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        language: Language = "vi",
+        *,
+        first: Loaded | None = None,
+        here: screen.Here | None = None,
+    ) -> None:
         self.tongues = language_switch(language)
         self.progress: ProgressDesk | None = None
         self.plans: dict[str, PlanDesk] = {}
         self._loaded: Loaded | None = None
         # By dataset and scenario: what was changed and not saved before it was read again.
         self._left: dict[Path, dict[str, tuple[Scenario, dict[str, Scenario]]]] = {}
-        self._here = screen.Here(lambda: self)
+        self._here = screen.Here() if here is None else here
+        self._wants_plan = threading.Event()
         self._scenarios: dict[str, Scenario] = {}
         self._chosen: str | None = None
         self._title, self._waits = screen.Text(), {key: screen.Text() for key in _TABS[:2]}
@@ -66,17 +80,16 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         top = ipywidgets.HBox(
             [self._title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        super().__init__([top, self.tabs, self._here])
+        super().__init__([top, self.tabs, *([self._here] if here is None else [])])
         self.add_class("kc-desk")
         self.add_class("kc-page")
-        self.data = self._placed(DataDesk(folder, language))
+        self.data = self._placed(DataDesk(folder, language, first))
         self.tabs.children = [*self._rooms.values(), self.data]
         self.tabs.selected_index = 0
         self.tongues.observe(self._switch, "value")
         self.pick.observe(self._choose, "value")
+        self.tabs.observe(self._look, "selected_index")
         self._words()
-        # The first dataset is waited for: a browser that is still opening the page would not know
-        # of desks that come to be meanwhile.
         self.data.wait()
         self.data.on_load = self._take
         if self.data.loaded is not None:
@@ -172,14 +185,12 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             return
         if key not in self.plans:
             scenario = self._scenarios[key]
-            # What stands in front comes first; two at once would only keep each other waiting.
             desk = PlanDesk(
-                self._loaded.data, scenario, language=self._language, after=self.progress
+                self._loaded.data, scenario, language=self._language, after=self._turn_of_plan
             )
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
-            parent = path.parent if is_here else self.data.folder
-            desk.home = path if path.is_dir() else parent / SCENARIOS
+            desk.filing.home = scenario_home(path if is_here else self.data.folder / path.name)
             desk.on_keep = self._kept
             desk.on_change = self._changed
             self.plans[key] = self._placed(desk)
@@ -187,6 +198,16 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             if base == scenario and "" in unsaved:
                 desk.resume(unsaved[""])
         self._rooms["plan"].children = [self.pick, self.plans[key]]
+
+    def _turn_of_plan(self) -> None:
+        """Wait until what stands in front of the plan is done, or the plan does."""
+        front = self.progress
+        while not (front is None or self._wants_plan.wait(0.1) or front.wait(0)):
+            pass
+
+    def _look(self, change: Any) -> None:
+        if change["new"] == _TABS.index("plan"):
+            self._wants_plan.set()
 
     def _changed(self) -> None:
         """Let the browser ask before it closes over something that is not saved."""

@@ -3,61 +3,71 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets
+import pandas as pd
 
 from kc_model.allocate import RANGES_UP_TO, Planner, allocate
-from kc_model.charts import allocation_chart, change_chart
-from kc_model.errors import InputError, SaveError
-from kc_model.export import fingerprint, save_file
-from kc_model.money import unit_name
+from kc_model.allocate.choice import gap_told
+from kc_model.money import format_number
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Goal, Scenario, scenario_yaml
+from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.adjusting import Adjusting
+from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.desk import Desk, FiguresDesk, choices, explain_error
-from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
-from kc_model.workbench.figure import Figure
-from kc_model.workbench.folders import new_folder, plain_name
+from kc_model.workbench.deciding import decide
+from kc_model.workbench.desk import FiguresDesk, explain_error
+from kc_model.workbench.errand import Errand
+from kc_model.workbench.filing import Filing
+from kc_model.workbench.filling import Filling
 from kc_model.workbench.levers import Lever, levers_of, mark, move
 from kc_model.workbench.mending import Mending, Steps, mended
 from kc_model.workbench.newest import Newest, Progress, Step
+from kc_model.workbench.outcome import HeatMap, Outcome
 from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
 _CALM = 0.4  # seconds without a move before prices are worked out
-_SHOWN = 10  # sentences told at first sight
-_VIEWS = ("area", "place", "source", "region", "year")
+
+
+class _Stand(NamedTuple):
+    """What the screen stands at: a change of any of it can be undone."""
+
+    scenario: Scenario
+    data: Dataset
+    as_of: int | None
 
 
 class PlanDesk(FiguresDesk):
     """Shows the plan of a scenario and, as sliders move and cells are filled in, of what they say.
 
-    Sliders and tables are two views of one scenario; the last 20 changes of either can be undone.
-    Amounts follow every move; prices, and what the goals leave open, follow when it is calm. A
-    result that a newer move has overtaken is dropped. Where the laws contradict each other, the
-    last plan turns grey and the conflict stands above it.
+    Sliders, tables and boxes to tick are views of one scenario; the last 20 changes of any can be
+    undone. Amounts follow every move; prices, and what the goals leave open, follow when it is
+    calm. Choosing projects takes longer: it shows how far it is and can be stopped. A result that a
+    newer move has overtaken is dropped. Where the laws contradict each other, the last plan turns
+    grey and the conflict stands above it.
 
     Parameters
     ----------
     data : Dataset
     scenario : Scenario
     outlook, as_of
-        As for `kc_model.allocate.allocate`.
+        As for `kc_model.allocate.allocate`; an outlook serves only the month it was given with.
     sliders : sequence of str or None
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
     language : {"vi", "en"}
-    after : Desk or None
-        Whose work is done before this desk begins; None: nobody's.
+    after : callable () or None
+        Waited for before this desk begins.
 
     Attributes
     ----------
@@ -65,26 +75,32 @@ class PlanDesk(FiguresDesk):
         The newest result, whatever its status.
     sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
-    grids : dict of str to Grid
-        ``budget`` and ``rules``, to be filled in.
     edit : ToggleButton
-        Opens them.
-    undo : Button
+        Opens the tables.
+    filling : Filling
+        Budgets and rules, to be filled in, added and removed.
+    undo, reset : Button
     view : Dropdown
         What the charts are by.
-    shares, changes : Figure
+    outcome : Outcome
+        Who loses first, charts, what it means.
+    heat : HeatMap
+    choosing : Choosing
+        The projects.
+    solving : Errand
+        Chooses projects.
+    adjusting : Adjusting
+        The month, and what moves.
     mending : Mending
         Where the laws contradict each other: why, and what mends it.
     comparing : Comparing
         Scenarios kept beside the base.
     trading : Trading
         What goals cost each other.
-    folder : Path or None
-        Where the next export goes; None: a new folder below ``out``.
-    name, keep : Text, Button
-        Save the scenario on screen under a name.
-    home : Path
-        The folder it is saved in.
+    filing : Filing
+        Saves the scenario, exports the proposal.
+    grids, shares, changes, losers, findings, name, keep, export, saved
+        Parts of these.
     on_keep : callable (Path, Scenario)
         Told of every scenario saved.
     on_change : callable ()
@@ -100,57 +116,64 @@ class PlanDesk(FiguresDesk):
         as_of: int | None = None,
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
-        after: Desk | None = None,
+        after: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
+        self._loaded = _Stand(scenario, data, as_of)
         self._planners = self._new_planners()
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
-        self.folder: Path | None = None
+        self._after = after
         self._exports = Newest(self._export_failed, self.work.lock)
         # What the sliders start from, what is on screen, what is safe in a file.
         self._base = self._stands = self._safe = scenario
-        self._past: deque[tuple[Scenario, Dataset]] = deque(maxlen=_UNDO)
-        self._loaded = data
-        self._refused: dict[tuple[str, int, int], tuple[str, InputError]] = {}
-        self._levers = levers_of(scenario, data.unit)
-        self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
-        self.grids = {
-            table: screen.Grid(partial(self._guarded_edit, table), self._guarded_undo)
-            for table in TABLES
-        }
-        self.view = ipywidgets.Dropdown(options=[("", "area")])
-        self.reset, self.undo = ipywidgets.Button(), ipywidgets.Button(icon="undo")
-        self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
-        self.home = Path("phuong-an")
+        self._past: deque[_Stand] = deque(maxlen=_UNDO)
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
-        self._files: dict[Path, Mapping[str, str]] = {}
-        self.name, self.keep = ipywidgets.Text(), ipywidgets.Button()
-        lock = self.work.lock
-        self.shares = Figure("allocation", lock)
-        self.changes = Figure("change", lock, is_folded=False)
-        self.mending = Mending(self._mend)
-        self.comparing = Comparing(self._kept_now, self._take, lock)
-        self.trading = Trading(lambda: self.plan, scenario, self._take_goals, lock)
-        self._more = ipywidgets.Accordion([self.comparing, self.trading], selected_index=None)
-        self.findings, self.saved = screen.Text(), screen.Text()
-        self._when(self.view, lambda _view: self._draw())
-        self._on_click(self.reset, self._reset)
-        self._on_click(self.undo, self._undo)
-        self._on_click(self.keep, self._keep)
-        self._on_click(self.export, self._export)
+        self._levers = levers_of(scenario, data.unit)
+        self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
         self._wanted = sliders
-        self._tables = ipywidgets.VBox(list(self.grids.values()))
-        self.edit = ipywidgets.ToggleButton(layout=ipywidgets.Layout(width="260px"))
-        self._when(self.edit, self._open_tables)
-        self._open_tables(is_open=False)
+        self._build()
         self._arrange()
         self._words()
-        self._solve(after)
+        self._solve()
 
     # ------------------------------------------------------------------ controls
+
+    def _build(self) -> None:
+        """Make what stands on the desk."""
+        lock = self.work.lock
+        narrow = ipywidgets.Layout(width="auto")
+        self.view = ipywidgets.Dropdown(options=[("", "area")])
+        self.reset = ipywidgets.Button(layout=narrow)
+        self.undo = ipywidgets.Button(icon="undo", layout=narrow)
+        self.edit = ipywidgets.ToggleButton(layout=narrow)
+        self.filling = Filling(self)
+        self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
+        undo = self._guarding(self.undo_last)
+        self.choosing = Choosing(self._decide, undo)
+        self.solving = Errand(self._begin_choice, self._show, lock)
+        self.adjusting = Adjusting(self._switch_month, self._take_rules, undo)
+        self.mending = Mending(self._mend)
+        self.comparing = Comparing(self._kept_now, self._take, lock)
+        self.trading = Trading(lambda: self.plan, self.scenario, self._take_goals, lock)
+        self.filing = Filing(self._scenario, self._solve_afresh, self._exports)
+        parts = [self.comparing, self.trading, self.heat]
+        self._more = ipywidgets.Accordion(parts, selected_index=None)
+        self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
+        self._when(self.view, lambda _view: self._draw())
+        self._when(self.edit, self._open_tables)
+        self._on_click(self.reset, lambda: self._go(self._loaded))
+        self._on_click(self.undo, self.undo_last)
+        self._on_click(self.filing.keep, self._keep)
+        self._on_click(self.filing.export, self.filing.start_export)
+        self._open_tables(is_open=False)
+        # What programs and tests reach for, wherever it stands.
+        self.grids, self.saved = self.filling.grids, self.filing.saved
+        self.name, self.keep, self.export = self.filing.name, self.filing.keep, self.filing.export
+        self.shares, self.changes = self.outcome.shares, self.outcome.changes
+        self.losers, self.findings = self.outcome.losers, self.outcome.findings
 
     def _slider(self, lever: Lever) -> screen.Slider:
         slider = screen.Slider(lever.choices(), lever.start)
@@ -165,53 +188,90 @@ class PlanDesk(FiguresDesk):
         first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
         rest = [slider for key, slider in self.sliders.items() if key not in first]
         self._fold = ipywidgets.Accordion([screen.row(*rest)], selected_index=None)
+        projects = [self.choosing] if len(self.data.projects) else []
+        choice = [screen.row(self.solving, self.choosing.told)] if projects else []
         self._lay_out(
             screen.row(*(self.sliders[key] for key in first)),
             *([self._fold] if rest else []),
-            self.edit,
-            self._tables,
-            screen.row(self.view, self.undo, self.reset, self.name, self.keep, self.export),
-            self.saved,
+            screen.row(self.edit, self.undo, self.reset, self.filing),
+            screen.row(self.adjusting.month, self.view),
+            self.filling,
+            self.filing.saved,
             self.status,
             self.mending,
-            screen.row(ipywidgets.VBox([self.shares, self.changes]), self.findings),
-            self.changes.table,
+            self.outcome.losers,
+            *choice,
+            *projects,
+            self.adjusting,
+            self.outcome,
             self._more,
         )
 
-    def _reset(self) -> None:
-        self._go(self.scenario, self._loaded)
+    def _open_tables(self, is_open: bool) -> None:
+        self.filling.layout.display = "" if is_open else "none"
 
-    def _undo(self) -> None:
+    # ------------------------------------------------------------------ changes
+
+    def now(self) -> Scenario:
+        """Return what sliders and tables say."""
+        values = {key: slider.value for key, slider in self.sliders.items()}
+        return move(self._base, self._levers, values)
+
+    def go(self, scenario: Scenario) -> None:
+        """Go to a scenario, as one change that can be undone."""
+        self._go(_Stand(scenario, self.data, self.as_of))
+
+    def guarded(self, act: Callable[[], None]) -> None:
+        """Do something for the planner, alone on the screen; what goes wrong becomes a message."""
+        with self.work.lock:
+            self._guarded(lambda _none: act(), None)
+
+    def undo_last(self) -> None:
         """Take the last change back."""
-        self._refused.clear()
+        self.filling.refused = {}
         if self._past:
-            self._stand_at(*self._past.pop())
-            self._solve()
-        for grid in self.grids.values():
-            grid.said = self.say("edit.undone")
+            self._stand_at(self._past.pop())
+        self._solve()
+        self.filling.announce(self.say("edit.undone"))
 
-    def _go(self, scenario: Scenario, data: Dataset | None = None) -> None:
-        """Go to a scenario, and data, as one change that can be undone."""
-        data = self.data if data is None else data
-        if (scenario, id(data)) != (self._stands, id(self.data)):
-            self._past.append((self._stands, self.data))
-        self._stand_at(scenario, data)
+    def _guarding(self, act: Callable[[], None]) -> Callable[[], None]:
+        return lambda: self.guarded(act)
+
+    def _here(self) -> _Stand:
+        return _Stand(self._stands, self.data, self.as_of)
+
+    def _go(self, stand: _Stand) -> None:
+        here = self._here()
+        if (stand.scenario, id(stand.data), stand.as_of) != (here[0], id(here[1]), here[2]):
+            self._past.append(here)
+        self._stand_at(stand)
         self._solve()
 
     def _mend(self, steps: Steps) -> None:
         """Take a way out of a contradiction."""
-        with self.work.lock:
-            self._guarded(lambda given: self._go(*mended(self._moved(), self.data, given)), steps)
+
+        def act() -> None:
+            self._go(_Stand(*mended(self.now(), self.data, steps), self.as_of))
+
+        self.guarded(act)
 
     def _take(self, kept: Kept) -> None:
         """Put a scenario that was kept on the screen again."""
-        with self.work.lock:
-            self._guarded(lambda one: self._go(one.scenario, one.data), kept)
+        self.guarded(lambda: self._go(_Stand(kept.scenario, kept.data, kept.plan.as_of)))
 
     def _take_goals(self, goals: tuple[Goal, ...]) -> None:
-        with self.work.lock:
-            self._guarded(lambda given: self._go(replace(self._moved(), goals=given)), goals)
+        self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
+
+    def _take_rules(self, rules: tuple[Rule, ...]) -> None:
+        self.guarded(lambda: self.go(replace(self.now(), rules=rules)))
+
+    def _decide(self, project: str, choice: str) -> None:
+        """Force a project in or out."""
+        name = self.choosing.name_of(project)
+        self.guarded(lambda: self.go(decide(self.now(), project, name, choice)))
+
+    def _switch_month(self, month: int | None) -> None:
+        self.guarded(lambda: self._go(_Stand(self.now(), self.data, month)))
 
     def _kept_now(self) -> Kept | None:
         """Return what is on screen, to be kept beside the base; None: no plan."""
@@ -220,14 +280,14 @@ class PlanDesk(FiguresDesk):
             return None
         return Kept(plan.scenario_name, self._stands, self.data, plan)
 
-    def _stand_at(self, scenario: Scenario, data: Dataset) -> None:
-        """Let sliders, tables and planner start from a scenario and data."""
-        if data is not self.data:
-            self.data = data
+    def _stand_at(self, stand: _Stand) -> None:
+        """Let sliders, tables and planner start from a scenario, data and month."""
+        if stand.data is not self.data or stand.as_of != self.as_of:
+            self.data, self.as_of = stand.data, stand.as_of
             self._planners = self._new_planners()
-        self._base = self._stands = scenario
-        self._levers = levers_of(scenario, self.data.unit)
-        self._refused.clear()
+        self._base = self._stands = stand.scenario
+        self._levers = levers_of(stand.scenario, self.data.unit)
+        self.filling.refused = {}
         is_new = {lever.key for lever in self._levers} != set(self.sliders)
         with self._quiet():
             for lever in self._levers:
@@ -255,66 +315,20 @@ class PlanDesk(FiguresDesk):
     def resume(self, scenario: Scenario) -> None:
         """Go on with changes made before the data were read again; they can be undone."""
         with self.work.lock:
-            self._go(scenario)
+            self.go(scenario)
 
-    # ------------------------------------------------------------------ tables
-
-    def _open_tables(self, is_open: bool) -> None:
-        self._tables.layout.display = "" if is_open else "none"
-
-    def _guarded_edit(self, table: str, edits: list[tuple[int, int, str]]) -> None:
-        with self.work.lock:
-            self._guarded(lambda given: self._edit(table, given), edits)
-
-    def _guarded_undo(self) -> None:
-        with self.work.lock:
-            self._guarded(lambda _none: self._undo(), None)
-
-    def _edit(self, table: str, edits: Sequence[tuple[int, int, str]]) -> None:
-        """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
-        scenario, refused = self._moved(), dict(self._refused)
-        taken: list[tuple[int, int]] = []
-        for row, column, text in edits:
-            refused.pop((table, row, column), None)
-            try:
-                scenario = edited(
-                    scenario, table, (row, column), text, self.data.unit, self.language
-                )
-                taken.append((row, column))
-            except InputError as error:
-                refused[table, row, column] = (text, error)
-        before = self._stands
-        if scenario != before:
-            self._past.append((before, self.data))
-            self._stand_at(scenario, self.data)
-        self._refused = refused
-        self._solve()
-        grid = self.grids[table]
-        told = [
-            self.say("edit.said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
-            for r, c in taken[-1:]
-        ]
-        missed = [self.say("edit.refused", count=len(refused))] if refused else []
-        grid.said = " ".join([*told, *missed])
+    # ------------------------------------------------------------------ words
 
     def _fill(self) -> None:
-        """Show in the tables what the screen stands at."""
-        unit, language = self.data.unit, self.language
-        for table, grid in self.grids.items():
-            rows = rows_of(self._stands, table, unit, self.data.vintage, language)
-            for (name, r, c), (text, error) in self._refused.items():
-                if name == table:
-                    fault = error.faults[0]
-                    why = f"{fault.found(language)} {fault.remedy(language)}"
-                    rows[r][c] = screen.GridCell(text, text, why)
-            with grid.hold_sync():
-                grid.label = self.say(f"edit.tables.{table}", unit=unit_name(unit, language))
-                grid.show(columns_of(table, language), rows)
-        self.undo.disabled = not (self._past or self._refused)
-        is_safe = not self.is_unsaved
-        self.keep.description = self.say("keep.button" if is_safe else "keep.unsaved")
-        self.keep.button_style = "" if is_safe else "warning"
+        """Show in tables and buttons what the screen stands at."""
+        self.filling.show(self._stands, self._cells())
+        self.adjusting.stand_at(self.data, self._stands.year, self.as_of, self.language)
+        self.undo.disabled = not (self._past or self.filling.refused)
+        self.filing.show(is_safe=not self.is_unsaved)
         self.on_change()
+
+    def _cells(self) -> pd.DataFrame:
+        return pd.DataFrame() if self._drawn is None else self._drawn.cells
 
     def _words(self) -> None:
         self.title.value = screen.heading(
@@ -322,20 +336,16 @@ class PlanDesk(FiguresDesk):
             self.data.title,
         )
         self._fold.set_title(0, self.say("plan.more_sliders"))
-        self.edit.description = self.say("edit.title")
-        self.undo.description = self.say("edit.undo")
-        self.name.description = self.say("keep.name")
-        self.name.placeholder = self.scenario.name
-        self.reset.description, self.export.description = self.say("reset"), self.say("plan.export")
-        self.view.description = self.say("view")
+        self.edit.description, self.undo.description = self.say("edit.title"), self.say("edit.undo")
+        self.reset.description, self.view.description = self.say("reset"), self.say("view")
+        self.filing.words(self.scenario.name, self.language)
+        self.solving.words(self.say("plan.solve"), self.language)
         for lever in self._levers:
             slider = self.sliders[lever.key]
             slider.texts = [lever.shown(value, self.language) for value in slider.values]
-        self._more.set_title(0, self.say("comparing.title"))
-        self._more.set_title(1, self.say("trading.title"))
-        self.comparing.words(self.language)
-        self.trading.words(self.language)
-        self.saved.value = ""
+        for number, name in enumerate(("comparing", "trading", "heat")):
+            self._more.set_title(number, self.say(f"{name}.title"))
+            getattr(self, name).words(self.language)
         self._label()
         self._fill()
         self._show_status()
@@ -349,65 +359,110 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ solving
 
-    def _moved(self) -> Scenario:
-        """Return what sliders and tables say."""
-        values = {key: slider.value for key, slider in self.sliders.items()}
-        return move(self._base, self._levers, values)
-
     def _scenario(self) -> Scenario:
-        return mark(self.scenario, self._moved(), self.data.unit)
+        return mark(self.scenario, self.now(), self.data.unit)
 
     def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
         # What is too slow for the screen: the range over which every price holds.
         rows = 0 if self.plan is None else len(self.plan.cells)
         ranges = False if rows > RANGES_UP_TO else None
         planner = self._planners[detail]
+        made = self.plan
+        if planner.outlook is None and made is not None and made.data is planner.data:
+            planner.outlook = made.outlook if made.as_of == planner.as_of else None
         return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
 
     def _new_planners(self) -> tuple[Planner, Planner]:
         """Return what follows the sliders, and what finds prices: neither waits for the other."""
-        one, other = (Planner(self.data, self.outlook, as_of=self.as_of) for _ in range(2))
+        outlook = self.outlook if self.as_of == self._loaded.as_of else None
+        one, other = (Planner(self.data, outlook, as_of=self.as_of) for _ in range(2))
         return one, other
 
-    def _solve(self, after: Desk | None = None) -> None:
-        moved = self._moved()
+    def _solve(self) -> None:
+        """Follow what sliders, tables and boxes say now."""
+        moved = self.now()
         if moved != self._stands:
-            self._past.append((self._stands, self.data))
+            self._past.append(self._here())
             self._stands = moved
         self._label()
+        if len(self.data.projects):
+            self.solving.button.click()
+        else:
+            self._follow()
+        self._fill()
+
+    def _follow(self) -> None:
         scenario = self._scenario()
         self.status.value = screen.message([self.say("working")])
 
         def soon(progress: Progress) -> Allocation:
+            self._wait_for_others()
             return self._plan(scenario, progress, detail=False)
 
         def in_full(progress: Progress) -> Allocation | None:
             is_plan = self.plan is not None and self.plan.status == "optimal"
             return self._plan(scenario, progress, detail=True) if is_plan else None
 
-        steps = [Step(soon, self._show), Step(in_full, self._complete, pause=_CALM)]
-        if after is not None:
-            steps.insert(0, Step(lambda _progress: after.wait(), lambda _done: None))
-        self.work.start(*steps)
-        self._fill()
+        self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
+
+    def _begin_choice(self) -> Callable[[Progress], Allocation]:
+        """Choose projects: seconds, or a minute where there are thousands."""
+        scenario = self._scenario()
+        self.status.value = ""
+        self.filing.export.disabled = True
+        self.outcome.grey(is_blank=False)
+
+        def work(progress: Progress) -> Allocation:
+            def tell(step: str, share: float) -> None:
+                progress(step, share)
+                gap = gap_told(share) if step == "choose" else None
+                if gap is not None:
+                    with self.work.lock:
+                        self._tell_gap(gap)
+
+            self._wait_for_others()
+            return self._plan(scenario, tell, detail=True)
+
+        return work
+
+    def _tell_gap(self, gap: float) -> None:
+        shown = format_number(round(100 * gap, 2), None, self.language)
+        self.status.value = screen.message([self.say("plan.gap", gap=shown)])
+
+    def _wait_for_others(self) -> None:
+        """Let what stands in front begin; two at once would only keep each other waiting."""
+        if self._after is not None:
+            self._after()
+            self._after = None
+
+    def _solve_afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
+        outlook = self.outlook if self.as_of == self._loaded.as_of else None
+        return allocate(self.data, scenario, outlook, as_of=self.as_of, progress=progress)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
-        self.shares.chart.greyed = self.changes.chart.greyed = self.export.disabled = True
+        self.outcome.grey(is_blank=False)
+        self.filing.export.disabled = True
 
     def _show(self, plan: Allocation) -> None:
-        self.plan = plan
+        is_first, self.plan = self._drawn is None, plan
+        is_pricing = plan.status == "optimal" and not len(plan.projects)
         if plan.status == "optimal":
             self._drawn = plan
             self._keep_base(plan)
-        self._draw(is_pricing=True)
-        self._show_status(is_pricing=plan.status == "optimal")
+        if is_first:
+            self._fill()
+        self._draw(is_pricing=is_pricing)
+        self._show_status(is_pricing=is_pricing)
 
     def _keep_base(self, plan: Allocation) -> None:
         """Let the first plan of the scenario as it was loaded be what others stand beside."""
-        if plan.scenario == self.scenario and plan.data is self._loaded:
+        loaded = self._loaded
+        if (plan.scenario, plan.as_of) == (loaded.scenario, loaded.as_of):
+            if plan.data is not loaded.data:
+                return
             name = say("screen.comparing.base", self.language, name=self.scenario.name)
-            self.comparing.start_from(Kept(name, self.scenario, self._loaded, plan))
+            self.comparing.start_from(Kept(name, self.scenario, loaded.data, plan))
 
     def _complete(self, plan: Allocation | None) -> None:
         """Take the same plan with its prices."""
@@ -422,10 +477,12 @@ class PlanDesk(FiguresDesk):
         plan = self.plan
         if plan is None:
             return
-        self.export.disabled = plan.status != "optimal"
+        self.filing.export.disabled = plan.status != "optimal"
         self.mending.show(plan if plan.conflicts else None, self.language)
         self.comparing.refresh()
         self.trading.stand_at(plan)
+        if len(plan.data.projects):
+            self.choosing.show(plan, self._stands, self.language)
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
             told = [] if plan.conflicts else plan.explain(self.language)
@@ -440,94 +497,41 @@ class PlanDesk(FiguresDesk):
         plan, is_plan = self._drawn, self.plan is not None and self.plan.status == "optimal"
         if plan is None or not is_plan:
             self._standing((*self.data.notes, *self.scenario.notes))
-            self.shares.chart.greyed = self.changes.chart.greyed = True
-            self.shares.table.value = self.changes.table.value = self.findings.value = ""
+            self.outcome.grey(is_blank=True)
             return
-        self._views(plan)
-        by = self.view.value
-        self.shares.show(allocation_chart(plan, by, self.language), plan.stamp, self.language)
-        self.changes.show(change_chart(plan, by, self.language), plan.stamp, self.language)
+        with self._quiet():
+            self.outcome.offer(plan, self.language)
+        pending = self.say("plan.pricing") if is_pricing else ""
+        self.outcome.show(plan, self._new(plan.warnings), self.language, pending)
+        self.heat.show(plan)
+        if plan.as_of is not None and plan.as_of == self.as_of:
+            self.adjusting.show(plan, self._stands, self.language)
         self._standing(plan.notes)
-        self._tell(plan, is_pricing=is_pricing)
 
-    def _tell(self, plan: Allocation, *, is_pricing: bool) -> None:
-        pending = [self.say("plan.pricing")] if is_pricing else []
-        warnings = [fault.text(self.language) for fault in self._new(plan.warnings)]
-        told = plan.explain(self.language)
-        rest = screen.bullets("", told[_SHOWN:])
-        self.findings.value = "".join(
-            [
-                screen.bullets(self.say("plan.findings"), [*told[:_SHOWN], *pending]),
-                screen.fold(self.say("more", count=len(told) - _SHOWN), rest),
-                screen.fold(
-                    self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
-                ),
-            ]
-        )
-
-    def _views(self, plan: Allocation) -> None:
-        """Offer every key of which the plan has more than one value."""
-        keys = [key for key in _VIEWS if len(set(plan.cells[key])) > 1] or ["area"]
-        options = choices("charts.by", keys, self.language)
-        if tuple(options) != tuple(self.view.options):
-            chosen = self.view.value if self.view.value in keys else keys[0]
-            with self._quiet():
-                self.view.options, self.view.value = options, chosen
-
-    # ------------------------------------------------------------------ export
-
-    def _export(self) -> None:
-        scenario, language = self._scenario(), self.language
-        folder = self.folder or new_folder(scenario.name)
-        self.export.disabled = True
-        self.saved.value = screen.message([self.say("plan.exporting")])
-
-        def save(progress: Progress) -> Allocation:
-            # What is saved is solved afresh (contract, section 6.1).
-            plan = allocate(self.data, scenario, self.outlook, as_of=self.as_of, progress=progress)
-            if plan.status == "optimal":
-                plan.save(folder, language)
-            return plan
-
-        def link(plan: Allocation) -> None:
-            self.export.disabled = False
-            if plan.status != "optimal":
-                self.saved.value = screen.message(plan.explain(language), "stop")
-                return
-            book = (folder / "allocation.xlsx").read_bytes()
-            self.saved.value = screen.message(
-                [self.say("plan.saved", folder=folder)]
-            ) + screen.download("allocation.xlsx", book, self.say("plan.download"))
-
-        self._exports.start(Step(save, link))
+    # ------------------------------------------------------------------ files
 
     def _keep(self) -> None:
-        """Save what is on screen as a scenario of its own; never over somebody else's file."""
-        scenario = self._scenario()
-        scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
-        file = self.home / f"{plain_name(scenario.name)}.yaml"
-        expected = self._files.get(file, {file.name: ""})
+        """Save what is on screen as a scenario of its own."""
         try:
-            save_file(file, scenario_yaml(scenario).encode(), expected)
-        except SaveError as error:
+            file, scenario = self.filing.save()
+        except Exception as error:  # noqa: BLE001 - a planner never sees a traceback
             self._export_failed(error)
             return
-        self._files[file] = fingerprint(file.parent, [file.name])
         self._safe = self._stands
         self._fill()
         told = [self.say("keep.saved", file=file)]
-        moved = [note for note in self.data.notes if note not in self._loaded.notes]
+        moved = [note for note in self.data.notes if note not in self._loaded.data.notes]
         told += [self.say("mending.in_data", what=self._note(note)) for note in moved]
-        self.saved.value = screen.message(told)
+        self.filing.saved.value = screen.message(told)
         self.on_keep(file, scenario)
 
     def _export_failed(self, error: Exception) -> None:
-        self.export.disabled = False
-        self.saved.value = screen.message(explain_error(error, self.language), "stop")
+        self.filing.export.disabled = False
+        self.filing.saved.value = screen.message(explain_error(error, self.language), "stop")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for all that runs; tell whether it came in time."""
-        parts = (self._exports, self.shares, self.changes, self.comparing, self.trading)
+        parts = (self._exports, self.solving, self.outcome, self.heat, self.comparing, self.trading)
         return super().wait(timeout) and all(part.wait(timeout) for part in parts)
 
 

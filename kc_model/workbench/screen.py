@@ -15,18 +15,17 @@ from functools import cache
 from html import escape
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import anywidget
 import ipywidgets
 import traitlets
-import vl_convert
 
-from kc_model.charts import Picture
-from kc_model.errors import KcError
-from kc_model.export import save_file
+from kc_model.errors import SaveError
 from kc_model.wording import Language, say
+
+if TYPE_CHECKING:
+    from kc_model.charts import Picture
 
 __all__ = [
     "ChartView",
@@ -34,6 +33,7 @@ __all__ = [
     "GridCell",
     "GridColumn",
     "Here",
+    "Part",
     "Slider",
     "Text",
     "bullets",
@@ -47,35 +47,85 @@ __all__ = [
 ]
 
 
+_BUNDLE = "export default vegaEmbed;"  # comes with all it needs; nothing is fetched
+
+
 @cache
 def _own(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-@cache
-def _bundle() -> str:
-    """Return the chart's code with all it needs; made once per installation, as it takes seconds.
+class Part(anywidget.AnyWidget):
+    """What our own code draws; it survives a start too slow for anywidget (awake.js).
 
-    It is kept beside Python's own compiled files, under a name that tells what it was made of.
+    Its class names a file of this folder, `_file`, and hears in `_told` what the page says.
     """
-    code = _own("chart.js")
+
+    _file = ""
+
+    def __init__(self, **traits: Any) -> None:
+        type(self)._esm = _own("awake.js") + _own(self._file)
+        super().__init__(**traits)
+        self.on_msg(self._heard)
+
+    def _heard(self, _part: Any, content: Any, _buffers: Any) -> None:
+        if content.get("again"):
+            self.send_state([key for key in self.keys if key != "_esm"])
+        else:
+            self._told(content)
+
+    def _told(self, content: Any) -> None:
+        """Do what the page says."""
+
+
+@cache
+def _bundle() -> tuple[str, str]:
+    """Return the code that draws charts, and a name that tells what it was made of.
+
+    It is made once per installation, as it takes seconds, and kept under its name beside Python's
+    own compiled files.
+    """
+    made_by = [metadata.version(name) for name in ("altair", "vl-convert-python")]
+    name = hashlib.sha256(" ".join([_BUNDLE, *made_by]).encode()).hexdigest()
+    kept = Path(__file__).with_name("__pycache__") / f"{name}.js"
+    if not kept.is_file():
+        return _make_bundle(kept), name
+    return kept.read_text(encoding="utf-8"), name
+
+
+def _make_bundle(kept: Path) -> str:
+    import altair as alt  # noqa: PLC0415 - the page stands before what takes seconds to import
+    import vl_convert  # noqa: PLC0415
+
+    from kc_model.export import save_file  # noqa: PLC0415
+
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    made_of = f"{metadata.version('vl-convert-python')} {version} {code}".encode()
-    kept = Path(__file__).with_name("__pycache__") / f"{hashlib.sha256(made_of).hexdigest()}.js"
-    with suppress(OSError):
-        return kept.read_text(encoding="utf-8")
-    made = str(vl_convert.javascript_bundle(code, vl_version=version))
-    with suppress(KcError, OSError):  # a folder that is not ours: made again next time
+    made = str(vl_convert.javascript_bundle(_BUNDLE, vl_version=version))
+    with suppress(SaveError, OSError):  # a folder that is not ours: made again next time
         save_file(kept, made.encode())
     return made
 
 
+class _Engine(Part):
+    """Brings the code that draws charts to the page; all of them share it."""
+
+    _file = "engine.js"
+    code = traitlets.Unicode().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+
+
+@cache
+def _engine() -> _Engine:
+    code, name = _bundle()
+    return _Engine(code=code, name=name)
+
+
 def style() -> str:
-    """Return the style sheet as markup, for a page without a chart (charts bring it along)."""
+    """Return the style sheet as markup."""
     return f"<style>{_own('screen.css')}</style>"
 
 
-class ChartView(anywidget.AnyWidget):
+class ChartView(Part):
     """A chart on screen; a new picture of the same structure only exchanges data and heading.
 
     Parameters
@@ -84,13 +134,14 @@ class ChartView(anywidget.AnyWidget):
         Of the menu that saves the picture.
     """
 
+    _file = "chart.js"
+    engine = traitlets.Unicode().tag(sync=True)
     picture = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     menu = traitlets.Dict().tag(sync=True)
     greyed = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, language: Language = "vi", **traits: Any) -> None:
-        type(self)._esm, type(self)._css = _bundle(), _own("screen.css")
-        super().__init__(menu=_menu(language), **traits)
+        super().__init__(engine=_engine().name, menu=_menu(language), **traits)
 
     def show(self, picture: Picture, language: Language = "vi") -> None:
         """Show a picture in full colour, in one message, without a blank moment."""
@@ -109,7 +160,7 @@ def _menu(language: Language) -> dict[str, str]:
     return {key: say(f"charts.menu.{key}", language) for key in ("open", "svg", "png", "failed")}
 
 
-class Slider(anywidget.AnyWidget):
+class Slider(Part):
     """A slider over a list of values, each with its text; a drag moves it once.
 
     Parameters
@@ -127,12 +178,12 @@ class Slider(anywidget.AnyWidget):
         Number of the value it stands at.
     """
 
+    _file = "slider.js"
     label = traitlets.Unicode("").tag(sync=True)
     texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, values: Sequence[Any], value: Any) -> None:
-        type(self)._esm, type(self)._css = _own("slider.js"), _own("screen.css")
         self.values = tuple(values)
         texts = [str(one) for one in self.values]
         super().__init__(index=self.values.index(value), texts=texts)
@@ -190,7 +241,7 @@ class GridCell:
     error: str = ""
 
 
-class Grid(anywidget.AnyWidget):
+class Grid(Part):
     """A table filled in by keys, mouse or a block from Excel; what is typed is read in Python.
 
     Parameters
@@ -206,6 +257,7 @@ class Grid(anywidget.AnyWidget):
         What screen readers announce after a change.
     """
 
+    _file = "grid.js"
     label = traitlets.Unicode("").tag(sync=True)
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.List(traitlets.Dict())).tag(sync=True)
@@ -214,10 +266,8 @@ class Grid(anywidget.AnyWidget):
     def __init__(
         self, edit: Callable[[list[tuple[int, int, str]]], None], undo: Callable[[], None]
     ) -> None:
-        type(self)._esm, type(self)._css = _own("grid.js"), _own("screen.css")
         super().__init__()
         self._edit, self._undo = edit, undo
-        self.on_msg(self._told)
 
     def show(self, columns: Sequence[GridColumn], rows: Sequence[Sequence[GridCell]]) -> None:
         """Show a table; the first column names the rows."""
@@ -225,23 +275,19 @@ class Grid(anywidget.AnyWidget):
             self.columns = [asdict(column) for column in columns]
             self.rows = [[asdict(cell) for cell in row] for row in rows]
 
-    def _told(self, _grid: Any, content: Any, _buffers: Any) -> None:
+    def _told(self, content: Any) -> None:
         if "undo" in content:
             self._undo()
         else:
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
 
 
-class Here(anywidget.AnyWidget):
-    """Sends the state of a page again once a browser has come up with it.
-
-    What changes between the browser's question for the state and its answer is lost on the way:
-    a plan that is found in that second would never be shown.
+class Here(Part):
+    """Tells that a browser has come up with the page, and lets it ask before it closes.
 
     Parameters
     ----------
-    page : callable () -> Widget
-        With all that stands on it.
+    is_up : callable () -> None
 
     Attributes
     ----------
@@ -249,20 +295,15 @@ class Here(anywidget.AnyWidget):
         Whether closing the page would lose something: the browser then asks first.
     """
 
+    _file = "here.js"
     unsaved = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, page: Callable[[], ipywidgets.Widget]) -> None:
-        type(self)._esm = _own("here.js")
+    def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self._page = page
-        self.on_msg(lambda *_told: _send_again(self._page()))
+        self._up = is_up
 
-
-def _send_again(widget: ipywidgets.Widget) -> None:
-    widget.send_state()
-    for part in (getattr(widget, "layout", None), *getattr(widget, "children", ())):
-        if part is not None:
-            _send_again(part)
+    def _told(self, _content: Any) -> None:
+        self._up()
 
 
 class Text(ipywidgets.HTML):  # type: ignore[misc]

@@ -15,8 +15,8 @@ from kc_model.money import unit_name
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
-from kc_model.tradeoffs.words import Words
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
@@ -169,6 +169,6 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
 
 def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
     """Return what a goal is called, with its unit where it counts money."""
-    name = Words(plan, language).goal(goal.name)
+    name = Words.of(plan, language).goal(goal.name)
     is_money = goal.name.endswith(_MONEY)
     return f"{name} ({unit_name(plan.unit, language)})" if is_money else name

@@ -363,7 +363,12 @@ def conflict_faults(comparison: Comparison) -> list[str]:
             sentences.append(f"conflict names what is no law: {unknown}")
             continue
         sentences += _conflict(comparison, conflict["rules"], names)
-        sentences += _repairs(comparison, conflict, names, alone=len(conflicts) == 1)
+        sentences += _repairs(comparison, conflict, names)
+    together = conflicts[0]["combination"]
+    if together and not _holds(comparison, names, names, loosening(comparison, together, 1.0)):
+        sentences.append(f"combination does not mend everything: {together}")
+    if not together and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
+        sentences.append("nothing mends everything")
     return sentences
 
 
@@ -392,10 +397,8 @@ def _repairs(
     comparison: Comparison,
     conflict: Mapping[str, Any],
     names: Mapping[str, list[tuple[str, ...]]],
-    *,
-    alone: bool,
 ) -> Iterator[str]:
-    """Steps of one option go together; an only conflict is all there is to mend."""
+    """Steps of one option go together; each option mends its own conflict at the least."""
     options: dict[Any, list[Mapping[str, Any]]] = {}
     for repair in conflict["repairs"]:
         options.setdefault(repair["option"], []).append(repair)
@@ -405,11 +408,12 @@ def _repairs(
         full, less = loosening(comparison, steps, 1.0), loosening(comparison, steps, 0.99)
         # The least other share need not be the least money.
         is_share = any(step["kind"] == "share" for step in steps)
+        rules = names if steps[0]["mends_all"] else conflict["rules"]
         if not _holds(comparison, conflict["rules"], names, full):
             yield f"repair does not mend its conflict: {steps}"
-        elif alone and not _holds(comparison, names, names, full):
+        elif not _holds(comparison, rules, names, full):
             yield f"repair leaves the whole contradictory: {steps}"
-        elif alone and not is_share and _holds(comparison, names, names, less):
+        elif not is_share and _holds(comparison, rules, names, less):
             yield f"repair is more than needed: {steps}"
 
 

@@ -43,7 +43,7 @@ class Decision:
 
     def name(self, language: Language = "vi") -> str:
         """Return what the authority is called."""
-        return say(f"projects.who.{self.who}", language)
+        return say(f"moves.who.{self.who}", language)
 
 
 def who_decides(

@@ -1,0 +1,200 @@
+"""What a planner gains who types a looser number into a rule: asked again, not reckoned.
+
+A price is a slope: over a step that somebody would really take the gain is mostly less, and where a
+tier is missed the step goes to the tier first. So every number that holds the plan is moved by one
+readable step, in all groups of its rule at once, and the tiers and the first goal are solved again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kc_model.allocate.live import Live
+from kc_model.allocate.stages import Climb
+from kc_model.program import Problem
+from kc_model.rules import Row
+from kc_model.solver import Status
+from kc_model.standing import goal_unit
+
+__all__ = ["Gain", "find_gains", "readable_step"]
+
+_MOST = 60  # numbers that are moved; those that promise most come first
+_PART = 0.05  # of a number: a step is the power of ten that is at most so much of it
+_POINT, _COARSE = 0.01, 0.05  # a share moves by a point; a small one by a tenth of it
+_SMALL = 1e-6
+_HELD = 1e-7
+
+Side = tuple[str, str]
+Told = Callable[[float], None]
+
+
+class Gain(NamedTuple):
+    """What one readable step gives.
+
+    Parameters
+    ----------
+    step : float
+        By how much the number gives way, as the user writes it.
+    value : float
+        What the first goal's best gains, in the user's units; NaN where there is no such plan.
+    """
+
+    step: float
+    value: float
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """A rule's side with another number: its rows are exchanged for looser ones."""
+
+    side: Side
+    step: float
+    rows: Mapping[int, Row]
+
+
+def find_gains(live: Live, rules: pd.DataFrame, told: Told) -> dict[Side, Gain]:
+    """Return what the first goal gains by one step of every number that holds the plan.
+
+    Parameters
+    ----------
+    live : Live
+        Of a problem without projects; it stands at the bottom, with the same numbers, afterwards.
+    rules : DataFrame
+        Of the plan, with its prices (`kc_model.results.Allocation.rule_rows`).
+    told : callable (share done)
+
+    Returns
+    -------
+    dict
+        Rule id and side -> gain. Empty without a goal; at most 60, first those that are missed and
+        those whose price promises most.
+    """
+    first = next((s for s, stage in enumerate(live.stages) if stage.goal is not None), None)
+    if first is None:
+        return {}
+    seeker = _Seeker(live, first)
+    asks = _asks(live.problem, rules)
+    found: dict[Side, Gain] = {}
+    try:
+        for n, ask in enumerate(asks if seeker.stand() else ()):
+            found[ask.side] = Gain(ask.step, seeker.gain(ask))
+            told(n / len(asks))
+    finally:
+        live.move(seeker.problem, live.solver.deadline)
+    return found
+
+
+class _Seeker:
+    """Asks the live program for the first goal's best with other numbers."""
+
+    def __init__(self, live: Live, first: int) -> None:
+        self.live, self.problem, self.first = live, live.problem, first
+        stage = live.stages[first]
+        self.unit = stage.scale * goal_unit(live.problem, stage)
+        self.tiers = Climb(Status.OPTIMAL, (), ())
+        self.best = np.nan
+
+    def stand(self) -> bool:
+        """Stand where the tiers are kept at their best and the first goal is solved."""
+        ladder = self.live.ladder
+        ladder.back()
+        if self.first:
+            self.tiers = ladder.climb(self.first)
+            ladder.back()
+        ladder.cap(self.tiers.best)
+        found = ladder.solve(self.first)
+        self.best = found.objective
+        return self.tiers.status is found.status is Status.OPTIMAL
+
+    def gain(self, ask: _Ask) -> float:
+        if not self._moves_a_tier(ask.rows):
+            self.live.exchange(self._with(ask.rows))
+            status, value, _ = self.live.solver.peek()
+            self.live.exchange(self.problem)
+            if status is Status.OPTIMAL:
+                return (self.best - value) * self.unit
+        # A tier is met better, or does not hold as it was: everything is asked again.
+        moved = self.live.move(self._with(ask.rows), self.live.solver.deadline)
+        climb = self.live.ladder.climb(self.first + 1) if moved else None
+        self.live.move(self.problem, self.live.solver.deadline)
+        self.stand()
+        if climb is None or climb.status is not Status.OPTIMAL:
+            return float("nan")
+        return (self.best - climb.best[self.first]) * self.unit
+
+    def _moves_a_tier(self, rows: Iterable[int]) -> bool:
+        """Whether some tier that is missed leans on a row: it would be met better without it."""
+        at = self.live.numbers(rows)
+        return any(
+            best > _SMALL and bool(np.any(np.abs(outcome.row_duals[at]) > _HELD))
+            for best, outcome in zip(self.tiers.best, self.tiers.outcomes, strict=True)
+        )
+
+    def _with(self, rows: Mapping[int, Row]) -> Problem:
+        now = tuple(rows.get(r, row) for r, row in enumerate(self.problem.rows))
+        return replace(self.problem, rows=now, sums=self.problem.sums.renumbered(now))
+
+
+# ---------------------------------------------------------------------------- which steps
+
+
+def _asks(problem: Problem, rules: pd.DataFrame) -> list[_Ask]:
+    """Return the steps to be taken, those that promise most first."""
+    kinds = {rule.id: rule.kind for rule in problem.scenario.rules}
+    tight = rules[rules["status"] != "met"]
+    own = tight["id"].str.startswith("bound:")
+    tight = tight[~own | (tight["price"] > _SMALL)]
+    purses = tight["bound"][tight["id"].str.startswith("budget:")]
+    common = readable_step("money", float(purses.median())) if len(purses) else 0.0
+    found: list[tuple[float, _Ask]] = []
+    for (name, side), rows in tight.groupby(["id", "side"], sort=False):
+        factor = float(rows["factor"].iloc[0])
+        is_fixed = str(name).startswith(("budget:", "bound:"))
+        number = float(rows["bound"].iloc[0]) if is_fixed else factor
+        step = readable_step(kinds.get(str(name), "money"), number, str(side))
+        if str(name).startswith("budget:"):
+            step = common  # several purses are told in one sentence
+        size = step if is_fixed or not factor else step * (rows["bound"] / factor).abs()
+        promise = float((rows["price"].fillna(0.0) * size).sum())
+        promise = np.inf if (rows["status"] == "missed").any() else promise
+        every = np.flatnonzero((rules["id"] == name) & (rules["side"] == side)).tolist()
+        looser = {r: _looser(problem.rows[r], step, is_fixed=is_fixed) for r in every}
+        found.append((promise, _Ask((str(name), str(side)), step, looser)))
+    found.sort(key=lambda one: -one[0])
+    return [ask for _, ask in found[:_MOST]]
+
+
+def _looser(row: Row, step: float, *, is_fixed: bool) -> Row:
+    change = -step if row.side == "min" else step
+    if is_fixed:
+        return replace(row, const=row.const + change / row.scale)
+    return replace(row, factor=row.factor + change)
+
+
+def readable_step(kind: str, number: float, side: str = "max") -> float:
+    """Return by how much a planner would move a number.
+
+    Parameters
+    ----------
+    kind : str
+        See `kc_model.scenario.Rule.kind`.
+    number : float
+    side : {"min", "max"}
+
+    Returns
+    -------
+    float
+        A point of a share, a tenth of one below 5 %; else the power of ten that is at most a
+        twentieth of the number, 1 of nothing. A lowest number never falls below zero.
+    """
+    if kind == "share":
+        step = _POINT if abs(number) >= _COARSE else _POINT / 10
+        return min(step, number) if side == "min" and number > 0 else step
+    if not number:
+        return 1.0
+    return float(10.0 ** np.floor(np.log10(_PART * abs(number)) + 1e-9))

@@ -1,0 +1,88 @@
+"""The numbers of a scenario, or of ``cells.csv``, that could be others: which rows each loosens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kc_model.rules import Row
+
+__all__ = ["Lever", "find_levers", "is_amount", "is_stuck", "sides_of", "step_of"]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One number of a scenario or of ``cells.csv`` that could be another: a side of one rule.
+
+    Parameters
+    ----------
+    rule, side : str
+    rows : tuple of int
+        The laws it stands in, by number.
+    by : tuple of int
+        For each of them the column of its own room.
+    column : int
+        The column that loosens all of them: by their B, or alike where a plan decides B.
+    is_share : bool
+        Whether a plan decides the B of some row.
+    """
+
+    rule: str
+    side: str
+    rows: tuple[int, ...]
+    by: tuple[int, ...]
+    column: int
+    is_share: bool
+
+
+def find_levers(
+    laws: Sequence[Row], rooms: Sequence[tuple[int, str]], columns: Sequence[int]
+) -> tuple[dict[tuple[str, str], Lever], int]:
+    """Return the levers of laws, and how many columns there are with theirs.
+
+    Parameters
+    ----------
+    laws : sequence of Row
+    rooms : sequence of (int, str)
+        Every law's number and side.
+    columns : sequence of int
+        Of these rooms; a lever of several rows has its own behind them.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for k, (r, side) in enumerate(rooms):
+        found.setdefault((laws[r].id, side), []).append(k)
+    width = columns[-1] + 1 if columns else 0
+    levers = {}
+    for (rule, side), members in found.items():
+        rows = tuple(rooms[k][0] for k in members)
+        by = tuple(columns[k] for k in members)
+        own = by[0] if len(by) == 1 else width
+        width += len(by) > 1
+        is_share = any(len(laws[r].base) for r in rows)
+        levers[rule, side] = Lever(rule, side, rows, by, own, is_share)
+    return levers, width
+
+
+def step_of(number: float | Decimal) -> float:
+    """Return the step in which shares and other ratios are written.
+
+    Four digits behind the mark, or four that count where the number is below a tenth.
+    """
+    value = Decimal(repr(number)) if isinstance(number, float) else number
+    return float(Decimal(1).scaleb(min(-4, value.adjusted() - 3) if value else -4))
+
+
+def sides_of(row: Row) -> tuple[str, ...]:
+    """Return the sides on which a row can be loosened."""
+    return ("min", "max") if row.side == "equal" else (row.side,)
+
+
+def is_amount(row: Row) -> bool:
+    """Whether a row is a budget's or a bound's: its number is the amount itself."""
+    return row.id.startswith(("budget:", "bound:"))
+
+
+def is_stuck(row: Row) -> bool:
+    """Whether no other number could loosen a row: it stands for a multiple of nothing."""
+    return not is_amount(row) and not len(row.base) and row.const <= 0

@@ -1,0 +1,54 @@
+"""A plan in sentences: what it gives, who loses, what binds and what that costs, what is open."""
+
+from __future__ import annotations
+
+from kc_model.explain.changes import tell_changes
+from kc_model.explain.conflicts import Trouble, tell_conflicts, troubles
+from kc_model.explain.gains import loosening, tell_gains
+from kc_model.explain.grounds import tell_grounds, tell_open
+from kc_model.explain.outcome import (
+    tell_goals,
+    tell_missed,
+    tell_projects,
+    tell_totals,
+    tell_unproven,
+)
+from kc_model.explain.teller import Explained, Teller, rule_label
+from kc_model.wording import Language
+
+__all__ = ["Trouble", "explain", "loosening", "rule_label", "troubles"]
+
+
+def explain(plan: Explained, language: Language = "vi") -> list[str]:
+    """Return the plan in sentences, what is lost before what is won.
+
+    In this order: what it gives, who loses and why, what it misses, who wins and why, the goals,
+    what loosening a rule gives, what is open, what rests on assumption, what rounding cost, the
+    defaults.
+
+    Parameters
+    ----------
+    plan : Allocation
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    list of str
+        For a result without a plan: why there is none and what would mend it.
+    """
+    teller = Teller(plan, language)
+    if plan.status == "limit":
+        return [teller.say("limit"), *tell_unproven(teller)]
+    if plan.status != "optimal":
+        return list(tell_conflicts(teller))
+    return [
+        *tell_totals(teller),
+        *tell_projects(teller),
+        *tell_changes(teller, "losers"),
+        *tell_missed(teller),
+        *tell_changes(teller, "winners"),
+        *tell_goals(teller),
+        *tell_gains(teller),
+        *tell_open(teller),
+        *tell_grounds(teller),
+    ]

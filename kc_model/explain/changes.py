@@ -1,0 +1,127 @@
+"""Who loses and who gains against the baseline, by how much, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from kc_model.explain.reasons import Reason, find_reasons
+from kc_model.explain.teller import Teller
+from kc_model.money import to_unit
+from kc_model.words import NOTICED
+
+__all__ = ["tell_changes"]
+
+_NAMED = 5
+
+
+def tell_changes(teller: Teller, side: str) -> Iterator[str]:
+    """Tell who loses or who gains, by place and by area.
+
+    Parameters
+    ----------
+    teller : Teller
+    side : {"losers", "winners"}
+        Where nobody changes that is told with the losers.
+    """
+    plan = teller.plan
+    if not int(plan.cells["baseline"].sum()):
+        return
+    told = [line for key in ("place", "area") for line in _on_key(teller, key, side)]
+    yield from told
+    if len(plan.projects) and told and side == "winners":
+        yield teller.say("projects.no_reasons")
+
+
+def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
+    sums = teller.plan.cells.groupby(key, sort=False)[["amount", "baseline"]].sum()
+    if len(sums) == 1:
+        return
+    change = (sums["amount"] - sums["baseline"]).astype("int64")
+    change = change[change.abs() > NOTICED * sums["baseline"]]
+    rises = side == "winners"
+    chosen = change[(change > 0) if rises else (change < 0)]
+    if not len(chosen):
+        if not rises:
+            kind = "nobody" if len(change) else "no_change"
+            yield teller.say(f"{kind}.{key}", base=teller.base())
+        return
+    chosen = chosen.sort_values(ascending=not rises, kind="stable")
+    reasons = find_reasons(teller.plan, key, map(str, chosen.index[:_NAMED]))
+    more = teller.words.more(len(chosen), key, _NAMED)
+    total = teller.words.vnd(abs(int(chosen.sum())))
+    many = teller.say(f"in_all.{key}", count=len(chosen), total=total) if len(chosen) > 1 else ""
+    yield teller.say(
+        f"{side}.{key}",
+        base=teller.base(),
+        many=many,
+        names=_named(teller, key, chosen, sums["baseline"], reasons)
+        + (";" if reasons and more else "")
+        + more,
+    )
+
+
+def _named(
+    teller: Teller,
+    key: str,
+    chosen: pd.Series,
+    baseline: pd.Series,
+    reasons: Mapping[str, Reason],
+) -> str:
+    """Name the first few that changed, those of one reason together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for code in map(str, chosen.index[:_NAMED]):
+        reason = reasons.get(code)
+        kind = (reason.kind, reason.driver, reason.keeper) if reason is not None else ("",)
+        groups.setdefault(kind, []).append(code)
+    return "; ".join(
+        ", ".join(
+            _change(teller, teller.words.name(code, key), int(chosen[code]), int(baseline[code]))
+            for code in codes
+        )
+        + (_why(teller, [reasons[code] for code in codes], chosen[codes]) if reasons else "")
+        for codes in groups.values()
+    )
+
+
+def _change(teller: Teller, name: str, amount: int, baseline: int) -> str:
+    sign, words = "+" if amount > 0 else "−", teller.words
+    shown = sign + words.vnd(abs(amount))
+    if not baseline:
+        return teller.say("change_new", name=name, amount=shown)
+    share = sign + words.percent(abs(amount) / baseline)
+    return teller.say("change", name=name, amount=shown, share=share)
+
+
+def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
+    """Say why some places or areas that share a reason have less, or more."""
+    first, words = reasons[0], teller.words
+    sides = "won" if int(change.iloc[0]) > 0 else "lost"
+    weights = change.abs().to_numpy(dtype=float)
+    here, there = (
+        float(np.average([getattr(reason, name) for reason in reasons], weights=weights))
+        for name in ("here", "there")
+    )
+    is_known = first.kind == "chance"
+    told = teller.say(
+        f"why.{sides}.{first.kind}",
+        driver=_driver(teller, first.driver),
+        amount=words.gain(to_unit(abs(sum(one.amount for one in reasons)), words.unit)),
+        rise=words.percent(abs(here)) if first.kind == "budget" else "",
+        here=words.percent(here) if is_known else "",
+        there=words.percent(there) if is_known else "",
+        base=teller.base(),
+    )
+    if not first.keeper:
+        return told
+    kept = words.gain(to_unit(sum(reason.kept for reason in reasons), words.unit))
+    return told + teller.say("why.kept", driver=_driver(teller, first.keeper), amount=kept)
+
+
+def _driver(teller: Teller, driver: str) -> str:
+    """Return what a column of the plan's effects is called; "" for none."""
+    if driver.startswith("goal|"):
+        return teller.goal(int(driver.removeprefix("goal|")))
+    return driver and f"“{teller.rule(driver)}”"

@@ -1,0 +1,173 @@
+"""What loosening a rule by a readable step would give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from kc_model.explain.teller import Explained, Teller
+from kc_model.wording import Language
+
+__all__ = ["loosening", "tell_gains"]
+
+_TOLD = 5
+_WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
+
+Row = dict[Hashable, Any]
+
+
+def tell_gains(teller: Teller) -> Iterator[str]:
+    """Tell what binds and what a step of it gives, what gives most first."""
+    plan = teller.plan
+    if not plan.goals:
+        return
+    if len(plan.projects):
+        yield teller.say("projects.no_prices")
+        return
+    rules = plan.rule_rows
+    if not rules["price"].notna().any():
+        return
+    best = abs(plan.goals[0]["best"])
+    worth = [rows for rows in _sides(rules) if _gain(rows[0]) > _WORTH * best]
+    if not worth:
+        yield teller.say("free", goal=teller.goal(1))
+        return
+    goal = teller.words.achieved(plan.goals[0]["name"], plan.goals[0]["best"], teller.per(1))
+    if abs(plan.goals[0]["achieved"] - plan.goals[0]["best"]) > _WORTH * best:
+        yield teller.say("gains_of", goal=teller.goal(1), best=goal)
+    worth.sort(key=lambda rows: -_gain(rows[0]))
+    purses = [rows[0] for rows in worth if _is_purse(rows[0])]
+    others = [rows for rows in worth if not _is_purse(rows[0])]
+    others += [[purse] for purse in purses] if len(purses) == 1 else []
+    for rows in others[:_TOLD]:
+        clause = _clause(teller, rows[0])
+        yield teller.say(
+            "gain", rule=teller.rule(rows[0]["id"]), state=_state(teller, rows), clause=clause
+        )
+    if len(others) > _TOLD:
+        yield teller.say("more_gains", count=len(others) - _TOLD)
+    if len(purses) > 1:
+        yield _of_purses(teller, purses)
+
+
+def loosening(plan: Explained, language: Language = "vi") -> list[str]:
+    """Return for every rule row what loosening its rule by a readable step would give.
+
+    Parameters
+    ----------
+    plan : Allocation
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    list of str
+        The sentences of `explain`, "" for a row that neither binds nor is missed, or where nothing
+        is known of it.
+    """
+    teller, told = Teller(plan, language), []
+    for row in plan.rule_rows.to_dict("records"):
+        is_known = not (math.isnan(row["price"]) and math.isnan(row["gain"]))
+        clause = _clause(teller, row) if row["status"] != "met" and is_known else ""
+        told.append(f"{clause[:1].upper()}{clause[1:]}." if clause else "")
+    return told
+
+
+def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
+    """Yield the rows that bind or are missed by rule and side, the dearest first."""
+    tight = rules[rules["status"] != "met"]
+    tight = tight.sort_values(["status", "price"], ascending=False, kind="stable")  # missed first
+    for _, rows in tight.groupby(["id", "side"], sort=False):
+        yield rows.to_dict("records")
+
+
+def _is_purse(row: Row) -> bool:
+    return str(row["id"]).startswith("budget:")
+
+
+def _gain(row: Row) -> float:
+    """Return what a step gives: asked again, or at the most what the price promises."""
+    if not math.isnan(row["gain"]):
+        return float(row["gain"])
+    promised = row["price"] * _one(row) if row["status"] != "missed" else 0.0
+    return 0.0 if math.isnan(promised) else float(promised)
+
+
+def _one(row: Row) -> float:
+    """Return a point of a share, or 1, in the row's own unit."""
+    is_share = row["measure"] == "share" and row["factor"]
+    return float(row["bound"] / row["factor"] / 100) if is_share else 1.0
+
+
+def _clause(teller: Teller, row: Row) -> str:
+    """Say what loosening gives, without saying of what rule."""
+    name = teller.plan.goals[0]["name"]
+    is_asked = not math.isnan(row["gain"])
+    step = _step(teller, row) if is_asked else _least_step(teller, row)
+    if _gain(row) <= _WORTH * abs(teller.plan.goals[0]["best"]):
+        return teller.say("nothing", step=step, goal=teller.goal(1))
+    key = "disbursed" if name == "maximise disbursed" else "other"
+    return teller.say(f"gives.{key}", step=step, gain=_shown(teller, row), goal=teller.goal(1))
+
+
+def _shown(teller: Teller, row: Row) -> str:
+    """Show what a step gives; what was not asked again is the most that it can be."""
+    goal = teller.plan.goals[0]["name"]
+    shown = teller.words.gained(goal, _gain(row))
+    return teller.say("at_most", gain=shown) if math.isnan(row["gain"]) else shown
+
+
+def _step(teller: Teller, row: Row) -> str:
+    """Say what number a rule would have, or how much money would be added."""
+    rule = next((one for one in teller.plan.scenario.rules if one.id == row["id"]), None)
+    if rule is None:
+        now, kind = float(row["bound"]), "money"
+    else:
+        now, kind = float(row["factor"]), rule.kind
+    if _is_purse(row):
+        return teller.say("step.add", step=teller.words.exact(row["step"]))
+    to = now - row["step"] if row["side"] == "min" else now + row["step"]
+    key = "step.lower" if row["side"] == "min" else "step.raise"
+    shown = (teller.words.rule_number(kind, value) for value in (now, to))
+    return teller.say(key, **dict(zip(("now", "to"), shown, strict=True)))
+
+
+def _least_step(teller: Teller, row: Row) -> str:
+    if row["measure"] == "share" and row["factor"]:
+        return teller.say("step.point")
+    if row["measure"] in ("money", "share"):
+        return teller.say("step.by", step=teller.words.exact(1.0))
+    return teller.say("step.by", step=teller.words.outputs(1.0))
+
+
+def _state(teller: Teller, rows: list[Row]) -> str:
+    """Say whether a rule is at its limit or missed, and where."""
+    first = rows[0]
+    groups = [row["group"] for row in rows if row["status"] == first["status"] and row["group"]]
+    told = teller.say(f"states.{first['status']}")
+    if not groups:
+        return told
+    group = teller.words.group(groups[0])
+    key = "one_group" if len(groups) == 1 else "groups"
+    return told + teller.say(key, count=len(groups), group=group)
+
+
+def _of_purses(teller: Teller, purses: list[Row]) -> str:
+    """Say in one sentence what the same step brings in each of several purses."""
+    name, words = teller.plan.goals[0]["name"], teller.words
+    asked = [row for row in purses if not math.isnan(row["gain"])]
+    named = [
+        teller.say("purse", name=teller.rule(row["id"]), gain=_shown(teller, row))
+        for row in asked or purses
+    ]
+    step = asked[0]["step"] if asked else 1.0
+    least = teller.say("least", name=named[-1]) if words.more(len(named), "purse") else ""
+    key = "disbursed" if name == "maximise disbursed" else "other"
+    return teller.say(
+        f"purses.{key}",
+        step=words.exact(step),
+        goal=teller.goal(1),
+        names=words.listed(named, "purse") + least,
+    )

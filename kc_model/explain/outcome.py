@@ -1,0 +1,99 @@
+"""What a plan gives in all, what it misses, what its goals achieve, which projects it chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kc_model.explain.teller import SMALL, Teller
+
+__all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
+
+
+def tell_totals(teller: Teller) -> Iterator[str]:
+    """Tell how much is allocated and how much of it is expected to be disbursed."""
+    plan, words = teller.plan, teller.words
+    total, disbursed = int(plan.cells["amount"].sum()), plan.cells["expected_disbursed"]
+    expected = ""
+    if total and disbursed.notna().all():
+        amount, share = words.vnd(float(disbursed.sum())), float(disbursed.sum()) / total
+        expected = teller.say("expected", amount=amount, share=words.percent(share))
+    years = sorted({plan.year, int(plan.cells["year"].max())})
+    yield teller.say(
+        "total",
+        name=plan.scenario_name,
+        year="–".join(map(str, years)),
+        amount=words.vnd(total),
+        cells=len(plan.cells),
+        expected=expected,
+    )
+
+
+def tell_goals(teller: Teller) -> Iterator[str]:
+    """Tell what each goal achieves, and where that is not its best, why."""
+    words = teller.words
+    for number, goal in enumerate(teller.plan.goals, 1):
+        name, per = goal["name"], teller.per(number)
+        asked = teller.plan.scenario.goals[number - 1]
+        achieved, best = (words.achieved(name, goal[key], per) for key in ("achieved", "best"))
+        given = asked.give > 0 or asked.down_to is not None
+        yield teller.say(
+            "goal_best" if achieved == best else "goal_given" if given else "goal_rounded",
+            number=number,
+            goal=words.goal(name, asked.where),
+            achieved=achieved,
+            best=best,
+            lost=words.gained(name, abs(goal["best"] - goal["achieved"])),
+        )
+        if asked.what == "risk":
+            worst = 1 - float(asked.level)
+            key = "risk.worst" if worst < 1 else "risk.all"
+            yield teller.say(key, share=words.percent(worst), amount=achieved)
+
+
+def tell_missed(teller: Teller) -> Iterator[str]:
+    """Tell which wishes are missed, by how much and where."""
+    rules = teller.plan.rule_rows
+    for rule_id, rows in rules[rules["status"] == "missed"].groupby("id", sort=False):
+        first = rows.iloc[0]
+        worst = rows.sort_values("shortfall", ascending=False, kind="stable")
+        groups = [teller.words.group(group) for group in worst["group"] if group]
+        yield teller.say(
+            "missed_at" if groups else "missed",
+            rule=teller.rule(str(rule_id)),
+            tier=teller.say(f"tiers.{first['tier']}"),
+            amount=teller.quantity(first["measure"], float(rows["shortfall"].sum())),
+            groups=teller.words.listed(groups),
+        )
+
+
+def tell_projects(teller: Teller) -> Iterator[str]:
+    """Tell how many projects are chosen, how surely, and which are not."""
+    projects, words = teller.plan.projects, teller.words
+    if projects.empty:
+        return
+    chosen = projects[projects["chosen"]]
+    amount = words.vnd(int(chosen["amount"].sum()))
+    yield teller.say("projects.chosen", count=len(chosen), total=len(projects), amount=amount)
+    gap = teller.plan.gap or 0.0
+    if gap <= SMALL:
+        yield teller.say("projects.exact")
+    else:
+        yield teller.say("projects.proven", gap=words.percent(gap, 3))
+    rest = projects[~projects["chosen"]]
+    for key, part in (
+        ("left", rest[rest["reason"] == "left"]),
+        ("out", rest[rest["reason"] != "left"]),
+    ):
+        if len(part):
+            names = words.listed(part["id"].tolist(), "project")
+            yield teller.say(f"projects.{key}", count=len(part), names=names)
+
+
+def tell_unproven(teller: Teller) -> Iterator[str]:
+    """Tell what choice of projects was found before time ran out."""
+    plan = teller.plan
+    if len(plan.projects):
+        gap = "" if plan.gap is None else teller.words.percent(plan.gap, 3)
+        tail = gap and teller.say("projects.gap", gap=gap)
+        count = int(plan.projects["chosen"].sum())
+        yield teller.say("projects.unproven", count=count, gap=tail)

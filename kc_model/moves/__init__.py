@@ -1,0 +1,13 @@
+"""Moves: what a plan takes from one place or project and gives to another, and who decides each.
+
+A plan against the plan in force is a list of moves, each within one purse, from giver to taker, no
+đồng lost on the way. A move can be refused: the scenario then holds what it would have moved, and
+the rest is solved again.
+"""
+
+from __future__ import annotations
+
+from kc_model.moves.decisions import CHANGES, Decision, who_decides
+from kc_model.moves.listing import changed, find_moves, moves, refuse
+
+__all__ = ["CHANGES", "Decision", "changed", "find_moves", "moves", "refuse", "who_decides"]

@@ -1,0 +1,326 @@
+"""A plan as a list of moves: from where to where, how much, what that gains, why, who decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from kc_model import reference
+from kc_model.explain import rule_label
+from kc_model.money import UNITS, to_unit
+from kc_model.moves.decisions import Decision, who_decides
+from kc_model.moves.pairs import fewest_pairs
+from kc_model.scenario import Rule, Scenario
+from kc_model.tables import CELL_KEYS, Dataset
+from kc_model.wording import Language, say
+
+__all__ = ["changed", "find_moves", "moves", "refuse"]
+
+End = Mapping[Any, Any]
+
+_ENDS = ("place", "area", "activity", "project")
+_APART = 0.005  # of chances that are shown as different
+_PART = 0.25  # of a move: what a rule or goal must have done of it to be named
+
+
+class _Planned(Protocol):
+    """What moves are read from; see `kc_model.results.Allocation`."""
+
+    # Properties, because the fields of a frozen dataclass may only be read.
+    @property
+    def status(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def year(self) -> int: ...
+    @property
+    def as_of(self) -> int | None: ...
+    @property
+    def data(self) -> Dataset: ...
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def cells(self) -> pd.DataFrame: ...
+    @property
+    def parts(self) -> pd.DataFrame: ...
+    @property
+    def rule_rows(self) -> pd.DataFrame: ...
+    @property
+    def effects(self) -> pd.DataFrame: ...
+    @property
+    def goals(self) -> tuple[Mapping[str, Any], ...]: ...
+
+
+def moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
+    """Return what a plan moves against its baseline, mid-year the plan in force.
+
+    Parameters
+    ----------
+    plan : Allocation
+        Without a plan there is no move.
+    language : {"vi", "en"}
+        Of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        One row per move, the largest gain first; its index numbers them for `refuse`. from_place,
+        from_area, to_place, to_area ("" where the money is new, or goes into the reserve), source;
+        from_activity, to_activity, from_project, to_project, to_source, year only where there are
+        any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
+        the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
+        agency, department or province), basis (articles).
+
+    Notes
+    -----
+    Money moves within a purse only: the national money, or a province's own, or what a budget row
+    pools. In each purse what is given is what is taken, to the đồng, in as few transfers as
+    `kc_model.moves.pairs` finds. A cell that changes by several moves gains or loses in each at
+    its mean rate, so that the gains add up to that of the whole plan.
+    """
+    found = find_moves(plan, language).drop(columns=["from_cell", "to_cell"])
+    return found.assign(**{name: to_unit(found[name], plan.unit) for name in ("amount", "gain")})
+
+
+def find_moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
+    """Return what `moves` returns, amount (Int64) and gain (float64) in VND.
+
+    And from_cell, to_cell: rows of ``plan.cells``, -1 for none.
+    """
+    rows = []
+    parts = changed(plan)
+    for _, purse in parts.groupby("purse", sort=False):
+        ends: list[End] = [*purse.to_dict("records"), _outside(purse)]
+        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends]):
+            rows.append(_row(plan, ends[giver], ends[taker], amount, language))
+    columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
+    columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
+    columns += ["from_cell", "to_cell"]
+    frame = pd.DataFrame(rows, columns=columns).astype({"amount": "Int64", "gain": "float64"})
+    frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
+    for key in ("activity", "project"):
+        if not (frame[[f"from_{key}", f"to_{key}"]] != "").any(axis=None):
+            frame = frame.drop(columns=[f"from_{key}", f"to_{key}"])
+    same = (frame["to_source"] == frame["source"]).all()
+    one = len(set(frame["year"])) <= 1
+    return frame.drop(columns=[*(["to_source"] if same else []), *(["year"] if one else [])])
+
+
+def changed(plan: _Planned) -> pd.DataFrame:
+    """Return what changes: one row per cell that does, or per project that a cell pays.
+
+    Returns
+    -------
+    DataFrame
+        cell (row of ``plan.cells``), year, place, area, activity, project (id, "" for money that
+        no project has), source, purse (text), before, after, change (Int64 VND), rate (float64:
+        the mean chance that the money given or taken is disbursed by year-end).
+    """
+    keys = ["cell", "year", "place", "area", "activity", "source", "purse"]
+    columns = [*keys[:5], "project", *keys[5:], "before", "after", "change", "rate"]
+    if plan.cells.empty:
+        return pd.DataFrame(columns=columns)
+    cells = plan.cells.rename_axis("cell").reset_index()
+    rest = cells.assign(project="", before=cells["baseline"], after=cells["amount"])
+    every = [rest.set_index("cell", drop=False)]
+    if len(plan.parts):
+        own = plan.parts.groupby("cell")[["before", "after"]].sum()
+        for name in ("before", "after"):
+            every[0][name] = every[0][name].sub(own[name], fill_value=0)
+        every.append(plan.parts.merge(cells[keys], on="cell"))
+    frame = pd.concat(every, ignore_index=True)
+    rates = _rates(cells).to_numpy()
+    frame = frame.assign(
+        change=frame["after"] - frame["before"], rate=rates[frame["cell"].to_numpy(dtype=int)]
+    )
+    frame = frame[frame["change"] != 0].sort_values(["cell", "project"], kind="stable")
+    return frame[columns].reset_index(drop=True)
+
+
+def _rates(cells: pd.DataFrame) -> pd.Series:
+    """Return what a million more or less of each cell's change gives; where none, of the next."""
+    change = (cells["amount"] - cells["baseline"]).astype("float64")
+    gain = cells["expected_disbursed"] - cells["expected_baseline"]
+    return (gain / change.where(change != 0)).fillna(cells["chance_last"])
+
+
+def _outside(purse: pd.DataFrame) -> dict[str, Any]:
+    """Return what the purse as a whole gets more of, or keeps as a reserve, as an end of moves."""
+    first = purse.iloc[0]
+    nowhere = dict.fromkeys(_ENDS, "")
+    change = -int(purse["change"].sum())
+    kept = {"cell": -1, "year": first["year"], "source": first["source"], "rate": 0.0}
+    return {**nowhere, **kept, "change": change, "before": 0, "after": 0}
+
+
+def _row(plan: _Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
+    end = giver if giver["cell"] >= 0 else taker
+    gain = amount * (taker["rate"] - giver["rate"])
+    changes, kind = _changes(giver, taker), "normal"
+    if giver["project"] and giver["project"] == taker["project"]:
+        projects = plan.data.projects
+        kind = str(projects.loc[projects["id"] == giver["project"], "kind"].iloc[0])
+    sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
+    day = date(plan.year, max(plan.as_of or 1, 1), 1)
+    decisions = [_decision(source, changes, kind, day) for source in sources]
+    decision = min(decisions, key=lambda found: found.who != "minister")
+    return {
+        **{f"from_{key}": giver[key] for key in _ENDS},
+        **{f"to_{key}": taker[key] for key in _ENDS},
+        "source": end["source"],
+        "to_source": next(reversed(sources)),
+        "year": end["year"],
+        "amount": amount,
+        "gain": gain,
+        "reason": _reason(plan, giver, taker, amount, language),
+        "who_decides": decision.who,
+        "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "from_cell": giver["cell"],
+        "to_cell": taker["cell"],
+    }
+
+
+@cache
+def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Decision:
+    return who_decides(source, changes, kind, on)
+
+
+def _changes(giver: End, taker: End) -> frozenset[str]:
+    """Return what a move changes, in the words of `kc_model.moves.decisions.CHANGES`."""
+    if giver["project"] != taker["project"]:
+        found = []
+        if giver["project"]:
+            found.append("less" if giver["after"] else "stopped")
+        if taker["project"]:
+            found.append("more" if taker["before"] else "added")
+        return frozenset(found)
+    if giver["cell"] < 0:
+        return frozenset({"more"})
+    if taker["cell"] < 0:
+        return frozenset({"less"})
+    found = [key for key in ("area", "place") if giver[key] != taker[key]]
+    return frozenset(found or ["same"])
+
+
+def _reason(plan: _Planned, giver: End, taker: End, amount: int, language: Language) -> str:
+    rates = {"here": giver["rate"], "there": taker["rate"]}
+    shown = {
+        name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
+    }
+    kind, values = "joint", dict[str, str]()
+    if giver["cell"] < 0:
+        kind = "more"
+    elif taker["cell"] < 0:
+        kind = "kept"
+    elif rates["there"] - rates["here"] >= _APART:
+        kind = "chance"
+    else:
+        kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
+    if kind in ("more", "kept") and np.isnan(rates["there"] + rates["here"]):
+        kind = f"{kind}_unknown"
+    return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
+
+
+def _driver(
+    plan: _Planned, giver: int, taker: int, amount: int, language: Language
+) -> tuple[str, dict[str, str]]:
+    """Return the rule or goal that did most of a move, if one did a good part of it."""
+    effects = plan.effects
+    if effects.empty:
+        return "joint", {}
+    effects = effects[[name for name in effects if not str(name).startswith("budget:")]]
+    toward = np.maximum(effects.loc[taker].to_numpy(), -effects.loc[giver].to_numpy())
+    if not len(toward) or toward.max() < _PART * amount:
+        return "joint", {}
+    name = str(effects.columns[int(toward.argmax())])
+    if name.startswith("goal|"):
+        what, _, column = plan.goals[int(name[5:]) - 1]["name"].split(" ", 1)[1].partition(":")
+        return "goal", {"rule": say(f"explain.goals.{what}", language, column=column)}
+    if name.startswith("bound|"):
+        return "rule", {"rule": say(f"explain.bounds.{name[6:]}", language)}
+    texts = plan.rule_rows.loc[plan.rule_rows["id"] == name, "text"]
+    return "rule", {"rule": rule_label(name, str(texts.iloc[0]), language)}
+
+
+def refuse(plan: _Planned, numbers: Collection[int]) -> Scenario:
+    """Return the plan's scenario in which some of its moves are not made.
+
+    Parameters
+    ----------
+    plan : Allocation
+    numbers : collection of int
+        Rows of `kc_model.moves.moves` (of the plan).
+
+    Returns
+    -------
+    Scenario
+        With a rule for each end: what a cell was to give it keeps, what it was to take it does not
+        get; a project that was to be stopped stays, one that was to be added does not come in. The
+        cell's other moves stay open. `kc_model.allocate` solves the rest again.
+
+    Raises
+    ------
+    KeyError
+        If the plan has no such move.
+    """
+    found = find_moves(plan)
+    unknown = set(numbers) - set(found.index)
+    if unknown:
+        raise KeyError(f"no moves of the numbers {sorted(unknown)}: there are {len(found)}")
+    held: dict[tuple[str, int], int] = {}
+    rules: dict[str, Rule] = {}
+    for move in found.loc[sorted(set(numbers))].to_dict("records"):
+        for end, side, sign in (("from", "min", 1), ("to", "max", -1)):
+            cell, project = move[f"{end}_cell"], move.get(f"{end}_project")
+            whole = _whole(plan, project, side) if project else None
+            if whole is not None:
+                rules[whole.id] = whole
+            elif cell >= 0:
+                held[side, cell] = held.get((side, cell), 0) + sign * int(move["amount"])
+    for (side, cell), vnd in held.items():
+        rule = _rule(plan, side, cell, vnd)
+        rules[rule.id] = rule
+    kept = tuple(rule for rule in plan.scenario.rules if rule.id not in rules)
+    return replace(plan.scenario, rules=(*kept, *rules.values()))
+
+
+def _whole(plan: _Planned, project: str, side: str) -> Rule | None:
+    """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
+    own = plan.parts[plan.parts["project"] == project]
+    if own["after" if side == "min" else "before"].sum():
+        return None
+    number = Decimal(1 if side == "min" else 0)
+    return Rule(
+        id=f"refuse-{side}-{project}",
+        min=number if side == "min" else None,
+        max=number if side == "max" else None,
+        where={"id": (project,)},
+        count="projects",
+        text=say(f"moves.refused.{side}", "vi", cell=project),
+        basis=say("moves.refused.basis", "vi"),
+    )
+
+
+def _rule(plan: _Planned, side: str, cell: int, vnd: int) -> Rule:
+    """Return the rule that gives a cell so much more at least, or so much less at most."""
+    own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
+    keys = [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
+    bound = Decimal(int(own["amount"]) + vnd) / UNITS[plan.unit]
+    place = reference.place_name(own["place"], plan.data.vintage)
+    names = [place, reference.area_name(own["area"]), own["activity"], own["source"]]
+    cell_name = " – ".join(name for name in names if name)
+    return Rule(
+        id=f"refuse-{side}-" + "-".join(str(own[key]) for key in keys),
+        min=bound if side == "min" else None,
+        max=bound if side == "max" else None,
+        where={key: (str(own[key]),) for key in keys},
+        text=say(f"moves.refused.{side}", "vi", cell=cell_name),
+        basis=say("moves.refused.basis", "vi"),
+    )

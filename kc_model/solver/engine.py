@@ -1,0 +1,293 @@
+"""One live HiGHS model: it is told what has changed since it was told last, runs, and is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+__all__ = ["TOLERANCE", "Engine", "Numbers", "Status"]
+
+TOLERANCE = 1e-9
+"""Feasibility that HiGHS is asked for, in its own scale."""
+
+_DEVEX = 1
+_FEASIBLE = 2  # kSolutionStatusFeasible of HiGHS
+_INF = float("inf")
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Status(StrEnum):
+    """How a solve ended. Only OPTIMAL carries numbers that are proven."""
+
+    OPTIMAL = "optimal"
+    INFEASIBLE = "infeasible"
+    LIMIT = "limit"
+    FAILED = "failed"
+
+
+_ENDINGS = {
+    highspy.HighsModelStatus.kOptimal: Status.OPTIMAL,
+    highspy.HighsModelStatus.kInfeasible: Status.INFEASIBLE,
+    highspy.HighsModelStatus.kTimeLimit: Status.LIMIT,
+    highspy.HighsModelStatus.kIterationLimit: Status.LIMIT,
+    highspy.HighsModelStatus.kInterrupt: Status.LIMIT,
+    highspy.HighsModelStatus.kSolutionLimit: Status.LIMIT,
+}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A program in HiGHS's own scale: minimise cost · z, low ≤ A z ≤ high, low ≤ z ≤ high.
+
+    Parameters
+    ----------
+    matrix : sparse CSR (n_rows, n_columns)
+        Later numbers may have rows and columns behind these, and other coefficients.
+    cost, row_low, row_high, col_low, col_high : arrays
+    whole : array of bool (n_columns,)
+    """
+
+    matrix: sparse.csr_array
+    cost: Array
+    row_low: Array
+    row_high: Array
+    col_low: Array
+    col_high: Array
+    whole: NDArray[np.bool_]
+
+
+class Engine:
+    """A HiGHS model that knows the numbers it was told last.
+
+    Attributes
+    ----------
+    highs : highspy.Highs
+    sound : bool
+        False where HiGHS did not take the numbers.
+    runs : int
+        How often it has run.
+    """
+
+    def __init__(self, gap: float) -> None:
+        self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        self.sound = True
+        self.runs = 0
+        self._told: Numbers | None = None
+        self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
+        self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
+
+    def set(self, **options: object) -> None:
+        """Set options of HiGHS."""
+        for option, value in options.items():
+            self.highs.setOptionValue(option, value)
+
+    # ------------------------------------------------------------------ telling
+
+    def tell(self, now: Numbers) -> bool:
+        """Pass on what differs from the numbers told last; True if anything does."""
+        before, self._told = self._told, now
+        if before is None:
+            self._pass(now)
+            return True
+        grown = self._grow(now, *before.matrix.shape)
+        return self._move(now, before) or grown
+
+    def _pass(self, now: Numbers) -> None:
+        rows, columns = now.matrix.shape
+        status = self.highs.passModel(
+            columns,
+            rows,
+            now.matrix.nnz,
+            int(highspy.MatrixFormat.kRowwise),
+            int(highspy.ObjSense.kMinimize),
+            0.0,
+            now.cost,
+            now.col_low,
+            now.col_high,
+            now.row_low,
+            now.row_high,
+            now.matrix.indptr.astype(np.int32),
+            now.matrix.indices.astype(np.int32),
+            now.matrix.data,
+            now.whole.astype(np.int32),  # never empty: highspy reads past an empty array
+        )
+        self.sound = status != highspy.HighsStatus.kError
+
+    def _grow(self, now: Numbers, rows: int, columns: int) -> bool:
+        """Add the columns, then the rows, that stand behind those known."""
+        added = now.matrix.shape[1] - columns
+        if added:
+            numbers = (now.cost[columns:], now.col_low[columns:], now.col_high[columns:])
+            new = sparse.csc_array(now.matrix[:rows, columns:])
+            at, where = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
+            self.highs.addCols(added, *numbers, new.nnz, at, where, new.data)
+        if now.matrix.shape[0] > rows:
+            new = now.matrix[rows:]
+            numbers = (now.row_low[rows:], now.row_high[rows:])
+            at, where = new.indptr[:-1].astype(np.int32), new.indices.astype(np.int32)
+            self.highs.addRows(new.shape[0], *numbers, new.nnz, at, where, new.data)
+        return now.matrix.shape != (rows, columns)
+
+    def _move(self, now: Numbers, before: Numbers) -> bool:
+        highs, any_moved = self.highs, False
+        for change, pairs in (
+            (highs.changeColsCost, [(now.cost, before.cost)]),
+            (
+                highs.changeColsBounds,
+                [(now.col_low, before.col_low), (now.col_high, before.col_high)],
+            ),
+            (
+                highs.changeRowsBounds,
+                [(now.row_low, before.row_low), (now.row_high, before.row_high)],
+            ),
+        ):
+            moved = _differ(pairs)
+            if len(moved):
+                change(len(moved), moved, *(new[moved] for new, _ in pairs))
+                any_moved = True
+        data = before.matrix.data
+        if now.matrix.data is not data:
+            at = _known(now.matrix, *before.matrix.shape)
+            at = at[now.matrix.data[at] != data]
+            any_moved |= len(at) > 0
+            rows = np.searchsorted(now.matrix.indptr, at, side="right") - 1
+            for row, column, value in zip(
+                rows.tolist(),
+                now.matrix.indices[at].tolist(),
+                now.matrix.data[at].tolist(),
+                strict=True,
+            ):
+                highs.changeCoeff(row, column, value)
+        return any_moved
+
+    # ------------------------------------------------------------------ running
+
+    def start(self, basis: tuple[Any, tuple[int, int]]) -> None:
+        """Begin the next run where an earlier one of the same program ended.
+
+        From there few steps are left: the steepest edge's exact weights would not pay (Devex).
+
+        Parameters
+        ----------
+        basis : tuple
+            As `basis` gave it, from any engine; the numbers have been told.
+        """
+        begun, (rows, columns) = basis
+        if self._told is not None and self._told.matrix.shape != (rows, columns):
+            status = highspy.HighsBasisStatus  # what was added since holds nothing yet
+            n_rows, n_columns = self._told.matrix.shape
+            begun.row_status = [*begun.row_status, *[status.kBasic] * (n_rows - rows)]
+            begun.col_status = [*begun.col_status, *[status.kLower] * (n_columns - columns)]
+        self.highs.setBasis(begun)
+        self.set(simplex_dual_edge_weight_strategy=_DEVEX)
+
+    def basis(self) -> tuple[Any, tuple[int, int]]:
+        """Return where the last run ended, for `start`."""
+        shape = (0, 0) if self._told is None else self._told.matrix.shape
+        return self.highs.getBasis(), (shape[0], shape[1])
+
+    def run(self, seconds: float) -> Status:
+        """Solve, in so many seconds at most."""
+        self.runs += 1
+        if seconds <= 0:
+            return Status.LIMIT
+        if not self.sound:
+            return Status.FAILED
+        # HiGHS counts the time of all runs of a model together.
+        self.set(time_limit=self.highs.getRunTime() + seconds)
+        self.highs.run()
+        status = self.highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
+            self.set(presolve="off")
+            self.highs.run()
+            self.set(presolve="choose")
+            status = self.highs.getModelStatus()
+        return _ENDINGS.get(status, Status.FAILED)
+
+    def forget(self) -> None:
+        """Begin the next run afresh."""
+        self.highs.clearSolver()
+
+    def hint(self, values: Array) -> None:
+        """Let the next search for whole numbers begin from a plan that stands."""
+        solution = highspy.HighsSolution()
+        solution.col_value = values.tolist()
+        self.highs.setSolution(solution)
+
+    def listen(self, goes_on: Callable[[float], bool]) -> None:
+        """Tell the gap while whole numbers are looked for, and ask whether the search goes on."""
+
+        def tell(event: Any) -> None:
+            data = event.data_out
+            found, bound = float(data.mip_primal_bound), float(data.mip_dual_bound)
+            known = np.isfinite(found) and np.isfinite(bound)
+            if not goes_on(abs(found - bound) / max(1.0, abs(found)) if known else _INF):
+                event.interrupt()
+
+        self.highs.cbMipInterrupt += tell
+
+    # ------------------------------------------------------------------ reading
+
+    def values(self) -> Array:
+        """Return the columns' values."""
+        return _array(self.highs.getSolution().col_value)
+
+    def row_values(self) -> Array:
+        """Return the rows' values."""
+        return _array(self.highs.getSolution().row_value)
+
+    def row_duals(self) -> Array:
+        """Return the rows' multipliers."""
+        return _array(self.highs.getSolution().row_dual)
+
+    def objective(self) -> float:
+        """Return the least cost found."""
+        return float(self.highs.getInfo().objective_function_value)
+
+    def whole_gap(self) -> float:
+        """Relative distance of the best whole numbers found from what none can beat."""
+        found = self.objective()
+        return abs(found - float(self.highs.getInfo().mip_dual_bound)) / max(1.0, abs(found))
+
+    def has_plan(self) -> bool:
+        """Whether a search that was cut off had found whole numbers that stand."""
+        return bool(self.highs.getInfo().primal_solution_status == _FEASIBLE)
+
+    def basic(self) -> Indices:
+        """Return what is basic, position by position: a column, or -1 - row."""
+        return np.array(self.highs.getBasicVariables()[1], dtype=np.int64)
+
+    def inverse(self, row: int) -> Array:
+        """Return the row's column of the basis' inverse."""
+        return np.asarray(self.highs.getBasisInverseCol(row)[1])
+
+    def priced(self, cost: Array) -> Array:
+        """Return the rows' multipliers by which what is basic costs what it does."""
+        basic = self.basic()
+        of_basic = np.where(basic < 0, 0.0, cost[np.maximum(basic, 0)])
+        return np.asarray(self.highs.getBasisTransposeSolve(of_basic)[1])
+
+
+def _known(matrix: sparse.csr_array, rows: int, columns: int) -> Indices:
+    """Return where in a matrix's numbers those stand that are in its first rows and columns."""
+    return np.flatnonzero(matrix.indices[: matrix.indptr[rows]] < columns)
+
+
+def _differ(pairs: Sequence[tuple[Array, Array]]) -> NDArray[np.int32]:
+    """Return where any of some arrays differs from what it was; what is behind that is known."""
+    return np.flatnonzero(np.any([new[: len(old)] != old for new, old in pairs], axis=0)).astype(
+        np.int32
+    )
+
+
+def _array(numbers: list[float]) -> Array:
+    return np.fromiter(numbers, np.float64, len(numbers))

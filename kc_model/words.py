@@ -1,0 +1,240 @@
+"""Amounts, numbers and names as a sentence shows them, in one unit and one language."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
+from typing import Protocol, Self
+
+import pandas as pd
+
+from kc_model import reference
+from kc_model.money import UNITS, format_money, format_number
+from kc_model.wording import Language, say, texts
+
+__all__ = ["DIGITS", "NOTICED", "Words"]
+
+DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
+"""Most digits after the decimal mark with which money of a unit is shown."""
+
+NOTICED = 5e-4
+"""Of what was there before: a smaller change is rounding, and nobody is told of it."""
+
+_EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
+_KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
+_MONEY = (" money", " disbursed", " change", " risk")
+_NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
+_SHOWN = 5
+
+
+class _Shown(Protocol):
+    # Properties, because the fields of a frozen dataclass may only be read.
+    @property
+    def unit(self) -> str: ...
+    @property
+    def vintage(self) -> str: ...
+
+
+class Words:
+    """Shows amounts, numbers and names.
+
+    Parameters
+    ----------
+    unit : str
+        The dataset's unit.
+    vintage : {"63", "34"}
+        Of the places' codes.
+    language : {"vi", "en"}
+    """
+
+    def __init__(self, unit: str, vintage: str, language: Language) -> None:
+        self.unit, self.vintage, self.language = unit, vintage, language
+
+    @classmethod
+    def of(cls, plan: _Shown, language: Language) -> Self:
+        """Return what shows a plan's amounts and places."""
+        return cls(plan.unit, plan.vintage, language)
+
+    # ------------------------------------------------------------------ money
+
+    def amount(self, value: float) -> str:
+        """Show an amount given in the unit, without the unit's name; "–" where there is none."""
+        if pd.isna(value):
+            return "–"
+        return format_number(_rounded(value, DIGITS[self.unit]), None, self.language)
+
+    def money(self, value: float) -> str:
+        """Show an amount given in the unit."""
+        return self._money(value, DIGITS[self.unit])
+
+    def vnd(self, amount: float) -> str:
+        """Show an amount given in VND."""
+        return self.money(amount / UNITS[self.unit])
+
+    def signed(self, value: float) -> str:
+        """Show a change of money, given in the unit, with its sign."""
+        return ("−" if value < 0 else "+") + self.money(abs(value))
+
+    def exact(self, value: float) -> str:
+        """Show an amount given in the unit, to the đồng."""
+        return self._money(value, _EXACT[self.unit])
+
+    def gain(self, value: float) -> str:
+        """Show an amount given in the unit that is an estimate by nature: to three figures."""
+        return self._money(value, min(_significant(value, 3), _EXACT[self.unit]))
+
+    def each(self, value: float) -> str:
+        """Show money for each head or other unit, given in the unit: in đồng, or in million."""
+        vnd = value * UNITS[self.unit]
+        unit = "million_vnd" if abs(vnd) >= UNITS["million_vnd"] else "vnd"
+        shown = vnd / UNITS[unit]
+        digits = _significant(shown, 3)
+        return format_money(_rounded(shown, digits) * UNITS[unit], unit, self.language)
+
+    def _money(self, value: float, digits: int) -> str:
+        vnd = _rounded(value, digits) * UNITS[self.unit]
+        return format_money(vnd, self.unit, self.language)
+
+    # ------------------------------------------------------------------ numbers
+
+    def number(self, value: float, digits: int | None = None) -> str:
+        """Show a number to so many digits, or to four figures, without zeros at its end."""
+        digits = _significant(value, 4) if digits is None else digits
+        return format_number(_rounded(value, digits), None, self.language)
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """Show a share: 57,4 %."""
+        return f"{self.number(100 * share, digits)} %"
+
+    def outputs(self, value: float) -> str:
+        """Show a number of outputs, projects or units of a column."""
+        return say("explain.outputs", self.language, amount=self.number(value))
+
+    def rule_number(self, kind: str, value: float) -> str:
+        """Show a rule's own number.
+
+        Parameters
+        ----------
+        kind : str
+            See `kc_model.scenario.Rule.kind`.
+        value : float
+        """
+        if kind == "money":
+            return self.exact(value)
+        return self.percent(value, 8) if kind == "share" else self.number(value, 8)
+
+    # ------------------------------------------------------------------ names
+
+    def name(self, code: str, key: str = "") -> str:
+        """Show a code as a name; anything else as it is.
+
+        Parameters
+        ----------
+        code : str
+        key : str
+            What it is a code of: place, region, area or source; "": any of them.
+        """
+        if key:
+            return self._names[_NAMED[key]].get(code, code) if key in _NAMED else str(code)
+        if code == "ALL":
+            return say("explain.all", self.language)
+        return next((names[code] for names in self._names.values() if code in names), code)
+
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        vintage, language = self.vintage, self.language
+        return {
+            "place": {
+                code: reference.place_name(code, vintage, language)
+                for code in reference.place_order(vintage)
+            },
+            "area": {c: reference.area_name(c, language) for c in reference.area_order()},
+            "source": {c: reference.source_name(c, language) for c in reference.source_order()},
+        }
+
+    def group(self, values: str) -> str:
+        """Show a rule's group (values joined by ``|``) as names."""
+        return " – ".join(self.name(value) for value in values.split("|"))
+
+    def column(self, name: str) -> str:
+        """Return what a column or table is called in words; one of the user's own as it is."""
+        known = (f"headings.{kind}.{name}" for kind in _KINDS)
+        word = next((say(key, self.language) for key in known if key in texts()), None)
+        if word is None:
+            return say("explain.column", self.language, name=name)
+        return f"“{word}”"
+
+    def listed(self, names: Sequence[str], kind: str = "place") -> str:
+        """Show the first few of a list and how many more there are."""
+        return ", ".join(names[:_SHOWN]) + self.more(len(names), kind)
+
+    def more(self, count: int, kind: str, shown: int = _SHOWN) -> str:
+        """Say how many there are beyond those shown; "" for none."""
+        if count <= shown:
+            return ""
+        return say(f"explain.and_more.{kind}", self.language, count=count - shown)
+
+    # ------------------------------------------------------------------ goals
+
+    def goal(self, name: str, where: Mapping[str, Sequence[str]] | None = None) -> str:
+        """Show what a goal is called.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``maximise disbursed``.
+        where : mapping or None
+            Cells it is limited to, where that is to be told.
+        """
+        what, _, column = name.split(" ", 1)[1].partition(":")
+        key = "least_money" if name == "minimise money" else what
+        told = say(f"explain.goals.{key}", self.language, column=self.column(column))
+        if not where:
+            return told
+        parts = [
+            ", ".join(self.name(value, key) for value in values)
+            if key in _NAMED
+            else f"{self.column(key)}: {', '.join(values)}"
+            for key, values in where.items()
+        ]
+        return say("explain.goals.within", self.language, goal=told, where="; ".join(parts))
+
+    def achieved(self, name: str, value: float, per: str) -> str:
+        """Show what is achieved of a goal.
+
+        Parameters
+        ----------
+        name : str
+        value : float
+            In the user's units.
+        per : str
+            Column of a goal of evenness.
+        """
+        if name.endswith(" evenness"):
+            key = "population" if per == "population" else "other"
+            values = {"amount": self.each(value), "per": self.column(per)}
+            return say(f"explain.even.{key}", self.language, **values)
+        return self.money(value) if name.endswith(_MONEY) else self.number(value)
+
+    def gained(self, name: str, value: float) -> str:
+        """Show by how much a goal is bettered or worsened, to three figures."""
+        if name.endswith(_MONEY):
+            return self.gain(value)
+        if name.endswith(" evenness"):
+            return self.each(value)
+        return self.number(value, _significant(value, 3))
+
+
+def _rounded(value: float, digits: int) -> Decimal:
+    """Round half up after dropping the noise of arithmetic: equal numbers are shown equal."""
+    exact = Decimal(repr(round(float(value), max(8, digits)) + 0.0))
+    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize()
+
+
+def _significant(value: float, figures: int) -> int:
+    """Return the digits after the mark that show so many figures of a number."""
+    if not value or abs(value) >= 10 ** (figures - 1):
+        return 0 if figures < 4 else 1
+    return max(0 if figures < 4 else 1, figures - 1 - math.floor(math.log10(abs(value))))

@@ -1,0 +1,247 @@
+"""New budgets and rules: the few fields that a planner knows, and the row they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import ipywidgets
+import pandas as pd
+
+from kc_model import reference
+from kc_model.scenario import TIERS, Budget, Rule, Scenario, Where
+from kc_model.tables import Dataset
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import choices
+from kc_model.workbench.editing import read_number
+from kc_model.workbench.levers import RuleLever
+
+__all__ = ["Adding", "Asked", "new_budget", "new_rule"]
+
+_EACH = "each"
+_KEYS = ("place", "area", "source")
+_KINDS = ("least", "most", "least_share", "most_share", "fall", "rise", "projects")
+_BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a planner filled in.
+
+    Parameters
+    ----------
+    where : mapping of key to text
+        place, area and source; "" for all of them, ``each`` (of place) for every one by itself.
+    kind : str
+        ``least`` and ``most`` (money), ``least_share`` and ``most_share`` (of what contains it),
+        ``fall`` and ``rise`` (at most, against the baseline), ``projects`` (at least so many).
+    number : str
+        As typed; shares in percent.
+    tier : {"law", "directive", "preference"}
+    basis : str
+    """
+
+    where: dict[str, str]
+    kind: str
+    number: str
+    tier: str = "law"
+    basis: str = ""
+
+
+def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language) -> Scenario:
+    """Return the scenario with one rule more, its words made of what it says.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    asked : Asked
+    data : Dataset
+        Its unit and its places' names.
+    language : {"vi", "en"}
+        Whose decimal mark counts; the rule's words are Vietnamese, as those of every scenario.
+
+    Raises
+    ------
+    InputError
+        See `read_number`; no-bound where no number was typed.
+    """
+    where = _selection(asked.where)
+    each = ("place",) if asked.where.get("place") == _EACH else ()
+    side = "max" if asked.kind in ("most", "most_share", "rise") else "min"
+    plain = Rule(_free_id(scenario), where=where, each=each, tier=asked.tier)
+    if asked.kind.endswith("share"):
+        plain = replace(plain, of=_whole(where, each))
+    elif asked.kind in ("fall", "rise"):
+        plain = replace(plain, per=_BASELINE)
+    elif asked.kind == "projects":
+        plain = replace(plain, count="projects")
+    blank = _bounded(plain, side, Decimal(0))  # says what is counted
+    typed = read_number(asked.number.strip() or "–", side, blank, data.unit, language) or Decimal(0)
+    bound = {"fall": 1 - typed, "rise": 1 + typed}.get(asked.kind, typed)
+    plain = replace(plain, basis=" ".join(asked.basis.split()))
+    rule = _bounded(plain, side, max(bound, Decimal(0)))
+    lever = RuleLever.of(rule, side, data.unit)
+    shown = lever.shown(typed, "vi") if lever is not None else ""
+    text = say(
+        f"screen.adding.texts.{asked.kind}",
+        "vi",
+        what=_named(asked.where, data.vintage),
+        number=shown,
+        whole=_named(_told(rule.of or {}, each), data.vintage),
+    )
+    return replace(scenario, rules=(*scenario.rules, replace(rule, text=text)))
+
+
+def new_budget(scenario: Scenario, asked: Asked, data: Dataset, language: Language) -> Scenario:
+    """Return the scenario with one budget more; parameters and errors as for `new_rule`."""
+    where = _selection(asked.where)
+    row = Budget(Decimal(0), where, basis=" ".join(asked.basis.split()))
+    amount = read_number(asked.number.strip() or "–", "amount", row, data.unit, language)
+    text = say("screen.adding.texts.budget", "vi", what=_named(asked.where, data.vintage))
+    made = replace(row, amount=amount or Decimal(0), text=text)
+    return replace(scenario, budget=(*scenario.budget, made))
+
+
+def _bounded(rule: Rule, side: str, bound: Decimal) -> Rule:
+    return replace(rule, min=bound) if side == "min" else replace(rule, max=bound)
+
+
+def _selection(asked: dict[str, str]) -> Where:
+    return {key: (code,) for key, code in asked.items() if code not in ("", _EACH)}
+
+
+def _whole(where: Where, each: Sequence[str]) -> Where:
+    """Return what a share is of: the same place's or fund's money, whatever its area.
+
+    Of a selection without an area: all money of its fund; of a fund alone: all money.
+    """
+    same: Where = {"place": ("same",)} if each else {}
+    if "area" in where:
+        return {**same, **{key: codes for key, codes in where.items() if key != "area"}}
+    fund = {key: codes for key, codes in where.items() if key == "source"}
+    return fund if "place" in where or each else {}
+
+
+def _told(where: Where, each: Sequence[str]) -> dict[str, str]:
+    return {key: _EACH if each and key == "place" else codes[0] for key, codes in where.items()}
+
+
+def _free_id(scenario: Scenario) -> str:
+    taken, number = {rule.id for rule in scenario.rules}, 1
+    while f"them-{number}" in taken:
+        number += 1
+    return f"them-{number}"
+
+
+def _named(where: dict[str, str], vintage: str) -> str:
+    """Return a selection in Vietnamese words: its fund, then its place, then its area."""
+    source, place, area = (where.get(key, "") for key in ("source", "place", "area"))
+    parts = [say("screen.adding.of.source", "vi", name=_name("source", source, vintage))]
+    if place:
+        every = say("screen.adding.every", "vi").lower()
+        name = every if place == _EACH else _name("place", place, vintage)
+        parts.append(say("screen.adding.of.place", "vi", name=name))
+    if area:
+        parts.append(say("screen.adding.of.area", "vi", name=_name("area", area, vintage)))
+    return " ".join(parts)
+
+
+def _name(key: str, code: str, vintage: str, language: Language = "vi") -> str:
+    if not code:
+        return say(f"screen.adding.all.{key}", language)
+    if key == "place":
+        return reference.place_name(code, vintage, language)
+    if key == "area":
+        return reference.area_name(code, language)
+    known = code in reference.source_order()
+    return reference.source_name(code, language) if known else say("screen.adding.all.source")
+
+
+class Adding(ipywidgets.VBox):  # type: ignore[misc]
+    """The fields of a new row, and the buttons that add it as a rule or as a budget.
+
+    Parameters
+    ----------
+    add : callable (table, Asked) -> None
+        Told ``rules`` or ``budget``, and what was filled in.
+
+    Attributes
+    ----------
+    fields : dict of str to Dropdown
+        place, area and source.
+    kind, tier : Dropdown
+    number, basis : Text
+    add : dict of str to Button
+        By table.
+    said : Text
+        Why it could not be added.
+    """
+
+    def __init__(self, add: Callable[[str, Asked], None]) -> None:
+        wide = {"description_width": "initial"}
+        self.fields = {
+            key: ipywidgets.Dropdown(options=[("", "")], style=wide, layout={"width": "290px"})
+            for key in _KEYS
+        }
+        self.kind = ipywidgets.Dropdown(options=[("", _KINDS[0])], style=wide)
+        self.tier = ipywidgets.Dropdown(options=[("", TIERS[0])], style=wide)
+        self.number = ipywidgets.Text(style=wide, layout={"width": "170px"})
+        self.basis = ipywidgets.Text(style=wide, layout={"width": "330px"})
+        self.add = {
+            table: ipywidgets.Button(icon="plus", layout={"width": "auto"})
+            for table in ("rules", "budget")
+        }
+        for table, button in self.add.items():
+            button.on_click(lambda _button, table=table: add(table, self.asked()))
+        self.said, self.title = screen.Text(), screen.Text()
+        super().__init__(
+            [
+                self.title,
+                screen.row(*self.fields.values()),
+                screen.row(self.kind, self.number, self.tier, self.basis),
+                screen.row(*self.add.values()),
+                self.said,
+            ]
+        )
+
+    def asked(self) -> Asked:
+        """Return what is filled in."""
+        where = {key: str(field.value) for key, field in self.fields.items()}
+        kind, tier = str(self.kind.value), str(self.tier.value)
+        return Asked(where, kind, self.number.value, tier, self.basis.value)
+
+    def offer(self, cells: pd.DataFrame, data: Dataset, language: Language) -> None:
+        """Offer the places, areas and funds of a plan's cells, in this language."""
+        orders: dict[str, Iterable[str]] = {
+            "place": reference.place_order(data.vintage),
+            "area": reference.area_order(),
+            "source": reference.source_order(),
+        }
+        for key, field in self.fields.items():
+            there = set(cells[key]) if len(cells) else set()
+            found = [code for code in orders[key] if code in there]
+            every = [(say("screen.adding.every", language), _EACH)] if key == "place" else []
+            names = [(_name(key, code, data.vintage, language), code) for code in found]
+            _set(field, [(_name(key, "", data.vintage, language), ""), *every, *names])
+            field.description = say(f"screen.adding.fields.{key}", language)
+        kinds = _KINDS if len(data.projects) else _KINDS[:-1]
+        _set(self.kind, choices("screen.adding.kinds", kinds, language))
+        _set(self.tier, choices("explain.tiers", TIERS, language))
+        for name in ("kind", "number", "tier", "basis"):
+            getattr(self, name).description = say(f"screen.adding.fields.{name}", language)
+        self.number.placeholder = say("screen.adding.example", language)
+        self.title.value = screen.bullets(
+            say("screen.adding.title", language), [say("screen.adding.hint", language)]
+        )
+        for table, button in self.add.items():
+            button.description = say(f"screen.adding.add.{table}", language)
+
+
+def _set(field: ipywidgets.Dropdown, options: Sequence[tuple[str, str]]) -> None:
+    """Offer options, keeping the choice where it is still there."""
+    if tuple(options) != tuple(field.options):
+        chosen = field.value
+        field.options = options
+        field.value = chosen if chosen in {code for _, code in options} else options[0][1]

@@ -1,0 +1,188 @@
+"""The projects (đề án) of a plan as a list: what each asks, may be given and gets, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+
+from kc_model import reference
+from kc_model.export.table import numeral
+from kc_model.money import format_money, format_number, to_unit, unit_name
+from kc_model.projects import build_offers
+from kc_model.results import Allocation
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset, as_rows
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.deciding import IN, OUT, decided
+from kc_model.workbench.picking import Picked, Picks
+
+__all__ = ["Choosing"]
+
+_HEADS = {
+    "name": "text",
+    "place": "fixed",
+    "source": "fixed",
+    "asked": "number",
+    "allowed": "number",
+    "amount": "number",
+    "reason": "text",
+}
+
+
+class Choosing(ipywidgets.VBox):  # type: ignore[misc]
+    """Lists every project by area, and lets a planner force it in or out.
+
+    Parameters
+    ----------
+    take : callable (id, choice) -> None
+        Told ``in``, ``out`` or "" for a project.
+    undo : callable () -> None
+
+    Attributes
+    ----------
+    listed : Picks
+    told : Text
+        How many are chosen, for how much, and how many of them a planner decided; the desk puts it
+        elsewhere.
+    """
+
+    def __init__(self, take: Callable[[str, str], None], undo: Callable[[], None]) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._about: tuple[Dataset, int] | None = None
+        self.told, self.listed = screen.Text(), Picks(take, undo)
+        super().__init__([self.listed])
+
+    def name_of(self, project: str) -> str:
+        """Return what a project is called."""
+        return next((str(row["name"]) for row in self._rows if row["id"] == project), "")
+
+    def show(self, plan: Allocation, scenario: Scenario, language: Language) -> None:
+        """Show what a plan makes of the projects.
+
+        Parameters
+        ----------
+        plan : Allocation
+            Without a plan the amounts are blank.
+        scenario : Scenario
+            What a planner has decided, as it is on screen now.
+        language : {"vi", "en"}
+        """
+        if self._about != (plan.data, plan.year):
+            offers = build_offers(plan.data, date(plan.year, 1, 1))
+            self._rows, self._about = as_rows(offers.frame), (plan.data, plan.year)
+        heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
+        ticks = {key: _say(f"ticks.{key}", language) for key in (IN, OUT)}
+        views = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
+        unit = unit_name(plan.unit, language)
+        self.listed.name(
+            _say("title", language, unit=unit),
+            _say("sought", language),
+            heads,
+            ticks,
+            {code: _say(f"views.{key}", language) for code, key in views.items()},
+        )
+        teller = _Teller(plan, decided(scenario), language)
+        rows = sorted(self._rows, key=teller.order)
+        told = _say("shown", language, count=len(rows))
+        self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
+        kind, unproven = (
+            ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
+        )
+        self.told.value = screen.message([teller.total(), *unproven], kind)
+
+
+def _say(key: str, language: Language, **values: object) -> str:
+    return say(f"screen.projects.{key}", language, **values)
+
+
+class _Teller:
+    """Says what a plan makes of each project."""
+
+    def __init__(self, plan: Allocation, forced: Any, language: Language) -> None:
+        self.plan, self.forced, self.language = plan, forced, language
+        table = plan.project_table(language) if len(plan.projects) else pd.DataFrame()
+        self.found = {str(row["id"]): row for row in table.to_dict("records")}
+        self.areas = list(reference.area_order())
+
+    def order(self, row: dict[str, Any]) -> tuple[int, bool, int]:
+        """By area as in the ministry's list, those chosen first, then by the law's order."""
+        area = row["area"]
+        at = self.areas.index(area) if area in self.areas else len(self.areas)
+        return at, not self.is_chosen(row), int(row["rank"])
+
+    def is_chosen(self, row: dict[str, Any]) -> bool:
+        return bool(self.found.get(str(row["id"]), {}).get("chosen", False))
+
+    def amount(self, row: dict[str, Any]) -> int:
+        amount = self.found.get(str(row["id"]), {}).get("amount")
+        return 0 if amount is None or pd.isna(amount) else int(amount)
+
+    def groups(self, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+        """Yield every area with its Roman numeral, its projects and its money."""
+        counts = Counter(row["area"] for row in rows)
+        for number, area in enumerate(counts):
+            inside = [row for row in rows if row["area"] == area]
+            yield (
+                area,
+                _say(
+                    "group",
+                    self.language,
+                    roman=numeral("roman", number),
+                    area=reference.area_name(area, self.language),
+                    chosen=sum(map(self.is_chosen, inside)),
+                    count=len(inside),
+                    amount=self.vnd(sum(map(self.amount, inside))),
+                ),
+            )
+
+    def line(self, row: dict[str, Any]) -> Picked:
+        one = str(row["id"])
+        is_chosen, language = self.is_chosen(row), self.language
+        places = [reference.place_name(p, self.plan.vintage, language) for p in row["places"]]
+        least, most = (self.number(int(row[key])) for key in ("least", "most"))
+        cells = (
+            f"{one}. {row['name']}",
+            "; ".join(places),
+            say(f"export.sources.{row['source']}", language),
+            self.number(int(row["support"])),
+            (least if least == most else f"{least}–{most}") if row["eligible"] else "–",
+            self.number(self.amount(row)) if is_chosen else "–",
+            self.reason(one, is_chosen=is_chosen),
+        )
+        is_paid = bool(row["disbursed"])
+        boxes = ((IN,) if is_paid else (IN, OUT)) if row["eligible"] else ()
+        ticked = self.forced.get(one, "")
+        open_ = tuple(dict.fromkeys((*boxes, ticked))) if ticked else boxes
+        return Picked(one, row["area"], cells, "on" if is_chosen else "off", ticked, open_)
+
+    def reason(self, one: str, *, is_chosen: bool) -> str:
+        forced, found = self.forced.get(one, ""), self.found.get(one)
+        if (forced == IN and is_chosen) or (forced == OUT and not is_chosen):
+            return _say(f"decided.{forced}", self.language)
+        return str(found["reason"]) if found else ""
+
+    def total(self) -> str:
+        chosen = [row for row in self.found.values() if row["chosen"]]
+        money = sum(int(row["amount"]) for row in chosen if not pd.isna(row["amount"]))
+        held = Counter(self.forced.values())
+        return _say(
+            "total",
+            self.language,
+            chosen=len(chosen),
+            count=len(self.found),
+            amount=self.vnd(money),
+            inside=held[IN],
+            out=held[OUT],
+        )
+
+    def vnd(self, amount: int) -> str:
+        return format_money(amount, self.plan.unit, self.language)
+
+    def number(self, amount: int) -> str:
+        return format_number(to_unit(amount, self.plan.unit), None, self.language)

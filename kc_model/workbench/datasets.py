@@ -1,0 +1,133 @@
+"""Which datasets lie in and below a folder, and what each of them and its scenarios give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kc_model.errors import Fault, InputError
+from kc_model.reading import read_dataset
+from kc_model.scenario import Scenario, read_scenario
+from kc_model.tables import Dataset
+from kc_model.workbench.newest import Progress
+
+__all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path"]
+
+_SCENARIOS = "phuong-an"  # folder beside a workbook that holds the scenarios saved for it
+_HEADER = "dataset.yaml"
+_LEFT_OUT = {"out", _SCENARIOS, "node_modules"}
+_DEEP = 4
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one folder or workbook gave.
+
+    Parameters
+    ----------
+    path : Path
+    data : Dataset or None
+        None where faults keep it from being used.
+    scenarios : mapping of str to Scenario
+        By the name of their file; those of the workbook itself by its name.
+    faults : tuple of Fault
+        Of the data and the scenarios, errors and warnings.
+    """
+
+    path: Path
+    data: Dataset | None = None
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+def find_datasets(folder: Path) -> tuple[Path, ...]:
+    """Return the datasets in and below a folder: the nearest first, then by name.
+
+    Parameters
+    ----------
+    folder : Path
+        Itself one, or a folder of folders with ``dataset.yaml`` and of workbooks. Hidden folders,
+        results and Excel's own copies are left out.
+    """
+    found = list(_datasets(folder, _DEEP))
+    return tuple(sorted(found, key=lambda path: (len(path.parts), path.name.casefold())))
+
+
+def _datasets(folder: Path, deep: int) -> Iterator[Path]:
+    if (folder / _HEADER).is_file():
+        yield folder
+        return
+    try:
+        entries = list(folder.iterdir())
+    except OSError:  # not ours to look into
+        return
+    for entry in entries:
+        if entry.name.startswith((".", "~$")) or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir() and deep:
+            yield from _datasets(entry, deep - 1)
+        elif entry.suffix.lower() in {".xlsx", ".xlsm"}:
+            yield entry
+
+
+def load(path: Path, progress: Progress | None = None) -> Loaded:
+    """Read a dataset and every scenario beside it, keeping the faults instead of raising them.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a workbook.
+    progress : callable (step, share), optional
+    """
+    data: Dataset | None = None
+    faults: list[Fault] = []
+    try:
+        data = read_dataset(path, progress)
+        faults.extend(data.warnings)
+    except InputError as error:
+        faults.extend(error.faults)
+    scenarios: dict[str, Scenario] = {}
+    for file in _scenario_files(path):
+        try:
+            scenarios[file.name] = scenario = read_scenario(file)
+            faults.extend(scenario.warnings)
+        except InputError as error:
+            if not _is_none(error):
+                faults.extend(fault for fault in error.faults if fault not in faults)
+    return Loaded(path, data, scenarios, tuple(faults))
+
+
+def scenario_home(path: Path) -> Path:
+    """Return where scenarios saved for a dataset lie: in its folder, or beside its workbook.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a workbook.
+    """
+    return path if path.is_dir() else path.parent / _SCENARIOS
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """Return what a dataset is called among those of a folder: its path from there.
+
+    Parameters
+    ----------
+    path, folder : Path
+    """
+    return path.name if path == folder else path.relative_to(folder).as_posix()
+
+
+def _scenario_files(path: Path) -> list[Path]:
+    """Return where scenarios may be, the one called base first."""
+    found = scenario_home(path).glob("*.yaml")
+    files = [file for file in found if file.name not in {_HEADER, "evidence.yaml"}]
+    if not path.is_dir():
+        files.append(path)
+    return sorted(files, key=lambda file: (file != path, file.stem != "base", file.name))
+
+
+def _is_none(error: InputError) -> bool:
+    """Whether a file is no scenario at all: a base for others, or a workbook without one."""
+    return {fault.code for fault in error.faults} <= {"no-scenario-sheets", "missing-key"}

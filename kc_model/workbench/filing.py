@@ -1,0 +1,139 @@
+"""Saving what is on screen: as a scenario under a name, and as a proposal to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import ipywidgets
+
+from kc_model.export import fingerprint, save_file
+from kc_model.projects import assigned_plan, build_offers
+from kc_model.results import Allocation
+from kc_model.scenario import Scenario, scenario_yaml
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.folders import new_folder, plain_name
+from kc_model.workbench.newest import Newest, Progress, Step
+
+__all__ = ["Filing"]
+
+_BOOK = "allocation.xlsx"
+_PROJECTS = "ke_hoach_de_an.xlsx"
+
+
+class Filing(ipywidgets.HBox):  # type: ignore[misc]
+    """A name, a button that saves the scenario under it, and one that exports the proposal.
+
+    Parameters
+    ----------
+    scenario : callable () -> Scenario
+        What is on screen, with the notes that say what was changed.
+    solve : callable (Scenario, progress) -> Allocation
+        Makes its plan afresh.
+    exports : Newest
+        Runs the export.
+
+    Attributes
+    ----------
+    name, keep, export : Text, Button, Button
+    saved : Text
+        Where it went; the desk puts it elsewhere.
+    folder : Path or None
+        Where the next export goes; None: a new folder below ``out``.
+    home : Path
+        The folder that scenarios are saved in.
+    """
+
+    def __init__(
+        self,
+        scenario: Callable[[], Scenario],
+        solve: Callable[[Scenario, Progress], Allocation],
+        exports: Newest,
+    ) -> None:
+        self._scenario, self._solve, self._exports = scenario, solve, exports
+        self._language: Language = "vi"
+        self._files: dict[Path, Mapping[str, str]] = {}
+        self.folder: Path | None = None
+        self.home = Path("phuong-an")
+        self.name = ipywidgets.Text(layout={"width": "230px"}, style={"description_width": "40px"})
+        self.keep = ipywidgets.Button()
+        self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
+        self.saved = screen.Text()
+        super().__init__([self.name, self.keep, self.export])
+
+    def words(self, placeholder: str, language: Language) -> None:
+        """Show every text again, in this language."""
+        self._language = language
+        self.name.description, self.name.placeholder = (
+            say("screen.keep.name", language),
+            placeholder,
+        )
+        self.export.description = say("screen.plan.export", language)
+        self.saved.value = ""
+
+    def show(self, *, is_safe: bool) -> None:
+        """Show whether what is on screen stands in a file."""
+        key = "button" if is_safe else "unsaved"
+        self.keep.description = say(f"screen.keep.{key}", self._language)
+        self.keep.button_style = "" if is_safe else "warning"
+
+    def save(self) -> tuple[Path, Scenario]:
+        """Save the scenario under its name; never over somebody else's file.
+
+        Raises
+        ------
+        SaveError
+        """
+        scenario = self._scenario()
+        scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
+        file = self.home / f"{plain_name(scenario.name)}.yaml"
+        expected = self._files.get(file, {file.name: ""})
+        save_file(file, scenario_yaml(scenario).encode(), expected)
+        self._files[file] = fingerprint(file.parent, [file.name])
+        return file, scenario
+
+    def start_export(self) -> None:
+        """Solve afresh what is on screen (contract, section 6.1) and save the proposal."""
+        scenario, language = self._scenario(), self._language
+        folder = self.folder or new_folder(scenario.name)
+        self.export.disabled = True
+        self.saved.value = screen.message([say("screen.plan.exporting", language)])
+
+        def save(progress: Progress) -> tuple[Allocation, list[str]]:
+            plan = self._solve(scenario, progress)
+            names = []
+            if plan.status == "optimal":
+                plan.save(folder, language)
+                names.append(_BOOK)
+                if len(plan.projects):
+                    save_file(folder / _PROJECTS, _assigned(plan, language))
+                    names.append(_PROJECTS)
+            return plan, names
+
+        def link(found: tuple[Allocation, list[str]]) -> None:
+            plan, names = found
+            self.export.disabled = False
+            if not names:
+                self.saved.value = screen.message(plan.explain(language), "stop")
+                return
+            links = [
+                screen.download(
+                    name,
+                    (folder / name).read_bytes(),
+                    say("screen.figure.download", language, name=name),
+                )
+                for name in names
+            ]
+            told = say("screen.plan.saved", language, folder=folder)
+            self.saved.value = screen.message([told]) + "".join(links)
+
+        self._exports.start(Step(save, link))
+
+
+def _assigned(plan: Allocation, language: Language) -> bytes:
+    """Return the assigned plan by area and project, as an Excel workbook."""
+    offers = build_offers(plan.data, date(plan.year, 1, 1))
+    return assigned_plan(plan.data, offers, plan.project_table(language), language)

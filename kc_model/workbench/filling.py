@@ -1,0 +1,145 @@
+"""Budgets and rules of the scenario on screen as tables: filled in, added to, removed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import ipywidgets
+import pandas as pd
+
+from kc_model.errors import InputError
+from kc_model.money import unit_name
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.adding import Adding, Asked, new_budget, new_rule
+from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
+
+__all__ = ["Filling"]
+
+Edits = Sequence[tuple[int, int, str]]
+
+
+class _Owner(Protocol):
+    """What stands on screen: read before a change, told after it."""
+
+    data: Dataset
+    language: Language
+
+    def now(self) -> Scenario: ...
+    def go(self, scenario: Scenario) -> None: ...
+    def guarded(self, act: Callable[[], None]) -> None: ...
+    def undo_last(self) -> None: ...
+
+
+class Filling(ipywidgets.VBox):  # type: ignore[misc]
+    """Two tables, and the fields of a new row under them.
+
+    Parameters
+    ----------
+    owner : PlanDesk
+        Whose scenario the tables show and change.
+
+    Attributes
+    ----------
+    grids : dict of str to Grid
+        ``budget`` and ``rules``.
+    adding : Adding
+    refused : mapping of (table, row, column) to (text, InputError)
+        What was typed and could not be read; it stays at its cell with the reason.
+    """
+
+    def __init__(self, owner: _Owner) -> None:
+        self._owner = owner
+        self.refused: Mapping[tuple[str, int, int], tuple[str, InputError]] = {}
+        self.grids = {table: self._grid(table) for table in TABLES}
+        self.adding = Adding(lambda table, asked: owner.guarded(lambda: self._add(table, asked)))
+        super().__init__([*self.grids.values(), self.adding])
+
+    def _grid(self, table: str) -> screen.Grid:
+        guarded = self._owner.guarded
+        return screen.Grid(
+            lambda edits: guarded(lambda: self._edit(table, edits)),
+            lambda: guarded(self._owner.undo_last),
+        )
+
+    def show(self, scenario: Scenario, cells: pd.DataFrame) -> None:
+        """Show a scenario.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        cells : DataFrame
+            Of the newest plan: what a new row can be about.
+        """
+        data, language = self._owner.data, self._owner.language
+        for table, grid in self.grids.items():
+            rows = rows_of(scenario, table, data.unit, data.vintage, language)
+            for (name, r, c), (text, error) in self.refused.items():
+                if name == table:
+                    fault = error.faults[0]
+                    why = f"{fault.found(language)} {fault.remedy(language)}"
+                    rows[r][c] = screen.GridCell(text, text or rows[r][c].shown, why)
+            with grid.hold_sync():
+                unit = unit_name(data.unit, language)
+                grid.label = say(f"screen.edit.tables.{table}", language, unit=unit)
+                grid.show(columns_of(table, language), rows)
+        if len(cells):
+            self.adding.offer(cells, data, language)
+
+    def announce(self, text: str) -> None:
+        """Let screen readers say something."""
+        for grid in self.grids.values():
+            grid.said = text
+
+    def _edit(self, table: str, edits: Edits) -> None:
+        """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
+        owner, grid = self._owner, self.grids[table]
+        scenario, refused = owner.now(), dict(self.refused)
+        taken: list[tuple[int, int]] = []
+        is_dropped = any(TABLES[table][column] == "drop" for _, column, _ in edits)
+        for row, column, text in edits:
+            refused.pop((table, row, column), None)
+            try:
+                where = (row, column)
+                scenario = edited(scenario, table, where, text, owner.data.unit, owner.language)
+                taken.append(where)
+            except InputError as error:
+                refused[table, row, column] = (text, error)
+        named = grid.rows[edits[0][0]][0]["shown"] if is_dropped else ""
+        if is_dropped and taken:
+            refused = {}  # its rows are others now
+        owner.go(scenario)
+        self.refused = refused
+        self.show(owner.now(), pd.DataFrame())
+        if is_dropped:
+            grid.said = self._say("dropped", what=named) if taken else ""
+            return
+        told = [
+            self._say("said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
+            for r, c in taken[-1:]
+        ]
+        missed = [self._say("refused", count=len(refused))] if refused else []
+        grid.said = " ".join([*told, *missed])
+
+    def _add(self, table: str, asked: Asked) -> None:
+        owner, added = self._owner, new_rule if table == "rules" else new_budget
+        try:
+            scenario = added(owner.now(), asked, owner.data, owner.language)
+        except InputError as error:
+            fault = error.faults[0]
+            why = [fault.found(owner.language), fault.remedy(owner.language)]
+            self.adding.said.value = screen.message([" ".join(why)], "stop")
+            return
+        self.adding.number.value = ""
+        owner.go(scenario)
+        grid = self.grids[table]
+        row = grid.rows[-1]
+        text = row[list(TABLES[table]).index("text")]["shown"]
+        grid.said = self._say("added", what=text)
+        self.adding.said.value = screen.message([grid.said])
+
+    def _say(self, key: str, **values: object) -> str:
+        return say(f"screen.edit.{key}", self._owner.language, **values)

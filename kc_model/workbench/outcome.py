@@ -1,0 +1,185 @@
+"""What a plan gives: who loses first, the charts with their tables, and what it means."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import ipywidgets
+
+from kc_model.charts import Picture, allocation_chart, change_chart, heat_map
+from kc_model.errors import Fault
+from kc_model.money import to_unit
+from kc_model.results import Allocation
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.desk import choices
+from kc_model.workbench.figure import Figure
+
+__all__ = ["HeatMap", "Outcome"]
+
+_SHOWN = 10  # sentences told at first sight
+_LOSERS = 6  # lines of the table of losers
+_NAMED = 3  # of them in the sentence
+_VIEWS = ("area", "place", "source", "region", "year")
+_MEASURES = ("amount", "change")
+
+
+class Outcome(ipywidgets.VBox):  # type: ignore[misc]
+    """Shows a plan by area, place, fund, region or year; those who lose stand first.
+
+    Parameters
+    ----------
+    view : Dropdown
+        What the charts are by; it offers what the plan has more than one of.
+    lock : RLock
+        Of the desk.
+
+    Attributes
+    ----------
+    losers : Text
+        Who loses most, in a sentence; the desk puts it on top.
+    findings : Text
+        The same as a table, and what the plan means.
+    shares, changes : Figure
+    """
+
+    def __init__(self, view: ipywidgets.Dropdown, lock: threading.RLock) -> None:
+        self.view = view
+        self.shares = Figure("allocation", lock)
+        self.changes = Figure("change", lock, is_folded=False)
+        self.losers, self.findings = screen.Text(), screen.Text()
+        charts = ipywidgets.VBox([self.shares, self.changes])
+        super().__init__([screen.row(charts, self.findings), self.changes.table])
+
+    def offer(self, plan: Allocation, language: Language) -> None:
+        """Offer every key of which the plan has more than one value."""
+        keys = [key for key in _VIEWS if len(set(plan.cells[key])) > 1] or ["area"]
+        options = choices("charts.by", keys, language)
+        if tuple(options) != tuple(self.view.options):
+            chosen = self.view.value if self.view.value in keys else keys[0]
+            self.view.options, self.view.value = options, chosen
+
+    def show(
+        self, plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str = ""
+    ) -> None:
+        """Show a plan.
+
+        Parameters
+        ----------
+        plan : Allocation
+            Of status "optimal".
+        warnings : sequence of Fault
+            Of the plan alone.
+        language : {"vi", "en"}
+        pending : str
+            What is still being worked out.
+        """
+        by = self.view.value
+        self.shares.show(allocation_chart(plan, by, language), plan.stamp, language)
+        picture = change_chart(plan, by, language)
+        self.changes.show(picture, plan.stamp, language)
+        key = "place" if plan.cells["place"].nunique() > 1 else "area"
+        first = picture if by == key else change_chart(plan, key, language)
+        lost = self._show_losers(first, language)
+        self.findings.value = lost + _told(plan, warnings, language, pending)
+
+    def _show_losers(self, picture: Picture, language: Language) -> str:
+        """Say who loses most; return the same as a table."""
+        fallen = [line for line in picture.table[1:] if line[3].startswith("−")]
+        names = "; ".join(f"{line[0]} {line[3]} ({line[4]} %)" for line in fallen[:_NAMED])
+        title = say("screen.plan.losers", language)
+        told = say("screen.plan.lost", language, title=title, told=picture.heading, names=names)
+        self.losers.value = screen.message([told] if fallen else [picture.heading], "warn")
+        lines = [picture.table[0], *fallen[:_LOSERS]]
+        head = screen.bullets(title, [picture.heading])
+        return head + screen.table(lines, title, picture.unit) if fallen else ""
+
+    def grey(self, *, is_blank: bool) -> None:
+        """Let what is shown be no longer true; where it is blank, only the charts stay."""
+        self.shares.chart.greyed = self.changes.chart.greyed = True
+        if is_blank:
+            self.shares.table.value = self.changes.table.value = ""
+            self.findings.value = self.losers.value = ""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for files being saved; tell whether they came in time (seconds)."""
+        return self.shares.wait(timeout) and self.changes.wait(timeout)
+
+
+def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str) -> str:
+    """Return what a plan means: the first sentences, the others and the warnings on a click."""
+    told = plan.explain(language)
+    first = [*told[:_SHOWN], *([pending] if pending else [])]
+    more = say("screen.more", language, count=len(told) - _SHOWN)
+    texts = [fault.text(language) for fault in warnings]
+    known = say("screen.warnings", language, count=len(texts))
+    return "".join(
+        [
+            screen.bullets(say("screen.plan.findings", language), first),
+            screen.fold(more, screen.bullets("", told[_SHOWN:])),
+            screen.fold(known, screen.bullets("", texts)),
+        ]
+    )
+
+
+class HeatMap(ipywidgets.VBox):  # type: ignore[misc]
+    """Places by areas, as deep in colour as their money or their change; drawn when looked at.
+
+    Parameters
+    ----------
+    lock : RLock
+        Of the desk.
+
+    Attributes
+    ----------
+    measure : Dropdown
+        ``amount`` or ``change``.
+    figure : Figure
+    """
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._plan: Allocation | None = None
+        self._language: Language = "vi"
+        self._is_open, self._lock = False, lock
+        wide = {"description_width": "initial"}
+        self.measure = ipywidgets.Dropdown(options=[("", one) for one in _MEASURES], style=wide)
+        self.measure.observe(lambda _change: self._draw(), "value")
+        self.figure = Figure("heat", lock, is_folded=False)
+        super().__init__([self.measure, self.figure, self.figure.table])
+
+    def words(self, language: Language) -> None:
+        """Show every text again, in this language."""
+        self._language = language
+        chosen = self.measure.value
+        self.measure.options = choices("charts.columns", _MEASURES, language)
+        self.measure.value = chosen
+        self.measure.description = say("screen.heat.measure", language)
+        self._draw()
+
+    def show(self, plan: Allocation) -> None:
+        """Show a plan."""
+        self._plan = plan
+        self._draw()
+
+    def look(self, *, is_open: bool) -> None:
+        """Draw from now on, or no longer: hundreds of squares nobody sees cost time."""
+        self._is_open = is_open
+        self._draw()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for files being saved; tell whether they came in time (seconds)."""
+        return self.figure.wait(timeout)
+
+    def _draw(self) -> None:
+        plan = self._plan
+        if plan is None or not self._is_open:
+            return
+        sums = plan.cells.groupby(["place", "area"], sort=False)[["amount", "baseline"]].sum()
+        vnd = {"amount": sums["amount"], "change": sums["amount"] - sums["baseline"]}
+        measure = str(self.measure.value)
+        frame = to_unit(vnd[measure], plan.unit).rename(measure).reset_index()
+        with self._lock:
+            stamp = plan.stamp
+            picture = heat_map(frame, measure, stamp(self._language), self._language)
+            self.figure.show(picture, stamp, self._language)

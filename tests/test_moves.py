@@ -1,0 +1,208 @@
+"""Moves: conserved in every purse, as few as there can be, decided by whom the law says."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from datasets import absorbing, dataset, scenario
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kc_model.allocate import allocate
+from kc_model.moves import find_moves, moves, refuse
+from kc_model.moves.pairs import fewest_pairs
+
+CELLS = """
+place area source baseline
+01 TECH KCQG 100
+01 PROD KCQG 60
+19 TECH KCQG 40
+01 TECH KCDP 80
+01 PROD KCDP 20
+19 TECH KCDP 50
+19 PROD KCDP 50
+"""
+GOALS = "goals:\n  - {minimise: change}\n"
+BUDGET = """
+budget:
+  - {source: KCQG, amount: 200}
+  - {source: KCDP, place: "01", amount: 100}
+  - {source: KCDP, place: "19", amount: 100}
+"""
+
+
+def plan_of(rules: str, budget: str = BUDGET, goals: str = GOALS, **more):
+    data = dataset(cells=CELLS, absorption=more.pop("absorption", absorbing(CELLS)))
+    return allocate(data, scenario(budget + rules + goals), **more)
+
+
+def ends(frame):
+    columns = ["from_place", "from_area", "to_place", "to_area", "source", "amount"]
+    return [tuple(row) for row in frame[columns].itertuples(index=False)]
+
+
+# ---------------------------------------------------------------------------- pairs
+
+
+@given(st.lists(st.integers(-6, 6).filter(bool), min_size=1, max_size=6))
+@settings(deadline=None)
+def test_transfers_settle_everything_and_none_could_be_spared(amounts):
+    amounts = [*amounts, *([-sum(amounts)] if sum(amounts) else [])]
+    left = list(amounts)
+    found = fewest_pairs(amounts)
+    for giver, taker, amount in found:
+        assert amount > 0
+        left[giver] += amount
+        left[taker] -= amount
+    assert not any(left)
+    assert len(found) == len(amounts) - most_groups(tuple(amounts))
+
+
+def most_groups(amounts: tuple[int, ...]) -> int:
+    """Return into how many parts that add up to zero a list falls at most: by trying all."""
+    if not amounts:
+        return 0
+    first, rest = 0, range(1, len(amounts))
+    best = -len(amounts)
+    for size in range(len(amounts)):
+        for others in combinations(rest, size):
+            part = {first, *others}
+            if sum(amounts[i] for i in part) == 0:
+                without = tuple(a for i, a in enumerate(amounts) if i not in part)
+                best = max(best, 1 + most_groups(without))
+    return best
+
+
+@given(st.lists(st.integers(-(10**12), 10**12).filter(bool), min_size=20, max_size=60))
+def test_many_amounts_take_less_than_one_transfer_each(amounts):
+    amounts = [*amounts, *([-sum(amounts)] if sum(amounts) else [])]
+    found = fewest_pairs(amounts)
+    assert len(found) < len(amounts)
+    net = dict.fromkeys(range(len(amounts)), 0)
+    for giver, taker, amount in found:
+        net[giver] -= amount
+        net[taker] += amount
+    assert list(net.values()) == amounts
+
+
+# ---------------------------------------------------------------------------- moves
+
+
+def test_money_moves_within_its_purse_only_and_the_law_says_who_decides():
+    plan = plan_of(
+        """
+rules:
+  - {id: more, where: {place: "19", area: TECH}, min: 130, text: Ít nhất 130}
+  - {id: held, where: {place: "19", area: TECH, source: KCQG}, max: 60}
+  - {id: kept, where: {place: "01", area: PROD}, min: 80}
+  - {id: least, where: {place: "01", area: TECH, source: KCDP}, min: 80}
+"""
+    )
+    found = moves(plan)
+    assert set(ends(found)) == {
+        ("01", "TECH", "19", "TECH", "KCQG", 20.0),
+        ("19", "PROD", "19", "TECH", "KCDP", 20.0),
+    }
+    who = found.set_index("source")["who_decides"].to_dict()
+    assert who == {"KCQG": "agency", "KCDP": "province"}  # place within the year: Điều 11.2.b
+    assert "11.2.b" in found.set_index("source")["basis"]["KCQG"]
+    assert found.set_index("source")["reason"]["KCQG"] == "Do quy định: Ít nhất 130."
+
+
+def test_another_area_takes_the_minister():
+    plan = plan_of("rules:\n  - {id: more, where: {area: PROD, source: KCQG}, min: 90}\n")
+    found = moves(plan)
+    assert ends(found)[0][1::2][:2] == ("TECH", "PROD") or len(found) > 1
+    assert set(found["who_decides"]) == {"minister"}
+    assert found["basis"].str.contains("11.2.a").all()
+    assert found["amount"].sum() == 30.0
+
+
+@pytest.mark.parametrize(
+    ("amount", "spend", "end", "who"),
+    [
+        (230, "all", "from", "minister"),
+        (170, "all", "to", "agency"),
+        (170, "at_most", "to", "agency"),
+    ],
+)
+def test_what_a_purse_gets_more_or_keeps_has_no_place(amount, spend, end, who):
+    plan = plan_of(f"spend: {spend}\nrules: []\n", budget=BUDGET.replace("200", str(amount), 1))
+    found = moves(plan)
+    assert set(found[f"{end}_place"]) == {""}
+    assert found["amount"].sum() == 30.0
+    assert set(found["who_decides"]) == {who}
+
+
+def test_a_pooled_row_lets_money_cross_provinces():
+    pooled = "\nbudget:\n  - {source: KCQG, amount: 200}\n"
+    pooled += "  - {source: KCDP, amount: 200, pooled: true}\n"
+    plan = plan_of('rules:\n  - {id: up, where: {place: "19", source: KCDP}, min: 130}\n', pooled)
+    found = moves(plan)
+    assert set(found["from_place"]) == {"01"}
+    assert set(found["to_place"]) == {"19"}
+    assert found["amount"].sum() == 30.0
+
+
+def test_gains_add_up_to_what_the_whole_plan_gains():
+    slices = "\n".join(
+        ["place area source upto rate"]
+        + [
+            f"{place} {area} {source} {upto} {rate}"
+            for place, area, source in (line.split()[:3] for line in CELLS.strip().split("\n")[1:])
+            for upto, rate in ((30, 0.9 if area == "TECH" else 0.8), (200, 0.5))
+        ]
+    )
+    goals = "goals:\n  - {maximise: disbursed}\n  - {minimise: change}\n"
+    plan = plan_of("rules: []\n", goals=goals, absorption=slices)
+    found = find_moves(plan)
+    cells = plan.cells
+    whole = (cells["expected_disbursed"] - cells["expected_baseline"]).sum()
+    assert found["gain"].sum() == pytest.approx(whole, rel=1e-9)
+    assert whole > 0
+    assert found["gain"].is_monotonic_decreasing
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_no_dong_is_lost_in_any_purse(draw):
+    low = {
+        name: draw.draw(st.integers(0, 60))
+        for name in ("01|TECH|KCQG", "19|TECH|KCQG", "01|PROD|KCDP", "19|PROD|KCDP")
+    }
+    rules = "rules:\n" + "".join(
+        f"  - {{id: r{k}, where: {{place: '{p}', area: {a}, source: {s}}}, min: {vnd}}}\n"
+        for k, (name, vnd) in enumerate(low.items())
+        for p, a, s in [name.split("|")]
+    )
+    plan = plan_of(rules, detail=False)
+    found = find_moves(plan)
+    change = (plan.cells["amount"] - plan.cells["baseline"]).tolist()
+    for move in found.itertuples():
+        for cell, vnd in ((move.from_cell, move.amount), (move.to_cell, -move.amount)):
+            if cell >= 0:
+                change[cell] += vnd
+        one, other = plan.cells.loc[move.from_cell], plan.cells.loc[move.to_cell]
+        assert one["source"] == other["source"]
+        assert one["source"] == "KCQG" or one["place"] == other["place"]
+    assert not any(change)
+
+
+# ---------------------------------------------------------------------------- refusing
+
+
+def test_a_refused_move_is_not_made_and_the_rest_is_solved_again():
+    rules = "rules:\n  - {id: up, where: {area: PROD, source: KCQG}, min: 90, tier: directive}\n"
+    plan = plan_of(rules)
+    found = find_moves(plan)
+    first = found.loc[0]
+    data = plan.data
+    after = allocate(data, refuse(plan, [0]))
+    assert after.status == "optimal"
+    gave, took = first["from_cell"], first["to_cell"]
+    assert after.cells["amount"][gave] >= plan.cells["amount"][gave] + first["amount"]
+    assert after.cells["amount"][took] <= plan.cells["amount"][took] - first["amount"]
+    assert {rule.basis for rule in after.scenario.rules[1:]} == {"Đơn vị không đồng ý điều chuyển"}
+    with pytest.raises(KeyError, match="99"):
+        refuse(plan, [99])

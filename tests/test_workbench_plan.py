@@ -1,0 +1,379 @@
+"""The desk "Phương án" line by line: projects ticked, rows added and removed, moves refused."""
+
+from __future__ import annotations
+
+import html
+import re
+from decimal import Decimal
+
+import openpyxl
+import pytest
+from datasets import absorbing, dataset, scenario
+
+from kc_model.allocate import allocate
+from kc_model.errors import InputError
+from kc_model.moves import moves
+from kc_model.scenario import read_scenario, scenario_yaml
+from kc_model.workbench import planning, show_plan
+from kc_model.workbench.adding import Asked, new_budget, new_rule
+from kc_model.workbench.deciding import decide, decided
+from kc_model.workbench.editing import TABLES, edited
+
+CELLS = """
+place area source baseline
+01 TECH KCQG 3000
+01 TRAIN KCQG 1000
+02 TECH KCQG 2000
+02 TRAIN KCQG 2000
+"""
+PLAIN = """
+budget: [{source: KCQG, amount: 8000, text: Tổng kế hoạch}]
+rules:
+  - {id: floor, text: "Mỗi tỉnh ít nhất 1.500 triệu đồng", each: place, min: 1500}
+goals: [{minimise: change}]
+round_to: 1
+"""
+PROJECTS = """
+id name place area source support min_support score kind requires excludes
+P1 Máy-sấy 01 TECH KCDP 60 - 70 normal - -
+P2 Máy-xẻ 01 TECH KCDP 50 - 60 normal - -
+P3 Máy-ép 01 TECH KCDP 40 20 50 normal - -
+P4 Hội-chợ 01 PROD KCDP 30 - 90 normal P1 -
+P5 Quá-hạn 01 PROD KCDP 30 - 90 normal - -
+"""
+PAID = """
+place area source baseline
+01 TECH KCDP 100
+01 PROD KCDP 50
+"""
+CHOICE = """
+budget: [{source: KCDP, place: "01", amount: 120}]
+goals: [{maximise: money}]
+round_to: 1
+"""
+HISTORY = """
+year month place area source plan released disbursed status
+2023 6 01 TECH KCQG 3000 3000 800 settled
+2023 12 01 TECH KCQG 3000 3000 2800 settled
+2023 6 02 TECH KCQG 2000 2000 700 settled
+2023 12 02 TECH KCQG 2000 2000 1900 settled
+2024 6 01 TECH KCQG 4000 4000 900 reported
+2024 6 02 TECH KCQG 2000 2000 650 reported
+"""
+YEAR = """
+budget: [{source: KCQG, amount: 6000, text: Kinh phí quốc gia}]
+rules:
+  - id: most
+    text: Hà Nội nhiều nhất 3.000 triệu đồng
+    where: {place: "01"}
+    max: 3000
+    tier: directive
+goals: [{minimise: change}]
+round_to: 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def calm(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "_CALM", 0.01)
+
+
+def opened(data, text):
+    shown = show_plan(data, scenario(text))
+    assert shown.wait(60)
+    return shown
+
+
+@pytest.fixture
+def plain():
+    return opened(dataset(cells=CELLS, absorption=absorbing(CELLS)), PLAIN)
+
+
+@pytest.fixture
+def choice():
+    data = dataset(vintage="34", projects=PROJECTS, cells=PAID, absorption=absorbing(PAID))
+    data.tables["projects"].loc[4, "stage"] = "stopped"
+    return opened(data, CHOICE)
+
+
+@pytest.fixture
+def year():
+    return opened(dataset(history=HISTORY), YEAR)
+
+
+def words(text):
+    return html.unescape(re.sub("<[^>]+>", " ", text.value))
+
+
+def by_key(picks):
+    return {row["key"]: row for row in picks.rows}
+
+
+# --- Projects ------------------------------------------------------------------------------------
+
+
+def test_a_decision_is_a_rule_that_survives_a_file(tmp_path):
+    base = scenario(CHOICE)
+    made = decide(decide(base, "P2", "Máy xẻ", "in"), "P1", "Máy sấy", "out")
+    assert decided(made) == {"P2": "in", "P1": "out"}
+    file = tmp_path / "x.yaml"
+    file.write_text(scenario_yaml(made), encoding="utf-8")
+    assert decided(read_scenario(file)) == {"P2": "in", "P1": "out"}
+    turned = decide(made, "P2", "Máy xẻ", "out")
+    assert decided(turned) == {"P1": "out", "P2": "out"}
+    assert decide(decide(turned, "P1", "", ""), "P2", "", "").rules == base.rules
+
+
+def test_projects_are_listed_as_the_plan_has_them(choice):
+    listed, plan = by_key(choice.choosing.listed), choice.plan
+    assert plan.status == "optimal"
+    for one in plan.projects.to_dict("records"):
+        row = listed[one["id"]]
+        assert row["state"] == ("on" if one["chosen"] else "off")
+        shown = str(int(one["amount"]) // 10**6) if one["chosen"] else "–"
+        assert row["cells"][5] == shown
+    assert listed["P3"]["cells"][3:5] == ("40", "20–40")
+    assert not listed["P5"]["open"]
+    assert "ngừng" in listed["P5"]["cells"][6]
+    assert [group["told"].split(":")[0] for group in choice.choosing.listed.groups] == [
+        "I. Mô hình, công nghệ, máy móc",
+        "II. Phát triển sản phẩm CNNT tiêu biểu",
+    ]
+    assert "Chọn 3/5 đề án, tổng hỗ trợ 120 triệu đồng" in words(choice.choosing.told)
+    assert not [key for key in choice.sliders if key != "total"]
+
+
+def test_a_project_is_forced_in_and_out_and_taken_back(choice):
+    tick = choice.choosing.listed._told
+    tick({"tick": ["P2", "in"]})
+    assert choice.wait(60)
+    expected = allocate(choice.data, decide(scenario(CHOICE), "P2", "Máy-xẻ", "in"))
+    chosen = choice.plan.projects.set_index("id")["chosen"]
+    assert chosen.to_dict() == expected.projects.set_index("id")["chosen"].to_dict()
+    assert chosen["P2"]
+    assert by_key(choice.choosing.listed)["P2"]["ticked"] == "in"
+    assert by_key(choice.choosing.listed)["P2"]["cells"][6] == "Bạn yêu cầu phải chọn."
+    assert any("Phải chọn đề án P2 (Máy-xẻ)" in note.vi for note in choice.plan.notes)
+    tick({"tick": ["P1", "out"]})
+    assert choice.wait(60)
+    assert not choice.plan.projects.set_index("id").loc[["P1", "P4"], "chosen"].any()
+    assert "phải chọn 1, không chọn 1" in words(choice.choosing.told)
+    tick({"tick": ["P2", ""]})
+    assert choice.wait(60)
+    assert by_key(choice.choosing.listed)["P2"]["ticked"] == ""
+    for _ in range(3):
+        choice.undo.click()
+    assert choice.wait(60)
+    assert "Chọn 3/5 đề án, tổng hỗ trợ 120 triệu đồng" in words(choice.choosing.told)
+    assert choice.undo.disabled
+
+
+def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):
+    tick = choice.choosing.listed._told
+    tick({"tick": ["P4", "in"]})
+    tick({"tick": ["P1", "out"]})  # which P4 needs
+    assert choice.wait(60)
+    assert choice.plan.status == "infeasible"
+    told = " ".join(words(text) for text in choice.mending.told)
+    assert "Phải chọn đề án P4" in told
+    assert "Không chọn đề án P1" in told
+    choice.mending.ways[0].click()
+    assert choice.wait(60)
+    assert choice.plan.status == "optimal"
+
+
+def test_choosing_projects_can_be_stopped_and_begun_again(choice, monkeypatch):
+    real = planning.Planner.plan
+
+    def slow(self, *args, progress, **kwargs):
+        choice.solving.stop.click()
+        return real(self, *args, progress=progress, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planning.Planner, "plan", slow)
+        choice.choosing.listed._told({"tick": ["P2", "in"]})
+        assert choice.wait(60)
+    assert "Đã dừng" in words(choice.solving.told)
+    assert choice.shares.chart.greyed
+    assert choice.export.disabled
+    choice.solving.button.click()
+    assert choice.wait(60)
+    assert choice.plan.projects.set_index("id").loc["P2", "chosen"]
+    assert not choice.export.disabled
+
+
+def test_a_proposal_with_projects_has_the_assigned_plan(choice, tmp_path):
+    choice.filing.folder = tmp_path / "đề xuất"
+    choice.export.click()
+    assert choice.wait(60)
+    assert {"allocation.xlsx", "projects.csv", "ke_hoach_de_an.xlsx"} <= {
+        file.name for file in choice.filing.folder.iterdir()
+    }
+    book = openpyxl.load_workbook(choice.filing.folder / "ke_hoach_de_an.xlsx")
+    texts = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    assert "Máy-sấy" in texts
+    assert "ke_hoach_de_an.xlsx" in choice.saved.value
+
+
+# --- Rows that are added and removed -------------------------------------------------------------
+
+PLACES = {"place": "01", "area": "TECH", "source": "KCQG"}
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "number", "rule", "text"),
+    [
+        (PLACES, "least", "2.500,5", {"min": Decimal("2500.5")}, "ít nhất 2.500,5 triệu đồng"),
+        (PLACES, "most", "2,5 tỷ", {"max": Decimal(2500)}, "nhiều nhất 2.500 triệu đồng"),
+        (
+            {"place": "", "area": "TECH", "source": ""},
+            "least_share",
+            "57,4",
+            {"min": Decimal("0.574"), "of": {}},
+            "chiếm ít nhất 57,4 %",
+        ),
+        (
+            {"place": "each", "area": "TECH", "source": ""},
+            "least_share",
+            "30",
+            {"min": Decimal("0.3"), "of": {"place": ("same",)}, "each": ("place",)},
+            "từng địa bàn một",
+        ),
+        (
+            {"place": "01", "area": "", "source": "KCQG"},
+            "most_share",
+            "8 %",
+            {"max": Decimal("0.08"), "of": {"source": ("KCQG",)}},
+            "chiếm nhiều nhất 8 %",
+        ),
+        (
+            {"place": "each", "area": "", "source": ""},
+            "fall",
+            "10",
+            {"min": Decimal("0.9"), "per": "baseline", "each": ("place",)},
+            "giảm không quá 10 %",
+        ),
+        (PLACES, "rise", "30", {"max": Decimal("1.3"), "per": "baseline"}, "tăng không quá 30 %"),
+        (
+            {"place": "", "area": "PROD", "source": ""},
+            "projects",
+            "3",
+            {"min": Decimal(3), "count": "projects"},
+            "ít nhất 3 đề án",
+        ),
+    ],
+)
+def test_a_rule_is_made_of_what_was_filled_in(where, kind, number, rule, text):
+    data = dataset(cells=CELLS, absorption=absorbing(CELLS))
+    made = new_rule(scenario(PLAIN), Asked(where, kind, number), data, "vi").rules[-1]
+    assert {name: getattr(made, name) for name in rule} == rule
+    assert text in made.text
+    assert made.tier == "law"
+
+
+@pytest.mark.parametrize("number", ["", "abc", "-5", "2500.5"])
+def test_a_rule_without_a_readable_number_is_refused(number):
+    data = dataset(cells=CELLS, absorption=absorbing(CELLS))
+    for add in (new_rule, new_budget):
+        with pytest.raises(InputError):
+            add(scenario(PLAIN), Asked(PLACES, "least", number), data, "vi")
+
+
+def test_the_last_budget_stays():
+    column = TABLES["budget"].index("drop")
+    with pytest.raises(InputError) as caught:
+        edited(scenario(PLAIN), "budget", (0, column), "", "million_vnd", "vi")
+    assert [fault.code for fault in caught.value.faults] == ["last-budget"]
+
+
+def test_a_rule_comes_and_goes_and_is_told(plain):
+    adding = plain.filling.adding
+    adding.fields["place"].value, adding.fields["area"].value = "02", "TECH"
+    adding.kind.value, adding.number.value = "least", "2.600"
+    adding.add["rules"].click()
+    assert plain.wait(30)
+    cells = plain.plan.cells.set_index(["place", "area"])["amount"]
+    assert cells["02", "TECH"] == 2600 * 10**6
+    assert adding.number.value == ""
+    assert "Đã thêm" in words(adding.said)
+    assert plain.sliders["them-1:min"].value == 2600
+    assert any("Thêm thử trên màn hình" in note.vi for note in plain.plan.notes)
+    adding.number.value = "mười"
+    adding.add["rules"].click()
+    assert "không đọc được là số" in words(adding.said)
+    grid = plain.grids["rules"]
+    assert len(grid.rows) == 2
+    grid._told({"edits": [[0, TABLES["rules"].index("drop"), ""]]})
+    assert plain.wait(30)
+    assert [rule.id for rule in plain.now().rules] == ["them-1"]
+    assert "floor:min" not in plain.sliders
+    assert "Đã bỏ: floor" in grid.said
+    assert any("Bỏ thử trên màn hình" in note.vi for note in plain.plan.notes)
+    plain.undo.click()
+    plain.undo.click()
+    assert plain.wait(30)
+    assert plain.now() == scenario(PLAIN)
+    assert "them-1:min" not in plain.sliders
+
+
+def test_a_budget_is_added_named_and_removed(plain):
+    adding = plain.filling.adding
+    adding.fields["place"].value, adding.fields["source"].value = "01", "KCQG"
+    adding.number.value = "3 tỷ"
+    adding.add["budget"].click()
+    assert plain.wait(30)
+    sums = plain.plan.cells.groupby("place")["amount"].sum()
+    assert sums["01"] == 3000 * 10**6
+    assert plain.grids["budget"].rows[1][0]["shown"] == "Khuyến công quốc gia – Hà Nội"
+    plain.grids["budget"]._told({"edits": [[1, TABLES["budget"].index("drop"), ""]]})
+    assert plain.wait(30)
+    assert plain.plan.cells["amount"].tolist() == plain.plan.cells["baseline"].tolist()
+
+
+# --- Mid-year ------------------------------------------------------------------------------------
+
+
+def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
+    assert year.adjusting.layout.display == "none"
+    assert [value for _, value in year.adjusting.month.options] == [0, 6]
+    year.adjusting.month.value = 6
+    assert year.wait(60)
+    assert year.plan.as_of == 6
+    assert year.adjusting.layout.display == ""
+    (move,) = moves(year.plan).to_dict("records")
+    assert (move["from_place"], move["to_place"], move["amount"]) == ("01", "02", 1000.0)
+    (row,) = year.adjusting.listed.rows
+    assert row["cells"][3] == "1.000"
+    assert year.adjusting.listed.groups[0]["name"] == move["who_decides"] == "agency"
+    assert "điều chuyển 1 khoản, tổng 1.000 triệu đồng" in words(year.adjusting.told)
+    year.adjusting.listed._told({"tick": [row["key"], "refuse"]})
+    assert year.wait(60)
+    assert year.plan.cells["amount"].tolist() == year.plan.cells["baseline"].tolist()
+    assert "không điều chuyển khoản nào" in words(year.adjusting.told)
+    refused = [one for one in year.adjusting.listed.rows if one["ticked"]]
+    assert len(refused) == 2  # what Hà Nội keeps, what Hà Giang does not get
+    for one in refused:
+        year.adjusting.listed._told({"tick": [one["key"], ""]})
+        assert year.wait(60)
+    assert len(moves(year.plan)) == 1
+    for _ in range(4):
+        year.undo.click()
+    assert year.wait(60)
+    assert year.as_of is None
+    assert year.adjusting.month.value == 0
+    assert year.adjusting.layout.display == "none"
+
+
+# --- Who loses, places by areas ------------------------------------------------------------------
+
+
+def test_the_loser_stands_on_top_and_in_the_heat_map(year):
+    assert "Ai giảm trước hết: Hà Nội −1.000 (−25,0 %)" in words(year.losers)
+    assert year.heat.figure.chart.picture is None  # nobody looks at it
+    year._more.selected_index = 2
+    year.heat.measure.value = "change"
+    table = year.heat.figure._shown[0].table
+    assert table[1][0] == "Hà Nội"
+    assert table[1][1] == "−1.000"
+    assert table[2] == ("Hà Giang", "+1.000")
