@@ -75,7 +75,8 @@ class Model:
         cuts : sequence of Cut
             The rows.
         links : array of int (n_columns,) and float
-            The row of the model that each column enters, and with what coefficient.
+            The row of the model that each column enters, and with what coefficient; of no length:
+            none does.
         """
         none, ones = np.zeros(len(columns)), np.full(len(columns), _INF)
         return Model(
