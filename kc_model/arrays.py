@@ -11,9 +11,10 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Cut", "Model", "below", "compile_program", "rows_of"]
+__all__ = ["Cut", "Model", "below", "beside", "compile_program", "rows_of"]
 
 _INF = float("inf")
+_NOWHERE = np.zeros(0, dtype=np.int64)
 
 Array = NDArray[np.float64]
 
@@ -58,21 +59,30 @@ class Model:
     col_high: Array
     whole: NDArray[np.bool_]
 
-    def grown(self, columns: Sequence[str], rows: Sequence[str], cuts: Sequence[Cut]) -> Model:
+    def grown(
+        self,
+        rows: Sequence[str],
+        cuts: Sequence[Cut],
+        columns: Sequence[str] = (),
+        links: tuple[NDArray[np.int64], float] = (_NOWHERE, 0.0),
+    ) -> Model:
         """Return the model with columns from 0 up behind its own, then rows that may use them.
 
         Parameters
         ----------
-        columns, rows : sequence of str
+        rows, columns : sequence of str
             Their names.
         cuts : sequence of Cut
             The rows.
+        links : array of int (n_columns,) and float
+            The row of the model that each column enters, and with what coefficient; of no length:
+            none does.
         """
         none, ones = np.zeros(len(columns)), np.full(len(columns), _INF)
         return Model(
             (*self.columns, *columns),
             (*self.rows, *rows),
-            below(self.matrix, rows_of(cuts, len(self.columns) + len(columns))),
+            below(beside(self.matrix, *links), rows_of(cuts, len(self.columns) + len(columns))),
             np.append(self.row_low, [cut.low for cut in cuts]),
             np.append(self.row_high, np.full(len(cuts), _INF)),
             np.append(self.col_low, none),
@@ -87,6 +97,22 @@ def rows_of(cuts: Sequence[Cut], width: int) -> sparse.csr_array:
     columns = np.concatenate([np.zeros(0, np.int64), *(cut.columns for cut in cuts)])
     data = np.concatenate([np.zeros(0), *(cut.coefficients for cut in cuts)])
     return sparse.csr_array((data, columns, starts), shape=(len(cuts), width))
+
+
+def beside(
+    matrix: sparse.csr_array, rows: NDArray[np.int64], coefficient: float
+) -> sparse.csr_array:
+    """Return a matrix with columns behind its own, each with one coefficient in one row."""
+    n_rows, width = matrix.shape
+    at = matrix.indptr[rows + 1]  # behind what the row has: the order of the rest stays
+    return sparse.csr_array(
+        (
+            np.insert(matrix.data, at, coefficient),
+            np.insert(matrix.indices, at, width + np.arange(len(rows))),
+            matrix.indptr + np.cumsum(np.bincount(rows + 1, minlength=n_rows + 1)),
+        ),
+        shape=(n_rows, width + len(rows)),
+    )
 
 
 def below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:

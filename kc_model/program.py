@@ -83,23 +83,15 @@ class Stage:
         """Return the largest value of the column that still counts as kept.
 
         A stage that nothing may worsen is kept exactly, by what its multipliers shut; one that is
-        kept by a bound on its column has the contract's 1e-9 more, and a risk what its rows may be
-        off by.
+        kept by a bound on its column has the contract's 1e-9 more.
         """
-        if self.shuts:
-            return best
         worst = self.worst(best)
-        return worst + (2 * PARTIAL if self.is_partial else FROZEN) * max(1.0, abs(worst))
+        return worst + FROZEN * max(1.0, abs(worst)) if self.is_open else best
 
     @property
     def is_open(self) -> bool:
         """Whether later goals may cost anything of this one."""
         return self.give > 0 or self.limit is not None
-
-    @property
-    def shuts(self) -> bool:
-        """Whether whatever would worsen it is shut once it is solved, not just its value."""
-        return not self.is_open and not self.is_partial
 
     def renumbered(self, problem: Problem) -> Stage:
         """Return the stage with the numbers that the scenario of a problem has now."""

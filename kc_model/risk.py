@@ -6,8 +6,8 @@ With joint draws of what every cell can disburse, the excess of a plan in draw d
 
 over the pools p (a cell, or the activities that share one capacity), and the risk at level a is the
 mean of S over the worst (1 − a) share of the draws: Rockafellar and Uryasev's conditional value at
-risk (2000, section 2). For fixed weights of the draws it falls apart into one convex function of
-each pool: so a program needs few weights, and of each function only the tangents near its plan.
+risk (2000, section 2). Near a plan few draws are among the worst, and in each of them most pools
+are clearly beyond their capacity or clearly within it: only the others need be written down.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 Key = tuple[object, ...]
 
 _EPS = float(np.finfo(np.float64).eps)
+_LONG = float(np.finfo(np.longdouble).eps)
 
 
 @dataclass(frozen=True)
@@ -110,40 +111,51 @@ class Risk:
 
     def value(self, plan: Array) -> float:
         """Return the risk of a plan in million VND, both in million VND."""
-        return float(self.weights(plan) @ self._excess(plan).sum(axis=1))
+        totals = self.totals(self.spent(plan))
+        return float(self.weights(totals) @ totals)
 
-    def weights(self, plan: Array) -> Array:
-        """Return the weight of every draw in a plan's risk: the worst first, up to the share.
+    def spent(self, plan: Array) -> Array:
+        """Return what a plan gives each pool, million VND."""
+        return np.bincount(self.pool, plan[self.cells], self.capacity.shape[1]).astype(float)
+
+    def totals(self, spent: Array) -> Array:
+        """Return what is beyond capacity in each draw, million VND.
+
+        Parameters
+        ----------
+        spent : array (n_pools,), million VND
+        """
+        return np.asarray(np.maximum(0.0, spent - self.capacity).sum(axis=1))
+
+    @property
+    def counted(self) -> float:
+        """How many draws count, the last one in part; at least one."""
+        return max(1.0, self.share * len(self.capacity))
+
+    def weights(self, totals: Array) -> Array:
+        """Return the weight of every draw in a risk: the worst first, up to the share.
+
+        Parameters
+        ----------
+        totals : array (n_draws,), million VND
 
         Returns
         -------
         array (n_draws,)
-            Sums to 1. With any such weights w: risk(x) ≥ Σ_p f_p(x), f_p(x) = Σ_d w_d · excess_dp;
-            for the plan's own it is equal.
+            Sums to 1. With any such weights w: risk(x) ≥ Σ_d w_d S_d(x); for a plan's own it is
+            equal.
         """
-        totals = self._excess(plan).sum(axis=1)
         ranks = np.empty(len(totals))
         ranks[np.argsort(-totals, kind="stable")] = np.arange(len(totals))
-        counted = max(1.0, self.share * len(totals))
-        return np.clip(counted - ranks, 0.0, 1.0) / counted
-
-    def tangents(self, plan: Array, weights: Array) -> tuple[Array, Array]:
-        """Return each pool's tangent at a plan: f_p(x) ≥ slope_p · Σ x − constant_p for every x.
-
-        Returns
-        -------
-        slope : array (n_pools,)
-        constant : array (n_pools,), million VND
-        """
-        beyond = weights[:, None] * (self._excess(plan) > 0)
-        return beyond.sum(axis=0), (beyond * self.capacity).sum(axis=0)
+        return np.clip(self.counted - ranks, 0.0, 1.0) / self.counted
 
     def floor(self, face: Face) -> tuple[Array, float]:
         """Return what no plan's risk is below: risk(x) ≥ Σ_p slope_p · Σ x − constant, x ≥ 0.
 
         Whatever the face says: its weights are brought among those that a risk can have, and of
-        each pool its slope is made up of the draws of least capacity, which proves most (the
-        convex conjugate of f_p). Rounding errs to the safe side.
+        each pool p its slope is made up of the draws of least capacity, which proves most (the
+        convex conjugate of f_p(x) = Σ_d w_d max(0, x − capacity_dp)). Rounding errs to the safe
+        side.
 
         Parameters
         ----------
@@ -154,20 +166,15 @@ class Risk:
         slope : array (n_pools,)
         constant : float, million VND
         """
-        n_draws, n_pools = self.capacity.shape
-        noise = (n_draws + n_pools + 4) * _EPS
-        most = 1.0 / max(1.0, self.share * n_draws)
-        weights = np.clip(face.weights, 0.0, most)
+        noise = (sum(self.capacity.shape) + 4) * _LONG
+        weights = np.clip(face.weights, 0.0, 1.0 / self.counted).astype(np.longdouble)
         weights *= (1.0 - noise) / max(1.0, float(weights.sum()))
         order = np.argsort(self.capacity, axis=0)
         capacity, room = np.take_along_axis(self.capacity, order, axis=0), weights[order]
         taken = np.clip(face.slopes - (np.cumsum(room, axis=0) - room), 0.0, room)
-        constant = float((taken * capacity).sum() + noise * (taken * np.abs(capacity)).sum())
-        return taken.sum(axis=0) * (1.0 - noise), constant
-
-    def _excess(self, plan: Array) -> Array:
-        spent = np.bincount(self.pool, plan[self.cells], self.capacity.shape[1])
-        return np.maximum(0.0, spent - self.capacity)
+        constant = (taken * capacity).sum() + noise * (taken * np.abs(capacity)).sum()
+        slopes = (taken.sum(axis=0) * (1.0 - noise)).astype(np.float64)
+        return slopes * (1.0 - 2 * _EPS), float(constant + abs(constant) * _EPS)
 
 
 def risk_of(

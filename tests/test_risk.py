@@ -145,23 +145,6 @@ def test_a_risk_after_a_goal_that_gives_is_that_of_the_whole_program(case):
     assert plan.goals[1]["best"] == pytest.approx(least, abs=1e-5)
 
 
-@given(
-    st.lists(st.lists(st.floats(0, 50), min_size=3, max_size=3), min_size=1, max_size=9),
-    st.lists(st.floats(0, 80), min_size=3, max_size=3),
-    st.lists(st.floats(0, 80), min_size=3, max_size=3),
-    st.sampled_from([1.0, 0.5, 0.1]),
-)
-def test_tangents_touch_the_risk_and_stay_below_it(capacity, plan, other, share):
-    cells = np.arange(3)
-    risk = Risk(cells, cells, np.array(capacity), share)
-    here, there = np.array(plan), np.array(other)
-    weights = risk.weights(here)
-    slope, constant = risk.tangents(here, weights)
-    assert weights.sum() == pytest.approx(1)
-    assert float(np.sum(slope * here - constant)) == pytest.approx(risk.value(here), abs=1e-9)
-    assert float(np.sum(slope * there - constant)) <= risk.value(there) + 1e-9
-
-
 ANY = st.one_of(st.floats(-2, 2), st.sampled_from([0.0, 1e-9, 1e300, -1e300]))
 
 
@@ -189,8 +172,9 @@ def test_the_face_of_a_plan_proves_its_whole_risk(capacity, plan, share):
     cells = np.arange(3)
     risk = Risk(cells, cells, np.array(capacity, dtype=float), share)
     here = np.array(plan)
-    weights = risk.weights(here)
-    slope, constant = risk.floor(Face(weights, risk.tangents(here, weights)[0]))
+    weights = risk.weights(risk.totals(risk.spent(here)))
+    assert weights.sum() == pytest.approx(1)
+    slope, constant = risk.floor(Face(weights, weights @ (here > risk.capacity)))
     assert float(slope @ here) - constant == pytest.approx(risk.value(here), abs=1e-9)
 
 
@@ -220,6 +204,8 @@ def test_a_plan_by_hand():
     rules = plan.rules().set_index("id")
     assert rules.loc["budget:1", "price"] == pytest.approx(-0.5)  # one more is one more at risk
     assert plan.undecided == ()
+    said = " ".join(plan.explain("en"))
+    assert "in the worst 10 % of what may happen, 7.5 million VND on average" in said
 
 
 def test_activities_of_an_area_share_one_capacity():
@@ -274,3 +260,23 @@ def test_the_order_of_the_draws_changes_nothing():
     ]
     for plan in plans[1:]:
         assert plan == pytest.approx(plans[0], abs=1e-5)
+
+
+def test_prices_of_a_risk_agree_with_planning_again():
+    """What one more or less of a budget does to the risk, inside the range and just outside."""
+    rng = np.random.default_rng(5)
+    data = data_of(rng.integers(0, 40, (40, 4)).tolist())
+    text = "budget: [{{source: KCQG, amount: {}}}]\ngoals: [{{minimise: risk, level: 0.75}}]\n"
+
+    def risk(amount):
+        return allocate(data, scenario(text.format(amount)), detail=False).goals[0]["best"]
+
+    row = allocate(data, scenario(text.format(80)), ranges=True).rules().set_index("id").iloc[0]
+    here = risk(80)
+    assert risk(80.001) - here == pytest.approx(-0.001 * row["price"], abs=1e-6)
+    assert row["price"] < 0
+    assert row["price_from"] <= 80 <= row["price_to"]
+    for end in (row["price_from"], row["price_to"]):
+        assert risk(end) - here == pytest.approx(-row["price"] * (end - 80), abs=1e-5)
+    beyond = row["price_to"] + 1
+    assert risk(beyond) - here > -row["price"] * (beyond - 80) + 1e-4

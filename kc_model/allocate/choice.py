@@ -104,7 +104,7 @@ def forbid(live: Live, chosen: Mask) -> None:
     known = columns >= 0
     sign = np.where(chosen[known], -1.0, 1.0)
     live.ladder.back()
-    live.solver.add(0, [Cut(columns[known], sign, 1.0 - float(chosen.sum()))])
+    live.solver.add([Cut(columns[known], sign, 1.0 - float(chosen.sum()))])
     live.ladder.stand()
 
 

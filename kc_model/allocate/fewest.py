@@ -59,7 +59,7 @@ def fewest_owners(
         able = np.array([column[one] for one in conflict if one in column], dtype=np.int64)
         cuts.append(Cut(able, np.ones(len(able)), 1.0))
     grown = model.grown(
-        [f"gives_{one}" for one in column], [f"fewest_{k}" for k in range(len(cuts))], cuts
+        [f"fewest_{k}" for k in range(len(cuts))], cuts, [f"gives_{one}" for one in column]
     )
     whole, high = grown.whole.copy(), grown.col_high.copy()
     whole[width:], high[width:] = True, 1.0

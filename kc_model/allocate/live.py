@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Climb, Ladder
-from kc_model.allocate.tangents import Tangents
+from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.problem import Problem
@@ -78,7 +78,7 @@ class Live:
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
         self._open = {
-            stage.goal or 0: Tangents(
+            stage.goal or 0: Tail(
                 self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x
             )
             for s, stage in enumerate(self.stages)
@@ -149,7 +149,7 @@ class Live:
 
     def _complete(self, values: NDArray[np.float64]) -> bool:
         """Add what the risks of a plan ask for, beyond what the model knows of them."""
-        added = [tangents.add(values) for tangents in self._open.values()]
+        added = [tail.add(values) for tail in self._open.values()]
         return any(added)
 
     def climb(self) -> Climb:
@@ -243,7 +243,8 @@ class Live:
         found: list[Money] = []
         for duals in (*(outcome.row_duals for outcome in stages), self.holding):
             lifted = np.append(duals, np.zeros(len(self.solver.row_low) - len(duals)))
-            shutting = [y for y, stage in zip(found, self.stages, strict=False) if stage.shuts]
+            kept = zip(found, self.stages, strict=False)
+            shutting = [y for y, stage in kept if not stage.is_open]
             for earlier in reversed(shutting) if self._open else ():
                 down, up = np.maximum(-self._pushes(lifted), 0.0), self._pushes(earlier)
                 held = (down > _SAME) & (up > _SAME)

@@ -26,6 +26,8 @@ _NEAR = 1e-6  # the same: ends of ranges are no finer
 _SAME = 1e-6  # slopes closer than this are one
 _AGREE = 1e-4
 _PIECES = 50
+_FURTHEST = 1e4  # of what the solver sees as 1: as far as a partial program is asked
+_NOISE = 1e-9
 
 Told = Callable[[float], None]
 Array = NDArray[np.float64]
@@ -92,7 +94,8 @@ def find_prices(
     if now.status is not Status.OPTIMAL:
         return {}
     goal = ladder.stages[first].scale * goal_unit(problem, ladder.stages[first])
-    curves = _curves(problem, ladder.solver, now, tight)
+    is_partial = ladder.stages[first].is_partial
+    curves = _curves(problem, ladder.solver, now, tight, is_partial=is_partial)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
         scale = problem.rows[r].scale
@@ -106,9 +109,12 @@ def find_prices(
 
 
 def _curves(
-    problem: Problem, solver: Solver, now: Outcome, tight: Sequence[int]
+    problem: Problem, solver: Solver, now: Outcome, tight: Sequence[int], *, is_partial: bool
 ) -> dict[int, _Curve]:
-    """Return V around the optimum for every tight row, by row number."""
+    """Return V around the optimum for every tight row, by row number.
+
+    The basis of a partial program says how far its rows so far let a row move, not how far V does.
+    """
     place = {name: i for i, name in enumerate(solver.model.rows)}
     at = np.array([place[f"row_{r}"] for r in tight], dtype=np.int64)
     curves = {}
@@ -116,9 +122,10 @@ def _curves(
         row = problem.rows[r]
         step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
         if step:
-            here = (now.objective, float(now.row_duals[i]), reach)
+            certain = Reach(0.0, 0.0) if is_partial else reach
+            here = (now.objective, float(now.row_duals[i]), certain)
             bounds = (float(solver.row_low[i]), float(solver.row_high[i]))
-            curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds)
+            curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds, is_partial)
     return curves
 
 
@@ -146,6 +153,8 @@ class _Curve:
         How far t may go down and up with this dual for certain.
     bounds : tuple of float
         The row's own, to be put back.
+    is_partial : bool
+        Whether solving adds rows: V is known only where it was solved.
     """
 
     solver: Solver
@@ -156,6 +165,7 @@ class _Curve:
     dual: float
     reach: Reach
     bounds: tuple[float, float]
+    is_partial: bool
 
     def slope(self) -> float | None:
         """Return the gain for each unit of loosening; None where loosening leaves no plan."""
@@ -187,9 +197,25 @@ class _Curve:
                 break
             further, bend = _side(self.solver.reach(self.at)[0], way)
             away += self.step + further
+            if self.is_partial:
+                away = self._on_line(way, dual, min(away, _FURTHEST * self.solver.scale))
+                break
         self._move(0.0)
         near = _NEAR * self.solver.scale
         return round(away / near) * near if np.isfinite(away) else away
+
+    def _on_line(self, way: int, dual: float, away: float) -> float:
+        """Return how far V is a line, at most `away`: back to where V's tangent there meets it."""
+        for _ in range(_PIECES):
+            status, value, duals = self._moved(way * away)
+            over = value - (self.best + dual * way * away)
+            if status is not Status.OPTIMAL:
+                away /= 2
+            elif over <= _SAME * away + _NOISE * max(self.solver.scale, abs(value)):
+                return away
+            else:
+                away -= over / max(way * (float(duals[self.at[0]]) - dual), over / away)
+        return 0.0
 
     def _moved(self, shift: float, *, back: bool = True) -> tuple[Status, float, Array]:
         self._move(shift)

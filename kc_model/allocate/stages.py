@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kc_model.program import Stage
+from kc_model.program import FROZEN, Stage
 from kc_model.solver import Outcome, Solver, Status
 
 __all__ = ["Climb", "Ladder"]
@@ -119,9 +119,12 @@ class Ladder:
         """
         self.back()
         for s, stage in enumerate(self.stages):
-            limit = max(best[s], stage.sign * achieved[s] / stage.scale)
+            worst = max(best[s], stage.sign * achieved[s] / stage.scale)
+            if stage.is_partial:
+                self._cap(self.columns[s], worst)
+                continue
             column = np.array([self.columns[s]])
-            self.solver.set_columns(column, self.solver.col_low[column], np.array([limit]))
+            self.solver.set_columns(column, self.solver.col_low[column], np.array([worst]))
 
     def cap(self, best: Sequence[float]) -> None:
         """Keep the first stages at their best values, without shutting anything else."""
@@ -138,11 +141,15 @@ class Ladder:
         self.solver.turn(("stage", stage))
         return self.solver.run()
 
+    def _cap(self, column: int, worst: float) -> None:
+        columns, high = np.array([column]), np.array([worst + FROZEN * max(1.0, abs(worst))])
+        self.solver.set_columns(columns, self.solver.col_low[columns], high)
+
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
-        if not stage.shuts:
-            highest = np.array([stage.highest(outcome.objective)])
-            solver.set_columns(np.array([column]), solver.col_low[[column]], highest)
+        if stage.is_open or stage.is_partial:
+            self._cap(column, stage.worst(outcome.objective))
+        if stage.is_open:
             return
         for duals, low, high, shut in (
             (outcome.row_duals, solver.row_low, solver.row_high, solver.set_rows),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.stages import Ladder
-from kc_model.program import FROZEN, Stage
+from kc_model.program import Stage
 from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 
 __all__ = ["WholeLadder"]
@@ -155,7 +155,4 @@ class WholeLadder(Ladder):
         return found
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
-        worst = stage.worst(outcome.objective)
-        highest = max(stage.highest(outcome.objective), worst + FROZEN * max(1.0, abs(worst)))
-        columns = np.array([column])
-        self.solver.set_columns(columns, self.solver.col_low[columns], np.array([highest]))
+        self._cap(column, stage.worst(outcome.objective))

@@ -44,6 +44,10 @@ def tell_goals(teller: Teller) -> Iterator[str]:
             best=best,
             lost=words.gained(name, abs(goal["best"] - goal["achieved"])),
         )
+        if asked.what == "risk":
+            worst = 1 - float(asked.level)
+            key = "risk.worst" if worst < 1 else "risk.all"
+            yield teller.say(key, share=words.percent(worst), amount=achieved)
 
 
 def tell_missed(teller: Teller) -> Iterator[str]:

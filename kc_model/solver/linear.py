@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.arrays import Cut, Model, below, rows_of
+from kc_model.arrays import Cut, Model, below, beside, rows_of
 from kc_model.solver.basis import Basis, Reach
 from kc_model.solver.engine import TOLERANCE, Engine, Numbers, Status
 
@@ -31,6 +31,7 @@ GAP_WHOLE = 1e-3
 _WIDER = 1e-7
 _NODES = 2**31 - 1
 _INF = float("inf")
+_NOWHERE = np.zeros(0, dtype=np.int64)
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -216,17 +217,27 @@ class Solver:
         """Replace the bounds of some columns."""
         self.col_low[columns], self.col_high[columns] = low, high
 
-    def add(self, n_columns: int, cuts: Sequence[Cut]) -> None:
-        """Add columns from 0 up behind those that are there, then rows that may use them."""
-        width = len(self.col_low)
-        parts = [f"part_{width + n}" for n in range(n_columns)]
+    def add(self, cuts: Sequence[Cut], into: Indices = _NOWHERE, factor: float = 0.0) -> None:
+        """Add columns from 0 up behind those that are there, then rows that may use them.
+
+        Parameters
+        ----------
+        cuts : sequence of Cut
+            The rows.
+        into : array of int
+            For each new column a row that it enters.
+        factor : float
+            With this coefficient.
+        """
+        width, count = len(self.col_low), len(into)
+        parts = [f"part_{width + n}" for n in range(count)]
         rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
-        self.model = self.model.grown(parts, rows, cuts)
-        none, ones = np.zeros(n_columns), np.full(n_columns, _INF)
+        self.model = self.model.grown(rows, cuts, parts, (into, factor))
+        none, ones = np.zeros(count), np.full(count, _INF)
         low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        self.matrix = below(self.matrix, rows_of(cuts, width + n_columns))
+        self.matrix = below(beside(self.matrix, into, factor), rows_of(cuts, width + count))
         self._by_column = self.matrix.T
-        self._size = np.append(self._size, np.full(n_columns, self.scale))
+        self._size = np.append(self._size, np.full(count, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
         self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
         self.cost = np.append(self.cost, none)

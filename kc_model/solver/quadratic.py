@@ -235,7 +235,7 @@ def _solve_kkt(
     shift = sparse.diags_array(np.concatenate([np.full(n, scale), np.full(m, -scale)]))
     wanted = np.concatenate([-pull, right])
     try:
-        factor = linalg.splu((kkt + shift).tocsc())
+        factor = linalg.splu((kkt + shift).tocsc(), permc_spec="MMD_AT_PLUS_A")  # symmetric
     except RuntimeError:
         return None
     point = np.concatenate([start, np.zeros(m)])

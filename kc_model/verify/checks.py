@@ -456,7 +456,7 @@ def _with_faces(model: Model, proof: Proof) -> Model:
         for n, face in enumerate(faces):
             slope, constant = risk.floor(face)
             rows[face_name(k, n)] = Cut(columns, np.append(-slope[risk.pool], 1.0), -constant)
-    return model.grown([], list(rows), list(rows.values()))
+    return model.grown(list(rows), list(rows.values()))
 
 
 def _same(found: Any, wanted: Any) -> Any:
