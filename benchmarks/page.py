@@ -35,7 +35,9 @@ _PATIENCE = 120_000
 # Notes when messages about a chart or slider pass, and when the heading in the chart changes.
 _CLOCK = """
 window.kcTimes = [];
-const note = (what, more) => window.kcTimes.push({what, at: Date.now() + performance.now() % 1, ...more});
+const note = (what, more) => {
+  window.kcTimes.push({what, at: performance.timeOrigin + performance.now(), ...more});
+};
 const text = (data) => {
   if (typeof data === "string") return data;
   return new TextDecoder().decode(data.buffer ?? data);
@@ -105,7 +107,7 @@ def cpu(root: int) -> float:
 
 def seconds(date: str) -> float:
     """Return a message's date in milliseconds."""
-    return 1e3 * datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+    return 1e3 * datetime.fromisoformat(date).timestamp()
 
 
 def first_minute(page: Page, address: str, began: float, server: int) -> None:
@@ -114,9 +116,8 @@ def first_minute(page: Page, address: str, began: float, server: int) -> None:
     def mark(what: str) -> None:
         ours = cpu(server)
         rest = cpu(os.getpid()) - ours
-        print(
-            f"{what:12} {time.monotonic() - began:6.1f} s   kernel {ours:5.1f} s   browser {rest:5.1f} s"
-        )
+        after = time.monotonic() - began
+        print(f"{what:12} {after:6.1f} s   kernel {ours:5.1f} s   browser {rest:5.1f} s")
 
     mark("address")
     page.goto(address, wait_until="commit")
@@ -183,9 +184,8 @@ def main(presses: int) -> None:
         began = time.monotonic()
         with running_app(SAMPLE, Path(folder, "app.log")) as (address, server):
             first_minute(page, address, began, server.pid)
-            print(
-                f"load {os.getloadavg()[0]:.1f}, {page.evaluate('window.kcBytes')} bytes to the page"
-            )
+            size = page.evaluate("window.kcBytes") / 1e6
+            print(f"load {os.getloadavg()[0]:.1f}, {size:.1f} MB to the page")
             if not presses:
                 return
             page.get_by_text(re.compile("Đang tính")).first.wait_for(state="hidden")

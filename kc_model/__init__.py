@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kc_model.allocate import Planner, allocate, apply_repair, repair_cells
+    from kc_model.allocate import Planner, allocate, apply_repair, repair_cells, why_not
     from kc_model.backtest import Backtest, backtest
     from kc_model.errors import (
         Address,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SaveError,
     )
     from kc_model.forecast import forecast
+    from kc_model.late import LateMoney, late_money
     from kc_model.moves import moves, refuse, who_decides
     from kc_model.next_year import NextYear, next_year
     from kc_model.progress import Progress, progress
@@ -70,6 +71,7 @@ __all__ = [
     "InfeasibleError",
     "InputError",
     "KcError",
+    "LateMoney",
     "NextYear",
     "NotOptimalError",
     "Note",
@@ -91,6 +93,7 @@ __all__ = [
     "compare_presets",
     "forecast",
     "frontier",
+    "late_money",
     "least_money",
     "moves",
     "next_year",
@@ -104,18 +107,20 @@ __all__ = [
     "sweep",
     "verify",
     "who_decides",
+    "why_not",
     "write_template",
     "write_workbook",
 ]
 
 _ROOMS = {
-    "allocate": ("Planner", "allocate", "apply_repair", "repair_cells"),
+    "allocate": ("Planner", "allocate", "apply_repair", "repair_cells", "why_not"),
     "backtest": ("Backtest", "backtest"),
     "errors": (
         *("Address", "Fault", "InfeasibleError", "InputError", "KcError", "NotOptimalError"),
         "SaveError",
     ),
     "forecast": ("forecast",),
+    "late": ("LateMoney", "late_money"),
     "moves": ("moves", "refuse", "who_decides"),
     "next_year": ("NextYear", "next_year"),
     "progress": ("Progress", "progress"),

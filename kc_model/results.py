@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Fault
-from kc_model.explain import explain, loosening
+from kc_model.explain import explain, loosening, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
+from kc_model.moves import find_moves
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
@@ -277,6 +278,9 @@ class Allocation:
     parts : DataFrame
         Mid-year what each project gives its cells: project (id), cell (row of `cells`), before (in
         the plan in force), after (Int64 VND), one of them above 0. Empty without projects.
+    whys : DataFrame
+        Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
+        where there are too many, or the plan was made without detail.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
@@ -302,6 +306,7 @@ class Allocation:
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
     projects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    whys: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
@@ -361,6 +366,7 @@ class Allocation:
         found: dict[str, dict[str, str]] = {}
         for fault in self.warnings:
             found.setdefault(str(fault.values.get("id")), {})[fault.code] = fault.found(language)
+        found.update({one: {"left": text} for one, text in why_left(self, language).items()})
         reasons = [
             " ".join(
                 found.get(one, {}).get(code) or say(f"explain.projects.why.{code}", language)
@@ -451,7 +457,8 @@ class Allocation:
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         rules = self.rule_rows.assign(told=loosening(self, language))
-        return allocation_workbook(self.stamp(language), self.cells, rules, language)
+        moves = None if self.as_of is None else find_moves(self, language)
+        return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""

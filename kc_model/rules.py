@@ -315,7 +315,12 @@ def budget_rows(
     A row that could move money between provinces' KCDP or between the funds must say
     ``pooled: true``. One that names no fund need not where other rows hold all its cells apart.
     """
-    masks = [cells.select(row.where, row.at, faults) for row in scenario.budget]
+    masks, unknown = [], set()
+    for number, row in enumerate(scenario.budget, 1):
+        before = _errors(faults)
+        masks.append(cells.select(row.where, row.at, faults))
+        if _errors(faults) > before:
+            unknown.add(number)
     spend = scenario.spend or spend
     purse = purses(cells)
     apart = [set(purse[mask]) for mask in masks]
@@ -327,7 +332,7 @@ def budget_rows(
     for number, (row, mask, inside) in enumerate(
         zip(scenario.budget, masks, apart, strict=True), 1
     ):
-        if not mask.any():
+        if not mask.any() and number not in unknown:
             faults.append(Fault("empty-budget", row.at, {"number": number}))
         elif len(inside) > 1 and not row.pooled and ("source" in row.where or (mask > held).any()):
             shown = ", ".join(sorted(inside)[:_SHOWN])

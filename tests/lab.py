@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Route, sync_playwright
 
 from kc_model.workbench.lab import lab_command, lab_environment
 
@@ -76,11 +76,12 @@ def _await(address: str) -> None:
 
 @dataclass
 class Watched:
-    """A page, what it asked of the outside (all of it refused), and what it complained of."""
+    """A page, what it asked of the outside (all of it refused), complained of, and asked us."""
 
     page: Page
     outside: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -110,7 +111,12 @@ def watched_page(browser: Browser, width: int = 1280, height: int = 800) -> Iter
             route.abort()
 
     page.route("**/*", gate)
-    page.on("dialog", lambda dialog: dialog.accept())  # left, even with something not saved
+
+    def leave(dialog: Dialog) -> None:
+        watched.asked.append(dialog.type)
+        dialog.accept()  # also with something not saved
+
+    page.on("dialog", leave)
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
     page.on(
         "console",

@@ -289,6 +289,22 @@ def test_the_forecast_may_be_brought_along():
     assert half.goals[0]["best"] == pytest.approx(plan.goals[0]["best"] / 2)
 
 
+def test_a_forecast_of_another_month_is_refused_or_said():
+    from kc_model.forecast import forecast
+
+    data = dataset(history=HISTORY + "2024 6 01 TECH KCQG 100 30\n")
+    text = "budget: [{source: KCQG, amount: 220}]\ngoals: [{maximise: disbursed}]\n"
+    outlook = forecast(data, 2024, 6)
+    with pytest.raises(InputError) as caught:
+        allocate(data, scenario(text), outlook, as_of=3, detail=False)
+    (fault,) = caught.value.faults
+    assert (fault.code, dict(fault.values)) == ("other-as-of", {"found": 6, "as_of": 3})
+    whole = allocate(data, scenario(text), outlook, detail=False)
+    assert [fault.code for fault in whole.warnings].count("whole-year") == 1
+    mid = allocate(data, scenario(text), outlook, as_of=6, detail=False)
+    assert "whole-year" not in [fault.code for fault in mid.warnings]
+
+
 def test_without_history_and_table_there_is_nothing_to_go_by():
     data = dataset(cells=CELLS, absorption="place area source upto rate\n01 TECH KCQG 90 1")
     text = BUDGET + "goals: [{maximise: disbursed}]\n"

@@ -378,9 +378,14 @@ def test_a_fault_is_listed_at_its_cell_and_mended(app, served, tmp_path, watched
     page.locator(".kc-chart svg text", has_text="Tổng: 7.000 triệu đồng").first.wait_for()
 
 
-SLOW = """
+NO_PATIENCE = """
 const patience = AbortSignal.timeout.bind(AbortSignal);
-AbortSignal.timeout = (time) => patience(time === 2000 ? 1 : time);
+AbortSignal.timeout = (time) => {
+  if (time !== 2000) return patience(time);
+  const soon = new AbortController();
+  queueMicrotask(() => soon.abort());
+  return soon.signal;
+};
 """
 
 
@@ -388,7 +393,7 @@ AbortSignal.timeout = (time) => patience(time === 2000 ? 1 : time);
 def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     """Nothing comes up in the time that anywidget gives it: all goes on as if it had."""
     page = watched.page
-    page.add_init_script(SLOW)
+    page.add_init_script(NO_PATIENCE)
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
     tab(page, "Phương án")
@@ -402,23 +407,54 @@ def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     page.keyboard.press("Enter")
     page.locator("td", has_text="2.500 triệu đồng").first.wait_for()
     given_up = [error for error in watched.errors if "Failed to initialize model" in error]
-    assert len(given_up) > 10
+    assert len(given_up) > 10  # sliders, tables and charts alike
     watched.errors[:] = [error for error in watched.errors if error not in given_up]
 
 
+HERE = """() => {
+    const here = document.activeElement;
+    const style = getComputedStyle(here);
+    return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
+}"""
+
+
+def tab_to(page, role, text):
+    """Press Tab until something of this role and text is reached, and seen to be."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        at, told, *outline = page.evaluate(HERE)
+        if (at, told) == (role, text):
+            assert outline == ["solid", "2px"]
+            return
+    raise AssertionError(text)
+
+
 @pytest.mark.browser
-def test_the_tabs_go_by_keyboard(app, watched):
+def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app, watched):
     page = watched.page
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.getAttribute('role')") == "tab":
-            break
-    assert page.evaluate("document.activeElement.textContent") == "Tiến độ"
+    tab_to(page, "tab", "Tiến độ")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
+    tab_to(page, "button", "Giới hạn của các quy định khác")
+    fold = page.get_by_role("button", name="Giới hạn của các quy định khác")
+    assert fold.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name=re.compile("^Mỗi tỉnh ít nhất")).wait_for()
+    assert fold.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Tab")
+    chart_total(page, "7.000")
+    page.goto("about:blank")
+    assert watched.asked == []
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    press_total(page, "ArrowLeft")
+    page.get_by_role("button", name="Lưu (có thay đổi)").wait_for()
+    page.goto("about:blank")
+    assert watched.asked == ["beforeunload"]
 
 
 def chart_total(page, total):
@@ -546,28 +582,28 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
 
 
 @pytest.mark.browser
-def test_the_curve_between_two_goals_and_the_orders(home, tmp_path, watched, shots):
+def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots):
     history = HISTORY.replace("estimate", "reported")
     goals = [{"sense": "maximise", "what": "disbursed"}, *SCENARIO["goals"]]
     wanted = {**SCENARIO, "goals": goals}
-    (home / "số liệu.xlsx").unlink()
-    write_workbook(dataset(history=history), home / "số liệu.xlsx", wanted)
+    book = served[1] / "số liệu.xlsx"
+    book.unlink()
+    write_workbook(dataset(history=history), book, wanted)
     page = watched.page
-    with running_app(home, tmp_path / "app.log") as (address, _):
-        page.goto(address)
-        tab(page, "Phương án")
-        chart_total(page, "7.000")
-        page.get_by_text("Đánh đổi giữa các mục tiêu").click()
-        page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
-        page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
-        page.get_by_role("button", name="Vẽ đường đánh đổi").click()
-        page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
-        order = page.get_by_label("Thứ tự mục tiêu")
-        order.select_option(label="Thứ tự ưu tiên theo luật")
-        page.get_by_text("priority_place").locator("visible=true").last.wait_for()
-        order.select_option(label="Ít thay đổi nhất")
-        page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
-        page.screenshot(path=shots / "app-trade.png", full_page=True)
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_text("Đánh đổi giữa các mục tiêu").click()
+    page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
+    page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
+    page.get_by_role("button", name="Vẽ đường đánh đổi").click()
+    page.get_by_text(re.compile("phải lùi từ|không cản trở nhau")).wait_for()
+    order = page.get_by_label("Thứ tự mục tiêu")
+    order.select_option(label="Thứ tự ưu tiên theo luật")
+    page.get_by_text("priority_place").locator("visible=true").last.wait_for()
+    order.select_option(label="Ít thay đổi nhất")
+    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+    page.screenshot(path=shots / "app-trade.png", full_page=True)
 
 
 @pytest.mark.browser
@@ -594,3 +630,103 @@ FIRST_LOSER = """name => {
     const at = one => one.getBoundingClientRect().top;
     return lines.sort((a, b) => at(a) - at(b))[0]?.textContent === name;
 }"""
+
+
+@pytest.mark.browser
+def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched, shots):
+    home = tmp_path / "Đề án 2026"
+    shutil.copytree(ROOT / "data" / "sample-projects", home)
+    page = watched.page
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        page.goto(address)
+        tab(page, "Phương án")
+        page.get_by_text("Chọn 36/42 đề án, tổng hỗ trợ 4.812 triệu đồng").wait_for()
+        table = page.get_by_role("table", name="Đề án (triệu đồng)")
+        group = table.get_by_role("button", name=re.compile("^▾ III. Mô hình, công nghệ, máy móc"))
+        assert group.inner_text().endswith("chọn 16/20 đề án, 3.556 triệu đồng")
+        heads = table.locator("thead th").all_inner_texts()
+        assert heads[:3] == ["Phải chọn", "Không chọn", "Đề án"]
+        row = table.locator("tbody tr", has_text="DA05. ")
+        assert row.locator("td").all_inner_texts()[-4:-1] == ["72", "72", "–"]
+        row.get_by_role("checkbox", name=re.compile("^Phải chọn: DA05")).check()
+        page.get_by_text("tổng hỗ trợ 4.697 triệu đồng. Bạn yêu cầu phải chọn 1,").wait_for()
+        chart_total(page, "4.697")
+        assert row.locator("td").all_inner_texts()[-2:] == ["72", "Bạn yêu cầu phải chọn."]
+        page.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).check()
+        page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.504 triệu đồng").wait_for()
+        page.get_by_label("Đề án (triệu đồng)").and_(page.locator("select")).select_option("ticked")
+        assert table.locator("tbody tr:not(.kc-group)").count() == 2
+        page.screenshot(path=shots / "app-projects.png")
+        page.get_by_placeholder("Tìm theo tên").fill("sấy chè")
+        assert table.locator("tbody tr:not(.kc-group)").count() == 1
+        table.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).focus()
+        page.keyboard.press("Control+z")
+        chart_total(page, "4.697")
+        page.get_by_role("button", name="Hoàn tác").click()
+        chart_total(page, "4.812")
+        page.get_by_role("button", name="Xuất đề xuất").click()
+        page.get_by_text("Tải ke_hoach_de_an.xlsx").wait_for()
+        page.goto("about:blank")
+
+
+@pytest.mark.browser
+def test_rules_and_budgets_come_and_go(app, watched, shots):
+    page = watched.page
+    page.goto(app)
+    tab(page, "Phương án")
+    chart_total(page, "7.000")
+    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    page.get_by_label("Địa bàn", exact=True).select_option(label="Hà Nội")
+    page.get_by_label("Yêu cầu", exact=True).select_option(label="Nhiều nhất (tiền)")
+    page.get_by_label("Con số").fill("3 tỷ rưỡi")
+    page.get_by_role("button", name="Thêm quy định").click()
+    page.get_by_role("alert").get_by_text("không đọc được là số").wait_for()
+    page.get_by_label("Con số").fill("3,5 tỷ")
+    page.get_by_role("button", name="Thêm quy định").click()
+    page.get_by_text("Ai giảm trước hết: Hà Nội −1.500 (−30,0 %)").wait_for()
+    rules = page.get_by_role("grid", name="Quy định").locator("tbody tr")
+    assert rules.count() == 2
+    assert cell(page, "Quy định", 1, 1).inner_text() == "3.500 triệu đồng"
+    page.screenshot(path=shots / "app-added.png")
+    cell(page, "Quy định", 1, 5).click()
+    page.get_by_text(re.compile("0 địa bàn giảm")).first.wait_for()
+    assert rules.count() == 1
+    page.get_by_role("button", name="Hoàn tác").click()
+    page.get_by_text("Ai giảm trước hết: Hà Nội −1.500 (−30,0 %)").wait_for()
+    cell(page, "Quy định", 1, 5).focus()
+    page.keyboard.press("Enter")
+    page.get_by_text(re.compile("0 địa bàn giảm")).first.wait_for()
+
+
+@pytest.mark.browser
+def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, shots):
+    wish = {**SCENARIO["rules"][0], "id": "most", "text": "Hà Nội bớt", "tier": "directive"}
+    wish = {**{key: value for key, value in wish.items() if key not in ("min", "each")}}
+    wanted = {**SCENARIO, "rules": [{**wish, "where": "place=01; source=KCQG", "max": 3000}]}
+    (home / "số liệu.xlsx").unlink()
+    write_workbook(dataset(history=HISTORY), home / "số liệu.xlsx", wanted)
+    page = watched.page
+    with running_app(home, tmp_path / "app.log") as (address, _):
+        page.goto(address)
+        tab(page, "Phương án")
+        chart_total(page, "7.000")
+        month = page.get_by_label("Lập phương án cho")
+        offered = [one.replace("\xa0", " ") for one in month.locator("option").all_inner_texts()]
+        assert offered == ["cả năm 2024", "điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
+        month.select_option(index=1)
+        page.get_by_text("Phương án điều chuyển 1 khoản, tổng 1.000 triệu đồng").wait_for()
+        table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
+        table.get_by_text("Cục phụ trách khuyến công quyết định: 1 khoản").wait_for()
+        cells = table.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+        assert cells[1].startswith("Hà Nội – ")
+        assert cells[2].startswith("Hà Giang – ")
+        assert cells[3:5] == ["KCQG", "1.000"]
+        page.screenshot(path=shots / "app-moves.png")
+        table.get_by_role("checkbox", name=re.compile("^Từ chối")).check()
+        page.get_by_text("Phương án không điều chuyển khoản nào").wait_for()
+        assert table.get_by_role("checkbox", checked=True).count() == 2
+        page.get_by_role("button", name="Hoàn tác").click()
+        page.get_by_text("Phương án điều chuyển 1 khoản").wait_for()
+        month.select_option(index=0)
+        table.wait_for(state="hidden")
+        page.goto("about:blank")

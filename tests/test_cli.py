@@ -231,17 +231,88 @@ def test_every_fault_is_told_at_once_in_both_languages(run, folder):
     (folder / "base.yaml").write_text(text, encoding="utf-8")
     code, said = run("check", folder, folder / "base.yaml")
     assert code == 2
-    # cells.csv B3 and D2; base.yaml: the amount, the unknown key, and that a bound is missing.
+    # cells.csv B3 and D2; base.yaml: the amount, and the key that is none: not a missing bound too.
     for address in ("cells.csv!D2", "cells.csv!B3", "base.yaml!line 3", "base.yaml!line 4"):
         assert address in said, address
     lines = said.splitlines()
     vietnamese = [k for k, line in enumerate(lines) if re.match(r"  \S.*\[[a-z0-9-]+\]", line)]
-    assert len(vietnamese) >= 5
+    assert len(vietnamese) == 4
     assert f"Lỗi phải sửa: {len(vietnamese)}" in said
     for k in vietnamese:
         assert lines[k + 1].startswith("    ")
         assert " → " in lines[k]
         assert " → " in lines[k + 1]
+
+
+BOTH = "cells.csv!D2: bad-number"
+ONE_CODE = {
+    "an unknown attribute beside another fault of the scenario": (
+        {"base.yaml": SCENARIO.replace("200", "nhiều").replace("area: TECH", "khu: TECH")},
+        ["base.yaml!line 3: scenario-number", "base.yaml!line 4: unknown-attribute"],
+    ),
+    "an unknown attribute beside a fault of the data": (
+        {
+            "cells.csv": CELLS.replace(",100,", ",nhiều,"),
+            "base.yaml": SCENARIO.replace("area: TECH", "khu: TECH"),
+        },
+        [BOTH, "base.yaml!line 4: unknown-attribute"],
+    ),
+    "an unknown name beside a fault of the data and of the year": (
+        {
+            "cells.csv": CELLS.replace(",100,", ",nhiều,"),
+            "base.yaml": SCENARIO.replace("2024", "20x4").replace("TECH", "TEHC"),
+        },
+        [BOTH, "base.yaml!line 2: scenario-number", "base.yaml!line 4: unknown-name"],
+    ),
+    "budgets that select nothing, and a rule": (
+        {"base.yaml": SCENARIO.replace("KCQG", "KCX").replace("area: TECH", "khu: TECH")},
+        ["base.yaml!line 3: unknown-name", "base.yaml!line 4: unknown-attribute"],
+    ),
+    "a key that is nearly one": (
+        {"base.yaml": SCENARIO.replace("budget:", "budgets:")},
+        ["base.yaml!line 3: unknown-key"],
+    ),
+    "a key of the dataset that is nearly one": (
+        {"dataset.yaml": HEAD.replace("unit:", "units:")},
+        ["dataset.yaml!line 3: unknown-key"],
+    ),
+    "evenness of nothing": (
+        {"base.yaml": SCENARIO.replace("disbursed", "evenness")},
+        ["base.yaml!line 5: evenness-per"],
+    ),
+    "attributes nobody can know": (
+        {
+            "cells.csv": "\x00",
+            "base.yaml": SCENARIO.replace("area: TECH", "khu: TECH").replace("200", "x"),
+        },
+        ["cells.csv: not-utf8", "base.yaml!line 3: scenario-number"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ONE_CODE)
+def test_every_fault_has_one_code_and_waits_for_no_other(run, folder, case):
+    files, wanted = ONE_CODE[case]
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for command in (["check"], ["allocate", "--out", folder.parent / "out"]):
+        code, said = run(command[0], folder, folder / "base.yaml", *command[1:])
+        found = re.findall(
+            r"^  (\S+?(?:!line \d+|![A-Z]+\d+)?)(?: \(.*?\))?: \[([a-z0-9-]+)\]", said, re.MULTILINE
+        )
+        assert code == 2
+        assert sorted(f"{at}: {fault}" for at, fault in found) == sorted(wanted)
+    assert not (folder.parent / "out").exists()
+
+
+def test_what_keeps_projects_out_is_a_warning_of_check(run, folder):
+    head = "id,name,place,area,source,cost,support,score,kind,end\n"
+    rows = "A1,Máy,01,TECH,KCQG,100,30,5,normal,2019-05-01\n"
+    (folder / "projects.csv").write_text(head + rows, encoding="utf-8")
+    code, said = run("check", folder)
+    assert code == 0, said
+    assert "projects.csv!A2: [project-over]" in said
+    assert "projects.csv!A2: [project-over]" in run("check", folder, folder / "base.yaml")[1]
 
 
 def test_allocate_tells_the_faults_of_data_and_scenario_together(run, folder):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from datasets import dataset, scenario, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kc_model as kc
 from kc_model.allocate import allocate
-from kc_model.moves import changed, find_moves
+from kc_model.moves import adjusted, changed, find_moves, moves, refuse
 from kc_model.results import Forecast, Provenance
 
 STEP = 10
@@ -117,7 +122,8 @@ def before_of(p: dict) -> int:
 def sure_of(p: dict) -> float:
     paid = p["disbursed"] or 0
     share = {"accepted": 1.0, "contracted": LOW[p["area"]]}.get(p["stage"], 0.0)
-    return min(p["support"], max(paid, share * p["support"]))
+    least = max(p["min_support"] or p["support"], paid)
+    return min(least, max(paid, share * p["support"])) if share < 1 else p["support"]
 
 
 def spread(projects, amounts) -> dict:
@@ -223,3 +229,50 @@ def _conserves(plan, projects) -> None:
     told = changed(plan)
     told = dict(zip(zip(told["cell"], told["project"], strict=True), told["change"], strict=True))
     assert {key: vnd for key, vnd in net.items() if vnd and key[0] >= 0} == told
+
+
+# ---------------------------------------------------------------------------- the sample
+
+
+@cache
+def september():
+    folder = Path(__file__).parent.parent / "data" / "sample-projects" / "september"
+    data = kc.read_dataset(folder)
+    return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
+
+
+def test_the_sample_moves_money_to_projects_that_are_in_time():
+    plan = september()
+    found = moves(plan)
+    assert found["gain"].sum() > 0
+    assert set(found["who_decides"]) == {"province"}  # its own money
+    stopped = plan.projects.set_index("id").loc["DA24"]
+    assert (stopped["chosen"], stopped["amount"], stopped["reason"]) == (True, 9_000_000, "paid")
+
+
+def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
+    plan = september()
+    book = openpyxl.load_workbook(io.BytesIO(kc.adjustment(plan, office="SỞ")), data_only=True)
+    assert book.sheetnames == ["Điều chỉnh kế hoạch", "Điều chuyển kinh phí"]
+    totals = next(row for row in book.worksheets[0].values if row[1] == "TỔNG CỘNG")
+    change = (plan.cells["amount"] - plan.cells["baseline"]).sum() / 10**6
+    assert totals[4] - (totals[5] or 0) == pytest.approx(change)
+    told = adjusted(plan)
+    assert (told["before"] + told["move"] == told["after"]).all()
+    moved = next(row for row in book.worksheets[1].values if row[1] == "TỔNG CỘNG")
+    assert moved[4] == pytest.approx(moves(plan)["amount"].sum())
+    saved = openpyxl.load_workbook(io.BytesIO(plan.workbook()))
+    assert "Điều chuyển kinh phí" in saved.sheetnames
+
+
+def test_a_project_that_was_to_be_stopped_stays_once_that_is_refused():
+    plan = september()
+    found = moves(plan)
+    number = int(found.index[found["from_project"] != ""][0])
+    giver, taker = found.loc[number, ["from_project", "to_project"]]
+    wanted = refuse(plan, [number])
+    again = kc.allocate(plan.data, wanted, plan.outlook, as_of=9, detail=False)
+    chosen = again.projects.set_index("id")["chosen"]
+    assert chosen[giver]
+    assert not chosen[taker]
+    assert {rule.count for rule in wanted.rules} == {"projects"}

@@ -418,8 +418,9 @@ SAMPLE = Path(__file__).parent.parent / "data" / "sample-projects"
 
 def test_the_generator_makes_the_committed_files_to_the_byte(tmp_path):
     runpy.run_path(str(SAMPLE / "generate.py"))["generate"](tmp_path)
-    made = sorted(path.name for path in tmp_path.iterdir())
-    assert made == ["history.csv", "projects.csv"]
+    made = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.csv"))
+    tables = ["history.csv", "projects.csv"]
+    assert made == [*tables, *(f"september/{name}" for name in tables)]
     for name in made:
         assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import subprocess
@@ -22,6 +23,7 @@ from scipy import sparse
 from kc_model import allocate, cli, read_dataset, read_scenario
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.live import Live
+from kc_model.allocate.rounding import round_plan
 from kc_model.arrays import Model
 from kc_model.cells import MILLION
 from kc_model.errors import InputError
@@ -280,6 +282,24 @@ FORGED = {
     "a rule said to be met": (in_csv("rules.csv", put(-1, "status", "satisfied")), "rules"),
     "another left side": (in_csv("rules.csv", put(0, "lhs", "229.9")), "rules"),
     "no shortfall": (in_csv("rules.csv", put(0, "shortfall", "3")), "rules"),
+    **{
+        f"another {column}": (in_csv("rules.csv", put(0, column, value)), "rules")
+        for column, value in (
+            ("id", "ngân sách"),
+            ("group", "01"),
+            ("side", "min"),
+            ("tier", "preference"),
+            ("bound", "231"),
+            ("slack", "1"),
+            ("measure", "outputs"),
+            ("factor", "2"),
+            ("text", "khác"),
+            ("basis", "khác"),
+        )
+    },
+    "more than the highest": (in_csv("allocation.csv", put(1, "highest", "0")), "cells"),
+    "another source": (in_csv("allocation.csv", put(1, "source", "KCDP")), "cells"),
+    "another area": (in_csv("allocation.csv", put(1, "area", "CLUS")), "cells"),
     "a rule left out": (in_csv("rules.csv", lambda rows: rows.pop()), "rules"),
     "a best too good": (in_json(RESULT, put("goals", 0, "best", lambda b: b * 1.05)), "settled"),
     "a best too bad": (in_json(RESULT, put("goals", 2, "best", lambda b: b * 1.01)), "best"),
@@ -380,6 +400,38 @@ def test_a_worse_plan_that_keeps_every_rule_is_named(goals, forge, named, tmp_pa
     shift = np.zeros(len(good))
     shift[[0, 3]] = -10, 10
     assert named in save(good + shift, tmp_path / "worse")
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_another_rounding_that_keeps_every_rule_is_named(steps, tmp_path):
+    """All files agree, budgets and rules hold; only it is not the rounding of the settled plan."""
+    data = dataset(cells=CELLS, absorption=ABSORPTION, places=PLACES)
+    text = "budget: [{source: KCQG, amount: 230}, {source: KCDP, pooled: true, amount: 65}]\n"
+    problem = build_problem(data, scenario(f"{text}goals: [{{minimise: change}}]\n"))
+    live = Live(problem, math.inf)
+    climb = live.climb()
+    settled = live.settle(climb)
+    rounded = round_plan(problem.rows, settled, problem.grid, math.inf)
+
+    def save(amounts: np.ndarray, out: Path) -> set[str]:
+        draft = Draft(data, problem, None)
+        duals = live.multipliers(climb)
+        proof = lambda: proof_of(problem, settled, live.rows, duals, {})  # noqa: E731
+        certificate = {"total_vnd": int(amounts.sum())}
+        draft.fill(amounts, settled, live.stages, climb, certificate, proof)
+        draft.result.save(out)
+        return failed(verify(out))
+
+    assert save(rounded, tmp_path / "good") == set()
+    source = problem.cells.frame["source"]
+    named = []
+    for i, j in itertools.permutations(range(len(rounded)), 2):
+        other = rounded.copy()
+        other[[i, j]] += np.array([problem.grid, -problem.grid]) * steps
+        if source[i] == source[j] and not problem.sums.missed(other).any():
+            named.append(save(other, tmp_path / f"{i}{j}"))
+    assert len(named) > 2
+    assert all(one == {"rounding"} for one in named)
 
 
 # --- A risk among the goals ----------------------------------------------------------------------

@@ -13,7 +13,6 @@ from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 
-import ipywidgets
 import openpyxl
 import pytest
 from datasets import absorbing, dataset, scenario
@@ -31,6 +30,7 @@ from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
     lab,
+    making,
     outcome,
     planning,
     progress,
@@ -313,7 +313,9 @@ def test_a_download_holds_the_file():
 
 
 def test_the_code_of_charts_comes_along():
-    code = screen.ChartView()._esm
+    engine = screen._engine()
+    assert screen.ChartView().engine == engine.name
+    code = engine.code
     assert len(code) > 500_000
     assert "vega" in code
     assert not re.search(r"""(import|from)\s*\(?["'](https?:)?//""", code)
@@ -464,7 +466,7 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
     def break_down(*_args, **_kwargs):
         raise RuntimeError(HOSTILE)
 
-    monkeypatch.setattr(planning.Planner, "plan", break_down)
+    monkeypatch.setattr(making.Planner, "plan", break_down)
     plan_desk.sliders["total"].value = Decimal(7000)
     assert plan_desk.wait(30)
     assert "ngoài dự kiến" in words(plan_desk.status)
@@ -486,14 +488,14 @@ def test_faults_of_the_scenario_are_told_with_their_remedy(data, log):
 
 
 def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
-    release, real = threading.Event(), planning.Planner.plan
+    release, real = threading.Event(), making.Planner.plan
 
     def slow_at_first(self, asked, **kwargs):
         if asked.budget[0].amount == 7000:
             release.wait(20)
         return real(self, asked, **{**kwargs, "progress": None})
 
-    monkeypatch.setattr(planning.Planner, "plan", slow_at_first)
+    monkeypatch.setattr(making.Planner, "plan", slow_at_first)
     plan_desk.sliders["total"].value = Decimal(7000)
     plan_desk.sliders["total"].value = Decimal(9000)
     until(lambda: plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
@@ -503,11 +505,34 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
 
 
+def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch):
+    plan_desk.pricing._patience = 0.0
+    shown, stop = plan_desk.pricing.told, plan_desk.pricing.stop
+
+    def endless(_asked, *, progress, **_kwargs):
+        while True:
+            progress("reasons", 0.25)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(plan_desk._planners[True], "plan", endless)
+    plan_desk.sliders["total"].value = Decimal(9000)
+    until(lambda: "xong 25 %, còn khoảng" in words(shown))
+    assert stop.layout.display == ""
+    assert "Đang tính" in words(plan_desk.status)
+    stop.click()
+    assert plan_desk.wait(30)
+    assert "Đã dừng" in words(shown)
+    assert stop.layout.display == "none"
+    assert "Đang tính" not in words(plan_desk.status)
+    assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+
+
 def test_sliders_asked_for_stand_in_front(data):
     shown = show_plan(data, scenario(RULES), sliders=["floor"])
-    rows = [child.children for child in shown.children if isinstance(child, ipywidgets.HBox)]
-    front = [child for row in rows for child in row if isinstance(child, screen.Slider)]
-    assert front == [shown.sliders["total"], shown.sliders["floor:min"]]
+    assert list(shown.steering.children[0].children) == [
+        shown.sliders["total"],
+        shown.sliders["floor:min"],
+    ]
     assert shown.wait(30)
 
 
@@ -945,7 +970,7 @@ def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatc
     def stopped(planner, asked, progress):
         def tell(step, share):
             if share > 0.4:
-                shown.trading.curve._stop()
+                shown.trading.curve.stop.click()
             progress(step, share)
 
         return real(planner, asked, progress=tell)

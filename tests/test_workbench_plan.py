@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -13,8 +14,9 @@ from datasets import absorbing, dataset, scenario
 from kc_model.allocate import allocate
 from kc_model.errors import InputError
 from kc_model.moves import moves
+from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario, scenario_yaml
-from kc_model.workbench import planning, show_plan
+from kc_model.workbench import making, planning, show_plan
 from kc_model.workbench.adding import Asked, new_budget, new_rule
 from kc_model.workbench.deciding import decide, decided
 from kc_model.workbench.editing import TABLES, edited
@@ -184,14 +186,14 @@ def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):
 
 
 def test_choosing_projects_can_be_stopped_and_begun_again(choice, monkeypatch):
-    real = planning.Planner.plan
+    real = making.Planner.plan
 
     def slow(self, *args, progress, **kwargs):
         choice.solving.stop.click()
         return real(self, *args, progress=progress, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(planning.Planner, "plan", slow)
+        patched.setattr(making.Planner, "plan", slow)
         choice.choosing.listed._told({"tick": ["P2", "in"]})
         assert choice.wait(60)
     assert "Đã dừng" in words(choice.solving.told)
@@ -377,3 +379,31 @@ def test_the_loser_stands_on_top_and_in_the_heat_map(year):
     assert table[1][0] == "Hà Nội"
     assert table[1][1] == "−1.000"
     assert table[2] == ("Hà Giang", "+1.000")
+
+
+def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
+    home = Path(__file__).parent.parent / "data" / "sample-projects" / "september"
+    shown = show_plan(read_dataset(home), read_scenario(home / "adjust.yaml"))
+    assert shown.wait(60)
+    shown.adjusting.month.value = 9
+    assert shown.wait(60)
+    found = moves(shown.plan)
+    assert len(found) == len(shown.adjusting.listed.rows)
+    first = found.iloc[0]
+    cells = shown.adjusting.listed.rows[0]["cells"]
+    assert cells[0].startswith(f"{first['from_project']}. ")
+    assert cells[1].startswith(f"{first['to_project']}. ")
+    shown.adjusting.listed._told({"tick": ["0", "refuse"]})
+    assert shown.wait(60)
+    chosen = shown.plan.projects.set_index("id")["chosen"]
+    assert chosen[first["from_project"]]
+    assert not chosen[first["to_project"]]
+    assert by_key(shown.choosing.listed)[first["from_project"]]["ticked"] == "in"
+    shown.filing.folder = tmp_path / "điều chỉnh"
+    shown.export.click()
+    assert shown.wait(60)
+    book = openpyxl.load_workbook(shown.filing.folder / "dieu_chinh.xlsx")
+    texts = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    names = shown.data.projects.set_index("id")["name"]
+    later = moves(shown.plan).iloc[0]
+    assert any(names[later["from_project"]] in text for text in texts)

@@ -5,6 +5,8 @@ million a machine (Vĩnh Phúc 2020), 102 a project (Bắc Giang 2011-2015), 56 
 Vĩnh Long 2022), 134 a local project (Khánh Hòa 2022), 300 a model, 38 a fair, 19 a design (Bắc Kạn
 2014-2018). The province is Thái Nguyên in name only.
 
+In ``september`` the same list nine months on: what was assigned, contracted, accepted and paid.
+
 Run ``python data/sample-projects/generate.py [FOLDER]`` to write the tables into FOLDER (default:
 this one). The draws are uniform numbers of a fixed seed and only the four operations are applied
 to them, so the files are the same to the byte on every machine.
@@ -29,6 +31,7 @@ PLANS = {  # million VND a year, before what the year adds or takes
     "KCQG": {"TECH": 1500, "PROD": 300},
 }
 PLANS["KCDP"] |= {"CLUS": 400, "ADMN": 55}
+BUDGETS = {"KCQG": 1700, "KCDP": 3200}
 UNITS = (
     "Trung tâm Khuyến công",
     "Phòng Kinh tế thành phố (mô phỏng)",
@@ -154,12 +157,57 @@ def _add_cases(projects: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def generate(folder: Path) -> None:
-    """Write ``history.csv`` and ``projects.csv`` into a folder."""
-    rng = np.random.default_rng(SEED)
+def make_september(rng: np.random.Generator, projects: pd.DataFrame) -> pd.DataFrame:
+    """Return the projects nine months on: the plan in force took machines and clusters first."""
+    frame = projects.assign(stage="registered", disbursed="").set_index("id")
+    left = dict(BUDGETS)
+    frame["is_slow"] = frame["area"].isin(("TECH", "CLUS"))
+    order = frame.sort_values(["is_slow", "score", "name"], ascending=[False, False, True]).index
+    for one in order:
+        row = frame.loc[one]
+        if one in ("DA05", "DA09", "DA36") or row["support"] > left[row["source"]]:
+            continue
+        left[row["source"]] -= row["support"]
+        is_slow, luck = row["is_slow"], rng.random()
+        stage = "contracted" if luck < 0.55 else "assigned" if is_slow or luck > 0.9 else "accepted"
+        share = {"contracted": 0.0 if is_slow else 0.7, "assigned": 0.0, "accepted": 1.0}[stage]
+        frame.loc[one, "stage"] = stage
+        frame.loc[one, "disbursed"] = str(int(row["support"] * share) or "")
+    frame.loc["DA24", ["stage", "disbursed"]] = ["stopped", "9"]  # a fair that was called off
+    return frame.drop(columns="is_slow").reset_index()
+
+
+def make_year(projects: pd.DataFrame) -> pd.DataFrame:
+    """Return the three quarters of the year that the projects' stages and payments add up to."""
+    in_force = projects[projects["stage"] != "registered"]
+    paid = pd.to_numeric(in_force["disbursed"]).fillna(0).astype(int)
+    plan = in_force["support"].where(in_force["stage"] != "stopped", paid)
+    sums = in_force.assign(plan=plan, disbursed=paid).groupby(["source", "area"], sort=True)
+    rows = []
+    for month, pace in ((3, 0.1), (6, 0.45), (9, 1.0)):
+        for (source, area), row in sums[["plan", "disbursed"]].sum().iterrows():
+            done = int(row["disbursed"] * pace)
+            rows.append((YEAR, month, PLACE, area, source, row["plan"], done, "reported"))
+    columns = ["year", "month", "place", "area", "source", "plan", "disbursed", "status"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write(folder: Path, **tables: pd.DataFrame) -> None:
+    """Write tables into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in (("history", make_history(rng)), ("projects", make_projects(rng))):
+    for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+
+
+def generate(folder: Path) -> None:
+    """Write ``history.csv`` and ``projects.csv`` into a folder, and those of September."""
+    rng = np.random.default_rng(SEED)
+    history = make_history(rng)
+    projects = make_projects(rng)
+    write(folder, history=history, projects=projects)
+    later = make_september(rng, projects)
+    year = make_year(later)
+    write(folder / "september", history=pd.concat([history, year]), projects=later)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,10 @@ class Draft:
         )
         self.result = replace(self.result, projects=projects)
 
+    def fill_whys(self, whys: pd.DataFrame) -> None:
+        """Put in why projects that may be chosen are not."""
+        self.result = replace(self.result, whys=whys)
+
     def fill_parts(self, parts: NDArray[np.int64]) -> None:
         """Put in what projects give their cells, now and in the plan in force, VND."""
         offered, cells = self.problem.offered, self.problem.cells.frame

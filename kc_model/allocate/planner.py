@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice, choose, forbid
@@ -20,6 +21,7 @@ from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
+from kc_model.allocate.whynot import find_whys
 from kc_model.cells import MILLION
 from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
@@ -29,13 +31,16 @@ from kc_model.standing import stage_value
 from kc_model.tables import Dataset
 from kc_model.verify import proof_of
 
-__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "Planner"]
+__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "WHYS_UP_TO", "Planner", "why_not"]
 
 RANGES_UP_TO = 200
 """Cells up to which lowest and highest are computed without being asked for."""
 
 REASONS_UP_TO = 2000
 """Cells up to which the plan is made again without each rule and goal, to say who did what."""
+
+WHYS_UP_TO = 60
+"""Projects up to which the choice is made again with each that is left out, to say why it is."""
 
 _TRIES = 20
 
@@ -55,7 +60,7 @@ class Planner:
         Where the absorption of cells without ``absorption.csv`` comes from; None: a forecast for
         the scenario's year is made if one is needed.
     as_of : int or None
-        Last month known; None: a plan for the whole year.
+        As for `kc_model.allocate.allocate`.
     """
 
     def __init__(
@@ -120,7 +125,7 @@ class Planner:
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
             return partial(draft.without_plan, "limit", choice=choice)
-        live, amounts = found.live, rounded.cells
+        choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
         draft.problem = problem
         certificate = certify(problem, stages, climb, settled, rounded)
@@ -135,27 +140,41 @@ class Planner:
             draft.fill_parts(rounded.parts)
             if detail:
                 # Prices, ranges and reasons would tell of other sizes only, not of other choices.
+                _find_whys(draft, choosing, choice, amounts, tell)
                 draft.fill_grounds(settled, stages)
         elif detail:
-            draft.fill_grounds(settled, stages)
-            tell("ranges", 0.3)
-            draft.fill_undecided(*live.ranges(settled, whole=False))
-            if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
-                achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
-                live.ladder.keep(climb.best, achieved)
-                draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
-            tell("price", 0.8)
-            told = partial(_share, tell, "price", (0.8, 0.85))
-            wanted = ranges is not False
-            draft.fill_prices(
-                find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
-            )
-            told = partial(_share, tell, "price", (0.85, 0.9))
-            draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
-            tell("reasons", 0.9)
-            _find_effects(draft, live, settled)
+            self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
         return lambda: draft.result
+
+    @staticmethod
+    def _detail(
+        draft: Draft,
+        live: Live,
+        climb: Climb,
+        settled: NDArray[np.float64],
+        ranges: bool | None,
+        tell: Progress,
+    ) -> None:
+        """Find out what the plan rests on, what is open, what rules cost, who did what."""
+        problem, stages = live.problem, live.stages
+        amounts = draft.result.cells["amount"].to_numpy(dtype=np.int64)
+        draft.fill_grounds(settled, stages)
+        tell("ranges", 0.3)
+        draft.fill_undecided(*live.ranges(settled, whole=False))
+        if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
+            achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
+            live.ladder.keep(climb.best, achieved)
+            draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
+        tell("price", 0.8)
+        told = partial(_share, tell, "price", (0.8, 0.85))
+        wanted = ranges is not False
+        draft.fill_prices(
+            find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
+        )
+        told = partial(_share, tell, "price", (0.85, 0.9))
+        draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
+        _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -212,16 +231,85 @@ def _chosen(live: Live, tell: Progress) -> _Found:
     return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
 
 
-def _find_effects(draft: Draft, live: Live, settled: NDArray[np.float64]) -> None:
+def why_not(
+    plan: Allocation,
+    ids: Collection[str] | None = None,
+    *,
+    time_limit: float = 60.0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return why projects are not chosen; see `kc_model.allocate.whynot.find_whys`.
+
+    Parameters
+    ----------
+    plan : Allocation
+        With projects, status "optimal".
+    ids : collection of str or None
+        Projects that may be chosen and are not; None: all of them.
+    time_limit : float, seconds
+    progress : callable (name of the step, share done) or None
+
+    Returns
+    -------
+    DataFrame
+        As found for the plan itself where it is small enough, and otherwise proven now, each by
+        making the choice again with the project in.
+
+    Raises
+    ------
+    ValueError
+        If the plan has no projects, or one of `ids` is chosen or may not be.
+    """
+    known = plan.projects
+    left: list[str] = []
+    if len(known):
+        left = known.loc[~known["chosen"] & (known["reason"] == "left"), "id"].tolist()
+    ids = left if ids is None else list(ids)
+    if plan.status != "optimal" or not set(ids) <= set(left):
+        raise ValueError(f"why_not tells of projects that are left out: {', '.join(left) or '-'}")
+    if set(ids) <= set(plan.whys["id"] if len(plan.whys) else ()):
+        return plan.whys[plan.whys["id"].isin(ids)].reset_index(drop=True)
+    problem = build_problem(plan.data, plan.scenario, plan.outlook, plan.as_of)
+    live = Live(problem, time.monotonic() + time_limit)
+    tell = _Telling(progress)
+    choice = choose(live, tell)
+    order = [str(one) for one in known["id"]]
+    numbers = [order.index(one) for one in ids]
+    # What is told is of this plan, also where another that is as good was found now.
+    choice = replace(choice, chosen=known["chosen"].to_numpy(dtype=bool))
+    cells = plan.cells["amount"].to_numpy(dtype=np.int64)
+    return find_whys(live, choice, cells, numbers, tell)
+
+
+def _find_whys(
+    draft: Draft, live: Live, choice: Choice, cells: NDArray[np.int64], tell: Progress
+) -> None:
+    """Find out why projects that may be chosen are not."""
+    offered = live.problem.offered
+    if offered is None or choice.chosen is None or len(offered) > WHYS_UP_TO:
+        return
+    left = np.flatnonzero(offered.may & ~choice.chosen).tolist()
+    draft.fill_whys(find_whys(live, choice, cells, left, tell))
+
+
+def _find_effects(
+    draft: Draft, live: Live, settled: NDArray[np.float64], told: Callable[[float], None]
+) -> None:
     """Find out what each rule and goal does: the plan again without it, all else as it is."""
     count = len(draft.problem.cells)
     if count > REASONS_UP_TO:
         draft.warn("too-many-for-reasons", count=count, most=REASONS_UP_TO)
         return
-    plans = {name: live.without(rows) for name, rows in draft.drivers(settled).items()}
-    for s, stage in enumerate(live.stages):
-        if stage.goal is not None:
-            plans[f"goal|{stage.goal + 1}"] = live.without([], s)
+    drivers = draft.drivers(settled)
+    goals = [(s, stage.goal + 1) for s, stage in enumerate(live.stages) if stage.goal is not None]
+    steps = max(1, len(drivers) + len(goals))
+    plans: dict[str, NDArray[np.float64] | None] = {}
+    for name, rows in drivers.items():
+        told(len(plans) / steps)
+        plans[name] = live.without(rows)
+    for s, number in goals:
+        told(len(plans) / steps)
+        plans[f"goal|{number}"] = live.without([], s)
     proven = {name: plan for name, plan in plans.items() if plan is not None}
     if len(proven) == len(plans):
         draft.fill_effects(settled, proven)

@@ -19,6 +19,7 @@ from scipy import sparse
 
 from kc_model.arrays import Model
 from kc_model.cells import MILLION
+from kc_model.nearest import has_reserve, nearer_step
 from kc_model.problem import Problem
 from kc_model.rules import Row, Sums
 from kc_model.solver import Outcome, Solver, Status
@@ -58,7 +59,7 @@ def round_plan(
     below = np.floor(steps + _SNAP)
     ties = np.linspace(0.0, 1e-6, len(steps))  # equal remainders: the official order decides
     rise = 1 - 2 * np.clip(steps - below, 0.0, 1.0) + ties
-    reserves = [_used(row, steps, grid) for row in rows if _has_reserve(row)]
+    reserves = [_used(row, steps, grid) for row in rows if has_reserve(row)]
     if sums is None or reserves:
         rows = [*rows, *reserves]
         sums = Sums.of(rows, len(plan))
@@ -74,8 +75,21 @@ def round_plan(
             moves = np.rint(outcome.values[: len(rise) * (3 if further else 1)])
             parts = moves.astype(np.int64).reshape(-1, len(steps))
             up = parts[0] + (parts[1] - parts[2] if further else 0)
-            return np.asarray((below.astype(np.int64) + up) * grid)
+            amounts = (below.astype(np.int64) + up) * grid
+            is_exact = len(outcome.row_duals) > 0  # multipliers prove it; else there is a gap
+            return amounts if is_exact else _drawn_in(rows, sums, plan, grid, amounts)
     return status
+
+
+def _drawn_in(
+    rows: Sequence[Row], sums: Sums, plan: Floats, grid: int, amounts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Bring amounts nearer to the plan, step by step."""
+    while (moved := nearer_step(rows, sums, grid, plan, amounts)) is not None:
+        for cell, step in zip(moved, (grid, -grid), strict=True):
+            if cell >= 0:
+                amounts[cell] += step
+    return amounts
 
 
 def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
@@ -130,10 +144,6 @@ def _prices(rows: Sequence[Row], sums: Sums) -> Floats:
     for r, row in soft:
         prices[r] = _PRICE[row.tier] * row.weight / heaviest
     return prices
-
-
-def _has_reserve(row: Row) -> bool:
-    return row.id.startswith("budget:") and row.side == "max"
 
 
 def _used(row: Row, steps: Floats, grid: int) -> Row:

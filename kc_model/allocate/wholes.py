@@ -87,7 +87,8 @@ class WholeLadder(Ladder):
         solver.ask(_ENOUGH * GAP_WHOLE)
         found = self._kept(solver.run())
         if len(best.values) and not (found.objective <= best.objective):
-            found = replace(best, status=found.status)
+            # What none can beat is the same for both, and this one is nearer to it.
+            found = replace(best, status=found.status, gap=min(best.gap, found.gap))
         return found
 
     def _searches(

@@ -71,10 +71,10 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     names = [tongue.name(code, part) for code in sums.columns]
     rows: list[dict[str, Any]] = []
     table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
-    for key, amounts in sums.iterrows():
-        name, money = tongue.name(key, by), to_unit(amounts, plan.unit)
-        bar = to_unit(int(amounts.sum()), plan.unit)
-        share = tongue.points(100 * int(amounts.sum()) / total if total else None)
+    for key, *amounts in sums.itertuples(name=None):
+        name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
+        bar = to_unit(sum(amounts), plan.unit)
+        share = tongue.points(100 * sum(amounts) / total if total else None)
         label = tongue.say("label", amount=tongue.amount(bar), share=share)
         table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
         rows += [

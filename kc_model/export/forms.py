@@ -6,6 +6,7 @@ import pandas as pd
 
 from kc_model.export.book import Book, display_of
 from kc_model.export.ground import write_ground, write_rules
+from kc_model.export.moved import write_moves
 from kc_model.export.places import write_changes, write_places
 from kc_model.export.plan import write_plan
 from kc_model.export.stamp import Stamp, stamp_line
@@ -18,13 +19,17 @@ _NARROWEST = 13.5  # characters of a money column
 
 
 def allocation_workbook(
-    stamp: Stamp, cells: pd.DataFrame, rules: pd.DataFrame, language: Language = "vi"
+    stamp: Stamp,
+    cells: pd.DataFrame,
+    rules: pd.DataFrame,
+    language: Language = "vi",
+    moves: pd.DataFrame | None = None,
 ) -> bytes:
     """Return a plan as an Excel workbook, ready to print on A4.
 
     Its sheets: the plan by area and place, with subtotals and totals as formulas that carry their
     values; the same by place, linked to it; who loses and who gains, where there is a baseline;
-    the rules with what they cost; what it all rests on.
+    mid-year the moves; the rules with what they cost; what it all rests on.
 
     Parameters
     ----------
@@ -37,6 +42,8 @@ def allocation_workbook(
         (float64, NaN blank; money in the stamp's unit), told (what loosening it would give, in
         the workbook's language; see `kc_model.explain.loosening`).
     language : {"vi", "en"}
+    moves : DataFrame, optional
+        Of a mid-year plan, as `kc_model.export.moved.write_moves` takes them.
 
     Returns
     -------
@@ -57,6 +64,8 @@ def allocation_workbook(
     write_places(book, stamp, amounts, table)
     if "change" in table.columns:
         write_changes(book, stamp, amounts)
+    if moves is not None and len(moves):
+        write_moves(book, stamp, moves)
     write_rules(book, stamp, rules, amounts)
     write_ground(book, stamp)
     for sheet in book.workbook.worksheets():

@@ -19,6 +19,7 @@ from kc_model import reference
 from kc_model.export.book import Book, display_of
 from kc_model.export.frame import write_head, write_notes, write_signatures
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
+from kc_model.export.moved import who, write_moves
 from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
@@ -102,22 +103,25 @@ def assigned_workbook(
 
 def adjustment_workbook(
     stamp: Stamp,
-    moves: pd.DataFrame,
+    changes: pd.DataFrame,
     projects: pd.DataFrame | None = None,
     language: Language = "vi",
+    moves: pd.DataFrame | None = None,
 ) -> bytes:
     """Return the table of an adjustment: before, up, down, after, why, who decides.
 
     Parameters
     ----------
     stamp : Stamp
-    moves : DataFrame, one row per project or cell that changes
+    changes : DataFrame, one row per project or cell that changes
         id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
         reason (text), decided_by (minister, agency, department or province; "" where nobody has
         to).
     projects : DataFrame, optional
         As ``projects`` of a dataset: names, areas and funds of the ids.
     language : {"vi", "en"}
+    moves : DataFrame, optional
+        As `kc_model.export.moved.write_moves` takes them: a second sheet, from where to where.
 
     Returns
     -------
@@ -127,13 +131,15 @@ def adjustment_workbook(
     Raises
     ------
     ValueError
-        If nothing moves, before + move is not after, or an id is not among the projects.
+        If nothing changes, before + move is not after, or an id is not among the projects.
     """
-    rows = _with_projects(moves, projects)
+    rows = _with_projects(changes, projects)
     if not rows or any(row["before"] + row["move"] != row["after"] for row in rows):
         raise ValueError("an adjustment needs moves in which before + move is after")
     book = _book(stamp, language, (row[key] for row in rows for key in ("before", "after")))
     write_form(book, stamp, _adjustment(book, stamp, rows))
+    if moves is not None:
+        write_moves(book, stamp, moves)
     return _finish(book, stamp)
 
 
@@ -199,11 +205,11 @@ def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str
     return rows
 
 
-def _with_projects(moves: pd.DataFrame, projects: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _with_projects(changes: pd.DataFrame, projects: pd.DataFrame | None) -> list[dict[str, Any]]:
     known = {row["id"]: row for row in as_rows(projects)} if projects is not None else {}
     rows = []
-    for move in as_rows(moves):
-        one = move.get("id") or ""
+    for change in as_rows(changes):
+        one = change.get("id") or ""
         if one and one not in known:
             raise ValueError(f"no project has the id {one!r}")
         rows.append(
@@ -211,7 +217,7 @@ def _with_projects(moves: pd.DataFrame, projects: pd.DataFrame | None) -> list[d
                 "activity": "",
                 "name": "",
                 **known.get(one, {}),
-                **{k: v for k, v in move.items() if v is not None},
+                **{k: v for k, v in change.items() if v is not None},
             }
         )
     return rows
@@ -386,7 +392,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(Field("reason", 34.0), Field("decided_by", 20.0)),
+        *(Field("reason", 38.0), Field("decided_by", 22.0)),
     )
     shown = [
         {
@@ -398,14 +404,10 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
             "up": row["move"] if row["move"] > 0 else None,
             "down": -row["move"] if row["move"] < 0 else None,
             "reason": row.get("reason", ""),
-            "decided_by": _who(book, row.get("decided_by", "")),
+            "decided_by": who(book, row.get("decided_by", "")),
         }
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
     notes = (book.say("listing.who"), *note_lines(book, stamp))
     return Form("adjustment", title, _lines(book, stamp), fields, _by_area(book, shown), notes)
-
-
-def _who(book: Book, code: str) -> str:
-    return say(f"moves.who.{code}", book.language) if code else ""

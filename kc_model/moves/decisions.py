@@ -10,7 +10,7 @@ from typing import Literal
 from kc_model import reference
 from kc_model.wording import Language, say
 
-__all__ = ["CHANGES", "Decision", "who_decides"]
+__all__ = ["CHANGES", "RANKS", "Decision", "who_decides"]
 
 CHANGES = (
     *("more", "less", "same", "area", "next-year", "added", "stopped"),
@@ -21,7 +21,8 @@ its area; it goes on into the next year; it is added or stopped; its place, bene
 month within the year."""
 
 Who = Literal["minister", "agency", "department", "province"]
-_RANKS: tuple[Who, ...] = ("minister", "agency", "department")  # the highest first
+RANKS: tuple[Who, ...] = ("minister", "agency", "department", "province")
+"""Who may decide, the highest first; a province beside the others, on its own money."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def who_decides(
         rows = law[[change in codes.split(";") for codes in law["changes"]]]
         own = rows[rows["kind"] == kind]
         needed.append((own if len(own) else rows[rows["kind"] == ""]).iloc[0])
-    who = min((row["who"] for row in needed), key=_RANKS.index)
+    who = min((row["who"] for row in needed), key=RANKS.index)
     grounds = [row for row in needed if row["who"] == who]
     basis = "; ".join(dict.fromkeys(str(row["source"]) for row in grounds))
     return Decision(who, basis, str(grounds[0]["certainty"]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,11 @@ import pandas as pd
 from kc_model import reference
 from kc_model.explain import rule_label
 from kc_model.money import UNITS, to_unit
-from kc_model.moves.decisions import Decision, who_decides
+from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
+from kc_model.moves.planned import Planned
 from kc_model.scenario import Rule, Scenario
-from kc_model.tables import CELL_KEYS, Dataset
+from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 
 __all__ = ["changed", "find_moves", "moves", "refuse"]
@@ -30,35 +31,7 @@ _APART = 0.005  # of chances that are shown as different
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
-class _Planned(Protocol):
-    """What moves are read from; see `kc_model.results.Allocation`."""
-
-    # Properties, because the fields of a frozen dataclass may only be read.
-    @property
-    def status(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def year(self) -> int: ...
-    @property
-    def as_of(self) -> int | None: ...
-    @property
-    def data(self) -> Dataset: ...
-    @property
-    def scenario(self) -> Scenario: ...
-    @property
-    def cells(self) -> pd.DataFrame: ...
-    @property
-    def parts(self) -> pd.DataFrame: ...
-    @property
-    def rule_rows(self) -> pd.DataFrame: ...
-    @property
-    def effects(self) -> pd.DataFrame: ...
-    @property
-    def goals(self) -> tuple[Mapping[str, Any], ...]: ...
-
-
-def moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
+def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     """Return what a plan moves against its baseline, mid-year the plan in force.
 
     Parameters
@@ -89,7 +62,7 @@ def moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
     return found.assign(**{name: to_unit(found[name], plan.unit) for name in ("amount", "gain")})
 
 
-def find_moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
+def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     """Return what `moves` returns, amount (Int64) and gain (float64) in VND.
 
     And from_cell, to_cell: rows of ``plan.cells``, -1 for none.
@@ -113,7 +86,7 @@ def find_moves(plan: _Planned, language: Language = "vi") -> pd.DataFrame:
     return frame.drop(columns=[*(["to_source"] if same else []), *(["year"] if one else [])])
 
 
-def changed(plan: _Planned) -> pd.DataFrame:
+def changed(plan: Planned) -> pd.DataFrame:
     """Return what changes: one row per cell that does, or per project that a cell pays.
 
     Returns
@@ -160,7 +133,7 @@ def _outside(purse: pd.DataFrame) -> dict[str, Any]:
     return {**nowhere, **kept, "change": change, "before": 0, "after": 0}
 
 
-def _row(plan: _Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
+def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
     end = giver if giver["cell"] >= 0 else taker
     gain = amount * (taker["rate"] - giver["rate"])
     changes, kind = _changes(giver, taker), "normal"
@@ -170,7 +143,7 @@ def _row(plan: _Planned, giver: End, taker: End, amount: int, language: Language
     sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
     day = date(plan.year, max(plan.as_of or 1, 1), 1)
     decisions = [_decision(source, changes, kind, day) for source in sources]
-    decision = min(decisions, key=lambda found: found.who != "minister")
+    decision = min(decisions, key=lambda found: RANKS.index(found.who))
     return {
         **{f"from_{key}": giver[key] for key in _ENDS},
         **{f"to_{key}": taker[key] for key in _ENDS},
@@ -209,7 +182,7 @@ def _changes(giver: End, taker: End) -> frozenset[str]:
     return frozenset(found or ["same"])
 
 
-def _reason(plan: _Planned, giver: End, taker: End, amount: int, language: Language) -> str:
+def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> str:
     rates = {"here": giver["rate"], "there": taker["rate"]}
     shown = {
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
@@ -229,7 +202,7 @@ def _reason(plan: _Planned, giver: End, taker: End, amount: int, language: Langu
 
 
 def _driver(
-    plan: _Planned, giver: int, taker: int, amount: int, language: Language
+    plan: Planned, giver: int, taker: int, amount: int, language: Language
 ) -> tuple[str, dict[str, str]]:
     """Return the rule or goal that did most of a move, if one did a good part of it."""
     effects = plan.effects
@@ -249,7 +222,7 @@ def _driver(
     return "rule", {"rule": rule_label(name, str(texts.iloc[0]), language)}
 
 
-def refuse(plan: _Planned, numbers: Collection[int]) -> Scenario:
+def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     """Return the plan's scenario in which some of its moves are not made.
 
     Parameters
@@ -291,7 +264,7 @@ def refuse(plan: _Planned, numbers: Collection[int]) -> Scenario:
     return replace(plan.scenario, rules=(*kept, *rules.values()))
 
 
-def _whole(plan: _Planned, project: str, side: str) -> Rule | None:
+def _whole(plan: Planned, project: str, side: str) -> Rule | None:
     """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
     own = plan.parts[plan.parts["project"] == project]
     if own["after" if side == "min" else "before"].sum():
@@ -308,7 +281,7 @@ def _whole(plan: _Planned, project: str, side: str) -> Rule | None:
     )
 
 
-def _rule(plan: _Planned, side: str, cell: int, vnd: int) -> Rule:
+def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
     """Return the rule that gives a cell so much more at least, or so much less at most."""
     own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
     keys = [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]

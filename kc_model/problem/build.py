@@ -51,11 +51,12 @@ def build_problem(
     faults: list[Fault] = []
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
+    faults.extend(_other_month(scenario, outlook, as_of))
     everything = build_cells(data, scenario.year, as_of, faults)
     spend = "at_most" if len(data.projects) else "all"
     budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
-    if outside and covered.any():
+    if outside and covered.any() and not any(fault.level == "error" for fault in faults):
         faults.append(_outside(outside, data))
     if not covered.any():  # what rules and goals say is judged all the same
         offered = _offered(data, scenario, everything, as_of, faults)
@@ -105,6 +106,15 @@ def problem_of(
     spend = "all" if offered is None else "at_most"
     budgets, _ = budget_rows(cells, scenario, data.unit, faults, spend)
     return _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
+
+
+def _other_month(scenario: Scenario, outlook: Forecast | None, as_of: int | None) -> list[Fault]:
+    """Refuse a forecast of another month than the plan's; warn where the plan is of no month."""
+    if outlook is None or outlook.year != scenario.year or outlook.as_of == (as_of or 0):
+        return []
+    if as_of is None:
+        return [Fault("whole-year", Address(), {"found": outlook.as_of}, "warning")]
+    return [Fault("other-as-of", Address(), {"found": outlook.as_of, "as_of": as_of})]
 
 
 def _offered(

@@ -38,10 +38,9 @@ def in_force(projects: pd.DataFrame) -> pd.DataFrame:
         place, area, activity, source, in_force (Int64 VND): cells of projects that it gives money.
     """
     parts = given_parts(projects.assign(project=projects["id"]))
+    parts = parts.assign(in_force=parts["before"])
     keys = ["place", "area", "activity", "source"]
-    return (
-        parts.groupby(keys, as_index=False)["before"].sum().rename(columns={"before": "in_force"})
-    )
+    return pd.DataFrame(parts.groupby(keys, as_index=False)[["in_force"]].sum())
 
 
 def given_parts(projects: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from kc_model.export import (
@@ -10,9 +12,10 @@ from kc_model.export import (
     assigned_workbook,
     registration_workbook,
 )
+from kc_model.moves import adjusted, find_moves
 from kc_model.projects.offers import Offers
 from kc_model.reference import label
-from kc_model.results import versions_of
+from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
 from kc_model.wording import Language, say
 
@@ -65,17 +68,12 @@ def assigned_plan(
     return assigned_workbook(stamp, data.projects, _explained(offers, chosen, language), language)
 
 
-def adjustment(
-    data: Dataset, year: int, moves: pd.DataFrame, language: Language = "vi", office: str = ""
-) -> bytes:
-    """Return the table of an adjustment in the year, as an Excel workbook.
+def adjustment(plan: Allocation, language: Language = "vi", office: str = "") -> bytes:
+    """Return the form of a mid-year adjustment, as an Excel workbook: what changes, and the moves.
 
     Parameters
     ----------
-    data : Dataset
-    year : int
-    moves : DataFrame
-        See `kc_model.export.adjustment_workbook`.
+    plan : Allocation
     language : {"vi", "en"}
     office : str
         The office that asks for it; "" leaves a dotted line.
@@ -83,9 +81,13 @@ def adjustment(
     Raises
     ------
     ValueError
-        See `kc_model.export.adjustment_workbook`.
+        If nothing changes.
     """
-    return adjustment_workbook(_stamp(data, year, office), moves, data.projects, language)
+    # How the forecast works stands in allocation.xlsx; a form that is signed says what is assumed.
+    notes = (*plan.data.notes, *plan.scenario.notes)
+    stamp = replace(plan.stamp(language), unit_name=office, notes=notes)
+    changes, moves = adjusted(plan, language), find_moves(plan, language)
+    return adjustment_workbook(stamp, changes, plan.data.projects, language, moves)
 
 
 def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) -> Stamp:

@@ -322,7 +322,7 @@ def _completion(data: Dataset, frame: pd.DataFrame, year: int) -> list[float]:
 def _rank(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
     """Add the statutory order, and the order that leaves no two projects equal.
 
-    Mid-year a project of the plan in force goes before one that is not.
+    Mid-year what is contracted goes before what is assigned only, and that before the others.
     """
     law = reference.law("priority")
     order = law.set_index(["kind", "class"])["order"].dropna().to_dict()
@@ -337,7 +337,8 @@ def _rank(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
     )
     keys = keys.assign(score=-frame["score"], id=frame["id"])
     if is_mid_year:
-        keys.insert(0, "new", ~frame["stage"].isin(IN_FORCE))
+        order = {"accepted": 0, "contracted": 0, "assigned": 1}
+        keys.insert(0, "new", frame["stage"].map(order).fillna(2))
     ordered = keys.sort_values(keys.columns.to_list(), kind="stable", na_position="last")
     shown = ordered[["flagship", "place", "industry", "completion"]].fillna(np.inf)
     new = (shown != shown.shift()).any(axis=1)
@@ -356,11 +357,14 @@ def _hold(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
 
 
 def _be_sure(frame: pd.DataFrame, *, is_mid_year: bool) -> None:
-    """Add what of a project counts as disbursed whatever the forecast of its cells says."""
+    """Add what of a project counts as disbursed whatever the forecast of its cells says.
+
+    Never more than the least it may get: beyond that its size is open.
+    """
     law = np.floor(frame["payable_low"] * frame["most"].astype("float64")).astype("Int64")
     paid = frame["disbursed"].fillna(0)
     sure = paid.where(paid >= law, law) if is_mid_year else 0 * paid
-    frame["sure"] = sure.where(sure <= frame["most"], frame["most"])
+    frame["sure"] = sure.where(sure <= frame["least"], frame["least"])
 
 
 def _stage(frame: pd.DataFrame, norms: Norms, on: date) -> None:

@@ -77,20 +77,16 @@ def _check_duplicates(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) ->
     if not repeated.any():
         return
     group = frame.groupby(key, sort=False, dropna=False).ngroup()
-    first = {number: row for row, number in group[~repeated].items()}
-    for row in map(int, frame.index[repeated]):
-        other = int(str(first[group[row]]))
-        differing = [
-            name
-            for name in typed.grid.columns
-            if not frame.loc[[row], name]
-            .reset_index(drop=True)
-            .equals(frame.loc[[other], name].reset_index(drop=True))
-        ]
-        name = differing[0] if differing else schema.key[0]
-        code = "duplicate-key" if differing else "duplicate-row"
-        values = {"other": typed.grid.at(other, name).cell}
-        faults.append(Fault(code, typed.grid.at(row, name), values))
+    first = group[~repeated].reset_index(name="group").set_index("group")["index"]
+    rows, others = frame.index[repeated], first.loc[group[repeated]]
+    names = list(typed.grid.columns)
+    here, there = frame.loc[rows, names], frame.loc[others, names].set_axis(rows)
+    differs = ~((here == there).fillna(False) | (here.isna() & there.isna())).to_numpy(dtype=bool)
+    for row, other, differ in zip(rows, others, differs, strict=True):
+        name = names[int(differ.argmax())] if differ.any() else schema.key[0]
+        code = "duplicate-key" if differ.any() else "duplicate-row"
+        values = {"other": typed.grid.at(int(other), name).cell}
+        faults.append(Fault(code, typed.grid.at(int(row), name), values))
 
 
 def _check_sums(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:

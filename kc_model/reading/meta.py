@@ -77,13 +77,15 @@ def build_meta(items: Mapping[str, Item] | None, at: Address, faults: list[Fault
     """
     if items is None:
         return Meta("", "", "", False, (), (), None)
+    meant: set[str] = set()
     for key, item in items.items():
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, 1, 0.5)
+            meant.update(near)
             values = {"key": key, "near": near[0] if near else ", ".join(_KEYS)}
             faults.append(Fault("unknown-key", item.at, values))
     for key in _REQUIRED:
-        if key not in items or items[key].value == "":
+        if key not in meant and (key not in items or items[key].value == ""):
             faults.append(Fault("missing-key", at, {"key": shown_name("dataset", key)}))
     decimal = _choice("decimal", items, faults)
     return Meta(

@@ -72,8 +72,16 @@ def draft_scenario(path: str | Path) -> tuple[Scenario | None, tuple[Fault, ...]
         layers = read_layers(Path(path), faults)
     except InputError as error:
         return None, (*faults, *error.faults)
-    told = {fault.at for fault in faults}
-    found: list[Fault] = []
-    scenario = build_scenario(layers, found)
-    faults += [fault for fault in found if fault.at not in told]
-    return replace(scenario, warnings=tuple(faults)), tuple(faults)
+    read = len(faults)
+    scenario = build_scenario(layers, faults)
+    told = dict.fromkeys(_place(fault) for fault in faults[:read])
+    first = {place: fault for fault in reversed(faults[:read]) if (place := _place(fault)) in told}
+    kept = [*first.values()][::-1]
+    kept += [fault for fault in faults[read:] if _place(fault) not in told]
+    return replace(scenario, warnings=tuple(kept)), tuple(kept)
+
+
+def _place(fault: Fault) -> tuple[str, ...]:
+    """Return where a fault is, in a sheet whatever the column is called."""
+    at = fault.at
+    return (at.file, at.sheet, at.cell, "" if at.sheet and at.cell else at.column)

@@ -35,15 +35,16 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
         or is nothing there.
     """
     merged: dict[str, Item] = {}
+    meant: set[str] = set()
     rules: dict[str, Rule] = {}
     for layer in layers:
-        _known_keys(layer, _SCENARIO_KEYS, faults)
+        meant |= _known_keys(layer, _SCENARIO_KEYS, faults)
         merged.update(layer)
         _merge_rules(layer.get("rules"), rules, faults)
     at = next((item.at for item in merged.values()), Address())
     at = Address(at.file, at.sheet)
     for key in ("name", "year", "budget"):
-        if _blank(merged.get(key)):
+        if _blank(merged.get(key)) and key not in meant:
             faults.append(
                 Fault("missing-key", merged[key].at if key in merged else at, {"key": key})
             )
@@ -84,19 +85,18 @@ _GOAL_KEYS = ("maximise", "minimise", "where", "per", "level", "give")
 _BUDGET_WORDS = ("amount", "pooled", "text", "basis", "where")
 
 
-def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fault]) -> None:
+def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fault]) -> set[str]:
+    """Return the known keys that unknown ones seem to mean: they are not missing as well."""
+    meant: set[str] = set()
     for key, item in found.items():
         if key not in known and item.value == "" and " " in key:
             faults.append(Fault("unquoted-comma", item.at, {"key": key}))
         elif key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
-            faults.append(
-                Fault(
-                    "unknown-key",
-                    item.at,
-                    {"key": key, "near": near[0] if near else ", ".join(known)},
-                )
-            )
+            meant.update(near)
+            values = {"key": key, "near": near[0] if near else ", ".join(known)}
+            faults.append(Fault("unknown-key", item.at, values))
+    return meant
 
 
 def _blank(item: Item | None) -> bool:
@@ -219,9 +219,9 @@ def _merge_rules(item: Item | None, rules: dict[str, Rule], faults: list[Fault])
 
 
 def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) -> Rule:
-    _known_keys(row, _RULE_KEYS, faults)
+    meant = _known_keys(row, _RULE_KEYS, faults)
     low, high = _number(row.get("min"), faults), _number(row.get("max"), faults)
-    if _blank(row.get("min")) and _blank(row.get("max")):
+    if _blank(row.get("min")) and _blank(row.get("max")) and not meant & {"min", "max"}:
         faults.append(Fault("no-bound", at, {"id": rule_id}))
     for key, bound in (("min", low), ("max", high)):
         if bound is not None and bound < 0:

@@ -12,6 +12,7 @@ from kc_model.sheets import Cell, Item, open_sheets, pairs, read_yaml, records, 
 __all__ = ["read_layers"]
 
 _SUFFIXES = {".xlsx", ".xlsm"}
+_SENSES = {"maximise", "minimise"}
 _TOP = ("name", "year", "extends", "spend", "round_to")
 _NUMBERS = {"amount", "min", "max", "weight", "level", "give", "year", "round_to"}
 _SELECTED = ("source", "place", "area", "activity", "region", "year")
@@ -124,7 +125,7 @@ def _goal_row(row: Mapping[str, Cell], faults: list[Fault]) -> dict[str, Item]:
     if "where" in row:
         items["where"] = _selection(row["where"], faults)
     what, sense = items.pop("what", None), items.pop("sense", None)
-    if what is not None and sense is not None:
+    if what is not None and sense is not None and sense.value in _SENSES:
         items[sense.value] = _column({"what": what}, "what").get("what", what)
     return items
 

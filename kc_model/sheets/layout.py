@@ -370,7 +370,7 @@ def _form_cell(grid: Grid, row: int, name: str) -> Cell:
     if isinstance(value, str):
         value = clean_text(value)
         value = choice_code(name, value) or value
-    return Cell(None if value is BROKEN else value, grid.at(row, name))
+    return Cell("?" if value is BROKEN else value, grid.at(row, name))  # given: that it is is said
 
 
 def pairs(

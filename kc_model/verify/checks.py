@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kc_model.arrays import Cut, Model, compile_program
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, format_money, format_number, to_unit
+from kc_model.nearest import nearer_step
 from kc_model.offered import Offered
 from kc_model.program import Stage, build_program
 from kc_model.standing import (
@@ -28,7 +29,7 @@ from kc_model.standing import (
 )
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
-from kc_model.verify.files import Exported, Table, read_exported
+from kc_model.verify.files import Exported, Table, read_amounts, read_exported, read_number
 from kc_model.verify.proof import Proof, face_name
 from kc_model.wording import LANGUAGES, Language, say
 
@@ -39,7 +40,6 @@ _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
 _FURTHEST = 21  # steps that rounding may move a cell by
 _HALF = 0.501  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
-_LARGEST = 10**17  # VND
 _WHOLE = 1e-3  # gap to which a choice of whole projects counts as the best
 
 Array = NDArray[np.float64]
@@ -145,7 +145,7 @@ class _Judge:
         self.scale = UNITS[self.problem.unit]
         program, self.stages = build_program(self.problem)
         self.bounds = Bounds(_with_faces(compile_program(program), proof))
-        self.amounts = _amounts(cells, self.scale, len(self.problem.cells))
+        self.amounts = read_amounts(cells, self.scale, len(self.problem.cells))
 
     def checks(self) -> Iterator[Check]:
         """Yield every check; where the amounts cannot be read none that needs them."""
@@ -219,7 +219,7 @@ class _Judge:
 
     def _money(self, column: str) -> Array:
         """Return a column of ``allocation.csv`` in VND; NaN where it is blank or no number."""
-        return np.array([_number(row.get(column)) * self.scale for row in self.cells.rows])
+        return np.array([read_number(row.get(column)) * self.scale for row in self.cells.rows])
 
     def _rules(self) -> Check:
         """Whether ``rules.csv`` says, row by row, what the plan gives."""
@@ -271,7 +271,7 @@ class _Judge:
         table = self.projects
         given = np.zeros(0, dtype=np.int64)
         if table is not None:
-            given = _amounts(table, self.scale, len(offered))
+            given = read_amounts(table, self.scale, len(offered))
         wrong = [] if len(given) == len(offered) else ["projects.csv"]
         if table is not None and not wrong:
             wrong = list(wrong_projects(self.problem, self.amounts, given))
@@ -293,22 +293,28 @@ class _Judge:
         for stage, said in self._said():
             key = "achieved" if stage.goal is not None else "shortfall"
             value = stage_value(self.problem, stage, x) * self._unit(stage)
-            if said.get("name") != stage.name or not _same(_number(said.get(key)), value):
+            if said.get("name") != stage.name or not _same(read_number(said.get(key)), value):
                 wrong.append(stage)
         passed = not wrong and self._all_said
         return _check("goals", passed=passed, count=len(self.stages), goals=self._labels(wrong))
 
     def _rounding(self) -> Check:
-        """How far the rounded plan is from the proven one."""
-        steps = np.abs(self.amounts - self.proof.settled * MILLION) / self.problem.grid
+        """How far the rounded plan is from the proven one, and whether a step brings it nearer."""
+        problem, settled = self.problem, self.proof.settled
+        steps = np.abs(self.amounts - settled * MILLION) / problem.grid
         most = float(np.max(steps, initial=0.0))
-        far = [self.problem.cells.names()[i] for i in np.flatnonzero(steps > _FURTHEST + _CLOSE)]
+        wrong = set(np.flatnonzero(steps > _FURTHEST + _CLOSE).tolist())
+        free = np.ones(len(settled), dtype=bool)
+        if problem.offered is not None:
+            free[problem.offered.named] = False
+        nearer = nearer_step(problem.rows, problem.sums, problem.grid, settled, self.amounts, free)
+        wrong |= set(nearer or ()) - {-1}
         return _check(
             "rounding",
-            passed=not far,
+            passed=not wrong,
             steps=lambda language: format_number(Decimal(f"{most:.2f}"), None, language),
-            grid=self._vnd(self.problem.grid),
-            cells=_shown(far),
+            grid=self._vnd(problem.grid),
+            cells=_shown([problem.cells.names()[i] for i in sorted(wrong)]),
         )
 
     # ------------------------------------------------------------------ the proof
@@ -363,7 +369,7 @@ class _Judge:
 
     def _choice(self) -> Check:
         """Whether the result tells to what gap the choice is the best: no file proves that."""
-        gap = _number(self.result.get("gap"))
+        gap = read_number(self.result.get("gap"))
         return _check(
             "choice",
             passed=gap <= _WHOLE,
@@ -408,7 +414,7 @@ class _Judge:
     def _bests(self) -> list[float]:
         """Best of every stage in the minimised form of its column, as the result says it."""
         return [
-            stage.sign * _number(said.get("best")) / self._unit(stage) / stage.scale
+            stage.sign * read_number(said.get("best")) / self._unit(stage) / stage.scale
             for stage, said in self._said()
         ]
 
@@ -453,28 +459,6 @@ def _with_faces(model: Model, proof: Proof) -> Model:
     return model.grown([], list(rows), list(rows.values()))
 
 
-def _amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:
-    """Return the amounts in VND; none at all unless each of them is whole đồng."""
-    found = []
-    for row in cells.rows:
-        try:
-            vnd = Decimal(row["amount"]) * scale
-        except (KeyError, InvalidOperation):
-            break
-        if not vnd.is_finite() or vnd != vnd.to_integral_value() or abs(vnd) > _LARGEST:
-            break
-        found.append(int(vnd))
-    return np.array(found if len(found) == len(cells.rows) == count else [], dtype=np.int64)
-
-
-def _number(value: object) -> float:
-    """Return a number as it stands in a file; NaN where there is none."""
-    try:
-        return float(value) if isinstance(value, str | int | float) else float("nan")
-    except (ValueError, OverflowError):
-        return float("nan")
-
-
 def _same(found: Any, wanted: Any) -> Any:
     """Whether numbers are the same but for rounding; NaN is NaN."""
     close = np.abs(found - wanted) <= _EQUAL * np.maximum(1.0, np.abs(wanted))
@@ -487,7 +471,7 @@ def _compared(table: Table, wanted: pd.DataFrame) -> Iterator[tuple[str, bool]]:
         good = all(
             row.get(str(key)) == value
             if isinstance(value, str)
-            else bool(_same(_number(row.get(str(key))), value))
+            else bool(_same(read_number(row.get(str(key))), value))
             for key, value in right.items()
         )
         yield "|".join(filter(None, (right["id"], right["group"]))), good

@@ -7,17 +7,22 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kc_model.errors import Address, Fault, InputError
 from kc_model.export import recover_folder, unescape_formula
 from kc_model.verify.proof import FILE, Proof, read_proof
 
-__all__ = ["Exported", "Table", "read_exported"]
+__all__ = ["Exported", "Table", "read_amounts", "read_exported", "read_number"]
 
 _RESULT = "result.json"
 _PROJECTS = "projects.csv"
+_LARGEST = 10**17  # VND
 _PARTS = {
     "status": str,
     "scenario": str,
@@ -138,3 +143,25 @@ def _table(name: str, data: bytes) -> Table:
     except (ValueError, csv.Error) as error:  # UnicodeDecodeError is one
         raise _broken(name, error) from None
     return Table(tuple(heading), cells)
+
+
+def read_amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:
+    """Return the amounts in VND; none at all unless each of them is whole đồng."""
+    found = []
+    for row in cells.rows:
+        try:
+            vnd = Decimal(row["amount"]) * scale
+        except (KeyError, InvalidOperation):
+            break
+        if not vnd.is_finite() or vnd != vnd.to_integral_value() or abs(vnd) > _LARGEST:
+            break
+        found.append(int(vnd))
+    return np.array(found if len(found) == len(cells.rows) == count else [], dtype=np.int64)
+
+
+def read_number(value: object) -> float:
+    """Return a number as it stands in a file; NaN where there is none."""
+    try:
+        return float(value) if isinstance(value, str | int | float) else float("nan")
+    except (ValueError, OverflowError):
+        return float("nan")

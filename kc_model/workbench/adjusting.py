@@ -149,6 +149,8 @@ def _say(key: str, language: Language, **values: object) -> str:
 class _Teller:
     def __init__(self, plan: Allocation, language: Language) -> None:
         self.plan, self.language = plan, language
+        projects = plan.data.projects
+        self.names = dict(zip(projects["id"], projects["name"], strict=True))
 
     def groups(self, found: pd.DataFrame, refused: int) -> Iterator[tuple[str, str]]:
         """Yield who decides, with how many moves of how much."""
@@ -159,7 +161,8 @@ class _Teller:
                 amount = self.number(float(own["amount"].sum()))
                 unit = unit_name(self.plan.unit, self.language)
                 values = {"who": name, "count": len(own), "amount": f"{amount} {unit}"}
-                yield who, _say("group", self.language, **values)
+                grounds = "; ".join(dict.fromkeys(own["basis"]))
+                yield who, _say("group", self.language, **values, basis=grounds)
         if refused:
             yield _REFUSED, _say("views.refused", self.language)
 
@@ -167,8 +170,8 @@ class _Teller:
         ends = [self.end(row, side) for side in ("from", "to")]
         gain = "–" if pd.isna(row["gain"]) else self.number(float(row["gain"]))
         amount = self.number(float(row["amount"]))
-        reason = f"{row['reason']} ({row['basis']})" if row["basis"] else str(row["reason"])
-        cells = (*ends, say(f"export.sources.{row['source']}", self.language), amount, gain, reason)
+        source = say(f"export.sources.{row['source']}", self.language)
+        cells = (*ends, source, amount, gain, str(row["reason"]))
         return Picked(str(number), str(row["who_decides"]), cells, "on", "", (_REFUSE,))
 
     def refused(self, rule: Rule) -> Picked:
@@ -181,8 +184,11 @@ class _Teller:
             return _say(f"nowhere.{side}", self.language)
         place = reference.place_name(row[f"{side}_place"], self.plan.vintage, self.language)
         area = reference.area_name(row[f"{side}_area"], self.language)
-        own = [row.get(f"{side}_project", ""), place, area, row.get(f"{side}_activity", "")]
+        own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)
+
+    def project(self, one: str | None) -> str:
+        return f"{one}. {self.names[one]}" if one else ""
 
     def number(self, amount: float) -> str:
         return format_number(round(amount, 1), None, self.language).replace("-", "−")

@@ -26,3 +26,33 @@ const shared = (name) => {
   }
   return all[name];
 };
+
+// For the keyboard, once a page. JupyterLab would take arrow keys, Enter and letters for the
+// notebook: not inside a desk. Folds are opened by a click alone: they become buttons.
+if (!globalThis.kcKeys) {
+  globalThis.kcKeys = true;
+  const folds = ".kc-desk .jupyter-widget-Collapse-header";
+  const name = () =>
+    document.querySelectorAll(folds).forEach((fold) => {
+      fold.tabIndex = 0;
+      fold.setAttribute("role", "button");
+      const isOpen = fold.parentElement.classList.contains("jupyter-widget-Collapse-open");
+      fold.setAttribute("aria-expanded", isOpen);
+    });
+  document.addEventListener("focusin", ({ target }) => {
+    name();
+    if (target.closest(".kc-desk")) target.dataset.lmSuppressShortcuts = "true";
+  });
+  document.addEventListener("click", name);
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      name();
+      const isPressed = event.key === "Enter" || event.key === " ";
+      if (!isPressed || !event.target.matches?.(folds)) return;
+      event.preventDefault();
+      event.target.click();
+    },
+    true,
+  );
+}

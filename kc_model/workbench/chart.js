@@ -26,6 +26,7 @@ function render({ model, el }) {
     });
     const old = shown;
     stage.style.display = "";
+    stage.querySelector("summary")?.setAttribute("aria-label", menu.open);
     shown = { key, stage, view, finalize, order: order(picture) };
     if (old) {
       old.stage.remove();

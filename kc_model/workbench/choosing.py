@@ -13,7 +13,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.export.table import numeral
 from kc_model.money import format_money, format_number, to_unit, unit_name
-from kc_model.projects import build_offers
+from kc_model.projects import Offers, build_offers
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, as_rows
@@ -22,7 +22,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.deciding import IN, OUT, decided
 from kc_model.workbench.picking import Picked, Picks
 
-__all__ = ["Choosing"]
+__all__ = ["Choosing", "offers_of"]
 
 _HEADS = {
     "name": "text",
@@ -54,7 +54,7 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, take: Callable[[str, str], None], undo: Callable[[], None]) -> None:
         self._rows: list[dict[str, Any]] = []
-        self._about: tuple[Dataset, int] | None = None
+        self._about: tuple[Dataset, int | None] | None = None
         self.told, self.listed = screen.Text(), Picks(take, undo)
         super().__init__([self.listed])
 
@@ -73,9 +73,8 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
             What a planner has decided, as it is on screen now.
         language : {"vi", "en"}
         """
-        if self._about != (plan.data, plan.year):
-            offers = build_offers(plan.data, date(plan.year, 1, 1))
-            self._rows, self._about = as_rows(offers.frame), (plan.data, plan.year)
+        if self._about != (plan.data, plan.as_of):
+            self._rows, self._about = as_rows(offers_of(plan).frame), (plan.data, plan.as_of)
         heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
         ticks = {key: _say(f"ticks.{key}", language) for key in (IN, OUT)}
         views = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
@@ -89,12 +88,23 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         )
         teller = _Teller(plan, decided(scenario), language)
         rows = sorted(self._rows, key=teller.order)
-        told = _say("shown", language, count=len(rows))
+        told = _say("shown", language, count=teller.count(len(rows)))
         self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
         kind, unproven = (
             ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
         )
         self.told.value = screen.message([teller.total(), *unproven], kind)
+
+
+def offers_of(plan: Allocation) -> Offers:
+    """Return what every project may be given on the day of a plan.
+
+    Parameters
+    ----------
+    plan : Allocation
+    """
+    day = date(plan.year, min((plan.as_of or 0) + 1, 12), 1)
+    return build_offers(plan.data, day, is_mid_year=plan.as_of is not None)
 
 
 def _say(key: str, language: Language, **values: object) -> str:
@@ -135,8 +145,8 @@ class _Teller:
                     self.language,
                     roman=numeral("roman", number),
                     area=reference.area_name(area, self.language),
-                    chosen=sum(map(self.is_chosen, inside)),
-                    count=len(inside),
+                    chosen=self.count(sum(map(self.is_chosen, inside))),
+                    count=self.count(len(inside)),
                     amount=self.vnd(sum(map(self.amount, inside))),
                 ),
             )
@@ -174,15 +184,18 @@ class _Teller:
         return _say(
             "total",
             self.language,
-            chosen=len(chosen),
-            count=len(self.found),
+            chosen=self.count(len(chosen)),
+            count=self.count(len(self.found)),
             amount=self.vnd(money),
-            inside=held[IN],
-            out=held[OUT],
+            inside=self.count(held[IN]),
+            out=self.count(held[OUT]),
         )
 
     def vnd(self, amount: int) -> str:
         return format_money(amount, self.plan.unit, self.language)
+
+    def count(self, number: int) -> str:
+        return format_number(number, 0, self.language)
 
     def number(self, amount: int) -> str:
         return format_number(to_unit(amount, self.plan.unit), None, self.language)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
@@ -15,7 +15,78 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["Errand"]
+__all__ = ["Aside", "Errand"]
+
+
+class Aside(ipywidgets.VBox):  # type: ignore[misc]
+    """Tells of work that goes on how far it is and how long it still takes; a button stops it.
+
+    Parameters
+    ----------
+    lock : RLock
+        Of the desk.
+    patience : float, seconds
+        What is done sooner is not spoken of.
+
+    Attributes
+    ----------
+    stop : Button
+    told : Text
+        How far it is; that it was stopped.
+    """
+
+    def __init__(self, lock: threading.RLock, patience: float = 0.0) -> None:
+        self._lock, self._patience = lock, patience
+        self._language: Language = "vi"
+        self._is_stopped, self._since = False, 0.0
+        self.stop = ipywidgets.Button(
+            icon="stop", layout=ipywidgets.Layout(width="auto", display="none")
+        )
+        self.told = screen.Text()
+        self.stop.on_click(lambda _button: self._stop())
+        super().__init__([self.stop, self.told])
+
+    def words(self, language: Language) -> None:
+        """Show what the button is called."""
+        self._language, self.stop.description = language, say("screen.errand.stop", language)
+
+    def run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
+        """Do the work and return its result; None if it was stopped before there was one."""
+        self._is_stopped, self._since = False, time.monotonic()
+
+        def tell(step: str, share: float) -> None:
+            progress(step, share)
+            if self._is_stopped:
+                raise KeyboardInterrupt
+            if time.monotonic() - self._since >= self._patience:
+                with self._lock:
+                    self.stop.layout.display, self.stop.disabled = "", False
+                    self.told.value = screen.message([self._how_far(share)])
+
+        try:
+            return work(tell)
+        except KeyboardInterrupt:
+            return None
+        finally:
+            with self._lock:
+                is_spoken = self._is_stopped
+                self.rest([say("screen.errand.stopped", self._language)] if is_spoken else [])
+
+    def rest(self, told: Sequence[str] = (), kind: str = "") -> None:
+        """Take the button away, and say how it ended if that is to be said."""
+        self.stop.layout.display = "none"
+        self.told.value = screen.message(told, kind)
+
+    def _how_far(self, share: float) -> str:
+        done = format_number(round(100 * share), 0, self._language)
+        if not 0 < share < 1:
+            return say("screen.errand.done", self._language, share=done)
+        left = (time.monotonic() - self._since) * (1 - share) / share
+        seconds = format_number(max(1, round(left)), 0, self._language)
+        return say("screen.errand.left", self._language, share=done, seconds=seconds)
+
+    def _stop(self) -> None:
+        self._is_stopped = self.stop.disabled = True
 
 
 class Errand(ipywidgets.VBox):  # type: ignore[misc]
@@ -45,19 +116,17 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
     ) -> None:
         self._begin, self._show, self._lock = begin, show, lock
         self._language: Language = "vi"
-        self._is_stopped, self._since = False, 0.0
         self._work = Newest(self._failed, lock)
+        self._aside = Aside(lock)
+        self.stop, self.told = self._aside.stop, self._aside.told
         self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto"))
-        self.stop = ipywidgets.Button(icon="stop", layout=ipywidgets.Layout(display="none"))
-        self.told = screen.Text()
         self.button.on_click(lambda _button: self._start())
-        self.stop.on_click(lambda _button: self._stop())
         super().__init__([screen.row(self.button, self.stop), self.told])
 
     def words(self, label: str, language: Language) -> None:
         """Show what the button is called."""
         self._language, self.button.description = language, label
-        self.stop.description = say("screen.errand.stop", language)
+        self._aside.words(language)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing runs; tell whether that came true in time (seconds)."""
@@ -72,47 +141,17 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
                 return
             if work is None:
                 return
-            self._is_stopped, self._since = False, time.monotonic()
-            self.button.disabled, self.stop.disabled = True, False
-            self.stop.layout.display = ""
+            self.button.disabled = True
             self.told.value = screen.message([say("screen.working", self._language)])
-            self._work.start(Step(lambda progress: self._run(work, progress), self._done))
-
-    def _run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
-        def tell(step: str, share: float) -> None:
-            progress(step, share)
-            with self._lock:
-                self.told.value = screen.message([self._how_far(share)])
-            if self._is_stopped:
-                raise KeyboardInterrupt
-
-        try:
-            return work(tell)
-        except KeyboardInterrupt:
-            return None
-
-    def _how_far(self, share: float) -> str:
-        done = format_number(round(100 * share), 0, self._language)
-        if not 0 < share < 1:
-            return say("screen.errand.done", self._language, share=done)
-        left = (time.monotonic() - self._since) * (1 - share) / share
-        seconds = format_number(max(1, round(left)), 0, self._language)
-        return say("screen.errand.left", self._language, share=done, seconds=seconds)
-
-    def _stop(self) -> None:
-        self._is_stopped = self.stop.disabled = True
+            run = self._aside.run
+            self._work.start(Step(lambda progress: run(work, progress), self._done))
 
     def _done(self, result: Any) -> None:
-        self._rest()
-        self.told.value = ""
+        self.button.disabled = False
         if result is not None:
+            self._aside.rest()
             self._show(result)
-        else:
-            self.told.value = screen.message([say("screen.errand.stopped", self._language)])
 
     def _failed(self, error: Exception) -> None:
-        self._rest()
-        self.told.value = screen.message(explain_error(error, self._language), "stop")
-
-    def _rest(self) -> None:
-        self.button.disabled, self.stop.layout.display = False, "none"
+        self.button.disabled = False
+        self._aside.rest(explain_error(error, self._language), "stop")

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import assigned_plan, build_offers
+from kc_model.projects import adjustment, assigned_plan
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.choosing import offers_of
 from kc_model.workbench.folders import new_folder, plain_name
+from kc_model.workbench.making import Maker
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
 
 _BOOK = "allocation.xlsx"
 _PROJECTS = "ke_hoach_de_an.xlsx"
+_ADJUSTMENT = "dieu_chinh.xlsx"
 
 
 class Filing(ipywidgets.HBox):  # type: ignore[misc]
@@ -31,7 +33,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     ----------
     scenario : callable () -> Scenario
         What is on screen, with the notes that say what was changed.
-    solve : callable (Scenario, progress) -> Allocation
+    maker : callable () -> Maker
         Makes its plan afresh.
     exports : Newest
         Runs the export.
@@ -50,10 +52,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     def __init__(
         self,
         scenario: Callable[[], Scenario],
-        solve: Callable[[Scenario, Progress], Allocation],
+        maker: Callable[[], Maker],
         exports: Newest,
     ) -> None:
-        self._scenario, self._solve, self._exports = scenario, solve, exports
+        self._scenario, self._maker, self._exports = scenario, maker, exports
         self._language: Language = "vi"
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
@@ -97,20 +99,20 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     def start_export(self) -> None:
         """Solve afresh what is on screen (contract, section 6.1) and save the proposal."""
-        scenario, language = self._scenario(), self._language
+        scenario, maker, language = self._scenario(), self._maker(), self._language
         folder = self.folder or new_folder(scenario.name)
         self.export.disabled = True
         self.saved.value = screen.message([say("screen.plan.exporting", language)])
 
         def save(progress: Progress) -> tuple[Allocation, list[str]]:
-            plan = self._solve(scenario, progress)
-            names = []
+            plan = maker.afresh(scenario, progress)
+            names: list[str] = []
             if plan.status == "optimal":
                 plan.save(folder, language)
-                names.append(_BOOK)
-                if len(plan.projects):
-                    save_file(folder / _PROJECTS, _assigned(plan, language))
-                    names.append(_PROJECTS)
+                forms = dict(_forms(plan, language))
+                for name, form in forms.items():
+                    save_file(folder / name, form)
+                names = [_BOOK, *forms]
             return plan, names
 
         def link(found: tuple[Allocation, list[str]]) -> None:
@@ -133,7 +135,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._exports.start(Step(save, link))
 
 
-def _assigned(plan: Allocation, language: Language) -> bytes:
-    """Return the assigned plan by area and project, as an Excel workbook."""
-    offers = build_offers(plan.data, date(plan.year, 1, 1))
-    return assigned_plan(plan.data, offers, plan.project_table(language), language)
+def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
+    """Yield the office's forms: the assigned plan by project, mid-year what is adjusted."""
+    if len(plan.projects):
+        chosen = plan.project_table(language)
+        yield _PROJECTS, assigned_plan(plan.data, offers_of(plan), chosen, language)
+    if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
+        yield _ADJUSTMENT, adjustment(plan, language)

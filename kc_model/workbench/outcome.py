@@ -49,6 +49,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.shares = Figure("allocation", lock)
         self.changes = Figure("change", lock, is_folded=False)
         self.losers, self.findings = screen.Text(), screen.Text()
+        self.findings.layout.min_width = "0"  # it stays beside the charts, its table scrolls
         charts = ipywidgets.VBox([self.shares, self.changes])
         super().__init__([screen.row(charts, self.findings), self.changes.table])
 
@@ -91,7 +92,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         title = say("screen.plan.losers", language)
         told = say("screen.plan.lost", language, title=title, told=picture.heading, names=names)
         self.losers.value = screen.message([told] if fallen else [picture.heading], "warn")
-        lines = [picture.table[0], *fallen[:_LOSERS]]
+        lines = [(line[0], *line[2:]) for line in (picture.table[0], *fallen[:_LOSERS])]
         head = screen.bullets(title, [picture.heading])
         return head + screen.table(lines, title, picture.unit) if fallen else ""
 

@@ -1,6 +1,7 @@
 // A long list with boxes to tick: folded by group, filtered by words and by state. What a tick means
 // is decided in Python; this tells which box was ticked and shows what comes back.
 const OPEN = 120; // rows up to which every group stands open at first
+const MOST = 200; // rows of a group drawn at once; the others on a click
 
 function made(tag, parts = {}, ...inside) {
   const one = Object.assign(document.createElement(tag), parts);
@@ -21,6 +22,7 @@ function render({ model, el }) {
   el.append(made("div", { className: "kc-frame kc-words" }, table));
 
   const folded = new Map(); // group -> whether the planner shut it
+  const drawn = new Map(); // group -> how many rows are drawn of it
 
   const wanted = (row) => {
     const sought = words.value.trim().toLocaleLowerCase();
@@ -65,7 +67,15 @@ function render({ model, el }) {
       fold.dataset.at = `group|${name}`;
       fold.addEventListener("click", () => (folded.set(name, !shut), fill()));
       body.append(made("tr", { className: "kc-group" }, made("th", { colSpan: 99, scope: "rowgroup" }, fold)));
-      if (!shut) body.append(...inside.map((row) => line(row, heads, ticks)));
+      if (shut) return body;
+      const most = drawn.get(name) ?? MOST;
+      body.append(...inside.slice(0, most).map((row) => line(row, heads, ticks)));
+      if (inside.length > most) {
+        const more = made("button", { textContent: `▾ +${inside.length - most}` });
+        more.setAttribute("aria-label", `${told} +${inside.length - most}`);
+        more.addEventListener("click", () => (drawn.set(name, most + MOST), fill()));
+        body.append(made("tr", { className: "kc-group" }, made("th", { colSpan: 99 }, more)));
+      }
       return body;
     });
     table.replaceChildren(made("thead", {}, first), ...bodies);

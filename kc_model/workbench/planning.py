@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,6 @@ from typing import NamedTuple
 import ipywidgets
 import pandas as pd
 
-from kc_model.allocate import RANGES_UP_TO, Planner, allocate
 from kc_model.allocate.choice import gap_told
 from kc_model.money import format_number
 from kc_model.results import Allocation, Forecast
@@ -24,18 +23,21 @@ from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
 from kc_model.workbench.deciding import decide
 from kc_model.workbench.desk import FiguresDesk, explain_error
-from kc_model.workbench.errand import Errand
+from kc_model.workbench.errand import Aside, Errand
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
-from kc_model.workbench.levers import Lever, levers_of, mark, move
+from kc_model.workbench.levers import mark
+from kc_model.workbench.making import Maker
 from kc_model.workbench.mending import Mending, Steps, mended
 from kc_model.workbench.newest import Newest, Progress, Step
 from kc_model.workbench.outcome import HeatMap, Outcome
+from kc_model.workbench.steering import Steering
 from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
+_PATIENCE = 2.0  # seconds after which it is said how long prices still take
 _CALM = 0.4  # seconds without a move before prices are worked out
 
 
@@ -73,6 +75,8 @@ class PlanDesk(FiguresDesk):
     ----------
     plan : Allocation or None
         The newest result, whatever its status.
+    steering : Steering
+        The sliders.
     sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
     edit : ToggleButton
@@ -87,6 +91,8 @@ class PlanDesk(FiguresDesk):
     heat : HeatMap
     choosing : Choosing
         The projects.
+    pricing : Aside
+        How far prices are, where they take their time.
     solving : Errand
         Chooses projects.
     adjusting : Adjusting
@@ -121,19 +127,16 @@ class PlanDesk(FiguresDesk):
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
         self._loaded = _Stand(scenario, data, as_of)
-        self._planners = self._new_planners()
+        self._maker = Maker(data, outlook, as_of)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self._after = after
         self._exports = Newest(self._export_failed, self.work.lock)
-        # What the sliders start from, what is on screen, what is safe in a file.
-        self._base = self._stands = self._safe = scenario
+        self._stands = self._safe = scenario  # what is on screen, what is safe in a file
         self._past: deque[_Stand] = deque(maxlen=_UNDO)
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
-        self._levers = levers_of(scenario, data.unit)
-        self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
-        self._wanted = sliders
+        self.steering = Steering(scenario, data.unit, sliders, self._watch)
         self._build()
         self._arrange()
         self._words()
@@ -153,12 +156,13 @@ class PlanDesk(FiguresDesk):
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
         undo = self._guarding(self.undo_last)
         self.choosing = Choosing(self._decide, undo)
+        self.pricing = Aside(lock, _PATIENCE)
         self.solving = Errand(self._begin_choice, self._show, lock)
         self.adjusting = Adjusting(self._switch_month, self._take_rules, undo)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
         self.trading = Trading(lambda: self.plan, self.scenario, self._take_goals, lock)
-        self.filing = Filing(self._scenario, self._solve_afresh, self._exports)
+        self.filing = Filing(self._scenario, lambda: self._maker, self._exports)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
         self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
@@ -175,30 +179,27 @@ class PlanDesk(FiguresDesk):
         self.shares, self.changes = self.outcome.shares, self.outcome.changes
         self.losers, self.findings = self.outcome.losers, self.outcome.findings
 
-    def _slider(self, lever: Lever) -> screen.Slider:
-        slider = screen.Slider(lever.choices(), lever.start)
+    @property
+    def sliders(self) -> Mapping[str, screen.Slider]:
+        """By `Lever.key`: those there are now."""
+        return self.steering.sliders
+
+    def _watch(self, slider: screen.Slider) -> None:
         self._when(slider, lambda _index: self._solve(), "index")
-        return slider
 
     def _arrange(self) -> None:
-        """Lay out: the sliders asked for, the others in a fold, tables, then what comes of them."""
-        wanted = self._wanted
-        if wanted is None:
-            wanted = [rule.id for rule in self.scenario.rules if rule.tier == "directive"]
-        first = [key for key in self.sliders if key.rpartition(":")[0] in {"", *wanted}]
-        rest = [slider for key, slider in self.sliders.items() if key not in first]
-        self._fold = ipywidgets.Accordion([screen.row(*rest)], selected_index=None)
+        """Lay out: what says the scenario, then what comes of it."""
         projects = [self.choosing] if len(self.data.projects) else []
         choice = [screen.row(self.solving, self.choosing.told)] if projects else []
         self._lay_out(
-            screen.row(*(self.sliders[key] for key in first)),
-            *([self._fold] if rest else []),
+            self.steering,
             screen.row(self.edit, self.undo, self.reset, self.filing),
             screen.row(self.adjusting.month, self.view),
             self.filling,
             self.filing.saved,
             self.status,
             self.mending,
+            self.pricing,
             self.outcome.losers,
             *choice,
             *projects,
@@ -214,8 +215,7 @@ class PlanDesk(FiguresDesk):
 
     def now(self) -> Scenario:
         """Return what sliders and tables say."""
-        values = {key: slider.value for key, slider in self.sliders.items()}
-        return move(self._base, self._levers, values)
+        return self.steering.now()
 
     def go(self, scenario: Scenario) -> None:
         """Go to a scenario, as one change that can be undone."""
@@ -249,11 +249,7 @@ class PlanDesk(FiguresDesk):
 
     def _mend(self, steps: Steps) -> None:
         """Take a way out of a contradiction."""
-
-        def act() -> None:
-            self._go(_Stand(*mended(self.now(), self.data, steps), self.as_of))
-
-        self.guarded(act)
+        self.guarded(lambda: self._go(_Stand(*mended(self.now(), self.data, steps), self.as_of)))
 
     def _take(self, kept: Kept) -> None:
         """Put a scenario that was kept on the screen again."""
@@ -284,23 +280,12 @@ class PlanDesk(FiguresDesk):
         """Let sliders, tables and planner start from a scenario, data and month."""
         if stand.data is not self.data or stand.as_of != self.as_of:
             self.data, self.as_of = stand.data, stand.as_of
-            self._planners = self._new_planners()
-        self._base = self._stands = stand.scenario
-        self._levers = levers_of(stand.scenario, self.data.unit)
+            outlook = self.outlook if self.as_of == self._loaded.as_of else None
+            self._maker = Maker(self.data, outlook, self.as_of)
+        self._stands = stand.scenario
         self.filling.refused = {}
-        is_new = {lever.key for lever in self._levers} != set(self.sliders)
         with self._quiet():
-            for lever in self._levers:
-                texts = [lever.shown(value, self.language) for value in lever.choices()]
-                if lever.key in self.sliders:
-                    self.sliders[lever.key].offer(lever.choices(), lever.start, texts)
-        if is_new:
-            known = self.sliders
-            self.sliders = {
-                one.key: known.get(one.key) or self._slider(one) for one in self._levers
-            }
-            self._arrange()
-            self._words()
+            self.steering.stand_at(stand.scenario, self.data.unit, self.language)
 
     @property
     def is_unsaved(self) -> bool:
@@ -321,62 +306,36 @@ class PlanDesk(FiguresDesk):
 
     def _fill(self) -> None:
         """Show in tables and buttons what the screen stands at."""
-        self.filling.show(self._stands, self._cells())
+        cells = pd.DataFrame() if self._drawn is None else self._drawn.cells
+        self.filling.show(self._stands, cells)
         self.adjusting.stand_at(self.data, self._stands.year, self.as_of, self.language)
         self.undo.disabled = not (self._past or self.filling.refused)
         self.filing.show(is_safe=not self.is_unsaved)
         self.on_change()
-
-    def _cells(self) -> pd.DataFrame:
-        return pd.DataFrame() if self._drawn is None else self._drawn.cells
 
     def _words(self) -> None:
         self.title.value = screen.heading(
             self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
             self.data.title,
         )
-        self._fold.set_title(0, self.say("plan.more_sliders"))
-        self.edit.description, self.undo.description = self.say("edit.title"), self.say("edit.undo")
+        self.steering.words(self.language)
+        self.edit.description = self.edit.tooltip = self.say("edit.title")
+        self.undo.description = self.say("edit.undo")
         self.reset.description, self.view.description = self.say("reset"), self.say("view")
         self.filing.words(self.scenario.name, self.language)
+        self.pricing.words(self.language)
         self.solving.words(self.say("plan.solve"), self.language)
-        for lever in self._levers:
-            slider = self.sliders[lever.key]
-            slider.texts = [lever.shown(value, self.language) for value in slider.values]
         for number, name in enumerate(("comparing", "trading", "heat")):
             self._more.set_title(number, self.say(f"{name}.title"))
             getattr(self, name).words(self.language)
-        self._label()
         self._fill()
         self._show_status()
         self._draw()
-
-    def _label(self) -> None:
-        """Say over every slider what it stands for now."""
-        for lever in self._levers:
-            slider = self.sliders[lever.key]
-            slider.label = lever.title(slider.value, self.language)
 
     # ------------------------------------------------------------------ solving
 
     def _scenario(self) -> Scenario:
         return mark(self.scenario, self.now(), self.data.unit)
-
-    def _plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
-        # What is too slow for the screen: the range over which every price holds.
-        rows = 0 if self.plan is None else len(self.plan.cells)
-        ranges = False if rows > RANGES_UP_TO else None
-        planner = self._planners[detail]
-        made = self.plan
-        if planner.outlook is None and made is not None and made.data is planner.data:
-            planner.outlook = made.outlook if made.as_of == planner.as_of else None
-        return planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
-
-    def _new_planners(self) -> tuple[Planner, Planner]:
-        """Return what follows the sliders, and what finds prices: neither waits for the other."""
-        outlook = self.outlook if self.as_of == self._loaded.as_of else None
-        one, other = (Planner(self.data, outlook, as_of=self.as_of) for _ in range(2))
-        return one, other
 
     def _solve(self) -> None:
         """Follow what sliders, tables and boxes say now."""
@@ -384,7 +343,7 @@ class PlanDesk(FiguresDesk):
         if moved != self._stands:
             self._past.append(self._here())
             self._stands = moved
-        self._label()
+        self.steering.label(self.language)
         if len(self.data.projects):
             self.solving.button.click()
         else:
@@ -392,22 +351,28 @@ class PlanDesk(FiguresDesk):
         self._fill()
 
     def _follow(self) -> None:
-        scenario = self._scenario()
+        scenario, maker = self._scenario(), self._maker
         self.status.value = screen.message([self.say("working")])
 
         def soon(progress: Progress) -> Allocation:
             self._wait_for_others()
-            return self._plan(scenario, progress, detail=False)
+            return maker.plan(scenario, progress, detail=False)
 
         def in_full(progress: Progress) -> Allocation | None:
             is_plan = self.plan is not None and self.plan.status == "optimal"
-            return self._plan(scenario, progress, detail=True) if is_plan else None
+            if not is_plan:
+                return None
+
+            def work(told: Progress) -> Allocation:
+                return maker.plan(scenario, told, detail=True)
+
+            return self.pricing.run(work, progress) or self.plan
 
         self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
 
     def _begin_choice(self) -> Callable[[Progress], Allocation]:
         """Choose projects: seconds, or a minute where there are thousands."""
-        scenario = self._scenario()
+        scenario, maker = self._scenario(), self._maker
         self.status.value = ""
         self.filing.export.disabled = True
         self.outcome.grey(is_blank=False)
@@ -421,7 +386,7 @@ class PlanDesk(FiguresDesk):
                         self._tell_gap(gap)
 
             self._wait_for_others()
-            return self._plan(scenario, tell, detail=True)
+            return maker.plan(scenario, tell, detail=True)
 
         return work
 
@@ -434,10 +399,6 @@ class PlanDesk(FiguresDesk):
         if self._after is not None:
             self._after()
             self._after = None
-
-    def _solve_afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
-        outlook = self.outlook if self.as_of == self._loaded.as_of else None
-        return allocate(self.data, scenario, outlook, as_of=self.as_of, progress=progress)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
@@ -458,9 +419,8 @@ class PlanDesk(FiguresDesk):
     def _keep_base(self, plan: Allocation) -> None:
         """Let the first plan of the scenario as it was loaded be what others stand beside."""
         loaded = self._loaded
-        if (plan.scenario, plan.as_of) == (loaded.scenario, loaded.as_of):
-            if plan.data is not loaded.data:
-                return
+        known = (plan.scenario, plan.as_of) == (loaded.scenario, loaded.as_of)
+        if known and plan.data is loaded.data:
             name = say("screen.comparing.base", self.language, name=self.scenario.name)
             self.comparing.start_from(Kept(name, self.scenario, loaded.data, plan))
 

@@ -377,8 +377,10 @@ def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str 
     )
     caption = f"<caption>{escape(note)}</caption>" if note else ""
     inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    whole = f'<table aria-label="{escape(label, quote=True)}">{inside}</table>'
-    return f'<div class="kc-frame kc-{kind}" tabindex="0">{whole}</div>'
+    name = escape(label, quote=True)
+    whole = f'<table aria-label="{name}">{inside}</table>'
+    named = f'role="region" aria-label="{name}" tabindex="0"'  # it is scrolled by keys
+    return f'<div class="kc-frame kc-{kind}" {named}>{whole}</div>'
 
 
 def download(name: str, data: bytes, label: str) -> str:

@@ -1,12 +1,4 @@
 // A labelled slider over a list of texts: what it stands at is read out, dragging asks once.
-// JupyterLab would take arrow keys, Enter and letters for the notebook: not inside a desk.
-if (!window.kcKeys) {
-  window.kcKeys = true;
-  document.addEventListener("focusin", ({ target }) => {
-    if (target.closest(".kc-desk")) target.dataset.lmSuppressShortcuts = "true";
-  });
-}
-
 function render({ model, el }) {
   const id = `kc-slider-${Math.random().toString(36).slice(2)}`;
   const label = document.createElement("label");

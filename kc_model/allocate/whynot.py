@@ -1,0 +1,166 @@
+"""Why a project is not chosen: what choosing it all the same would break, cost and put out.
+
+The stages are climbed again with the project in. The first that cannot keep what the plan has is
+what speaks against it; the plan nearest to the one chosen that makes the best of that stage says
+which projects would make room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kc_model.allocate.choice import Choice
+from kc_model.allocate.conflicts import find_conflicts
+from kc_model.allocate.live import Live, Progress
+from kc_model.allocate.wholes import WholeLadder
+from kc_model.program import FROZEN
+from kc_model.rules import Sums, rule_rows
+from kc_model.scenario import Rule
+from kc_model.solver import GAP, Outcome, Status
+from kc_model.standing import goal_unit
+
+__all__ = ["COLUMNS", "find_whys"]
+
+COLUMNS = ("id", "kind", "short", "budget", "stage", "loss", "out", "joins", "rules")
+_LAWS = 12  # contradictions that are looked into; of others it is said that there is one
+
+Mask = NDArray[np.bool_]
+Dong = NDArray[np.int64]
+
+
+def find_whys(
+    live: Live, choice: Choice, cells: Dong, numbers: Collection[int], tell: Progress
+) -> pd.DataFrame:
+    """Return why projects that may be chosen are not.
+
+    Parameters
+    ----------
+    live : Live
+        Of the problem, projects not decided.
+    choice : Choice
+        Proven.
+    cells : array (n_cells,), VND
+        The plan's money.
+    numbers : collection of int
+        Of the projects.
+    tell : callable (name of the step, share done)
+
+    Returns
+    -------
+    DataFrame
+        id; kind: ``law`` (the laws allow no plan with it), ``loss`` (a tier or goal would be
+        worse), ``tie`` (none would: the order of the law decides), ``open`` (not proven in time);
+        short (Int64 VND: what its purse lacks beside the projects chosen, 0 for nothing) of
+        `budget`; stage (name of the tier or goal) and loss (float64, in the user's unit); out,
+        joins (ids joined by ``;``: other projects that would make room, or come in as well); rules
+        (ids of the laws, joined by ``;``).
+    """
+    seek = _Search(live, choice, cells)
+    rows = []
+    for k, p in enumerate(numbers):
+        tell("why", k / len(numbers))
+        rows.append(seek.row(p))
+    live.ladder.back()
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"short": "Int64", "loss": "float64"})
+
+
+class _Search:
+    def __init__(self, live: Live, choice: Choice, cells: Dong) -> None:
+        if live.problem.offered is None or choice.chosen is None:
+            raise ValueError("the problem has no projects, or none were chosen")
+        self.live, self.problem, self.best = live, live.problem, choice.best
+        self.offered, self.chosen, self.cells = live.problem.offered, choice.chosen, cells
+        self.columns = live.columns("z", range(len(self.offered)))
+        twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
+        self.twins = np.array(twins, dtype=np.int64)
+        self.laws = 0
+
+    def row(self, p: int) -> dict[str, Any]:
+        budget, short = self._short(p)
+        found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "tie", "loss": np.nan}
+        found |= {"id": self.offered.ids[p], "short": short, "budget": budget}
+        ladder, solver = self.live.ladder, self.live.solver
+        if not isinstance(ladder, WholeLadder):
+            return {**found, "kind": "open"}
+        ladder.back()
+        free = np.full(len(self.twins), np.inf)  # an order between equals would speak of both
+        solver.set_rows(self.twins, -free, free)
+        own, one = self.columns[[p]], np.ones(1)
+        solver.set_columns(own, one, one)
+        for s, stage in enumerate(self.live.stages):
+            outcome = ladder.solve(s)
+            if outcome.status is not Status.OPTIMAL:
+                return {**found, **self._without_plan(p, outcome)}
+            column = np.array([ladder.columns[s]])
+            loss = outcome.objective - stage.worst(self.best[s])
+            size = max(solver.scale, abs(self.best[s]))
+            worst = max(stage.highest(self.best[s]), outcome.objective + FROZEN * size)
+            solver.set_columns(column, solver.col_low[column], np.array([worst]))
+            if loss > max(GAP, outcome.gap) * size:
+                unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
+                found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
+                break
+        if not self.live.stages:
+            outcome = ladder.solve(None)
+            if outcome.status is not Status.OPTIMAL:
+                return {**found, **self._without_plan(p, outcome)}
+        return {**found, **self._nearest(ladder, p)}
+
+    def _nearest(self, ladder: WholeLadder, p: int) -> dict[str, str]:
+        """Return which others go and come in the nearest plan of those that stand."""
+        cost = np.zeros(len(self.live.solver.cost))
+        known = self.columns >= 0
+        cost[self.columns[known]] = np.where(self.chosen[known], -1.0, 1.0)
+        values = ladder.least(cost, is_last=True).values
+        if not len(values):
+            return {}
+        now = known & (values[self.columns] > 0.5)
+        joins = now & ~self.chosen
+        joins[p] = False
+        return {"out": self._ids(self.chosen & ~now), "joins": self._ids(joins)}
+
+    def _ids(self, some: Mask) -> str:
+        return ";".join(self.offered.ids[p] for p in np.flatnonzero(some))
+
+    def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
+        """Return which laws speak against a project, if they do."""
+        if outcome.status is not Status.INFEASIBLE:
+            return {"kind": "open"}
+        self.laws += 1
+        rules = self._against(p) if self.laws <= _LAWS else []
+        return {"kind": "law", "rules": ";".join(rules)}
+
+    def _against(self, p: int) -> list[str]:
+        problem, one = self.problem, self.offered.ids[p]
+        forced = Rule(id=f"in-{one}", where={"id": (one,)}, count="projects", min=Decimal(1))
+        added = rule_rows(problem.cells, forced, problem.unit, [], self.offered)
+        rows = (*problem.rows, *added)
+        scenario = replace(problem.scenario, rules=(*problem.scenario.rules, forced))
+        sums = Sums.of(rows, len(problem.cells))
+        again = replace(problem, scenario=scenario, rows=rows, sums=sums)
+        conflicts = find_conflicts(again, self.live.solver.deadline)
+        named = [str(rule) for found in conflicts[:1] for rule in found["rules"]]
+        return [rule for rule in named if rule != forced.id]
+
+    def _short(self, p: int) -> tuple[str, int]:
+        """Return the budget that lacks most for a project beside those chosen, and how much."""
+        own = self.offered.project == p
+        least = int(self.offered.least[p])
+        parts = zip(self.offered.cell[own].tolist(), np.flatnonzero(own).tolist(), strict=True)
+        need = {cell: float(self.offered.share[k]) * least for cell, k in parts}
+        budget, most = "", 0.0
+        for row in self.problem.rows:
+            if row.id.startswith("budget:") and row.side != "min":
+                inside = sum(need.get(cell, 0.0) for cell in row.cells.tolist())
+                left = int(row.exact or 0) - int(self.cells[row.cells].sum())
+                if inside and inside - left > most:
+                    budget, most = row.id, inside - left
+        return budget, round(most)

@@ -1,0 +1,53 @@
+"""Plans of what is on screen: at once without prices, in full when calm, afresh to be saved."""
+
+from __future__ import annotations
+
+from kc_model.allocate import RANGES_UP_TO, Planner, allocate
+from kc_model.results import Allocation, Forecast
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
+from kc_model.workbench.newest import Progress
+
+__all__ = ["Maker"]
+
+
+class Maker:
+    """Makes the plans of one dataset, as known at the end of a month.
+
+    Parameters
+    ----------
+    data : Dataset
+    outlook : Forecast or None
+        None: a forecast is made once, where one is needed.
+    as_of : int or None
+        Last month known; None: plans are for the whole year.
+    """
+
+    def __init__(self, data: Dataset, outlook: Forecast | None, as_of: int | None) -> None:
+        self.data, self.as_of = data, as_of
+        self._given = self._made = outlook
+        self._cells = 0  # of the newest plan
+        # What follows the sliders, and what finds prices: neither waits for the other.
+        self._planners = [Planner(data, outlook, as_of=as_of) for _ in range(2)]
+
+    def plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
+        """Return a plan for the screen, made in place.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        progress : callable (step, share)
+        detail : bool
+            Whether with its prices and reasons.
+        """
+        planner = self._planners[detail]
+        planner.outlook = planner.outlook or self._made
+        # What is too slow for the screen: the range over which every price holds.
+        ranges = False if self._cells > RANGES_UP_TO else None
+        made = planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
+        self._made, self._cells = made.outlook or self._made, len(made.cells)
+        return made
+
+    def afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
+        """Return the plan that is saved (contract, section 6.1)."""
+        return allocate(self.data, scenario, self._given, as_of=self.as_of, progress=progress)

@@ -1,0 +1,85 @@
+"""Money that comes late: what is in time, what a province could pay first, what waits."""
+
+from __future__ import annotations
+
+import pytest
+from datasets import dataset
+
+import kc_model as kc
+
+HEAD = "id name place area source support score stage start end disbursed"
+HISTORY = "year month place area source plan disbursed\n" + "\n".join(
+    f"{year} {month} 01 {area} {source} 1000 {done}"
+    for year in (2021, 2022, 2023)
+    for area, source in (("TECH", "KCQG"), ("TECH", "KCDP"))
+    for month, done in ((3, 50), (6, 200), (9, 500), (12, 900))
+)
+NOW = "\n2024 6 01 TECH KCQG 900 0\n2024 6 01 TECH KCDP 1000 100"
+
+
+def late(rows: str, arrives: int, as_of: int = 6, history: str = HISTORY + NOW):
+    data = dataset(projects=f"{HEAD}\n{rows}", history=history, vintage="34")
+    return kc.late_money(data, 2024, as_of, arrives)
+
+
+def verdicts(found) -> dict[str, str]:
+    return dict(zip(found.frame["id"], found.frame["verdict"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("stage", "start", "end", "arrives", "verdict"),
+    [
+        ("assigned", "2024-03-01", "2024-06-30", 9, "finish"),  # four months: September, December
+        ("assigned", "2024-03-01", "2024-06-30", 10, "prefund"),
+        ("assigned", "2024-03-01", "2024-08-31", 10, "prefund"),  # six from July: just in time
+        ("assigned", "2024-03-01", "2024-09-30", 10, "next_year"),
+        ("contracted", "2024-03-01", "2024-11-30", 12, "finish"),  # it runs already
+        ("contracted", "2024-03-01", "2025-02-28", 8, "next_year"),
+        ("registered", "2024-10-01", "2024-12-31", 8, "finish"),  # not before its own start
+    ],
+)
+def test_a_project_takes_its_months_from_when_its_money_comes(stage, start, end, arrives, verdict):
+    found = late(f"A x 01 TECH KCQG 100 1 {stage} {start} {end} -", arrives)
+    assert verdicts(found) == {"A": verdict}
+    row = found.frame.iloc[0]
+    assert row["prefund"] == (100_000_000 if verdict == "prefund" else 0)
+    assert row["who_decides"] == ("" if verdict == "finish" else "minister")
+    assert (row["expected"] > 0) == (verdict == "finish")
+
+
+def test_local_money_pays_first_in_the_order_of_the_law_as_far_as_it_is_left():
+    rows = "\n".join(
+        f"{one} x 01 TECH KCQG {support} {score} assigned 2024-03-01 2024-06-30 -"
+        for one, support, score in (("A", 90, 1), ("B", 90, 3), ("C", 90, 2), ("D", 5000, 9))
+    )
+    found = late(rows, 11)
+    free = int(found.free["01"])
+    assert 0 < free < 1_000_000_000
+    taken, left = [], free
+    for one in ("D", "B", "C", "A"):
+        need = (5000 if one == "D" else 90) * 10**6
+        if need <= left:
+            taken.append(one)
+            left -= need
+    assert [one for one, v in verdicts(found).items() if v == "prefund"] == taken
+    assert found.frame["prefund"].sum() == free - left
+    assert "D" not in taken
+
+
+def test_later_money_leaves_less():
+    rows = "A x 01 TECH KCQG 100 1 assigned - - -"
+    expected = [int(late(rows, month).frame["expected"].iloc[0]) for month in (7, 9, 12)]
+    assert expected[0] > expected[1] > expected[2] >= 0
+
+
+def test_it_is_told_in_both_languages_and_wrong_months_are_refused():
+    rows = "A x 01 TECH KCQG 100 1 assigned 2024-03-01 2024-09-30 -"
+    found = late(rows, 10)
+    assert "đăng ký lại cho năm sau" in " ".join(found.sentences("vi"))
+    assert "registered again" in " ".join(found.sentences("en"))
+    assert found.table()["support"].tolist() == [100.0]
+    for month in (6, 13):
+        with pytest.raises(ValueError, match="month"):
+            late(rows, month)
+    with pytest.raises(ValueError, match="no project"):
+        late(rows.replace("KCQG", "KCDP"), 10)

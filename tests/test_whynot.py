@@ -1,0 +1,103 @@
+"""Why a project is not chosen: against the plan made again with the project forced in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_midyear import built, drawn
+
+import kc_model as kc
+from kc_model.allocate import allocate
+from kc_model.scenario import Rule
+
+SAMPLE = Path(__file__).parent.parent / "data" / "sample-projects"
+
+
+def forcing(wanted, *, into=(), out=()):
+    """Return a scenario that forces some projects in and others out."""
+    rules = [
+        Rule(
+            f"{one}-forced",
+            where={"id": (one,)},
+            count="projects",
+            min=Decimal(1) if one in into else None,
+            max=Decimal(0) if one in out else None,
+        )
+        for one in (*into, *out)
+    ]
+    return replace(wanted, rules=(*wanted.rules, *rules))
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_what_is_said_is_what_forcing_it_in_gives(seed):
+    projects, budgets, goals = drawn(seed)
+    for p in projects:
+        p |= {"stage": "registered", "disbursed": None}
+    data, wanted, _ = built(projects, budgets, goals, given=True)
+    plan = allocate(data, wanted)
+    if plan.status != "optimal":
+        return
+    chosen = set(plan.projects.loc[plan.projects["chosen"], "id"])
+    for row in plan.whys.to_dict("records"):
+        again = allocate(data, forcing(wanted, into=[row["id"]]), detail=False)
+        if again.status == "infeasible":
+            assert row["kind"] == "law"
+            continue
+        losses = [
+            (goal["name"], abs(goal["best"] - now["best"]))
+            for goal, now in zip(plan.goals, again.goals, strict=True)
+            if abs(goal["best"] - now["best"]) > 1e-4
+        ]
+        if not losses:
+            assert row["kind"] == "tie"
+        else:
+            assert row["kind"] == "loss"
+            assert (row["stage"], row["loss"]) == (losses[0][0], pytest.approx(losses[0][1]))
+        # The swap that is named gives what forcing the project in gives.
+        now = (chosen - set(row["out"].split(";"))) | {row["id"], *row["joins"].split(";")} - {""}
+        rest = set(plan.projects["id"]) - now
+        swapped = allocate(data, forcing(wanted, into=sorted(now), out=sorted(rest)), detail=False)
+        assert swapped.status == "optimal"
+        until = [name for name, _ in losses[:1]] or [goals[-1]]
+        for goal, best in zip(swapped.goals, again.goals, strict=True):
+            assert goal["best"] == pytest.approx(best["best"], rel=1e-6, abs=1e-5)
+            if goal["name"] in until:
+                break
+
+
+def test_the_sample_says_of_every_project_why_it_is_left_out():
+    data = kc.read_dataset(SAMPLE)
+    plan = kc.allocate(data, kc.read_scenario(SAMPLE / "base.yaml"))
+    table = plan.project_table("vi").set_index("id")
+    left = plan.projects[~plan.projects["chosen"]]
+    assert len(left) > 3
+    assert (table.loc[left["id"], "reason"].str.len() > 20).all()
+    assert "DA02 phải nhường chỗ" in table.loc["DA05", "reason"]  # they exclude each other
+    assert "còn thiếu" in table.loc["DA41", "reason"]
+    pd.testing.assert_frame_equal(kc.why_not(plan), plan.whys)
+    plain = kc.allocate(data, plan.scenario, plan.outlook, detail=False)
+    told = kc.why_not(plain, ["DA05"])
+    pd.testing.assert_frame_equal(told, plan.whys[plan.whys["id"] == "DA05"].reset_index(drop=True))
+    with pytest.raises(ValueError, match="DA05"):
+        kc.why_not(plan, [str(plan.projects.loc[plan.projects["chosen"], "id"].iloc[0])])
+
+
+def test_a_law_that_keeps_a_project_out_is_named():
+    projects, budgets, goals = drawn(3)
+    for p in projects:
+        p |= {"stage": "registered", "disbursed": None, "requires": None, "excludes": None}
+    data, wanted, _ = built(projects, budgets, goals, given=True)
+    one = projects[0]
+    rule = Rule("none", where={"id": (one["id"],)}, count="projects", max=Decimal(0), text="Không")
+    plan = allocate(data, replace(wanted, rules=(rule,)))
+    row = plan.whys.set_index("id").loc[one["id"]]
+    assert (row["kind"], row["rules"]) == ("law", "none")
+    reason = plan.project_table("vi").set_index("id").loc[one["id"], "reason"]
+    assert "trái quy định: “Không”" in reason
