@@ -354,7 +354,6 @@ round_to: -1
         ("scenario-number", "line 5"),
         ("missing-key", "line 6"),
         ("unknown-key", "line 8"),
-        ("no-bound", "line 8"),
         ("repeated-rule", "line 9"),
         ("rule-min-above-max", "line 9"),
         ("not-one-of", "line 9"),

@@ -514,7 +514,7 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
             progress("reasons", 0.25)
             time.sleep(0.01)
 
-    monkeypatch.setattr(plan_desk._planners[True], "plan", endless)
+    monkeypatch.setattr(plan_desk._maker._planners[True], "plan", endless)
     plan_desk.sliders["total"].value = Decimal(9000)
     until(lambda: "xong 25 %, còn khoảng" in words(shown))
     assert stop.layout.display == ""

@@ -52,7 +52,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
 
     def run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
         """Do the work and return its result; None if it was stopped before there was one."""
-        self._is_stopped, self._since = False, time.monotonic()
+        self._since = time.monotonic()
 
         def tell(step: str, share: float) -> None:
             progress(step, share)
@@ -69,7 +69,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
             return None
         finally:
             with self._lock:
-                is_spoken = self._is_stopped
+                is_spoken, self._is_stopped = self._is_stopped, False
                 self.rest([say("screen.errand.stopped", self._language)] if is_spoken else [])
 
     def rest(self, told: Sequence[str] = (), kind: str = "") -> None:
