@@ -24,6 +24,7 @@ __all__ = ["Elastic"]
 _NOTHING = 1e-8
 _NEAR = 1e-5
 _FAR = 100.0
+_AWAY = 1e4  # of the solver's unit, a hundredth of a mean cell
 _SAME = 1e-9
 _FEW = 2
 
@@ -335,8 +336,14 @@ class Elastic:
         """
         column = lever.column
         outcome = self._solve(on, {column: 1.0}, {column: math.inf}, {column: low})
+        if outcome.status is Status.OPTIMAL and low < 0 and outcome.objective > self.nothing:
+            return None, None
+        if outcome.status is not Status.OPTIMAL and low < 0:
+            # Money without end may beat it without end: the least money that beats it by far.
+            far, least = {column: -_AWAY * self.solver.scale}, dict.fromkeys(range(self.n), 1.0)
+            outcome = self._solve(on, least, far, far)
         plan = self._money(outcome)
-        if plan is None or (low < 0 and outcome.objective > self.nothing):
+        if plan is None:
             return None, None
         return plan, self.number(lever, plan)
 
