@@ -130,7 +130,7 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
     size = np.maximum(1.0, np.abs(bound))
     noise = np.maximum(sums.tolerances(grid), 1e-9 * size)
     missed = np.where(missed > noise, missed, 0.0)
-    close = noise + grid / MILLION * sums.largest
+    close = np.maximum(noise, grid / MILLION * sums.largest)
     binding = (sums.slack(settled) <= _BINDING * size) | (np.abs(slack) <= close)
     lhs, bound = as_told(problem, sums.lhs(x)), as_told(problem, bound)
     over = np.where(sums.sides == "min", lhs - bound, bound - lhs)

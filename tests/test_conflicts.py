@@ -348,6 +348,26 @@ def test_an_impossible_grid_has_ways_out(text):
     for steps in options(conflict):
         again = allocate(data, apply_repair(asked, steps), detail=False)
         assert again.status == "optimal", steps
+        assert all(step["by"] == abs(step["to"] - step["now"]) for step in steps)
+
+
+def test_the_same_conflict_over_many_budgets_is_told_once():
+    cells = "place area source\n" + "\n".join(
+        f"{place} {area} KCDP" for place in ("01", "02", "04") for area in ("ADMN", "TECH")
+    )
+    text = "budget:\n" + "".join(
+        f"  - {{source: KCDP, place: '{place}', amount: 100}}\n" for place in ("01", "02", "04")
+    )
+    text += (
+        "rules: [{id: low, where: {area: ADMN}, of: all, max: 0.01},"
+        " {id: high, where: {area: ADMN}, of: all, min: 0.05}]\n"
+    )
+    plan = allocate(dataset(cells=cells), scenario(text), detail=False)
+    assert len(plan.conflicts) == 3  # each smallest, each with another budget
+    told = plan.explain("vi")
+    assert sum("mâu thuẫn nhau" in line for line in told) == 1
+    (also,) = [line for line in told if "cũng xảy ra như vậy" in line]
+    assert "2 khoản ngân sách khác" in also
 
 
 def test_money_that_is_spent_is_not_given_back():

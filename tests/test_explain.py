@@ -455,7 +455,9 @@ def test_what_is_assumed_is_told_by_name_and_by_the_money_it_touches():
 def test_what_rounding_costs():
     fine = plan_of()
     assert fine.rounding["moved"] == 0
-    assert any("Làm tròn đến 1 đồng không ảnh hưởng" in line for line in fine.explain("vi"))
+    assert any(
+        "Làm tròn đến 1 đồng không làm mục tiêu nào kém đi" in line for line in fine.explain("vi")
+    )
     coarse = plan_of(TEXT.replace("55.5", "50") + "round_to: 8\n", CELLS)
     assert coarse.status == "optimal"
     amounts = coarse.cells["amount"].to_numpy(dtype=float)

@@ -126,3 +126,27 @@ def test_a_step_is_readable(kind, number, side):
         assert 0.004 * number < step <= 0.0501 * number
     if step != number:
         assert f"{step:.0e}".startswith("1")
+
+
+def test_what_holds_the_first_goals_best_has_its_price_where_the_plan_gave_way():
+    text = (
+        "budget: [{source: KCQG, amount: 100}]\n"
+        "rules: [{id: cap, where: {place: '01'}, max: 60}]\n"
+        "goals: [{maximise: disbursed, give: 0.1}, {minimise: change}]\n"
+    )
+    cells = "place area source baseline\n01 TECH KCQG 50\n02 TECH KCQG 50"
+    data = dataset(
+        cells=cells,
+        absorption="place area source upto rate\n01 TECH KCQG 100 0.9\n02 TECH KCQG 100 0.5",
+    )
+    plan = allocate(data, scenario(text))
+    rule = plan.rules().set_index("id").loc["cap"]
+    assert rule["status"] == "met"
+    assert rule["price"] == pytest.approx(0.4)  # by hand: 0.9 − 0.5
+    best = [
+        allocate(data, scenario(text.replace("60", cap)), detail=False).goals[0]["best"]
+        for cap in ("60", "61")
+    ]
+    assert rule["price"] == pytest.approx(best[1] - best[0])
+    (line,) = [one for one in plan.explain("vi") if one.startswith("“cap”")]
+    assert "đang hạn chế mức tốt nhất của mục tiêu 1" in line

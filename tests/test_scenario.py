@@ -332,7 +332,8 @@ def test_every_fault_of_a_scenarios_files_is_tried():
     tried |= {code for _, expected in BAD_SHEETS.values() for code, _, _ in expected}
     elsewhere = {
         *("scenario-missing", "scenario-not-utf8", "scenario-too-large", "no-scenario-sheets"),
-        *("extends-circle", "extends-outside", "nothing-to-drop"),
+        *("extends-circle", "extends-outside"),
+        *("nothing-to-drop", "share-above-one"),
     }
     assert raised <= tried | elsewhere
 
@@ -490,6 +491,22 @@ def test_dropping_what_is_not_there_is_told_but_harmless(write):
     scenario = read_scenario(write(BUDGET + "rules: [{id: gone, drop: true}]"))
     assert scenario.rules == ()
     assert [w.code for w in getattr(scenario, "warnings", ())] == ["nothing-to-drop"]
+
+
+def test_a_percent_typed_as_a_number_is_warned_of(write):
+    scenario = read_scenario(
+        write(
+            BUDGET + "rules: [{id: a, where: {area: TECH}, of: all, min: 60},"
+            " {id: b, per: baseline, max: 1.3}]\n"
+            "goals: [{maximise: disbursed, give: 5}, {minimise: change, give: 1}]\n"
+        )
+    )
+    told = [(w.code, w.values["key"], w.values["part"]) for w in scenario.warnings]
+    assert told == [
+        ("share-above-one", "min", Decimal("0.6")),
+        ("share-above-one", "give", Decimal("0.05")),
+    ]
+    assert "0.6" in scenario.warnings[0].remedy("en")
 
 
 # --- The hash ------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ class Draft:
         return list(np.flatnonzero(self.result.rule_rows["status"].isin(["binding", "missed"])))
 
     def fill_prices(self, prices: Mapping[int, Price]) -> None:
-        """Put in the prices of tight rows; a row with room to spare costs nothing."""
+        """Put in the prices; a row that holds neither plan nor first goal costs nothing."""
         rules = self.result.rule_rows
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
         low, high = np.full((2, len(rules)), np.nan)

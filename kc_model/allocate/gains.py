@@ -172,9 +172,12 @@ class _Seeker:
 
 
 def _asks(problem: Problem, rules: pd.DataFrame) -> list[_Ask]:
-    """Return the steps to be taken, those that promise most first."""
+    """Return the steps to be taken, those that promise most first.
+
+    A rule with a price and room to spare holds the first goal's best, from which the plan gave way.
+    """
     kinds = {rule.id: rule.kind for rule in problem.scenario.rules}
-    tight = rules[rules["status"] != "met"]
+    tight = rules[(rules["status"] != "met") | (rules["price"] > _SMALL)]
     own = tight["id"].str.startswith("bound:")
     tight = tight[~own | (tight["price"] > _SMALL)]
     purses = tight["bound"][tight["id"].str.startswith("budget:")]

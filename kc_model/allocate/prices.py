@@ -7,7 +7,7 @@ it keeps that slope between two ends: those at which the line still touches V.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,7 +59,10 @@ def find_prices(
     ranges: bool,
     told: Told,
 ) -> dict[int, Price]:
-    """Return the price of every tight row.
+    """Return the price of every row that is tight, in the plan or at the first goal's best.
+
+    The plan may stand away from that best, where the goal gives way to later ones: what holds the
+    best there has its price all the same.
 
     Where the optimum's basis lets a row be loosened, the row's dual is its price. At a corner many
     duals are true at once: there the row is loosened by a little and the first goal solved again.
@@ -78,8 +81,8 @@ def find_prices(
     Returns
     -------
     dict
-        Row number -> price, positive where loosening helps; a row whose loosening leaves no plan,
-        or any row where there is no goal, is left out.
+        Row number -> price, positive where loosening helps; a row that holds neither, or whose
+        loosening leaves no plan, is left out, and every row where there is no goal.
     """
     first = next((s for s, stage in enumerate(ladder.stages) if stage.goal is not None), None)
     if first is None:
@@ -95,7 +98,11 @@ def find_prices(
         return {}
     goal = ladder.stages[first].scale * goal_unit(problem, ladder.stages[first])
     is_partial = ladder.stages[first].is_partial
-    curves = _curves(problem, ladder.solver, now, tight, is_partial=is_partial)
+    place = {name: i for i, name in enumerate(ladder.solver.model.rows)}
+    at = np.array([place[f"row_{r}"] for r in range(len(problem.rows))], dtype=np.int64)
+    held = {*tight, *np.flatnonzero(np.abs(now.row_duals[at]) > _SAME).tolist()}
+    places = {r: int(at[r]) for r in sorted(held)}
+    curves = _curves(problem, ladder.solver, now, places, is_partial=is_partial)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
         scale = problem.rows[r].scale
@@ -109,16 +116,15 @@ def find_prices(
 
 
 def _curves(
-    problem: Problem, solver: Solver, now: Outcome, tight: Sequence[int], *, is_partial: bool
+    problem: Problem, solver: Solver, now: Outcome, places: Mapping[int, int], *, is_partial: bool
 ) -> dict[int, _Curve]:
-    """Return V around the optimum for every tight row, by row number.
+    """Return V around the optimum by row number, for rows that stand at `places` in the model.
 
     The basis of a partial program says how far its rows so far let a row move, not how far V does.
     """
-    place = {name: i for i, name in enumerate(solver.model.rows)}
-    at = np.array([place[f"row_{r}"] for r in tight], dtype=np.int64)
     curves = {}
-    for r, i, reach in zip(tight, at, solver.reach(at), strict=True):
+    reaches = solver.reach(np.array(list(places.values()), dtype=np.int64))
+    for (r, i), reach in zip(places.items(), reaches, strict=True):
         row = problem.rows[r]
         step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
         if step:

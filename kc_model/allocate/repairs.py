@@ -260,7 +260,7 @@ class Mender:
         for way in filter(None, ways):
             amounts = [self._now(lever) for lever in way]
             steps = self._enough(way, amounts, self._shifts, self.elastic.ids, on_grid=True)
-            found.append(self._told(steps, mends_all=True))
+            found.append(_in_full(self._told(steps, mends_all=True)))
         return sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
 
     def _proven(
@@ -410,3 +410,9 @@ class Mender:
         ]
         grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
         return changed, problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
+
+
+def _in_full(steps: list[Step]) -> list[Step]:
+    """Return steps of money that lack all by which their numbers move, not what sums lack."""
+    by = [abs(step["to"] - step["now"]) for step in steps]
+    return [{**step, "by": one, "cost": sum(by)} for step, one in zip(steps, by, strict=True)]

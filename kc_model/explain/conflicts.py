@@ -11,6 +11,8 @@ from kc_model.wording import Language
 
 __all__ = ["Trouble", "tell_conflicts", "troubles"]
 
+_SHOWN = 4
+
 Step = Mapping[str, Any]
 
 
@@ -59,29 +61,42 @@ def tell_conflicts(teller: Teller) -> Iterator[str]:
 
 
 def _troubles(teller: Teller) -> Iterator[Trouble]:
-    """Yield every conflict with its ways out."""
+    """Yield every conflict with its ways out; those that differ in one budget only stand once."""
+    alike: dict[frozenset[str], list[Step]] = {}
     for conflict in teller.plan.conflicts:
+        budgets = _budgets(conflict)
+        clashing = frozenset(conflict["rules"]) - set(budgets if len(budgets) == 1 else ())
+        alike.setdefault(clashing, []).append(conflict)
+    for conflict, *more in alike.values():
         labels = _labels(teller, conflict["rules"], conflict["texts"])
         if "grid" in conflict:
-            named = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
+            kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
             step = teller.words.exact(conflict["grid"])
-            rules = "; ".join(named) or teller.say("every_rule")
+            rules = "; ".join(kept) or teller.say("every_rule")
             told = [teller.say("grid", step=step, rules=rules)]
         else:
             shown = "; ".join(f"“{label}”" for label in labels.values())
             told = [teller.say("conflict", rules=shown)]
         if conflict.get("sums"):
             told.append(_sums(teller, conflict["sums"], labels))
+        if more:
+            others = _named(teller, [rule for one in more for rule in _budgets(one)]).values()
+            names = teller.words.listed([f"“{label}”" for label in others], "purse")
+            told.append(teller.say("alike", count=len(more), names=names))
         if not conflict["repairs"]:
             told.append(teller.say("repair.none"))
         ways = []
         for steps in _by_option(conflict["repairs"]):
-            others = _named(teller, steps[0].get("also", ())).values()
-            also = "; ".join(f"“{label}”" for label in others)
+            named = [f"“{label}”" for label in _named(teller, steps[0].get("also", ())).values()]
+            also = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
             tail = teller.say("repair.also", rules=also) if also else ""
             tail += "" if steps[0]["mends_all"] else teller.say("repair.own")
             ways.append((_repair(teller, steps) + tail, tuple(steps)))
         yield Trouble(tuple(told), tuple(ways))
+
+
+def _budgets(conflict: Step) -> list[str]:
+    return [rule for rule in conflict["rules"] if rule.startswith("budget:")]
 
 
 def _together(teller: Teller) -> Iterator[Trouble]:
@@ -149,7 +164,9 @@ def _named(teller: Teller, rules: Sequence[str]) -> dict[str, str]:
 def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
     filled = [*texts, *[""] * (len(rules) - len(texts))]
     return {
-        rule: rule_label(rule, text, teller.language)
+        rule: teller.rule(rule)
+        if rule.startswith("bound:")
+        else rule_label(rule, text, teller.language)
         for rule, text in zip(rules, filled, strict=True)
     }
 

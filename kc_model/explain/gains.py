@@ -64,23 +64,32 @@ def loosening(plan: Explained, language: Language = "vi") -> list[str]:
     Returns
     -------
     list of str
-        The sentences of `explain`, "" for a row that neither binds nor is missed, or where nothing
-        is known of it.
+        The sentences of `explain`, "" for a row that holds neither the plan nor the first goal's
+        best, or where nothing is known of it.
     """
     teller, told = Teller(plan, language), []
     for row in plan.rule_rows.to_dict("records"):
         is_known = not (math.isnan(row["price"]) and math.isnan(row["gain"]))
-        clause = _clause(teller, row) if row["status"] != "met" and is_known else ""
+        clause = _clause(teller, row) if is_known and _holds(row) else ""
         told.append(f"{clause[:1].upper()}{clause[1:]}." if clause else "")
     return told
 
 
 def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
-    """Yield the rows that bind or are missed by rule and side, the dearest first."""
-    tight = rules[rules["status"] != "met"]
-    tight = tight.sort_values(["status", "price"], ascending=False, kind="stable")  # missed first
-    for _, rows in tight.groupby(["id", "side"], sort=False):
-        yield rows.to_dict("records")
+    """Yield the rows that hold something by rule and side: missed first, then the dearest."""
+    first = rules["status"].map({"missed": 0, "binding": 1, "met": 2})
+    ranked = rules.assign(first=first).sort_values(
+        ["first", "price"], ascending=[True, False], kind="stable"
+    )
+    for _, rows in ranked.groupby(["id", "side"], sort=False):
+        holding = [row for row in rows.to_dict("records") if _holds(row)]
+        if holding:
+            yield holding
+
+
+def _holds(row: Row) -> bool:
+    """Whether a row holds the plan, or the first goal's best from which the plan gave way."""
+    return bool(row["status"] != "met" or row["price"] > 0)
 
 
 def _is_purse(row: Row) -> bool:

@@ -15,6 +15,7 @@ from kc_model.words import NOTICED
 __all__ = ["tell_grounds", "tell_open"]
 
 _WIDEST = 3
+_ALWAYS = 200  # cells up to which lowest and highest are found unasked (contract, section 4)
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
 
 
@@ -32,6 +33,8 @@ def tell_open(teller: Teller) -> Iterator[str]:
         )
     elif len(plan.projects):
         yield teller.say("projects.no_ranges")
+    if not len(plan.projects) and plan.cells["lowest"].isna().any():
+        yield teller.say("no_ranges", most=_ALWAYS)
     for row in plan.reserve:
         if row["amount"]:
             name, amount = teller.rule(row["budget"]), words.vnd(row["amount"])

@@ -226,6 +226,8 @@ def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) 
     for key, bound in (("min", low), ("max", high)):
         if bound is not None and bound < 0:
             faults.append(Fault("scenario-negative", row[key].at, {"key": key, "found": bound}))
+        if not _blank(row.get("of")):
+            faults.extend(_percent(key, bound, row.get(key)))
     if low is not None and high is not None and low > high:
         faults.append(Fault("rule-min-above-max", at, {"id": rule_id, "min": low, "max": high}))
     weight = _number(row.get("weight"), faults)
@@ -254,6 +256,14 @@ def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) 
         if "same" in values and key not in rule.each:
             faults.append(Fault("same-without-each", at, {"id": rule_id, "key": key}))
     return rule
+
+
+def _percent(key: str, share: Decimal | None, item: Item | None) -> list[Fault]:
+    """Warn of a share that is more than all: percents are typed as parts of one."""
+    if share is None or item is None or share <= 1:
+        return []
+    values = {"key": key, "found": share, "percent": 100 * share, "part": share / 100}
+    return [Fault("share-above-one", item.at, values, level="warning")]
 
 
 def _of(item: Item | None, faults: list[Fault]) -> Where | None:
@@ -292,6 +302,7 @@ def _goal(item: Item, faults: list[Fault]) -> Goal | None:
     for key, value, top in (("level", level, 1), ("give", give, None)):
         if value is not None and (value < 0 or (top is not None and value >= top)):
             faults.append(Fault("outside-0-1", row[key].at, {"key": key, "found": value}))
+    faults.extend(_percent("give", give, row.get("give")))
     return Goal(
         sense,
         what,

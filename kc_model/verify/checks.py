@@ -263,7 +263,7 @@ class _Judge:
             "totals",
             passed=total == said and reserve == self.result["reserve"],
             total=self._vnd(total),
-            said=said,
+            said=self._vnd(said) if isinstance(said, int) else str(said),
         )
 
     def _projects(self, offered: Offered) -> Check:
@@ -442,7 +442,7 @@ class _Judge:
         return say(f"explain.goals.{what}", language, column=column)
 
     def _labels(self, stages: Sequence[Stage]) -> Shown:
-        return lambda language: "; ".join(self._label(stage, language) for stage in stages)
+        return lambda language: "; ".join(self._label(stage, language) for stage in stages) or "–"
 
 
 def _with_faces(model: Model, proof: Proof) -> Model:
@@ -478,5 +478,5 @@ def _compared(table: Table, wanted: pd.DataFrame) -> Iterator[tuple[str, bool]]:
 
 
 def _shown(names: Sequence[str]) -> str:
-    """Return the first few names."""
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+    """Return the first few names; a dash for none."""
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "") or "–"
