@@ -219,7 +219,8 @@ class Draft:
         price = np.where((rules["status"] == "met") & bool(prices), 0.0, np.nan)
         low, high = np.full((2, len(rules)), np.nan)
         for r, found in prices.items():
-            price[r], low[r], high[r] = told(found.value, 1.0), -found.down, found.up
+            size = min(1.0, 1e4 * abs(found.value))  # of money a head in tỷ, six digits count
+            price[r], low[r], high[r] = told(found.value, size), -found.down, found.up
         bound = rules["bound"].to_numpy()
         scale = np.array([row.scale for row in self.problem.rows])
         low, high = (
