@@ -367,7 +367,7 @@ def test_the_same_conflict_over_many_budgets_is_told_once():
     told = plan.explain("vi")
     assert sum("mâu thuẫn nhau" in line for line in told) == 1
     (also,) = [line for line in told if "cũng xảy ra như vậy" in line]
-    assert "2 khoản ngân sách khác" in also
+    assert "2 dòng ngân sách" in also
 
 
 def test_money_that_is_spent_is_not_given_back():

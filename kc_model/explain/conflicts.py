@@ -61,11 +61,11 @@ def tell_conflicts(teller: Teller) -> Iterator[str]:
 
 
 def _troubles(teller: Teller) -> Iterator[Trouble]:
-    """Yield every conflict with its ways out; those that differ in one budget only stand once."""
+    """Yield every conflict with its ways out; those that differ in one amount only stand once."""
     alike: dict[frozenset[str], list[Step]] = {}
     for conflict in teller.plan.conflicts:
-        budgets = _budgets(conflict)
-        clashing = frozenset(conflict["rules"]) - set(budgets if len(budgets) == 1 else ())
+        amounts = _amounts(conflict)
+        clashing = frozenset(conflict["rules"]) - set(amounts if len(amounts) == 1 else ())
         alike.setdefault(clashing, []).append(conflict)
     for conflict, *more in alike.values():
         labels = _labels(teller, conflict["rules"], conflict["texts"])
@@ -80,7 +80,7 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
         if conflict.get("sums"):
             told.append(_sums(teller, conflict["sums"], labels))
         if more:
-            others = _named(teller, [rule for one in more for rule in _budgets(one)]).values()
+            others = _named(teller, [rule for one in more for rule in _amounts(one)]).values()
             names = teller.words.listed([f"“{label}”" for label in others], "purse")
             told.append(teller.say("alike", count=len(more), names=names))
         if not conflict["repairs"]:
@@ -95,8 +95,9 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
         yield Trouble(tuple(told), tuple(ways))
 
 
-def _budgets(conflict: Step) -> list[str]:
-    return [rule for rule in conflict["rules"] if rule.startswith("budget:")]
+def _amounts(conflict: Step) -> list[str]:
+    """Return the budgets and the cells' own bounds of a conflict: any money may set it off."""
+    return [rule for rule in conflict["rules"] if rule.startswith(("budget:", "bound:"))]
 
 
 def _together(teller: Teller) -> Iterator[Trouble]:
