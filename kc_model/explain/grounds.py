@@ -33,7 +33,8 @@ def tell_open(teller: Teller) -> Iterator[str]:
         )
     elif len(plan.projects):
         yield teller.say("projects.no_ranges")
-    if not len(plan.projects) and plan.cells["lowest"].isna().any():
+    is_long = len(plan.cells) > _ALWAYS and not len(plan.projects)
+    if is_long and plan.cells["lowest"].isna().any():
         yield teller.say("no_ranges", most=_ALWAYS)
     for row in plan.reserve:
         if row["amount"]:
