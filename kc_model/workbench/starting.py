@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pandas as pd
+
 from kc_model import reference
 from kc_model.cells import build_cells
 from kc_model.errors import Fault
@@ -20,8 +22,8 @@ STARTERS = ("", "+1")
 
 _GOALS = (Goal("maximise", "disbursed", give=Decimal("0.01")), Goal("minimise", "change"))
 _KEPT = {  # what a plan may not take from the weak unless somebody says so
-    "floor": (("place",), Decimal("0.9"), None, "directive"),
-    "steady": (("place", "area"), Decimal("0.7"), Decimal("1.3"), "preference"),
+    "san-dia-ban": (("place",), Decimal("0.9"), None, "directive"),
+    "gioi-han": (("place", "area"), Decimal("0.7"), Decimal("1.3"), "preference"),
 }
 
 
@@ -63,6 +65,7 @@ def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
     cells = build_cells(data, year, None, faults).frame
     apart = cells["place"].where(cells["source"] == "KCDP", "")
     sums = cells["baseline"].groupby([cells["source"], apart], sort=False).sum()
+    sums = sums.sort_index(level=0, key=_rank, sort_remaining=False, kind="stable")
     return tuple(
         Budget(
             Decimal(amount) / UNITS[data.unit],
@@ -71,6 +74,10 @@ def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
         )
         for (source, place), amount in zip(sums.index.tolist(), sums.tolist(), strict=True)
     )
+
+
+def _rank(sources: pd.Index[str]) -> pd.Index[int]:
+    return sources.map({source: n for n, source in enumerate(reference.source_order())})
 
 
 def _named(source: str, place: str, vintage: str) -> str:
