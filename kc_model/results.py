@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Fault
-from kc_model.explain import explain, loosening, why_left
+from kc_model.explain import explain, loosening, rule_label, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
@@ -462,6 +462,8 @@ class Allocation:
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""
+        rules = self.rule_rows
+        texts = {} if rules.empty else dict(zip(rules["id"], rules["text"], strict=True))
         return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
@@ -476,7 +478,10 @@ class Allocation:
             seed=self.provenance.seed,
             baseline_year=self.baseline_year,
             summary=tuple(self.explain(language)),
-            reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
+            reserve=tuple(
+                (rule_label(row["budget"], texts.get(row["budget"], ""), language), row["amount"])
+                for row in self.reserve
+            ),
             notes=self.notes,
             warnings=self.warnings,
             sources=self.data.sources,

@@ -17,10 +17,10 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import who, write_moves
-from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
+from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
@@ -62,7 +62,7 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
         if of:
             write_form(book, stamp, _registration(book, stamp, source, of))
     _write_estimates(book, stamp, rows)
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 def assigned_workbook(
@@ -98,7 +98,7 @@ def assigned_workbook(
     write_form(book, stamp, _assigned(book, stamp, given))
     if len(given) < len(rows):
         write_form(book, stamp, _left_out(book, stamp, [row for row in rows if not row["amount"]]))
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 def adjustment_workbook(
@@ -140,7 +140,7 @@ def adjustment_workbook(
     write_form(book, stamp, _adjustment(book, stamp, rows))
     if moves is not None:
         write_moves(book, stamp, moves)
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 # ---------------------------------------------------------------------------- the workbook
@@ -149,13 +149,6 @@ def adjustment_workbook(
 def _book(stamp: Stamp, language: Language, money: Iterable[Any]) -> Book:
     known = [int(vnd) for vnd in money if vnd is not None]
     return Book(language, stamp.vintage, display_of(known, stamp.unit, _NARROWEST))
-
-
-def _finish(book: Book, stamp: Stamp) -> bytes:
-    for sheet in book.workbook.worksheets():
-        warning = book.say("synthetic") if stamp.synthetic else ""
-        book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
 
 
 def _money(book: Book, key: str, shared: str = "", adds: tuple[str, ...] = ()) -> Field:
@@ -301,10 +294,8 @@ def _write_estimates(book: Book, stamp: Stamp, rows: Sequence[Row]) -> None:
         own = replace(stamp, unit_name=row["unit"])
         heading = write_head(book, sheet, right, own, form.title, form.lines, top)
         _, end = write_table(book, sheet, form, heading, book.say("listing.sum"))
-        end = write_notes(book, sheet, right, end, form.notes)
-        top = write_signatures(book, sheet, right, end)
-    sheet.print_area(0, 0, top - 1, right)
-    sheet.set_h_pagebreaks(starts[1:])
+        top = write_foot(book, sheet, right, end, form.notes) + 1
+    book.print_rows(sheet, top - 1, starts=starts[1:])
 
 
 def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:

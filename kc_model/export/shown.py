@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from kc_model.export.book import Book, Display
-from kc_model.export.stamp import Stamp, note_lines, stamp_line
+from kc_model.export.frame import finish
+from kc_model.export.stamp import Stamp, note_lines
 from kc_model.money import NumberError, parse_number
 from kc_model.wording import Language
 
@@ -51,10 +52,8 @@ def shown_workbook(
     for note in note_lines(book, stamp):
         row = book.paragraph(sheet, row, (0, last), f"- {note}", "small")
     sheet.freeze_panes(head + 1, 1)
-    sheet.repeat_rows(head)
-    warning = book.say("synthetic") if stamp.synthetic else ""
-    book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=title[:255], comments=stamp_line(book, stamp))
+    book.print_rows(sheet, row - 1, (head, head))
+    return finish(book, stamp, title)
 
 
 def _write(book: Book, at: tuple[int, int], text: str) -> None:

@@ -216,6 +216,7 @@ class Table:
             self.book.text(self.sheet, own, 1, label, *styles, "wrap", *indent)
             figures = self.figures(node.amounts)
             if parts:
+                self.book.tie(self.sheet, own, parts[0])
                 self._write_sums(own, parts, figures, styles)
             else:
                 self._write_leaf(own, node, figures, styles)
