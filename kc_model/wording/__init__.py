@@ -61,10 +61,21 @@ def say(key: str, language: Language = "vi", /, **values: object) -> str:
         Default Vietnamese.
     **values
         What the text's ``{name}`` fields are replaced by; shown as they are, never formatted.
+        ``{count:rule/rules}`` is the value and the word for one, or for any other number.
 
     Raises
     ------
     KeyError
         If there is no such text, or a field has no value.
     """
-    return texts()[key][language].format(**{name: str(value) for name, value in values.items()})
+    return texts()[key][language].format(**{name: _Value(value) for name, value in values.items()})
+
+
+class _Value(str):
+    """What fills a field; behind it goes the noun that its number asks for."""
+
+    __slots__ = ()
+
+    def __format__(self, nouns: str) -> str:
+        one, _, more = nouns.partition("/")
+        return f"{self!s} {one if self == '1' else more}" if nouns else str(self)
