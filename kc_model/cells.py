@@ -162,11 +162,9 @@ class Cells:
         if key in finders:
             try:
                 value = finders[key](value)
-            except (KeyError, ValueError) as error:
-                near = ", ".join(getattr(error, "suggestions", ()))
-                faults.append(
-                    Fault("unknown-name", at, {"key": key, "found": value, "near": near or "-"})
-                )
+            except reference.UnknownNameError as error:
+                values = {"key": key, "found": value, **error.near}
+                faults.append(Fault("unknown-name", at, values))
                 return np.zeros(len(self), dtype=bool)
         if pd.api.types.is_numeric_dtype(column):
             if not _NUMBER.fullmatch(value):

@@ -906,9 +906,9 @@ def test_ground_tells_where_it_comes_from():
         ("2", "Giả định: Mức chia là giả định."),
         ("1", warning.text("vi")),
         ("1", "S1"),
-        ("Mã băm bộ số liệu (SHA-256)", "ab" * 32),
+        ("Mã đối chiếu bộ số liệu (SHA-256)", "ab" * 32),
         ("Phiên bản phần mềm", "kc_model 0.1.0; highspy 1.15.1"),
-        ("Hạt giống ngẫu nhiên", "7"),
+        ("Số khởi tạo mô phỏng", "7"),
         ("Thời điểm số liệu", "Số liệu trước khi bước vào năm 2026"),
     ):
         assert pair in shown

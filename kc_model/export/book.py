@@ -32,7 +32,7 @@ _DIGIT, _EDGES = 5.25, 3.75  # points of a column's width: for each character, a
 _PAGE = (724.0, 495.0)  # points of A4 landscape, across and down, with some to spare
 _WIDEST = 2.4  # times as wide columns may be made to fill the page
 _SQUEEZES = (1.08, 1.16, 1.25)  # how much more than a page may be made to fit it
-_SMALLEST = 0.6  # of its size text may be printed
+_SMALLEST = 0.55  # of its size text may be printed
 _WRAPPED = frozenset({"wrap", "head"})
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 

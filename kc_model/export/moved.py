@@ -29,7 +29,7 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     fields = (
         *(Field("from", 30.0), Field("to", 30.0), Field("source", 8.0)),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
-        *(Field("reason", 38.0), Field("decided_by", 20.0)),
+        *(Field("reason", 40.0), Field("decided_by", 27.0)),
     )
     rows = tuple(
         {

@@ -21,6 +21,7 @@ from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import who, write_moves
 from kc_model.export.stamp import Stamp, cut_off, note_lines
+from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
@@ -239,7 +240,7 @@ def _cost_remark(book: Book, row: Row) -> str:
     if row["cost"] is None:
         return book.say("listing.remarks.no_cost")
     return (
-        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=f"{row['cost']:,}")
+        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=dong(row["cost"]))
     )
 
 
@@ -278,7 +279,8 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
     title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
     notes = tuple(note_lines(book, stamp))
     sheet = f"registration_{source}"
-    return Form(sheet, title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+    lines = (book.say("listing.form", number=2), *_lines(book, stamp))
+    return Form(sheet, title, lines, fields, _by_area(book, shown), notes)
 
 
 # ---------------------------------------------------------------------------- Mẫu số 1
@@ -314,6 +316,7 @@ def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
     spare: dict[str, str | int | None] = {}
     fund = book.say(f"listing.funds.{row['source']}")
     lines = (
+        book.say("listing.form", number=1),
         book.say("listing.project", id=row["id"], name=row["name"]),
         book.say("listing.year", year=stamp.year),
     )
@@ -383,7 +386,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(Field("reason", 38.0), Field("decided_by", 22.0)),
+        *(Field("reason", 38.0), Field("decided_by", 27.0)),
     )
     shown = [
         {

@@ -72,7 +72,7 @@ _BESIDE = (3.0, 7.0, 5.0, 5.0, 7.0, 5.0)  # widths right of a table: a gap and t
 _CONTENT = {"areas": 40.0, "places": 30.0, "risk": 50.0}  # width of what each row of a form is
 _NAMES = (5.0, 24.0, 36.0, 8.0)  # of the sheet of all lines: number, place, area, fund
 _HEAD = 3  # rows before its heading
-_SHOWN = 30  # lines at risk that are printed: they and the signatures fill a page
+_SHOWN = 25  # lines at risk that are printed: they and the signatures fill a page
 _NARROWEST = 12.5  # characters of a money column
 
 Row = Mapping[str, Any]
@@ -270,7 +270,7 @@ class _Report:
     def write_form(self, name: str, nodes: Sequence[_Node], of: Sequence[str]) -> None:
         """Write a form: head, table with its total, what is to be known of it, signatures."""
         book, keys = self.book, self.shown(of)
-        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 25.0)
+        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 18.0)
         sheet, right = book.sheet(name, widths, _BESIDE), len(widths) - 1
         title = book.say(f"report.title.{name}", year=self.stamp.year)
         heading = write_head(book, sheet, right, self.stamp, title, self.subtitles())
