@@ -20,7 +20,7 @@ from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import who, write_moves
-from kc_model.export.stamp import Stamp, cut_off, note_lines
+from kc_model.export.stamp import Stamp, about, note_lines
 from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
@@ -165,11 +165,6 @@ def _by_area(book: Book, rows: Sequence[Row]) -> tuple[Group, ...]:
     )
 
 
-def _lines(book: Book, stamp: Stamp) -> tuple[str, ...]:
-    lines = (book.say("listing.data", title=stamp.title), cut_off(book, stamp))
-    return tuple(line for line in lines if line)
-
-
 # ---------------------------------------------------------------------------- rows
 
 
@@ -279,7 +274,7 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
     title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
     notes = tuple(note_lines(book, stamp))
     sheet = f"registration_{source}"
-    lines = (book.say("listing.form", number=2), *_lines(book, stamp))
+    lines = (book.say("listing.form", number=2), about(book, stamp))
     return Form(sheet, title, lines, fields, _by_area(book, shown), notes)
 
 
@@ -354,7 +349,9 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     title = book.say("listing.titles.assigned", year=stamp.year)
     fields.append(Field("remark", 22.0))
     notes = tuple(note_lines(book, stamp))
-    return Form("assigned", title, _lines(book, stamp), tuple(fields), _by_area(book, shown), notes)
+    return Form(
+        "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
+    )
 
 
 def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
@@ -374,7 +371,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.left_out", year=stamp.year)
-    return Form("left_out", title, _lines(book, stamp), fields, _by_area(book, shown))
+    return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
 
 
 # ---------------------------------------------------------------------------- adjustment
@@ -403,5 +400,8 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
-    notes = (book.say("listing.who"), *note_lines(book, stamp))
-    return Form("adjustment", title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+    notes = (
+        book.say("listing.who"),
+        *note_lines(book, stamp),
+    )
+    return Form("adjustment", title, (about(book, stamp),), fields, _by_area(book, shown), notes)

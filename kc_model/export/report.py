@@ -15,7 +15,7 @@ from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground
 from kc_model.export.stamp import Stamp, cut_off, form_notes
-from kc_model.export.table import add_up, numeral
+from kc_model.export.table import add_up, numeral, write_label
 from kc_model.money import UNITS, unit_name
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
@@ -295,7 +295,7 @@ class _Report:
             if len(codes) == 1 and codes != {"ALL"}:
                 fixed.append(self.book.say(f"head.{key}", name=self.book.name(key, codes.pop())))
         second = "; ".join(part for part in (*fixed, cut_off(self.book, self.stamp)) if part)
-        return [self.book.say("report.data", title=self.stamp.title), second]
+        return [self.book.say("head.data", title=self.stamp.title), second]
 
     def notes(self, name: str, keys: Sequence[str]) -> list[str]:
         """Return what has to be known to read a form."""
@@ -416,11 +416,8 @@ class _Table:
         for number, node in enumerate(nodes):
             own, (row, parts) = row, self.write(node.children, row + 1, depth + 1)
             written.append(own)
-            styles = ("cell", "bold", "band") if depth == 0 and parts else ("cell",)
-            styles = (*styles, "bold") if parts and depth else styles
-            self.book.text(self.sheet, own, 0, numeral(node.style, number), *styles, "center")
-            indent = (f"indent{min(depth, 3)}",) if depth else ()
-            self.book.text(self.sheet, own, 1, node.label, *styles, "wrap", *indent)
+            name = (numeral(node.style, number), node.label)
+            styles = write_label(self.book, self.sheet, own, name, (depth, bool(parts)))
             self.report.write_codes(self.sheet, own, self.right + 2, node.row, node.keys)
             total = (lambda column, of=parts: add_up(of, column)) if parts else None
             self.write_numbers(own, node.row, node.keys, total, styles)

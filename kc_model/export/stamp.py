@@ -12,6 +12,7 @@ from kc_model.tables import Note
 
 __all__ = [
     "Stamp",
+    "about",
     "baseline_heading",
     "cut_off",
     "form_notes",
@@ -92,6 +93,13 @@ def cut_off(book: Book, stamp: Stamp) -> str:
         return ""
     key = "before" if stamp.as_of == 0 else "settled" if stamp.as_of > 12 else "month"
     return book.say(f"as_of.{key}", month=stamp.as_of, year=stamp.year)
+
+
+def about(book: Book, stamp: Stamp) -> str:
+    """Return which scenario, data and month a sheet shows, as a line under its title."""
+    key = "scenario" if stamp.scenario else "data"
+    data = book.say(f"head.{key}", name=stamp.scenario, title=stamp.title)
+    return "; ".join(part for part in (data, cut_off(book, stamp)) if part)
 
 
 def stamp_line(book: Book, stamp: Stamp) -> str:
