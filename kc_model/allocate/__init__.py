@@ -13,10 +13,10 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 
 if TYPE_CHECKING:
-    from kc_model.allocate.planner import RANGES_UP_TO, Planner, why_not
+    from kc_model.allocate.planner import Planner, why_not
     from kc_model.allocate.repairs import apply_repair, repair_cells
 
-__all__ = ["RANGES_UP_TO", "Planner", "allocate", "apply_repair", "repair_cells", "why_not"]
+__all__ = ["Planner", "allocate", "apply_repair", "repair_cells", "why_not"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
+from kc_model.money import format_number
 from kc_model.projects.caps import Cap, Norms, WrongNormError
 from kc_model.projects.force import IN_FORCE, given_before
 from kc_model.projects.management import management_share
@@ -21,6 +22,7 @@ from kc_model.projects.payments import payable
 from kc_model.reading import dong, linked_ids, needed_by, place_shares
 from kc_model.sheets import choice_code
 from kc_model.tables import Dataset, as_rows
+from kc_model.wording import LANGUAGES
 
 __all__ = ["Offers", "build_offers"]
 
@@ -268,10 +270,13 @@ class _Judge:
         if cap.only_difficult and not row["difficult"]:
             yield "place-not-difficult", {"norm": cap.norm}
         if share is not None and (row["management"] or 0.0) > share[0]:
-            yield (
-                "management-over",
-                {"most": share[0], "found": row["management"], "basis": share[1]},
-            )
+            parts = {"most": share[0], "found": row["management"]}
+            told = {
+                f"{name}_{language}": format_number(round(100 * part, 6), None, language)
+                for name, part in parts.items()
+                for language in LANGUAGES
+            }
+            yield "management-over", {**told, "basis": share[1]}
 
     def _add_needed(
         self, rows: list[dict[str, Any]], reasons: list[dict[str, dict[str, object]]]

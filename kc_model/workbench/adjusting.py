@@ -191,4 +191,4 @@ class _Teller:
         return f"{one}. {self.names[one]}" if one else ""
 
     def number(self, amount: float) -> str:
-        return format_number(round(amount, 1), None, self.language).replace("-", "−")
+        return format_number(round(amount, 1), None, self.language)
