@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets
@@ -17,6 +18,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import is_refusal
+from kc_model.workbench.marking import month_label
 from kc_model.workbench.picking import Picked, Picks
 
 __all__ = ["Adjusting", "months_known"]
@@ -30,7 +32,7 @@ _HEADS = {
     "reason": "text",
 }
 _WHO = ("minister", "agency", "department", "province")
-_WHOLE = 0  # the whole year; a value None would mean that nothing is chosen
+_WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _REFUSE, _REFUSED = "refuse", "refused"
 
 
@@ -80,20 +82,23 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             layout={"width": "500px"},
         )
         self.month.observe(
-            lambda change: None if self._is_quiet else switch(change["new"] or None), "value"
+            lambda change: None if self._is_quiet else switch(_month(change["new"])), "value"
         )
         self.told, self.listed = screen.Text(), Picks(self._ticked, undo)
         super().__init__([self.told, self.listed])
 
-    def stand_at(self, data: Dataset, year: int, as_of: int | None, lang: Language) -> None:
+    def stand_at(self, data: Dataset, scenario: Scenario, lang: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
-        known = months_known(data, year)
-        names = [(_say("month", lang, month=one, year=year), one) for one in known]
-        options = [(_say("whole", lang, year=year), _WHOLE), *names]
+        as_of = scenario.as_of
+        known = {*months_known(data, scenario.year), *([] if as_of is None else [as_of])}
+        options = [
+            (month_label(replace(scenario, as_of=_month(one)), lang), one)
+            for one in (_WHOLE, *sorted(known))
+        ]
         self._is_quiet = True
         if self.month.options != tuple(options):
             self.month.options = options
-        self.month.value = as_of or _WHOLE
+        self.month.value = _WHOLE if as_of is None else as_of
         self._is_quiet = False
         self.month.description = _say("switch", lang)
         self.month.layout.display = "" if known else "none"
@@ -140,6 +145,10 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             self._take(refuse(self._plan, [int(key)]).rules)
         else:
             self._take(tuple(rule for rule in self._rules if rule.id != key))
+
+
+def _month(chosen: int) -> int | None:
+    return None if chosen == _WHOLE else chosen
 
 
 def _say(key: str, language: Language, **values: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any
 
 import ipywidgets
@@ -13,7 +12,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.export.table import numeral
 from kc_model.money import format_money, format_number, to_unit, unit_name
-from kc_model.projects import Offers, build_offers
+from kc_model.projects import offers_at
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, as_rows
@@ -22,7 +21,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.deciding import IN, OUT, decided
 from kc_model.workbench.picking import Picked, Picks
 
-__all__ = ["Choosing", "offers_of"]
+__all__ = ["Choosing"]
 
 _HEADS = {
     "name": "text",
@@ -74,7 +73,8 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         language : {"vi", "en"}
         """
         if self._about != (plan.data, plan.as_of):
-            self._rows, self._about = as_rows(offers_of(plan).frame), (plan.data, plan.as_of)
+            offers = offers_at(plan.data, plan.year, plan.as_of)
+            self._rows, self._about = as_rows(offers.frame), (plan.data, plan.as_of)
         heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
         ticks = {key: _say(f"ticks.{key}", language) for key in (IN, OUT)}
         views = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
@@ -94,17 +94,6 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
             ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
         )
         self.told.value = screen.message([teller.total(), *unproven], kind)
-
-
-def offers_of(plan: Allocation) -> Offers:
-    """Return what every project may be given on the day of a plan.
-
-    Parameters
-    ----------
-    plan : Allocation
-    """
-    day = date(plan.year, min((plan.as_of or 0) + 1, 12), 1)
-    return build_offers(plan.data, day, is_mid_year=plan.as_of is not None)
 
 
 def _say(key: str, language: Language, **values: object) -> str:

@@ -9,12 +9,11 @@ from pathlib import Path
 import ipywidgets
 
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import adjustment, assigned_plan
+from kc_model.projects import adjustment, assigned_plan, offers_at
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.choosing import offers_of
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.making import Maker
 from kc_model.workbench.newest import Newest, Progress, Step
@@ -139,6 +138,9 @@ def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
     """Yield the office's forms: the assigned plan by project, mid-year what is adjusted."""
     if len(plan.projects):
         chosen = plan.project_table(language)
-        yield _PROJECTS, assigned_plan(plan.data, offers_of(plan), chosen, language)
+        yield (
+            _PROJECTS,
+            assigned_plan(plan.data, offers_at(plan.data, plan.year, plan.as_of), chosen, language),
+        )
     if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
         yield _ADJUSTMENT, adjustment(plan, language)
