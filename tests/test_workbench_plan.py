@@ -390,7 +390,7 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     found = moves(shown.plan)
     assert len(found) == len(shown.adjusting.listed.rows)
     first = found.iloc[0]
-    cells = shown.adjusting.listed.rows[0]["cells"]
+    cells = by_key(shown.adjusting.listed)["0"]["cells"]
     assert cells[0].startswith(f"{first['from_project']}. ")
     assert cells[1].startswith(f"{first['to_project']}. ")
     shown.adjusting.listed._told({"tick": ["0", "refuse"]})

@@ -19,7 +19,7 @@ from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import IN, OUT, decided
-from kc_model.workbench.picking import Picked, Picks
+from kc_model.workbench.picking import Group, Picked, Picks
 
 __all__ = ["Choosing"]
 
@@ -32,6 +32,7 @@ _HEADS = {
     "amount": "number",
     "reason": "text",
 }
+_VIEWS = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
 
 
 class Choosing(ipywidgets.VBox):  # type: ignore[misc]
@@ -75,21 +76,12 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         if self._about != (plan.data, plan.as_of):
             offers = offers_at(plan.data, plan.year, plan.as_of)
             self._rows, self._about = as_rows(offers.frame), (plan.data, plan.as_of)
-        heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
-        ticks = {key: _say(f"ticks.{key}", language) for key in (IN, OUT)}
-        views = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
         unit = unit_name(plan.unit, language)
-        self.listed.name(
-            _say("title", language, unit=unit),
-            _say("sought", language),
-            heads,
-            ticks,
-            {code: _say(f"views.{key}", language) for code, key in views.items()},
-        )
+        self.listed.name("projects", unit, _HEADS, (IN, OUT), _VIEWS, language)
         teller = _Teller(plan, decided(scenario), language)
         rows = sorted(self._rows, key=teller.order)
         told = _say("shown", language, count=teller.count(len(rows)))
-        self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
+        self.listed.show(list(teller.groups(rows)), [teller.line(row) for row in rows], told)
         kind, unproven = (
             ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
         )
@@ -122,12 +114,12 @@ class _Teller:
         amount = self.found.get(str(row["id"]), {}).get("amount")
         return 0 if amount is None or pd.isna(amount) else int(amount)
 
-    def groups(self, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    def groups(self, rows: list[dict[str, Any]]) -> Iterator[Group]:
         """Yield every area with its Roman numeral, its projects and its money."""
         counts = Counter(row["area"] for row in rows)
         for number, area in enumerate(counts):
             inside = [row for row in rows if row["area"] == area]
-            yield (
+            yield Group(
                 area,
                 _say(
                     "group",

@@ -378,7 +378,10 @@ class PlanDesk(FiguresDesk):
         self.outcome.show(plan, self._new(plan.warnings), self.language, pending)
         self.heat.show(plan)
         if plan.as_of is not None and plan.as_of == self.as_of:
-            self.adjusting.show(plan, self._past.here.scenario, self.language)
+            if is_pricing:
+                self.adjusting.wait_for(self.language)
+            else:
+                self.adjusting.show(plan, self._past.here.scenario, self.language)
         self._standing(plan.notes)
 
     # ------------------------------------------------------------------ files
