@@ -712,7 +712,7 @@ def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, s
         chart_total(page, "7.000")
         month = page.get_by_label("Lập phương án cho")
         offered = [one.replace("\xa0", " ") for one in month.locator("option").all_inner_texts()]
-        assert offered == ["cả năm 2024", "điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
+        assert offered == ["Cả năm 2024", "Điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
         month.select_option(index=1)
         page.get_by_text("Phương án điều chuyển 1 khoản, tổng 1.000 triệu đồng").wait_for()
         table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")

@@ -71,8 +71,10 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         Smaller moves are not listed; the plan makes them all the same.
     listed : Picks
         By who decides, and by the place that gives (of new money: that gets it).
-    told, hidden : Text
-        What the plan moves in all; what of it is not listed.
+    told : Text
+        What the plan moves in all; the desk puts it elsewhere.
+    hidden : Text
+        What is not listed.
     """
 
     def __init__(
@@ -94,16 +96,15 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self.least.observe(lambda _change: self._list(), "value")
         self.told, self.hidden = screen.Text(), screen.Text()
         self.listed = Picks(self._ticked, undo)
-        super().__init__([self.told, screen.row(self.least, self.hidden), self.listed])
+        super().__init__([screen.row(self.least, self.hidden), self.listed])
 
     def stand_at(self, data: Dataset, scenario: Scenario, language: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
         as_of = scenario.as_of
         known = {*months_known(data, scenario.year), *([] if as_of is None else [as_of])}
-        options = [
-            (month_label(replace(scenario, as_of=_month(one)), language), one)
-            for one in (_WHOLE, *sorted(known))
-        ]
+        stands = [(replace(scenario, as_of=_month(one)), one) for one in (_WHOLE, *sorted(known))]
+        names = [(month_label(stand, language), one) for stand, one in stands]
+        options = [(name[:1].upper() + name[1:], one) for name, one in names]
         self._is_quiet = True
         if self.month.options != tuple(options):
             self.month.options = options
@@ -112,6 +113,8 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self.month.description = _say("switch", language)
         self.month.layout.display = "" if known else "none"
         self.layout.display = "" if as_of is not None else "none"
+        if as_of is None:
+            self.told.value = ""
 
     def wait_for(self, language: Language) -> None:
         """Say that the list is still that of the plan before: it is made when it is calm."""

@@ -118,9 +118,11 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
     if key == "tier":
         tier = say(f"explain.tiers.{getattr(entry, key)}", language)
         return GridCell(tier, tier)
-    if isinstance(entry, Goal) and (key == "column" or not _has(entry, key)):
-        name = _column(entry)
-        return GridCell(words.column(name), words.column(name)) if name else _BLANK
+    if isinstance(entry, Goal) and not _has(entry, key):
+        return _BLANK
+    if key == "column" and isinstance(entry, Goal):
+        name = words.column(_column(entry))
+        return GridCell(name, name)
     if _KINDS.get(key) == "number":
         value: Decimal | None = getattr(entry, key)
         if value is None:

@@ -23,7 +23,7 @@ from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
 from kc_model.workbench.following import Following
 from kc_model.workbench.making import Maker
-from kc_model.workbench.marking import mark
+from kc_model.workbench.marking import mark, month_label
 from kc_model.workbench.mending import Mending, Steps, mended
 from kc_model.workbench.newest import Newest
 from kc_model.workbench.outcome import HeatMap, Outcome
@@ -177,6 +177,7 @@ class PlanDesk(FiguresDesk):
             self.mending,
             self.following.pricing,
             self.outcome.losers,
+            self.adjusting.told,
             *choice,
             self.outcome,
             self.adjusting,
@@ -280,14 +281,15 @@ class PlanDesk(FiguresDesk):
         self.filling.show(self._past.here.scenario, cells)
         self.adjusting.stand_at(self.data, self._past.here.scenario, self.language)
         self.undo.disabled = not (self._past or self.filling.refused)
+        month = month_label(self._past.here.scenario, self.language)
+        self.title.value = screen.heading(
+            self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
+            f"{month[:1].upper()}{month[1:]}. {self.data.title}",
+        )
         self.filing.show(is_safe=not self._past.is_unsaved)
         self.on_change()
 
     def _words(self) -> None:
-        self.title.value = screen.heading(
-            self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
-            self.data.title,
-        )
         self.steering.words(self.language)
         self.edit.description = self.edit.tooltip = self.say("edit.title")
         self.undo.description = self.say("edit.undo")
