@@ -89,7 +89,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
         language : {"vi", "en"}
         """
         self._asked, self._stamp, self._language = asked, stamp, language
-        self.set_title(0, self._say("title"))
+        self.set_title(0, self._say("fold"))
         self._look()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -140,7 +140,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
         self.told.value = screen.bullets("", found.sentences(language))
         if self._stamp is not None:
             book = shown_workbook(
-                self._stamp(language), self._say("title"), unit, teller.table(), language
+                self._stamp(language), self._say("fold"), unit, teller.table(), language
             )
             label = say("screen.figure.download", language, name=_BOOK)
             self.saved.value = screen.download(_BOOK, book, label)
