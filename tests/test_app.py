@@ -223,6 +223,36 @@ def test_reading_again_keeps_what_was_not_saved(home):
     assert not page._here.unsaved
 
 
+def test_a_scenario_saved_before_is_saved_again_under_its_name(home):
+    page = show_app(home)
+    assert page.wait(60)
+    desk = page.plans["số liệu.xlsx"]
+    desk.sliders["total"].value = Decimal(6500)
+    assert page.wait(60)
+    desk.name.value = "Của tôi"
+    desk.keep.click()
+    assert "Đã lưu" in words(desk.saved)
+    again = show_app(home)
+    assert again.wait(60)
+    again.pick.value = "Của-tôi.yaml"
+    assert again.wait(60)
+    mine = again.plans["Của-tôi.yaml"]
+    mine.sliders["total"].value = Decimal(6000)
+    assert again.wait(60)
+    mine.name.value = "Của tôi"
+    mine.keep.click()
+    assert "Đã lưu" in words(mine.saved)
+    assert again.plans["Của-tôi.yaml"] is mine
+    assert not again._here.unsaved
+    saved = read_scenario(home / "phuong-an" / "Của-tôi.yaml")
+    assert sum(row.amount for row in saved.budget) == 6000
+    desk.sliders["total"].value = Decimal(5500)  # on the page that is still open elsewhere
+    assert page.wait(60)
+    desk.keep.click()
+    assert "kc-stop" in desk.saved.value
+    assert read_scenario(home / "phuong-an" / "Của-tôi.yaml") == saved
+
+
 # --- The server ----------------------------------------------------------------------------------
 
 
@@ -395,6 +425,8 @@ HERE = """() => {
     return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
 }"""
 
+MORE = "Các mức khác: giới hạn của quy định, mức lùi của mục tiêu"
+
 
 def tab_to(page, role, text):
     """Press Tab until something of this role and text is reached, and seen to be."""
@@ -416,8 +448,8 @@ def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app,
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
-    tab_to(page, "button", "Giới hạn của các quy định khác")
-    fold = page.get_by_role("button", name="Giới hạn của các quy định khác")
+    tab_to(page, "button", MORE)
+    fold = page.get_by_role("button", name=MORE)
     assert fold.get_attribute("aria-expanded") == "false"
     page.keyboard.press("Enter")
     page.get_by_role("slider", name=re.compile("^Mỗi tỉnh ít nhất")).wait_for()
@@ -520,7 +552,9 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
     table.get_by_text("Một nửa").wait_for()
     heads = table.locator("thead th").all_inner_texts()
     assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem"]
-    totals = table.locator("tbody tr").first.locator("td").all_inner_texts()
+    periods = table.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert periods == ["cả năm 2024"] * 3
+    totals = table.locator("tbody tr").nth(1).locator("td").all_inner_texts()
     assert totals == ["7.000 triệu đồng", "3.500 triệu đồng", "3.500 triệu đồng"]
     page.get_by_role("button", name="Thay đổi nào làm chênh lệch bao nhiêu").click()
     page.locator(".kc-chart svg text", has_text="Phương án “Một nửa”").wait_for()

@@ -67,7 +67,7 @@ def known(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-_WIDE = 90  # letters on a line under the title
+_WIDE = 100  # letters on a line under the title
 
 
 class Tongue(Words):

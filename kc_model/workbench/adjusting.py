@@ -14,7 +14,7 @@ from kc_model.errors import InputError
 from kc_model.money import unit_name
 from kc_model.moves import moves, refuse
 from kc_model.results import Allocation
-from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.words import Words
@@ -36,6 +36,7 @@ _HEADS = {
 }
 _WHO = ("minister", "agency", "department", "province")
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
+_FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
 _VIEWS = {"": "all", "ticked": _REFUSED}
 
@@ -59,14 +60,16 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     switch : callable (month or None) -> None
         Told the last month known; None: the plan is for the whole year.
-    take : callable (tuple of Rule) -> None
-        Told the rules of the scenario once a move was refused, or accepted again.
+    take : callable (Scenario) -> None
+        Told the scenario once a move was refused, or accepted again, or fewer were asked for.
     undo : callable () -> None
 
     Attributes
     ----------
     month : Dropdown
         The desk puts it elsewhere.
+    few : Checkbox
+        Asks for a plan of few moves: one more goal of the scenario.
     least : Text
         Smaller moves are not listed; the plan makes them all the same.
     listed : Picks
@@ -80,10 +83,11 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(
         self,
         switch: Callable[[int | None], None],
-        take: Callable[[tuple[Rule, ...]], None],
+        take: Callable[[Scenario], None],
         undo: Callable[[], None],
     ) -> None:
         self._take, self._is_quiet = take, False
+        self._scenario: Scenario | None = None
         self._shown: tuple[Allocation, Scenario, pd.DataFrame, Language] | None = None
         wide = {"description_width": "initial"}
         self.month = ipywidgets.Dropdown(
@@ -94,9 +98,11 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         )
         self.least = ipywidgets.Text(style=wide, layout={"width": "380px"}, continuous_update=False)
         self.least.observe(lambda _change: self._list(), "value")
+        self.few = ipywidgets.Checkbox(indent=False, layout={"width": "auto"})
+        self.few.observe(lambda change: self._ask_few(is_asked=change["new"]), "value")
         self.told, self.hidden = screen.Text(), screen.Text()
         self.listed = Picks(self._ticked, undo)
-        super().__init__([screen.row(self.least, self.hidden), self.listed])
+        super().__init__([self.few, screen.row(self.least, self.hidden), self.listed])
 
     def stand_at(self, data: Dataset, scenario: Scenario, language: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
@@ -109,8 +115,11 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         if self.month.options != tuple(options):
             self.month.options = options
         self.month.value = _WHOLE if as_of is None else as_of
+        self.few.value = _is_few(scenario)
         self._is_quiet = False
         self.month.description = _say("switch", language)
+        self.few.description = _say("few", language)
+        self._scenario = scenario
         self.month.layout.display = "" if known else "none"
         self.layout.display = "" if as_of is not None else "none"
         if as_of is None:
@@ -163,9 +172,25 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         plan, scenario, _, _ = self._shown
         if code:
             # Only the rules: name and notes of the plan's scenario say what the screen has changed.
-            self._take(refuse(plan, [int(key)]).rules)
+            rules = refuse(plan, [int(key)]).rules
         else:
-            self._take(tuple(rule for rule in scenario.rules if rule.id != key))
+            rules = tuple(rule for rule in scenario.rules if rule.id != key)
+        self._take(replace(scenario, rules=rules))
+
+    def _ask_few(self, *, is_asked: bool) -> None:
+        """Put the goal of few moves before that of little change, or take it away."""
+        if self._is_quiet or self._scenario is None:
+            return
+        goals = [goal for goal in self._scenario.goals if goal.name != _FEW.name]
+        if is_asked:
+            names = [goal.name for goal in goals]
+            at = names.index(_CHANGE) if _CHANGE in names else len(goals)
+            goals.insert(at, _FEW)
+        self._take(replace(self._scenario, goals=tuple(goals)))
+
+
+def _is_few(scenario: Scenario) -> bool:
+    return any(goal.name == _FEW.name for goal in scenario.goals)
 
 
 def _month(chosen: int) -> int | None:

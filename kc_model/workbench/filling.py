@@ -84,7 +84,8 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
                     rows[r][c] = screen.GridCell(text, text or rows[r][c].shown, why)
             with grid.hold_sync():
                 unit = unit_name(data.unit, language)
-                grid.label = say(f"screen.edit.tables.{table}", language, unit=unit)
+                label = say(f"screen.edit.tables.{table}", language, unit=unit)
+                grid.label = label if rows else self._say("empty", table=label)
                 grid.show(columns_of(table, data, language), rows)
         if len(cells):
             self.adding.offer(cells, data, language)

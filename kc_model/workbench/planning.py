@@ -10,7 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Goal, Rule, Scenario
+from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
@@ -18,14 +18,13 @@ from kc_model.workbench.adjusting import Adjusting
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
 from kc_model.workbench.deciding import decide
-from kc_model.workbench.desk import FiguresDesk, explain_error
+from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
 from kc_model.workbench.following import Following
 from kc_model.workbench.making import Maker
 from kc_model.workbench.marking import mark, month_label
 from kc_model.workbench.mending import Mending, Steps, mended
-from kc_model.workbench.newest import Newest
 from kc_model.workbench.outcome import HeatMap, Outcome
 from kc_model.workbench.past import Past, Stand
 from kc_model.workbench.steering import Steering
@@ -111,7 +110,6 @@ class PlanDesk(FiguresDesk):
         self.following = Following(self, Maker(data, outlook, scenario.as_of), after)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
-        self._exports = Newest(self._export_failed, self.work.lock)
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
         self.steering = Steering(scenario, data.unit, sliders, self._watch)
@@ -134,11 +132,11 @@ class PlanDesk(FiguresDesk):
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
         undo = self._guarding(self.undo_last)
         self.choosing = Choosing(self._decide, undo)
-        self.adjusting = Adjusting(self._switch_month, self._take_rules, undo)
+        self.adjusting = Adjusting(self._switch_month, self._take_adjusted, undo)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
         self.trading = Trading(lambda: self.plan, self.scenario, self._take_goals, lock)
-        self.filing = Filing(self.scenario_now, lambda: self.following.maker, self._exports)
+        self.filing = Filing(self.scenario_now, lambda: self.following.maker, self._kept, lock)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
         self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
@@ -146,7 +144,7 @@ class PlanDesk(FiguresDesk):
         self._when(self.edit, self._open_tables)
         self._on_click(self.reset, lambda: self._go(self._past.loaded))
         self._on_click(self.undo, self.undo_last)
-        self._on_click(self.filing.keep, self._keep)
+        self._on_click(self.filing.keep, self.filing.save)
         self._on_click(self.filing.export, self.filing.start_export)
         self._open_tables(is_open=False)
         # What programs and tests reach for, wherever it stands.
@@ -229,8 +227,9 @@ class PlanDesk(FiguresDesk):
     def _take_goals(self, goals: tuple[Goal, ...]) -> None:
         self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
 
-    def _take_rules(self, rules: tuple[Rule, ...]) -> None:
-        self.guarded(lambda: self.go(replace(self.now(), rules=rules)))
+    def _take_adjusted(self, wanted: Scenario) -> None:
+        """Take rules and goals of an adjustment."""
+        self.guarded(lambda: self.go(replace(self.now(), rules=wanted.rules, goals=wanted.goals)))
 
     def _decide(self, project: str, choice: str) -> None:
         """Force a project in or out."""
@@ -388,29 +387,18 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ files
 
-    def _keep(self) -> None:
-        """Save what is on screen as a scenario of its own."""
-        try:
-            file, scenario = self.filing.save()
-        except Exception as error:  # noqa: BLE001 - a planner never sees a traceback
-            self._export_failed(error)
-            return
+    def _kept(self, file: Path, scenario: Scenario) -> list[str]:
+        """Take note that what is on screen is safe; return what the file does not hold."""
         self._past.safe = self._past.here.scenario
         self._fill()
-        told = [self.say("keep.saved", file=file)]
         moved = [note for note in self.data.notes if note not in self._past.loaded.data.notes]
-        told += [self.say("mending.in_data", what=self._note(note)) for note in moved]
-        self.filing.saved.value = screen.message(told)
         self.on_keep(file, scenario)
-
-    def _export_failed(self, error: Exception) -> None:
-        self.filing.export.disabled = False
-        self.filing.saved.value = screen.message(explain_error(error, self.language), "stop")
+        return [self.say("mending.in_data", what=self._note(note)) for note in moved]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for all that runs; tell whether it came in time."""
-        parts = (self.following, self.outcome, self.heat, self.comparing, self.trading)
-        return super().wait(timeout) and all(part.wait(timeout) for part in (self._exports, *parts))
+        parts = (self.following, self.filing, self.outcome, self.heat, self.comparing, self.trading)
+        return super().wait(timeout) and all(part.wait(timeout) for part in parts)
 
 
 def show_plan(
