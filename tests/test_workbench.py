@@ -91,6 +91,7 @@ def plan_desk(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(following, "_CALM", 0.01)
     shown = show_plan(data, scenario(RULES))
+    shown.edit.value = True
     assert shown.wait(30)
     return shown
 

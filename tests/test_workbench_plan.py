@@ -83,6 +83,7 @@ def calm(tmp_path, monkeypatch):
 
 def opened(data, text):
     shown = show_plan(data, scenario(text))
+    shown.edit.value = True
     assert shown.wait(60)
     return shown
 

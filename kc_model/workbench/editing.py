@@ -67,9 +67,10 @@ def columns_of(table: str, data: Dataset, language: Language) -> list[GridColumn
     language : {"vi", "en"}
     """
     words = Words(data.unit, data.vintage, language)
+    columns = number_columns(data) if table == "goals" else ()
     options = {
         "tier": tuple(say(f"explain.tiers.{tier}", language) for tier in TIERS),
-        "column": tuple(words.column(name) for name in number_columns(data)),
+        "column": tuple(words.column(name) for name in columns),
     }
     return [
         GridColumn(

@@ -56,6 +56,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         self.refused: Mapping[tuple[str, int, int], tuple[str, InputError]] = {}
         self.grids = {table: self._grid(table) for table in TABLES}
         self.adding = Adding(lambda table, asked: owner.guarded(lambda: self._add(table, asked)))
+        self._shown: tuple[Scenario, pd.DataFrame] | None = None
         super().__init__([*self.grids.values(), self.adding])
 
     def _grid(self, table: str) -> screen.Grid:
@@ -66,7 +67,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         )
 
     def show(self, scenario: Scenario, cells: pd.DataFrame) -> None:
-        """Show a scenario.
+        """Show a scenario; tables that are folded away are filled when they are opened.
 
         Parameters
         ----------
@@ -74,6 +75,11 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         cells : DataFrame
             Of the newest plan: what a new row can be about.
         """
+        if not len(cells) and self._shown is not None:
+            cells = self._shown[1]
+        self._shown = scenario, cells
+        if self.layout.display == "none":
+            return
         data, language = self._owner.data, self._owner.language
         for table, grid in self.grids.items():
             rows = rows_of(scenario, table, data, language)
@@ -89,6 +95,12 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
                 grid.show(columns_of(table, data, language), rows)
         if len(cells):
             self.adding.offer(cells, data, language)
+
+    def unfold(self, *, is_open: bool) -> None:
+        """Show the tables, or fold them away."""
+        self.layout.display = "" if is_open else "none"
+        if is_open and self._shown is not None:
+            self.show(*self._shown)
 
     def announce(self, text: str) -> None:
         """Let screen readers say something."""

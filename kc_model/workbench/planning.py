@@ -184,7 +184,7 @@ class PlanDesk(FiguresDesk):
         )
 
     def _open_tables(self, is_open: bool) -> None:
-        self.filling.layout.display = "" if is_open else "none"
+        self.filling.unfold(is_open=is_open)
 
     # ------------------------------------------------------------------ changes
 
