@@ -136,7 +136,8 @@ def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, wa
     page.goto(september)
     tab(page, "Phương án")
     page.get_by_text(re.compile("^Chọn .* đề án, tổng hỗ trợ")).first.wait_for()
-    page.get_by_label("Lập phương án cho").select_option(index=1)
+    september_known = "Điều chỉnh giữa năm: số liệu đến hết tháng 9/2026"
+    page.get_by_label("Lập phương án cho").select_option(label=september_known)
     page.get_by_text("Phương án điều chuyển 4 khoản, tổng 153 triệu đồng").wait_for()
     losers = page.get_by_role("region", name="Ai giảm trước hết")
     moved = page.get_by_role("table", name="Điều chuyển (triệu đồng)")

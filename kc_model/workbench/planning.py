@@ -58,34 +58,15 @@ class PlanDesk(FiguresDesk):
     ----------
     plan : Allocation or None
         The newest result, whatever its status.
-    steering : Steering
-        The sliders.
     sliders : dict of str to Slider
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
     edit : ToggleButton
         Opens the tables.
-    filling : Filling
-        Budgets and rules, to be filled in, added and removed.
     undo, reset : Button
     view : Dropdown
         What the charts are by.
-    outcome : Outcome
-        Who loses first, charts, what it means.
-    heat : HeatMap
-    choosing : Choosing
-        The projects.
-    following : Following
-        Makes the plans.
-    adjusting : Adjusting
-        The month, and what moves.
-    mending : Mending
-        Where the laws contradict each other: why, and what mends it.
-    comparing : Comparing
-        Scenarios kept beside the base.
-    trading : Trading
-        What goals cost each other.
-    filing : Filing
-        Saves the scenario, exports the proposal.
+    steering, filling, choosing, following, adjusting, mending, outcome, heat, comparing
+        What it is put together from, each told of at its class; trading and filing too.
     grids, shares, changes, losers, findings, name, keep, export, saved
         Parts of these.
     on_keep : callable (Path, Scenario)
