@@ -33,7 +33,7 @@ _SHEETS = (
 )
 _KEYS = {
     "dataset": ("title", "vintage", "unit", "synthetic", "sources", "decimal"),
-    "scenario": ("name", "year", "spend", "round_to"),
+    "scenario": ("name", "year", "spend", "round_to", "as_of"),
 }
 _REQUIRED_KEYS = {"title", "vintage", "unit", "synthetic", "sources", "name", "year"}
 _BLANK_SOURCES = 3
