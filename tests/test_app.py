@@ -587,7 +587,7 @@ def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots)
     order.select_option(label="Thứ tự ưu tiên theo luật")
     page.get_by_text("priority_place").locator("visible=true").last.wait_for()
     order.select_option(label="Ít thay đổi nhất")
-    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất): ").wait_for()
     page.screenshot(path=shots / "app-trade.png", full_page=True)
 
 
@@ -696,7 +696,9 @@ def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, s
         page.get_by_text("Phương án điều chuyển 1 khoản, tổng 1.000 triệu đồng").wait_for()
         table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
         table.get_by_text("Cục phụ trách khuyến công quyết định: 1 khoản").wait_for()
-        cells = table.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+        table.get_by_role("button", name=re.compile("Hà Nội: 1 khoản, 1.000 triệu")).wait_for()
+        row = table.locator("tbody tr:not(.kc-group)").first
+        cells = row.locator("th, td").all_inner_texts()
         assert cells[1].startswith("Hà Nội – ")
         assert cells[2].startswith("Hà Giang – ")
         assert cells[3:5] == ["KCQG", "1.000"]

@@ -528,6 +528,15 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     assert stop.layout.display == "none"
     assert "Đang tính" not in words(plan_desk.status)
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+    monkeypatch.setattr(plan_desk.following.maker._planners[False], "plan", endless)
+    plan_desk.sliders["total"].value = Decimal(9100)  # the plan itself takes long
+    until(lambda: stop.layout.display == "")
+    stop.click()
+    assert plan_desk.wait(30)
+    assert "Đã dừng" in words(shown)
+    assert plan_desk.shares.chart.greyed
+    assert plan_desk.export.disabled
+    assert not words(plan_desk.status).strip()
 
 
 def test_sliders_asked_for_stand_in_front(data):

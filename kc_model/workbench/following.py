@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from kc_model.allocate.choice import gap_told
@@ -30,7 +31,7 @@ class _Owner(Protocol):
 
     def scenario_now(self) -> Scenario: ...
     def show(self, plan: Allocation, *, is_whole: bool) -> None: ...
-    def choosing_begins(self) -> None: ...
+    def grey(self) -> None: ...
 
 
 class Following:
@@ -47,7 +48,7 @@ class Following:
     ----------
     maker : Maker
     pricing : Aside
-        How far prices are, where they take their time.
+        How far a plan or its prices are, where they take their time.
     solving : Errand
         Chooses projects: seconds, or a minute where there are thousands.
     """
@@ -74,27 +75,31 @@ class Following:
         owner.status.value = screen.message([say("screen.working", owner.language)])
         made: list[Allocation] = []
 
-        def soon(progress: Progress) -> Allocation:
+        def plan(progress: Progress, *, detail: bool) -> Allocation | None:
+            found: Allocation | None = self.pricing.run(
+                lambda told: maker.plan(scenario, told, detail=detail), progress
+            )
+            return found
+
+        def soon(progress: Progress) -> Allocation | None:
             self._wait_for_others()
-            made.append(maker.plan(scenario, progress, detail=False))
-            return made[0]
+            made.extend([found] if (found := plan(progress, detail=False)) is not None else [])
+            return made[0] if made else None
 
         def in_full(progress: Progress) -> Allocation | None:
-            if made[0].status != "optimal":
+            if not made or made[0].status != "optimal":
                 return None
+            return plan(progress, detail=True) or made[0]
 
-            def work(told: Progress) -> Allocation:
-                return maker.plan(scenario, told, detail=True)
-
-            return self.pricing.run(work, progress) or made[0]
-
-        def complete(plan: Allocation | None) -> None:
-            if plan is not None:
-                owner.show(plan, is_whole=True)
+        def show(found: Allocation | None, *, is_whole: bool) -> None:
+            if found is not None:
+                owner.show(found, is_whole=is_whole)
+            elif not is_whole:  # stopped
+                owner.grey()
 
         owner.work.start(
-            Step(soon, lambda plan: owner.show(plan, is_whole=False)),
-            Step(in_full, complete, pause=_CALM),
+            Step(soon, partial(show, is_whole=False)),
+            Step(in_full, partial(show, is_whole=True), pause=_CALM),
         )
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -103,7 +108,7 @@ class Following:
 
     def _begin_choice(self) -> Callable[[Progress], Allocation]:
         owner, maker, scenario = self._owner, self.maker, self._owner.scenario_now()
-        owner.choosing_begins()
+        owner.grey()
 
         def work(progress: Progress) -> Allocation:
             def tell(step: str, share: float) -> None:

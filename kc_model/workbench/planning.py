@@ -296,8 +296,8 @@ class PlanDesk(FiguresDesk):
         self.following.start()
         self._fill()
 
-    def choosing_begins(self) -> None:
-        """Let what is shown be no longer true: choosing projects takes its time."""
+    def grey(self) -> None:
+        """Let what is shown be no longer true: the next plan takes its time, or was stopped."""
         self.status.value = ""
         self.filing.export.disabled = True
         self.outcome.grey(is_blank=False)
