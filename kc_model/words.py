@@ -179,6 +179,16 @@ class Words:
             return ""
         return say(f"explain.and_more.{kind}", self.language, count=count - shown)
 
+    def selection(self, where: Mapping[str, Sequence[str]]) -> str:
+        """Show which cells are selected, the fund first; a selection of all as such."""
+        parts = [
+            ", ".join(self.name(value, key) for value in where[key])
+            if key in _NAMED
+            else f"{self.column(key)}: {', '.join(where[key])}"
+            for key in sorted(where, key=lambda key: key != "source")
+        ]
+        return "; ".join(parts) or say("explain.everything", self.language)
+
     # ------------------------------------------------------------------ goals
 
     def goal(self, name: str, where: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -196,13 +206,7 @@ class Words:
         told = say(f"explain.goals.{key}", self.language, column=self.column(column))
         if not where:
             return told
-        parts = [
-            ", ".join(self.name(value, key) for value in values)
-            if key in _NAMED
-            else f"{self.column(key)}: {', '.join(values)}"
-            for key, values in where.items()
-        ]
-        return say("explain.goals.within", self.language, goal=told, where="; ".join(parts))
+        return say("explain.goals.within", self.language, goal=told, where=self.selection(where))
 
     def achieved(self, name: str, value: float, per: str) -> str:
         """Show what is achieved of a goal.

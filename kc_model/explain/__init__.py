@@ -14,10 +14,19 @@ from kc_model.explain.outcome import (
     tell_totals,
     tell_unproven,
 )
-from kc_model.explain.teller import Explained, Teller, rule_label
+from kc_model.explain.teller import Explained, Teller, budget_texts, rule_label
 from kc_model.wording import Language
 
-__all__ = ["RANGES_UP_TO", "Trouble", "explain", "loosening", "rule_label", "troubles", "why_left"]
+__all__ = [
+    "RANGES_UP_TO",
+    "Trouble",
+    "budget_texts",
+    "explain",
+    "loosening",
+    "rule_label",
+    "troubles",
+    "why_left",
+]
 
 
 def explain(plan: Explained, language: Language = "vi") -> list[str]:

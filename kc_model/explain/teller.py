@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 
-from kc_model.scenario import Scenario
+from kc_model.scenario import Budget, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["SMALL", "Explained", "Teller", "rule_label"]
+__all__ = ["SMALL", "Explained", "Teller", "budget_texts", "rule_label"]
 
 SMALL = 1e-6
 """Of a gap or a price: less is none."""
@@ -97,6 +97,14 @@ def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
     return rule_id
 
 
+def budget_texts(budgets: Sequence[Budget], words: Words) -> dict[str, str]:
+    """Return what budgets are called, by their ids: by their own words, or what they are for."""
+    texts = {}
+    for number, row in enumerate(budgets, 1):
+        texts[f"budget:{number}"] = row.text or words.selection(row.where)
+    return texts
+
+
 class Teller:
     """Speaks of one plan in one language.
 
@@ -144,7 +152,8 @@ class Teller:
     @cached_property
     def _texts(self) -> dict[str, str]:
         rules = self.plan.rule_rows
-        return dict(zip(rules["id"], rules["text"], strict=True))
+        texts = dict(zip(rules["id"], rules["text"], strict=True))
+        return texts | budget_texts(self.plan.scenario.budget, self.words)
 
     def goal(self, number: int) -> str:
         """Return goal number 1, 2, ... by its number and name."""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model.errors import Fault
-from kc_model.explain import explain, loosening, rule_label, why_left
+from kc_model.explain import budget_texts, explain, loosening, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
@@ -19,6 +19,7 @@ from kc_model.results.provenance import Provenance, run_of, told
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
+from kc_model.words import Words
 
 __all__ = ["ALLOCATION_FILES", "Allocation"]
 
@@ -263,13 +264,17 @@ class Allocation:
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         rules = self.rule_rows.assign(told=loosening(self, language))
+        budgets = rules["id"].map(self._budgets(language)).fillna("")
+        rules["text"] = rules["text"].where(budgets == "", budgets)
         moves = None if self.as_of is None else find_moves(self, language)
         return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
 
+    def _budgets(self, language: Language) -> dict[str, str]:
+        return budget_texts(self.scenario.budget, Words.of(self, language))
+
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""
-        rules = self.rule_rows
-        texts = {} if rules.empty else dict(zip(rules["id"], rules["text"], strict=True))
+        budgets = self._budgets(language)
         return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
@@ -284,10 +289,7 @@ class Allocation:
             seed=self.provenance.seed,
             baseline_year=self.baseline_year,
             summary=tuple(self.explain(language)),
-            reserve=tuple(
-                (rule_label(row["budget"], texts.get(row["budget"], ""), language), row["amount"])
-                for row in self.reserve
-            ),
+            reserve=tuple((budgets[row["budget"]], row["amount"]) for row in self.reserve),
             notes=self.notes,
             warnings=self.warnings,
             sources=self.data.sources,

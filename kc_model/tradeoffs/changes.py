@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from kc_model.explain import rule_label
+from kc_model.explain import budget_texts, rule_label
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.wording import say
@@ -94,7 +94,7 @@ def _budgets(a: Scenario, b: Scenario) -> Iterator[Change]:
         old, new = ours.get(cover), theirs.get(cover)
         if old is None or new is None or old.amount != new.amount:
             number = (list(theirs) if new is not None else list(ours)).index(cover) + 1
-            label = partial(_budget_label, old, new, number)
+            label = partial(_budget_label, old, new)
             yield Change(f"budget:{number}", label, partial(_with_budget, cover, new))
 
 
@@ -114,10 +114,9 @@ def _all_budgets(a: Scenario, b: Scenario) -> Change:
     return Change("budget", label, lambda asked: replace(asked, budget=b.budget))
 
 
-def _budget_label(old: Budget | None, new: Budget | None, number: int, words: Words) -> str:
+def _budget_label(old: Budget | None, new: Budget | None, words: Words) -> str:
     row = new or old
-    text = row.text if row is not None else ""
-    name = rule_label(f"budget:{number}", text, words.language)
+    name = "" if row is None else budget_texts([row], words)["budget:1"]
     if old is None or new is None:
         key = "added" if old is None else "dropped"
         return say(f"tradeoffs.changes.{key}", words.language, name=name)

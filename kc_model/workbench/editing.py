@@ -26,7 +26,6 @@ from kc_model.workbench.selecting import read_selection, selection_text
 __all__ = [
     "ACTIONS",
     "TABLES",
-    "budget_label",
     "columns_of",
     "edited",
     "number_columns",
@@ -140,7 +139,7 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
 def _label(entry: Entry, number: int, words: Words) -> str:
     if isinstance(entry, Goal):
         return f"{number + 1}. {words.goal(entry.name)}"
-    return entry.id if isinstance(entry, Rule) else budget_label(entry, words)
+    return entry.id if isinstance(entry, Rule) else words.selection(entry.where)
 
 
 def _has(goal: Goal, key: str) -> bool:
@@ -163,21 +162,6 @@ def _lever(entry: Entry, unit: str) -> Lever:
     side = "min" if entry.min is not None else "max"
     lever = RuleLever.of(entry, side, unit)
     return lever if lever is not None else Lever(Decimal(0), "money", unit)
-
-
-def budget_label(row: Budget, words: Words) -> str:
-    """Return a budget by what it may be spent on: its fund, place and area.
-
-    Parameters
-    ----------
-    row : Budget
-    words : Words
-    """
-    parts = [
-        "; ".join(words.name(code, key) for code in row.where[key])
-        for key in sorted(row.where, key=lambda key: (key != "source", key))
-    ]
-    return " – ".join(parts) or say("screen.total", words.language)
 
 
 def edited(
