@@ -36,6 +36,8 @@ class Offered:
         Whether it can be chosen; whether it has to be, being paid or accepted already.
     least, most : arrays of int (m,), VND
         What a chosen project gets: multiples of the grid.
+    before : array of int (m,), VND
+        What the plan in force gives it.
     rank : array of int (m,)
         Order of the law, then score, then id: 1 is the first.
     named : array of int
@@ -58,6 +60,7 @@ class Offered:
     must: Mask
     least: Dong
     most: Dong
+    before: Dong
     rank: Indices
     named: Indices
     project: Indices
@@ -156,7 +159,8 @@ def offered_of(
     excludes = _among(offers.excludes, may)
     return (
         Offered(
-            *(frame, may, must, least, most, frame["rank"].to_numpy(dtype=np.int64)),
+            *(frame, may, must, least, most),
+            *(frame[name].to_numpy(dtype=np.int64) for name in ("before", "rank")),
             np.unique(at[at >= 0]).astype(np.int64),
             *(row[inside], at[inside].astype(np.int64)),
             tuple(share for share, known in zip(shares, inside, strict=True) if known),

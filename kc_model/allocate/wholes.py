@@ -5,6 +5,10 @@ between, and those nearest to it by their reduced costs, are the core (Balas and
 small program decides them, the others stay. Then neighbours decide anew among themselves, a few at
 a time, the others staying. The plan is as good as proven once the gap to the program without whole
 numbers is closed; where that never happens everything is decided at once, starting from there.
+
+What moves (`kc_model.stays`) is decided from the stage on that counts it: the stages before know
+nothing of it, and are linear where there are no projects. A program without whole numbers says
+little of a count: from there on everything is decided at once.
 """
 
 from __future__ import annotations
@@ -43,12 +47,35 @@ class WholeLadder(Ladder):
 
     neighbours: Indices = np.zeros(0, dtype=np.int64)
     _standing: Array | None = None  # the last plan found, from where the next search starts
+    _resting: tuple[Indices, Array, Array] | None = None  # columns that wake, and their bounds
+    _rows: tuple[Indices, Array, Array] | None = None  # the rows that tie them to money
+    _is_awake = False
+
+    def rest(self, rows: Indices, columns: Indices) -> None:
+        """Let some rows hold nothing, and some whole numbers be 0, up to the stage of moves."""
+        if not len(columns):
+            return
+        solver = self.solver
+        self._rows = rows, solver.row_low[rows], solver.row_high[rows]
+        self._resting = columns, solver.col_low[columns], solver.col_high[columns]
+        free, none = np.full(len(rows), np.inf), np.zeros(len(columns))
+        solver.set_rows(rows, -free, free)
+        solver.set_columns(columns, none, none)
+        self.stand()
+
+    def _wake(self) -> None:
+        if self._rows is not None and self._resting is not None and not self._is_awake:
+            self.solver.set_rows(*self._rows)
+            self.solver.set_columns(*self._resting)
+            self._is_awake = True
 
     def solve(self, stage: int | None) -> Outcome:
         """Solve one stage with what stands now; None: find any plan."""
         cost = np.zeros(len(self.solver.cost))
         if stage is not None:
             cost[self.columns[stage]] = 1.0
+            if self.stages[stage].is_moves:
+                self._wake()
         return self.least(cost)
 
     def least(self, cost: Array, *, is_last: bool = False) -> Outcome:
@@ -64,8 +91,15 @@ class WholeLadder(Ladder):
         solver.set_cost(cost)
         whole = np.flatnonzero(solver.model.whole)
         free = whole[solver.col_low[whole] < solver.col_high[whole]]
-        if len(free) <= _FEW:
-            solver.ask(0.0 if is_last else GAP)
+        if not len(free) and solver.complete is None:
+            return self._kept(self._without()[0])
+        if len(free) <= _FEW or self._is_awake:
+            if len(free) <= _FEW:
+                solver.ask(0.0 if is_last else GAP)
+            elif is_last:
+                solver.ask(GAP_WHOLE / 10, _NODES)
+            else:
+                solver.ask(_ENOUGH * GAP_WHOLE)
             return self._kept(solver.run())
         bound, values, reduced = self._without()
         if bound.status is not Status.OPTIMAL:
@@ -118,6 +152,7 @@ class WholeLadder(Ladder):
         """Open everything that the stages have shut."""
         super().back()
         self._standing = None
+        self._is_awake = False
 
     def _kept(self, outcome: Outcome) -> Outcome:
         if len(outcome.values):
@@ -155,4 +190,7 @@ class WholeLadder(Ladder):
         return found
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
-        self._cap(column, stage.worst(outcome.objective))
+        if len(outcome.row_duals):
+            super()._shut(stage, column, outcome)
+        else:
+            self.cap_at(column, stage.worst(outcome.objective))

@@ -17,7 +17,7 @@ __all__ = ["build_scenario"]
 
 _SPEND = ("all", "at_most")
 _MAXIMISE = ("money", "disbursed", "evenness", "outputs")
-_MINIMISE = ("change", "risk")
+_MINIMISE = ("change", "moves", "risk")
 _MACHINE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
