@@ -100,6 +100,8 @@ class WholeLadder(Ladder):
                 solver.ask(GAP_WHOLE / 10, _NODES)
             else:
                 solver.ask(_ENOUGH * GAP_WHOLE)
+            if self._standing is not None:
+                solver.hint(self._standing)  # what has been told to HiGHS since took the last one
             return self._kept(solver.run())
         bound, values, reduced = self._without()
         if bound.status is not Status.OPTIMAL:
