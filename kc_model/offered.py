@@ -159,8 +159,8 @@ def offered_of(
     excludes = _among(offers.excludes, may)
     return (
         Offered(
-            *(frame, may, must, least, most),
-            *(frame[name].to_numpy(dtype=np.int64) for name in ("before", "rank")),
+            *(frame, may, must, least, most, frame["before"].to_numpy(dtype=np.int64)),
+            frame["rank"].to_numpy(dtype=np.int64),
             np.unique(at[at >= 0]).astype(np.int64),
             *(row[inside], at[inside].astype(np.int64)),
             tuple(share for share, known in zip(shares, inside, strict=True) if known),

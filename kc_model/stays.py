@@ -21,6 +21,7 @@ from kc_model.problem import Problem
 __all__ = [
     "ASLEEP",
     "MOVING",
+    "Stays",
     "add_moves",
     "cell_bounds",
     "count_moves",
@@ -47,7 +48,7 @@ Terms = list[tuple[pulp.LpVariable, float]]
 
 
 @dataclass(frozen=True)
-class Leaning:
+class _Leaning:
     """A law that the lines as they were lean on, or break: Σ coef · x ≤ right.
 
     Some line that moves against it needs another that moves with it.
@@ -150,7 +151,7 @@ def stays_of(problem: Problem) -> Stays:
     return Stays(counted & _free(problem), *_cells_within(problem), least, most)
 
 
-def _leaning(problem: Problem, stays: Stays) -> Iterator[Leaning]:
+def _leaning(problem: Problem, stays: Stays) -> Iterator[_Leaning]:
     """Yield the laws over counted cells that need one to move before another may.
 
     Every one of them is a row that sharpens the count without cutting off a plan.
@@ -161,7 +162,7 @@ def _leaning(problem: Problem, stays: Stays) -> Iterator[Leaning]:
         at_least = float(coef @ np.where(coef > 0, stays.low[cells], stays.high[cells]))
         size = max(1.0, abs(right))
         if at_least >= right - _SAME * size:
-            yield Leaning(cells, coef, at_least > right + _BROKEN * size)
+            yield _Leaning(cells, coef, at_least > right + _BROKEN * size)
 
 
 def _free(problem: Problem) -> Mask:
@@ -221,9 +222,9 @@ def cell_bounds(problem: Problem) -> list[tuple[float, float | None]]:
 def add_moves(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable]) -> None:
     """Add whether each cell that is counted rises or falls, and what needs one to do so.
 
-    Columns: ``more_i``, ``less_i`` money that cell i has beyond what it may stay at, ``rises_i``,
-    ``falls_i`` whether it has any, ``moved`` all that money; ``shifts_p`` whether project p, whose
-    money may vary, gets another amount than before.
+    Columns: ``rises_i``, ``falls_i`` whether cell i has more, or less, than it may stay at,
+    ``away_i`` how much more or less, ``moved`` all that money; ``shifts_p`` whether project p,
+    whose money may vary, gets another amount than before.
 
     Parameters
     ----------
@@ -238,6 +239,8 @@ def add_moves(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable
     money: Terms = []
     ways: dict[str, dict[int, pulp.LpVariable]] = {"rise": {}, "fall": {}}
     for i in np.flatnonzero(stays.counted).tolist():
+        away = program.add_variable(f"away_{i}", lowBound=0)
+        money.append((away, 1.0))
         for way, sign, stay, end in (
             ("rise", 1.0, stays.high, stays.most),
             ("fall", -1.0, stays.low, stays.least),
@@ -247,12 +250,10 @@ def add_moves(program: pulp.LpProblem, problem: Problem, x: list[pulp.LpVariable
                 continue
             other = stays.least if way == "rise" else stays.most
             must = int(sign * (other[i] - stay[i]) > _SAME * max(1.0, far))
-            away = program.add_variable(f"{'more' if way == 'rise' else 'less'}_{i}", lowBound=0)
-            program.addConstraint(sign * x[i] - away <= sign * stay[i], f"beyond_{way}_{i}")
             moves = program.add_variable(f"{way}s_{i}", must, 1, pulp.LpInteger)
-            program.addConstraint(away - far * moves <= 0, f"{way}_{i}")
+            program.addConstraint(sign * x[i] - away <= sign * stay[i], f"away_{way}_{i}")
+            program.addConstraint(sign * x[i] - far * moves <= sign * stay[i], f"{way}_{i}")
             ways[way][i] = moves
-            money.append((away, 1.0))
         both = [ways[way][i] for way in ways if i in ways[way]]
         if len(both) > 1:
             program.addConstraint(both[0] + both[1] <= 1, f"way_{i}")

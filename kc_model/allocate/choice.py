@@ -6,7 +6,8 @@ any of the plans that are left has it, then the second, and so on. That is one w
 project in a stage of its own, twice the next one's; so many at a time that the weights stay exact.
 
 Lines that are to move are chosen the same way. Of sets that are as good the one goes first by which
-the least money moves, then the one whose first line in official order moves, then its second.
+the least money moves, and then the one whose first line in official order moves, then its second.
+Where many lines may move the least money is found to one part in a hundred, and that is the end.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def _by_rank(
 
 
 def _by_money(live: Live, found: Outcome) -> Outcome:
-    """Return, of the plans of the stages, one that moves the least money, first by its lines."""
+    """Return, of the plans of the stages, the one that moves the least money, then by its lines."""
     solver, ladder = live.solver, live.ladder
     (moved,) = live.named(["moved"])
     if moved < 0 or not isinstance(ladder, WholeLadder):

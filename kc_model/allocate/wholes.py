@@ -30,6 +30,7 @@ _CORE = 300
 _NEAR = 120
 _NODES = 500
 _ENOUGH = 0.99
+_ROUGH = 0.01  # gap to which the least money is moved where many lines may move
 _EDGE = 1e-6
 
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ class WholeLadder(Ladder):
         if self._rows is not None and self._resting is not None and not self._is_awake:
             self.solver.set_rows(*self._rows)
             self.solver.set_columns(*self._resting)
-            self._is_awake = True
+            self._is_awake, self._standing = True, None
 
     def solve(self, stage: int | None) -> Outcome:
         """Solve one stage with what stands now; None: find any plan."""
@@ -91,18 +92,8 @@ class WholeLadder(Ladder):
         solver.set_cost(cost)
         whole = np.flatnonzero(solver.model.whole)
         free = whole[solver.col_low[whole] < solver.col_high[whole]]
-        if not len(free) and solver.complete is None:
-            return self._kept(self._without()[0])
         if len(free) <= _FEW or self._is_awake:
-            if len(free) <= _FEW:
-                solver.ask(0.0 if is_last else GAP)
-            elif is_last:
-                solver.ask(GAP_WHOLE / 10, _NODES)
-            else:
-                solver.ask(_ENOUGH * GAP_WHOLE)
-            if self._standing is not None:
-                solver.hint(self._standing)  # what has been told to HiGHS since took the last one
-            return self._kept(solver.run())
+            return self._at_once(free, is_last=is_last)
         bound, values, reduced = self._without()
         if bound.status is not Status.OPTIMAL:
             return bound if bound.status is Status.INFEASIBLE else self._kept(solver.run())
@@ -126,6 +117,23 @@ class WholeLadder(Ladder):
             # What none can beat is the same for both, and this one is nearer to it.
             found = replace(best, status=found.status, gap=min(best.gap, found.gap))
         return found
+
+    def _at_once(self, free: Indices, *, is_last: bool) -> Outcome:
+        """Decide everything together; where it is much, from the last plan made better."""
+        solver = self.solver
+        if not len(free) and solver.complete is None:
+            return self._kept(self._without()[0])
+        if len(free) <= _FEW:
+            solver.ask(0.0 if is_last else GAP)
+            return self._kept(solver.run())
+        best = None if self._standing is None else self._with(free, self._standing)
+        if best is not None and len(best.values):
+            solver.hint(best.values)
+        if is_last:
+            solver.ask(_ROUGH, _NODES)
+        else:
+            solver.ask(_ENOUGH * GAP_WHOLE)
+        return self._kept(solver.run())
 
     def _searches(
         self, free: Indices, values: Array, reduced: Array, *, is_last: bool
