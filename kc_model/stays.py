@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kc_model.cells import MILLION
 from kc_model.offered import Offered
 from kc_model.problem import Problem
+from kc_model.tables import CELL_KEYS
 
 __all__ = [
     "ASLEEP",
@@ -135,11 +136,23 @@ def _moved_projects(problem: Problem, cells: Mask) -> int:
     offered = problem.offered
     if offered is None or offered.chosen is None:
         return 0
-    own = np.isin(np.arange(len(offered)), offered.project[cells[offered.cell]])
     low, high = stays_within(offered.before, problem.grid)
     same = (offered.least >= low) & (offered.most <= high)
     moved = np.where(offered.chosen, ~same, offered.before > 0)
-    return int((own & moved).sum())
+    return int((offered.paying(np.flatnonzero(cells)) & moved).sum()) + _lost(problem, cells)
+
+
+def _lost(problem: Problem, cells: Mask) -> int:
+    """Return how many projects the plan in force pays from some cells that cannot be chosen."""
+    offered, names = problem.offered, list(CELL_KEYS[1:])
+    if offered is None:
+        return 0
+    known = set(problem.cells.frame.loc[cells, names].itertuples(index=False, name=None))
+    lost = offered.frame.loc[~offered.may & (offered.before > 0), names]
+    return sum(
+        any((place, *rest) in known for place in places.split(";"))
+        for places, *rest in lost.itertuples(index=False, name=None)
+    )
 
 
 def stays_of(problem: Problem) -> Stays:
@@ -325,7 +338,7 @@ def _projects_moved(
     problem: Problem, chosen: NDArray[np.bool_], columns: dict[str, pulp.LpVariable], terms: Terms
 ) -> int:
     """Add the projects of some cells that move; return how many do whatever these come to."""
-    offered, known = problem.offered, 0
+    offered, known = problem.offered, _lost(problem, chosen)
     if offered is None:
         return known
     low, high = _kept_sizes(offered, problem.grid)
