@@ -116,8 +116,7 @@ def sizes_of(p: dict) -> list[int]:
     if p["stage"] == "accepted":
         return [most]
     least = max(p["min_support"] or most, paid)
-    step = STEP * (1 + (";" in p["place"]))
-    return [*([] if paid else [0]), *range(least, most + 1, step)]
+    return [*([] if paid else [0]), *range(least, most + 1, STEP)]
 
 
 def before_of(p: dict) -> int:

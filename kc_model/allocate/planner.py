@@ -19,6 +19,7 @@ from kc_model.allocate.gains import find_gains
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
+from kc_model.allocate.rounding import round_plan
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys
@@ -216,6 +217,8 @@ def _chosen(live: Live, tell: Progress) -> _Found:
             return _Found(choice.status, live, choice=choice)
         problem, deadline = choice.made(live.problem), live.solver.deadline
         found = _sized(Live(problem, deadline, choice.worst), tell)
+        if _is_off_grid(live.problem, found, deadline):
+            return found
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
@@ -225,6 +228,18 @@ def _chosen(live: Live, tell: Progress) -> _Found:
         forbid(live, choice)
         choice = choose(live, tell)
     return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
+
+
+def _is_off_grid(problem: Problem, found: _Found, deadline: float) -> bool:
+    """Whether no choice at all could be rounded: the laws themselves have no plan on the grid."""
+    if (
+        found.status is not Status.INFEASIBLE
+        or found.settled is None
+        or problem.offered is not None
+    ):
+        return False
+    plan, grid = found.settled, problem.grid
+    return round_plan(problem.rows, plan, grid, deadline) is Status.INFEASIBLE
 
 
 def why_not(
