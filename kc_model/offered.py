@@ -155,7 +155,8 @@ def offered_of(
     _lose_needing(may, must, offers, data, faults)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
-    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row] / MILLION
+    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]
+    sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
     excludes = _among(offers.excludes, may)
     return (
         Offered(
