@@ -37,6 +37,8 @@ class Offered:
         Whether it can be chosen; whether it has to be, being paid or accepted already.
     least, most : arrays of int (m,), VND
         What a chosen project gets: multiples of the grid.
+    before : array of int (m,), VND
+        What the plan in force gives it.
     rank : array of int (m,)
         Order of the law, then score, then id: 1 is the first.
     named : array of int
@@ -59,6 +61,7 @@ class Offered:
     must: Mask
     least: Dong
     most: Dong
+    before: Dong
     rank: Indices
     named: Indices
     project: Indices
@@ -153,11 +156,13 @@ def offered_of(
     _lose_needing(may, must, offers, data, faults)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
-    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row] / MILLION
+    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]
+    sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
     excludes = _among(offers.excludes, may)
     return (
         Offered(
-            *(frame, may, must, least, most, frame["rank"].to_numpy(dtype=np.int64)),
+            *(frame, may, must, least, most, frame["before"].to_numpy(dtype=np.int64)),
+            frame["rank"].to_numpy(dtype=np.int64),
             np.unique(at[at >= 0]).astype(np.int64),
             *(row[inside], at[inside].astype(np.int64)),
             tuple(share for share, known in zip(shares, inside, strict=True) if known),

@@ -8,7 +8,9 @@ r"""A problem as one PuLP definition.
     & \textstyle\sum_j y_{ij} \le x_i,\ 0 \le y_{ij} \le width_{ij} && \text{absorption} \\
     & \textstyle s_t = \sum_{r \in t} weight_r\, v_r \\
     & \textstyle x_i = \sum_p share_{pi}\, a_p,\ least_p z_p \le a_p \le most_p z_p,\ z_p \in
-      \{0, 1\} && \text{cells that projects name}
+      \{0, 1\} && \text{cells that projects name} \\
+    & before_i - M^-_i z^-_i \le x_i \le before_i + M^+_i z^+_i,\ z^\pm_i \in \{0, 1\}
+      && \text{lines of which the fewest are to move}
 
 x is money in million VND. Everything is minimised: a goal that maximises stands with its sign
 turned. The stages are solved one after the other in `kc_model.allocate`.
@@ -26,6 +28,7 @@ from kc_model.cells import MILLION
 from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.rules import Row
+from kc_model.stays import add_moves, cell_bounds, terms_of_moves
 
 __all__ = ["FROZEN", "PARTIAL", "Stage", "build_program", "row_terms", "shared_wholes"]
 
@@ -62,6 +65,8 @@ class Stage:
     is_partial : bool
         Whether rows are added to it while it is solved, as a plan that is found asks for them:
         a risk has too many draws to be written down whole.
+    is_moves : bool
+        Whether it counts the lines that move.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Stage:
     goal: int | None = None
     limit: float | None = None
     is_partial: bool = False
+    is_moves: bool = False
 
     def worst(self, best: float) -> float:
         """Return the worst value of the column that later goals may leave, given its best one."""
@@ -99,7 +105,7 @@ class Stage:
             most = problem.scenario.missed_up_to.get(self.name)
             return replace(self, limit=None if most is None else float(most))
         goal = problem.goals[self.goal]
-        unit = 1.0 if goal.what == "outputs" else problem.million
+        unit = 1.0 if goal.is_count else problem.million
         limit = None if goal.down_to is None else float(goal.down_to) / unit
         return replace(self, give=float(goal.give), limit=limit)
 
@@ -110,20 +116,33 @@ def build_program(problem: Problem) -> tuple[pulp.LpProblem, tuple[Stage, ...]]:
     Columns: ``x_i`` money of cell i; ``b_r`` the whole B of row r and of the rows that share it;
     ``y_c_i_j`` money of cell i in slice j of curve c; ``v_r`` shortfall of row r; ``u_k_i``
     distance from the baseline; ``risk_k`` a risk; ``s_t`` tiers; ``g_k`` goals; ``z_p`` whether
-    project p is chosen (none once that is decided), ``a_p`` its money where it may vary.
+    project p is chosen (none once that is decided), ``a_p`` its money where it may vary. Where
+    moves are counted and nothing is decided yet: ``more_i``, ``less_i`` money that cell i has
+    beyond what it may stay at, ``rises_i``, ``falls_i`` whether it does, ``shifts_p`` whether
+    project p gets another amount, ``moved`` all that money.
     """
     program = pulp.LpProblem("kc_model", pulp.LpMinimize)
-    x = [program.add_variable(f"x_{i}", lowBound=0) for i in range(len(problem.cells))]
+    x = [
+        program.add_variable(f"x_{i}", lowBound=low, upBound=high)
+        for i, (low, high) in enumerate(cell_bounds(problem))
+    ]
     z = {} if problem.offered is None else _add_projects(program, problem, problem.offered, x)
     stages = _add_rows(program, problem, x, z)
+    if problem.counting and problem.kept is None:
+        add_moves(program, problem, x)
     for k, goal in enumerate(problem.goals):
         terms = _GOALS[goal.what.split(":")[0]](program, problem, k, x)
         sign = -1.0 if goal.sense == "maximise" else 1.0
+        is_moves = goal.what == "moves"
         scale = max((abs(c) for _, c in terms), default=1.0) or 1.0
+        scale = 1 / problem.size if is_moves else scale
         value = program.add_variable(f"g_{k}")
         parts = [*((v, sign * c / scale) for v, c in terms), (value, -1.0)]
         program.addConstraint(pulp.LpAffineExpression(parts) == 0, f"goal_{k}")
-        stage = Stage(goal.name, value.name, sign, scale, goal=k, is_partial=k in problem.risks)
+        is_partial = k in problem.risks
+        stage = Stage(
+            goal.name, value.name, sign, scale, goal=k, is_partial=is_partial, is_moves=is_moves
+        )
         stages.append(stage.renumbered(problem))
     return program, tuple(stages)
 
@@ -391,5 +410,6 @@ _GOALS = {
     "column": _column,
     "direction": _direction,
     "change": _change,
+    "moves": lambda program, problem, k, _: terms_of_moves(program, problem, k),
     "risk": _risk,
 }

@@ -12,6 +12,7 @@ from kc_model.cells import MILLION
 from kc_model.money import UNITS, told
 from kc_model.problem import Problem
 from kc_model.program import Stage
+from kc_model.stays import count_moves
 
 __all__ = [
     "as_told",
@@ -57,6 +58,8 @@ def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
         return float(x[chosen].sum())
     if what == "change":
         return float(np.abs(x - problem.baseline)[chosen].sum())
+    if what == "moves":
+        return float(count_moves(problem, k, x))
     if what == "disbursed":
         return problem.curves.best(x, np.where(chosen, problem.weight, np.nan))
     if what == "risk":
@@ -77,7 +80,7 @@ def settling_weight(problem: Problem) -> Money:
 def goal_unit(problem: Problem, stage: Stage) -> float:
     """Return the user's units in one unit of a goal: money is shown in the dataset's unit."""
     goal = problem.goals[stage.goal or 0]
-    return 1.0 if goal.what == "outputs" else problem.million
+    return 1.0 if goal.is_count else problem.million
 
 
 def wrong_projects(

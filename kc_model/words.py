@@ -223,6 +223,8 @@ class Words:
             key = "population" if per == "population" else "other"
             values = {"amount": self.each(value), "per": self.column(per)}
             return say(f"explain.even.{key}", self.language, **values)
+        if name.endswith(" moves"):
+            return say("explain.moves.lines", self.language, count=self.number(value))
         return self.money(value) if name.endswith(_MONEY) else self.number(value)
 
     def gained(self, name: str, value: float) -> str:

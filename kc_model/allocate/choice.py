@@ -4,6 +4,10 @@ Every stage is solved to a gap that is told, and kept at the value found: whole 
 prices that would say more. What the goals leave open goes by rank: the first project is chosen if
 any of the plans that are left has it, then the second, and so on. That is one weight for each
 project in a stage of its own, twice the next one's; so many at a time that the weights stay exact.
+
+Lines that are to move are chosen the same way. Of sets that are as good the one goes first by which
+the least money moves, and then the one whose first line in official order moves, then its second.
+Where many lines may move the least money is found to one part in a hundred, and that is the end.
 """
 
 from __future__ import annotations
@@ -16,7 +20,9 @@ from numpy.typing import NDArray
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
+from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
+from kc_model.stays import decided, stays_of
 
 __all__ = ["Choice", "choose", "forbid", "gap_told"]
 
@@ -24,6 +30,7 @@ _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
 _SPREAD = 2.0**19
 _START, _END = 0.1, 0.25
+_WAYS = ("rises", "falls")
 
 Mask = NDArray[np.bool_]
 
@@ -43,6 +50,8 @@ class Choice:
         What the sizes may make of each stage's column at most; None: nothing but its best.
     gap : float
         The widest gap of any stage.
+    kept, same : array of bool (n_cells,), (n_projects,) or None
+        Cells, and projects that are chosen, which stay as they were, where moves are counted.
     """
 
     status: Status
@@ -50,26 +59,44 @@ class Choice:
     best: tuple[float, ...]
     worst: tuple[float | None, ...]
     gap: float
+    kept: Mask | None = None
+    same: Mask | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there is any choice."""
+        return self.chosen is not None or self.kept is not None
+
+    def made(self, problem: Problem) -> Problem:
+        """Return the problem in which it is made.
+
+        Parameters
+        ----------
+        problem : Problem
+            Nothing decided yet.
+        """
+        none = np.zeros(0, dtype=bool)
+        chosen = none if self.chosen is None else self.chosen
+        same = np.zeros(len(chosen), dtype=bool) if self.same is None else self.same
+        return decided(problem, chosen, self.kept, same)
 
 
 def choose(live: Live, tell: Progress) -> Choice:
-    """Choose projects.
+    """Choose projects, and the lines that move where these are counted.
 
     Parameters
     ----------
     live : Live
-        Of a problem whose projects are not decided yet; stands with every stage shut afterwards.
+        Of a problem that is not decided yet; stands with every stage shut afterwards.
     tell : callable (name of the step, share done)
         Is told ``choose`` and how much of the gap is closed.
     """
     offered, solver = live.problem.offered, live.solver
-    if offered is None:
-        raise ValueError("the problem has no projects")
     solver.listen(lambda gap: tell("choose", _START + (_END - _START) * _closed(gap)))
-    columns = live.columns("z", range(len(offered)))
-    first = np.full(len(offered), len(offered.cell))
-    np.minimum.at(first, offered.project, offered.cell)
-    if isinstance(live.ladder, WholeLadder):
+    columns = live.columns("z", range(0 if offered is None else len(offered)))
+    if offered is not None and isinstance(live.ladder, WholeLadder):
+        first = np.full(len(offered), len(offered.cell))
+        np.minimum.at(first, offered.project, offered.cell)
         order = columns[np.argsort(first, kind="stable")]
         live.ladder.neighbours = order[order >= 0]
     live.ladder.back()
@@ -83,8 +110,11 @@ def choose(live: Live, tell: Progress) -> Choice:
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     gap = max(outcome.gap for outcome in climb.outcomes)
     if climb.status is Status.OPTIMAL:
-        last = _by_rank(live, columns, np.argsort(offered.rank), last)
-    return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)
+        if offered is not None:
+            last = _by_rank(live, columns, np.argsort(offered.rank), last)
+        last = _by_money(live, last)
+    chosen = None if offered is None else _chosen(last, columns)
+    return Choice(climb.status, chosen, climb.best, worst, gap, *_staying(live, last))
 
 
 def gap_told(share: float) -> float | None:
@@ -98,14 +128,23 @@ def gap_told(share: float) -> float | None:
     return float(GAP_WHOLE**closed) if 0 < closed <= 1 else None
 
 
-def forbid(live: Live, chosen: Mask) -> None:
+def forbid(live: Live, choice: Choice) -> None:
     """Let one choice not be made again: its sizes keep the laws only between đồng."""
-    columns = live.columns("z", range(len(chosen)))
+    parts = [] if choice.chosen is None else [(_of(live, "z", choice.chosen), choice.chosen)]
+    if choice.kept is not None:
+        for name in _WAYS:
+            moves = _of(live, name, choice.kept)
+            parts.append((moves, ~choice.kept & (moves >= 0)))
+    columns, taken = (np.concatenate(some) for some in zip(*parts, strict=True))
     known = columns >= 0
-    sign = np.where(chosen[known], -1.0, 1.0)
+    sign = np.where(taken[known], -1.0, 1.0)
     live.ladder.back()
-    live.solver.add([Cut(columns[known], sign, 1.0 - float(chosen.sum()))])
+    live.solver.add([Cut(columns[known], sign, 1.0 - float(taken[known].sum()))])
     live.ladder.stand()
+
+
+def _of(live: Live, name: str, some: Mask) -> NDArray[np.int64]:
+    return live.columns(name, range(len(some)))
 
 
 def _closed(gap: float) -> float:
@@ -137,3 +176,38 @@ def _by_rank(
         kept = np.rint(found.values[block])
         solver.set_columns(block, kept, kept)
     return found
+
+
+def _by_money(live: Live, found: Outcome) -> Outcome:
+    """Return, of the plans of the stages, the one that moves the least money, then by its lines."""
+    solver, ladder = live.solver, live.ladder
+    (moved,) = live.named(["moved"])
+    if moved < 0 or not isinstance(ladder, WholeLadder):
+        return found
+    cost = np.zeros(len(solver.cost))
+    cost[moved] = 1.0
+    outcome = ladder.least(cost, is_last=True)
+    if not len(outcome.values):
+        return found
+    ladder.cap_at(moved, outcome.objective)
+    lines = np.stack([live.columns(name, range(len(live.problem.cells))) for name in _WAYS], axis=1)
+    lines = lines.ravel()
+    is_open = (lines >= 0) & (solver.col_low[lines] < solver.col_high[lines])
+    if is_open.sum() > _BLOCK * _BLOCKS:
+        return outcome
+    return _by_rank(live, lines, np.flatnonzero(is_open), outcome)
+
+
+def _staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:
+    """Return the cells and the projects that stay as they were; None where that is not asked."""
+    problem = live.problem
+    if not problem.counting:
+        return None, None
+    moved = np.zeros(len(problem.cells), dtype=bool)
+    for name in _WAYS:
+        moved |= _chosen(found, live.columns(name, range(len(moved))))
+    kept = stays_of(problem).counted & ~moved
+    if problem.offered is None:
+        return kept, None
+    shifts = live.columns("shifts", range(len(problem.offered)))
+    return kept, (shifts >= 0) & ~_chosen(found, shifts)

@@ -19,6 +19,7 @@ from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Settled, Solver, Status, settle
 from kc_model.standing import settling_weight, stage_value
+from kc_model.stays import ASLEEP, MOVING
 
 __all__ = ["Live"]
 
@@ -71,6 +72,8 @@ class Live:
         self.solver = Solver(model, deadline, problem.size)
         is_whole = bool(model.whole.any())
         self.ladder = (WholeLadder if is_whole else Ladder)(self.solver, self.stages)
+        if isinstance(self.ladder, WholeLadder):
+            self.ladder.rest(_starting(model.rows, ASLEEP), _starting(model.columns, MOVING))
         self._columns = {name: j for j, name in enumerate(model.columns)}
         self._rows = {name: r for r, name in enumerate(model.rows)}
         self._wholes = shared_wholes(problem.rows)
@@ -202,7 +205,11 @@ class Live:
 
     def columns(self, name: str, numbers: Iterable[int]) -> NDArray[np.int64]:
         """Return the columns of one kind (``z``, ``a``), by number; -1 for what has none."""
-        return np.array([self._columns.get(f"{name}_{n}", -1) for n in numbers], dtype=np.int64)
+        return self.named(f"{name}_{n}" for n in numbers)
+
+    def named(self, names: Iterable[str]) -> NDArray[np.int64]:
+        """Return the columns of some names; -1 for what has none."""
+        return np.array([self._columns.get(name, -1) for name in names], dtype=np.int64)
 
     def sizes(self, settled: Money, worth: NDArray[np.float64]) -> Money | None:
         """Return the money of the projects that may vary, those of the most worth filled first.
@@ -350,6 +357,11 @@ class Live:
             outcome = self.solver.run()
             if outcome.status is Status.OPTIMAL:
                 seen.note(outcome.values[self._x])
+
+
+def _starting(names: Sequence[str], starts: tuple[str, ...]) -> NDArray[np.int64]:
+    found = [n for n, name in enumerate(names) if name.startswith(starts)]
+    return np.array(found, dtype=np.int64)
 
 
 class _Seen:

@@ -19,6 +19,7 @@ from kc_model.allocate.gains import find_gains
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
+from kc_model.allocate.rounding import round_plan
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys
@@ -115,7 +116,7 @@ class Planner:
         deadline = live.solver.deadline
         draft = Draft(self.data, live.problem, live.problem.scenario.month(self.as_of))
         tell("solve", 0.1)
-        found = _chosen(live, tell) if live.problem.offered is not None else _sized(live, tell)
+        found = _chosen(live, tell) if live.problem.is_open else _sized(live, tell)
         if found.status is Status.INFEASIBLE:
             if found.settled is not None:
                 return partial(_off_grid, draft, found.settled, deadline, tell)
@@ -137,9 +138,12 @@ class Planner:
             draft.fill_projects(rounded.projects)
             draft.fill_parts(rounded.parts)
             if detail:
-                # Prices, ranges and reasons would tell of other sizes only, not of other choices.
+                # Ranges and reasons would tell of other sizes only, not of other choices.
                 _find_whys(draft, choosing, choice, amounts, tell)
                 draft.fill_grounds(settled, stages)
+                if problem.offered is None:
+                    draft.fill_undecided(*live.ranges(settled, whole=False))
+                    _price_before_moves(draft, choosing, ranges, tell)
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
@@ -164,14 +168,7 @@ class Planner:
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
             draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
-        tell("price", 0.8)
-        told = partial(_share, tell, "price", (0.8, 0.85))
-        wanted = ranges is not False
-        draft.fill_prices(
-            find_prices(problem, live.ladder, draft.tight(), ranges=wanted, told=told)
-        )
-        told = partial(_share, tell, "price", (0.85, 0.9))
-        draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
+        _find_prices(draft, live, ranges, tell)
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
@@ -214,19 +211,33 @@ def _chosen(live: Live, tell: Progress) -> _Found:
     """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
     choice = choose(live, tell)
     for _ in range(_TRIES):
-        if choice.status is not Status.OPTIMAL or choice.chosen is None:
+        if choice.status is not Status.OPTIMAL or not choice.is_found:
             return _Found(choice.status, live, choice=choice)
-        problem, deadline = live.problem.decided(choice.chosen), live.solver.deadline
+        problem, deadline = choice.made(live.problem), live.solver.deadline
         found = _sized(Live(problem, deadline, choice.worst), tell)
+        if _is_off_grid(live.problem, found, deadline):
+            return found
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
                 best = tuple(map(min, choice.best, climb.best))
                 climb = replace(climb, best=best, chosen_to=choice.gap)
             return replace(found, climb=climb, choice=choice)
-        forbid(live, choice.chosen)
+        forbid(live, choice)
         choice = choose(live, tell)
     return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
+
+
+def _is_off_grid(problem: Problem, found: _Found, deadline: float) -> bool:
+    """Whether no choice at all could be rounded: the laws themselves have no plan on the grid."""
+    if (
+        found.status is not Status.INFEASIBLE
+        or found.settled is None
+        or problem.offered is not None
+    ):
+        return False
+    plan, grid = found.settled, problem.grid
+    return round_plan(problem.rows, plan, grid, deadline) is Status.INFEASIBLE
 
 
 def why_not(
@@ -288,6 +299,28 @@ def _find_whys(
         return
     left = np.flatnonzero(offered.may & ~choice.chosen).tolist()
     draft.fill_whys(find_whys(live, choice, cells, left, tell))
+
+
+def _price_before_moves(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:
+    """Find out what rules cost the first goal, which comes before any count of moves."""
+    problem = live.problem
+    goals = problem.goals[: min(problem.counting)]
+    if goals:
+        scenario = replace(problem.scenario, goals=goals)
+        before = Live(replace(problem, scenario=scenario), live.solver.deadline)
+        _find_prices(draft, before, ranges, tell)
+
+
+def _find_prices(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:
+    """Find out what rules cost, and what a readable step of each would give."""
+    tell("price", 0.8)
+    told = partial(_share, tell, "price", (0.8, 0.85))
+    wanted = ranges is not False
+    draft.fill_prices(
+        find_prices(live.problem, live.ladder, draft.tight(), ranges=wanted, told=told)
+    )
+    told = partial(_share, tell, "price", (0.85, 0.9))
+    draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
 
 
 def _find_effects(

@@ -16,6 +16,7 @@ from kc_model.cells import MILLION
 from kc_model.problem import Problem
 from kc_model.program import Stage
 from kc_model.standing import stage_value, wrong_projects
+from kc_model.stays import stays_within
 
 __all__ = ["certify"]
 
@@ -53,6 +54,10 @@ def certify(
         noise = _CLOSE * (max(abs(best), stage.scale * step) + stage.scale)
         if stage.sign * (value - best) > room + noise:
             failed.append(stage.name)
+    if problem.kept is not None:
+        low, high = stays_within(problem.cells.frame["baseline"].to_numpy(np.int64), problem.grid)
+        off = problem.kept & ((amounts < low) | (amounts > high))
+        failed.extend(problem.cells.names()[i] for i in np.flatnonzero(off))
     if np.any(amounts < 0) or np.any(amounts % problem.grid):
         failed.append("round_to")
     failed.extend(wrong_projects(problem, amounts, rounded.projects))

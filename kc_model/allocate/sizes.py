@@ -20,6 +20,7 @@ from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.rules import Row
 from kc_model.solver import Status
+from kc_model.stays import stays_within
 
 __all__ = ["Rounded", "round_projects"]
 
@@ -57,10 +58,13 @@ def round_projects(
     offered = problem.offered
     if offered is None or offered.chosen is None:
         none = np.zeros(0, dtype=np.int64)
-        amounts = round_plan(problem.rows, settled, problem.grid, deadline, problem.sums)
+        held, sums = list(_kept(problem)), problem.sums
+        rows = [*problem.rows, *held]
+        amounts = round_plan(rows, settled, problem.grid, deadline, None if held else sums)
         return amounts if isinstance(amounts, Status) else Rounded(amounts, none, none)
     parts = _Parts(offered, settled, sizes)
-    rows = [*(parts.spread(row) for row in problem.rows), *parts.rows(problem)]
+    rows = [parts.spread(row) for row in (*problem.rows, *_kept(problem))]
+    rows += parts.rows(problem)
     amounts = round_plan(rows, parts.plan, problem.grid, deadline)
     if isinstance(amounts, Status):
         return amounts
@@ -130,6 +134,16 @@ class _Parts:
             shares = [self.share[k - len(self._members)] for k in own.tolist()]
             if len(own) > 1:
                 yield from _quota(p, own, shares, problem.grid)
+
+
+def _kept(problem: Problem) -> Iterator[Row]:
+    """Yield what holds the cells that stay as they were."""
+    if problem.kept is None:
+        return
+    before = problem.cells.frame["baseline"].to_numpy(dtype=np.int64)
+    low, high = stays_within(before, problem.grid)
+    for i in np.flatnonzero(problem.kept).tolist():
+        yield from _between(f"kept:{i}", np.array([i]), int(low[i]), int(high[i]))
 
 
 def _between(name: str, parts: Indices, least: int, most: int) -> Iterator[Row]:

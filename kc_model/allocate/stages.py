@@ -121,7 +121,7 @@ class Ladder:
         for s, stage in enumerate(self.stages):
             worst = max(best[s], stage.sign * achieved[s] / stage.scale)
             if stage.is_partial:
-                self._cap(self.columns[s], worst)
+                self.cap_at(self.columns[s], worst)
                 continue
             column = np.array([self.columns[s]])
             self.solver.set_columns(column, self.solver.col_low[column], np.array([worst]))
@@ -141,14 +141,15 @@ class Ladder:
         self.solver.turn(("stage", stage))
         return self.solver.run()
 
-    def _cap(self, column: int, worst: float) -> None:
+    def cap_at(self, column: int, worst: float) -> None:
+        """Let a column be no more than this, or what counts as this, from now on."""
         columns, high = np.array([column]), np.array([worst + FROZEN * max(1.0, abs(worst))])
         self.solver.set_columns(columns, self.solver.col_low[columns], high)
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
         solver = self.solver
         if stage.is_open or stage.is_partial:
-            self._cap(column, stage.worst(outcome.objective))
+            self.cap_at(column, stage.worst(outcome.objective))
         if stage.is_open:
             return
         for duals, low, high, shut in (

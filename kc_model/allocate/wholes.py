@@ -5,6 +5,10 @@ between, and those nearest to it by their reduced costs, are the core (Balas and
 small program decides them, the others stay. Then neighbours decide anew among themselves, a few at
 a time, the others staying. The plan is as good as proven once the gap to the program without whole
 numbers is closed; where that never happens everything is decided at once, starting from there.
+
+What moves (`kc_model.stays`) is decided from the stage on that counts it: the stages before know
+nothing of it, and are linear where there are no projects. A program without whole numbers says
+little of a count: from there on everything is decided at once.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ _CORE = 300
 _NEAR = 120
 _NODES = 500
 _ENOUGH = 0.99
+_ROUGH = 0.01  # gap to which the least money is moved where many lines may move
 _EDGE = 1e-6
 
 Array = NDArray[np.float64]
@@ -43,12 +48,35 @@ class WholeLadder(Ladder):
 
     neighbours: Indices = np.zeros(0, dtype=np.int64)
     _standing: Array | None = None  # the last plan found, from where the next search starts
+    _resting: tuple[Indices, Array, Array] | None = None  # columns that wake, and their bounds
+    _rows: tuple[Indices, Array, Array] | None = None  # the rows that tie them to money
+    _is_awake = False
+
+    def rest(self, rows: Indices, columns: Indices) -> None:
+        """Let some rows hold nothing, and some whole numbers be 0, up to the stage of moves."""
+        if not len(columns):
+            return
+        solver = self.solver
+        self._rows = rows, solver.row_low[rows], solver.row_high[rows]
+        self._resting = columns, solver.col_low[columns], solver.col_high[columns]
+        free, none = np.full(len(rows), np.inf), np.zeros(len(columns))
+        solver.set_rows(rows, -free, free)
+        solver.set_columns(columns, none, none)
+        self.stand()
+
+    def _wake(self) -> None:
+        if self._rows is not None and self._resting is not None and not self._is_awake:
+            self.solver.set_rows(*self._rows)
+            self.solver.set_columns(*self._resting)
+            self._is_awake, self._standing = True, None
 
     def solve(self, stage: int | None) -> Outcome:
         """Solve one stage with what stands now; None: find any plan."""
         cost = np.zeros(len(self.solver.cost))
         if stage is not None:
             cost[self.columns[stage]] = 1.0
+            if self.stages[stage].is_moves:
+                self._wake()
         return self.least(cost)
 
     def least(self, cost: Array, *, is_last: bool = False) -> Outcome:
@@ -64,9 +92,8 @@ class WholeLadder(Ladder):
         solver.set_cost(cost)
         whole = np.flatnonzero(solver.model.whole)
         free = whole[solver.col_low[whole] < solver.col_high[whole]]
-        if len(free) <= _FEW:
-            solver.ask(0.0 if is_last else GAP)
-            return self._kept(solver.run())
+        if len(free) <= _FEW or self._is_awake:
+            return self._at_once(free, is_last=is_last)
         bound, values, reduced = self._without()
         if bound.status is not Status.OPTIMAL:
             return bound if bound.status is Status.INFEASIBLE else self._kept(solver.run())
@@ -90,6 +117,23 @@ class WholeLadder(Ladder):
             # What none can beat is the same for both, and this one is nearer to it.
             found = replace(best, status=found.status, gap=min(best.gap, found.gap))
         return found
+
+    def _at_once(self, free: Indices, *, is_last: bool) -> Outcome:
+        """Decide everything together; where it is much, from the last plan made better."""
+        solver = self.solver
+        if not len(free) and solver.complete is None:
+            return self._kept(self._without()[0])
+        if len(free) <= _FEW:
+            solver.ask(0.0 if is_last else GAP)
+            return self._kept(solver.run())
+        best = None if self._standing is None else self._with(free, self._standing)
+        if best is not None and len(best.values):
+            solver.hint(best.values)
+        if is_last:
+            solver.ask(_ROUGH, _NODES)
+        else:
+            solver.ask(_ENOUGH * GAP_WHOLE)
+        return self._kept(solver.run())
 
     def _searches(
         self, free: Indices, values: Array, reduced: Array, *, is_last: bool
@@ -118,6 +162,7 @@ class WholeLadder(Ladder):
         """Open everything that the stages have shut."""
         super().back()
         self._standing = None
+        self._is_awake = False
 
     def _kept(self, outcome: Outcome) -> Outcome:
         if len(outcome.values):
@@ -155,4 +200,7 @@ class WholeLadder(Ladder):
         return found
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:
-        self._cap(column, stage.worst(outcome.objective))
+        if len(outcome.row_duals):
+            super()._shut(stage, column, outcome)
+        else:
+            self.cap_at(column, stage.worst(outcome.objective))

@@ -35,7 +35,12 @@ def tell_open(teller: Teller) -> Iterator[str]:
         )
     elif len(plan.projects):
         yield teller.say("projects.no_ranges")
-    is_long = len(plan.cells) > RANGES_UP_TO and not len(plan.projects)
+    is_counted = any(goal["name"] == "minimise moves" for goal in plan.goals)
+    if is_counted:
+        stays = int((plan.cells["amount"] == plan.cells["baseline"]).sum())
+        yield teller.say("moves.stays", count=stays, base=teller.base())
+        yield teller.say("moves.no_ranges")
+    is_long = len(plan.cells) > RANGES_UP_TO and not len(plan.projects) and not is_counted
     if is_long and plan.cells["lowest"].isna().any():
         yield teller.say("no_ranges", most=RANGES_UP_TO)
     for row in plan.reserve:

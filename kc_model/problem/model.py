@@ -56,6 +56,8 @@ class Problem:
         Year whose plan is the baseline; None where ``cells.csv`` gives it.
     offered : Offered or None
         The projects; None without ``projects.csv``.
+    kept : array of bool (n_cells,) or None
+        Cells that stay as they were, by a goal of fewest moves; None: not decided, or no such goal.
     """
 
     data: Dataset
@@ -72,6 +74,7 @@ class Problem:
     findings: tuple[Fault, ...]
     baseline_year: int | None
     offered: Offered | None = None
+    kept: NDArray[np.bool_] | None = None
 
     def renumbered(self, scenario: Scenario) -> Problem | None:
         """Return the problem of a scenario that differs in numbers and words; None if in more.
@@ -81,7 +84,7 @@ class Problem:
         InputError
             With every number that cannot be.
         """
-        if scenario.shape != self.scenario.shape or self.offered is not None:
+        if scenario.shape != self.scenario.shape or self.offered is not None or self.counting:
             return None
         faults: list[Fault] = []
         unit = self.data.unit
@@ -131,6 +134,17 @@ class Problem:
     def goals(self) -> tuple[Goal, ...]:
         """The scenario's goals, in order."""
         return self.scenario.goals
+
+    @property
+    def counting(self) -> tuple[int, ...]:
+        """Numbers of the goals that count moves."""
+        return tuple(k for k, goal in enumerate(self.goals) if goal.what == "moves")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are projects to be chosen, or lines that are to stay as they were."""
+        has_projects = self.offered is not None and self.offered.chosen is None
+        return has_projects or bool(self.counting and self.kept is None)
 
     @property
     def unit(self) -> str:

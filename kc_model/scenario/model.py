@@ -21,7 +21,7 @@ TIERS = ("law", "directive", "preference")
 
 GOALS: Mapping[str, tuple[str, ...]] = {
     "maximise": ("money", "disbursed", "evenness", "outputs"),
-    "minimise": ("change", "risk"),
+    "minimise": ("change", "moves", "risk"),
 }
 """What a goal can be about, by its sense; what is maximised may also be a column."""
 
@@ -111,7 +111,7 @@ class Goal:
     ----------
     sense : {"maximise", "minimise"}
     what : str
-        money, disbursed, evenness, outputs, ``column:NAME``; change, risk.
+        money, disbursed, evenness, outputs, ``column:NAME``; change, moves, risk.
     where : mapping
         Cells its sums are limited to.
     per : str
@@ -141,6 +141,11 @@ class Goal:
     def name(self) -> str:
         """The goal in the contract's words, such as ``maximise disbursed``."""
         return f"{self.sense} {self.what}"
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts things, which no unit of money measures."""
+        return self.what in ("outputs", "moves")
 
 
 @dataclass(frozen=True)

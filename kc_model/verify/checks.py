@@ -27,6 +27,7 @@ from kc_model.standing import (
     stage_value,
     wrong_projects,
 )
+from kc_model.stays import stays_within
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
 from kc_model.verify.files import Exported, Table, read_amounts, read_exported, read_number
@@ -40,6 +41,7 @@ _EQUAL = 1e-9  # of the value: what counts as the same number, computed twice
 _FURTHEST = 21  # steps that rounding may move a cell by
 _HALF = 0.501  # đồng: these are whole, and floats of a coarser unit in the file
 _SHOWN = 3
+_CHOICES = ("choice", "choice_lines")
 _WHOLE = 1e-3  # gap to which a choice of whole projects counts as the best
 
 Array = NDArray[np.float64]
@@ -53,8 +55,9 @@ class Check:
     Parameters
     ----------
     name : str
-        plan, belongs, cells, laws, rules, totals, goals, settled, rounding, projects, best (once
-        for every tier and goal; best_sizes where projects were chosen), choice, settlement.
+        plan, belongs, cells, laws, rules, totals, goals, settled, rounding, projects, kept, best
+        (once for every tier and goal; best_sizes where projects were chosen, best_lines where
+        lines that move were), choice, choice_lines, settlement.
     passed : bool
     texts : mapping
         Language -> the sentence.
@@ -85,8 +88,9 @@ class Verification:
         """Return every check as a sentence, then what was proven and what nobody looked at."""
         told = [f"{'✓' if check.passed else '✗'} {check.texts[language]}" for check in self.checks]
         open_ = sum(not check.passed for check in self.checks)
-        is_chosen = any(check.name == "choice" for check in self.checks)
-        held = say("verify.all_but_choice" if is_chosen else "verify.all", language)
+        names = {check.name for check in self.checks}
+        key = next((f"all_but_{one}" for one in _CHOICES if one in names), "all")
+        held = say(f"verify.{key}", language)
         last = say("verify.open", language, count=open_) if open_ else held
         return [*told, last, say("verify.beyond", language)]
 
@@ -159,10 +163,14 @@ class _Judge:
             yield self._rounding()
             if self.problem.offered is not None:
                 yield self._projects(self.problem.offered)
+            if self.problem.kept is not None:
+                yield self._kept(self.problem.kept)
         yield self._settled()
         yield from self._best()
         if self.problem.offered is not None:
-            yield self._choice()
+            yield self._choice("choice")
+        if self.problem.kept is not None:
+            yield self._choice("choice_lines")
         yield self._settlement()
 
     # ------------------------------------------------------------------ the files
@@ -287,6 +295,15 @@ class _Judge:
             projects=_shown(wrong),
         )
 
+    def _kept(self, kept: NDArray[np.bool_]) -> Check:
+        """Whether the lines that are said to stay do: less than a step from what they had."""
+        before = self.problem.cells.frame["baseline"].to_numpy(np.int64)
+        low, high = stays_within(before, self.problem.grid)
+        wrong = np.flatnonzero(kept & ((self.amounts < low) | (self.amounts > high)))
+        cells = _shown([self.problem.cells.names()[i] for i in wrong])
+        count = int(kept.sum())
+        return _check("kept", passed=not len(wrong), count=count, total=len(kept), cells=cells)
+
     def _goals(self) -> Check:
         """Whether tiers and goals achieve what the result says."""
         x, wrong = self.amounts / MILLION, []
@@ -304,7 +321,7 @@ class _Judge:
         steps = np.abs(self.amounts - settled * MILLION) / problem.grid
         most = float(np.max(steps, initial=0.0))
         wrong = set(np.flatnonzero(steps > _FURTHEST + _CLOSE).tolist())
-        free = np.ones(len(settled), dtype=bool)
+        free = np.ones(len(settled), dtype=bool) if problem.kept is None else ~problem.kept
         if problem.offered is not None:
             free[problem.offered.named] = False
         nearer = nearer_step(problem.rows, problem.sums, problem.grid, settled, self.amounts, free)
@@ -359,7 +376,7 @@ class _Judge:
             highest = max(stage.highest(best), self._settled_at(stage))
             self.bounds.keep(stage.column, highest, least)
             yield _check(
-                "best" if self.problem.offered is None else "best_sizes",
+                self._of_choice("best"),
                 passed=gap <= _CLOSE,
                 goal=lambda language, stage=stage: self._label(stage, language),
                 best=self._value(stage, best),
@@ -367,11 +384,16 @@ class _Judge:
                 gap=f"{gap:.1e}",
             )
 
-    def _choice(self) -> Check:
+    def _of_choice(self, name: str) -> str:
+        if self.problem.offered is not None:
+            return f"{name}_sizes"
+        return name if self.problem.kept is None else f"{name}_lines"
+
+    def _choice(self, name: str) -> Check:
         """Whether the result tells to what gap the choice is the best: no file proves that."""
         gap = read_number(self.result.get("gap"))
         return _check(
-            "choice",
+            name,
             passed=gap <= _WHOLE,
             gap=lambda language: (
                 format_number(Decimal(f"{100 * gap:.3f}"), None, language)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -32,7 +32,7 @@ __all__ = ["FILE", "Multipliers", "Proof", "face_name", "proof_of", "read_proof"
 FILE = "proof.json"
 
 _FLAGS = ("may", "must")
-_OFFERED = ("least", "most", "rank", "named", "project", "cell", "requires", "excludes")
+_OFFERED = ("least", "most", "before", "rank", "named", "project", "cell", "requires", "excludes")
 _KNOWN = ("region", "baseline", "weight", "unit_cost", "min", "max")
 _MONEY = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _BROKEN = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
@@ -104,6 +104,7 @@ def proof_of(
             for k, risk in problem.risks.items()
         ],
         "projects": None if problem.offered is None else _plain_projects(problem.offered),
+        "kept": None if problem.kept is None else np.flatnonzero(problem.kept),
         "settled": settled,
         "multipliers": {"stages": stages, "settlement": settlement},
     }
@@ -240,7 +241,21 @@ def _problem(said: Mapping[str, Any]) -> Problem:
     if sorted(risks) != wanted:
         raise ValueError("risks")
     offered = None if said["projects"] is None else _offered(said["projects"], len(cells))
-    return problem_of(data, scenario, cells, curves, risks, offered)
+    problem = problem_of(data, scenario, cells, curves, risks, offered)
+    return replace(problem, kept=_kept(said["kept"], problem))
+
+
+def _kept(said: Sequence[int] | None, problem: Problem) -> NDArray[np.bool_] | None:
+    if (said is None) != (not problem.counting):
+        raise ValueError("kept")
+    if said is None:
+        return None
+    kept = np.zeros(len(problem.cells), dtype=bool)
+    at = np.array(said, dtype=np.int64)
+    if np.any(at < 0):
+        raise ValueError("kept")
+    kept[at] = True
+    return kept
 
 
 def _offered(said: Mapping[str, Any], n_cells: int) -> Offered:
@@ -252,7 +267,7 @@ def _offered(said: Mapping[str, Any], n_cells: int) -> Offered:
     share = tuple(Fraction(text) for text in said["share"])
     offered = Offered(frame=frame, share=share, **numbers, **flags)
     count, at = len(frame), ("project", "requires", "excludes")
-    each = (offered.least, offered.most, offered.rank, *flags.values())
+    each = (offered.least, offered.most, offered.before, offered.rank, *flags.values())
     if "id" not in frame or any(len(part) != count for part in each):
         raise ValueError("projects")
     if any(np.any((numbers[name] < 0) | (numbers[name] >= count)) for name in at):

@@ -14,7 +14,7 @@ from kc_model.errors import InputError
 from kc_model.money import unit_name
 from kc_model.moves import moves, refuse
 from kc_model.results import Allocation
-from kc_model.scenario import GOALS, Budget, Goal, Rule, Scenario
+from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.words import Words
@@ -102,8 +102,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self.few.observe(lambda change: self._ask_few(is_asked=change["new"]), "value")
         self.told, self.hidden = screen.Text(), screen.Text()
         self.listed = Picks(self._ticked, undo)
-        few = [self.few] if "moves" in GOALS["minimise"] else []
-        super().__init__([*few, screen.row(self.least, self.hidden), self.listed])
+        super().__init__([self.few, screen.row(self.least, self.hidden), self.listed])
 
     def stand_at(self, data: Dataset, scenario: Scenario, language: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
