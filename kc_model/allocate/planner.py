@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import mul
 
 import numpy as np
 import pandas as pd
@@ -219,11 +220,13 @@ def _chosen(live: Live, tell: Progress) -> _Found:
         if choice.status is not Status.OPTIMAL or choice.chosen is None:
             return _Found(choice.status, live, choice=choice)
         problem, deadline = live.problem.decided(choice.chosen), live.solver.deadline
-        found = _sized(Live(problem, deadline, choice.worst), tell)
+        sized = Live(problem, deadline, choice.worst)
+        found = _sized(sized, tell)
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
-                best = tuple(map(min, choice.best, climb.best))
+                scales = (a.scale / b.scale for a, b in zip(live.stages, sized.stages, strict=True))
+                best = tuple(map(min, map(mul, choice.best, scales), climb.best))
                 climb = replace(climb, best=best, chosen_to=choice.gap)
             return replace(found, climb=climb, choice=choice)
         forbid(live, choice.chosen)
