@@ -233,7 +233,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     with tqdm(total=100, disable=None, leave=False, bar_format="{desc} {bar} {n:.0f} %") as bar:
 
         def tell(step: str, share: float) -> None:
-            bar.set_description_str(say(f"cli.steps.{step}") + _gap(step, share), refresh=False)
+            bar.set_description_str(say(f"cli.steps.{step}") + _gap(step, share))
             bar.update(round(100 * share) - bar.n)
 
         yield tell
