@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
+from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 
-__all__ = ["Choice", "choose", "forbid", "gap_told"]
+__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -74,11 +75,8 @@ def choose(live: Live, tell: Progress) -> Choice:
 
     solver.listen(told)
     columns = live.columns("z", range(len(offered)))
-    first = np.full(len(offered), len(live.problem.cells))
-    np.minimum.at(first, offered.project, offered.cell)
     if isinstance(ladder, WholeLadder):
-        purse = np.append(np.unique(live.problem.purses, return_inverse=True)[1], -1)
-        order = columns[np.lexsort((first, purse[first]))]
+        order = columns[by_purse(live.problem)]
         ladder.neighbours = order[order >= 0]
     ladder.back()
     with solver.stoppable():
@@ -96,6 +94,17 @@ def choose(live: Live, tell: Progress) -> Choice:
     if climb.status is Status.OPTIMAL:
         last = _by_rank(live, columns, np.argsort(offered.rank), last)
     return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)
+
+
+def by_purse(problem: Problem) -> NDArray[np.int64]:
+    """Return the projects, those of one purse together, in the order of the cells they pay into."""
+    offered = problem.offered
+    if offered is None:
+        return np.zeros(0, dtype=np.int64)
+    first = np.full(len(offered), len(problem.cells))
+    np.minimum.at(first, offered.project, offered.cell)
+    purse = np.append(np.unique(problem.purses, return_inverse=True)[1], -1)
+    return np.lexsort((first, purse[first]))
 
 
 def gap_told(share: float) -> float | None:

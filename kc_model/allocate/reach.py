@@ -175,7 +175,7 @@ def _of_row(row: Row, r: int, gap: Gap, column: Mapping[str, int]) -> Cut:
     sign = 1.0 if row.side == "min" else -1.0
     meets, misses = (gap[1], gap[0]) if row.side == "min" else gap
     if row.is_law:
-        return Cut(cells, sign * row.coef, sign * meets - _HAIR * max(1.0, meets))
+        return Cut(cells, sign * row.coef, sign * meets - _HAIR * meets)
     slope = abs(row.right - misses) / (gap[1] - gap[0])
     columns = np.append(cells, column[f"v_{r}"])
     return Cut(columns, np.append(sign * slope * row.coef, 1.0), sign * slope * meets)
@@ -232,4 +232,4 @@ def _below(
         slope = (worth(end) - worth(start)) / (end - start)
         columns = np.array([*cost, money], dtype=np.int64)
         low = worth(start) - slope * start
-        yield Cut(columns, np.array([*cost.values(), -slope]), low - _HAIR * max(1.0, abs(low)))
+        yield Cut(columns, np.array([*cost.values(), -slope]), low - _HAIR * abs(low))

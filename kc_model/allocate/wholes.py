@@ -172,7 +172,7 @@ class WholeLadder(Ladder):
         solver.set_columns(still, at, at)
         solver.ask(gap, _NODES)
         self.is_partial = True
-        found = solver.run()
+        found = solver.run(is_trial=True)
         self.is_partial = False
         solver.set_columns(still, low, high)
         return found

@@ -266,8 +266,13 @@ class Solver:
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
 
-    def run(self) -> Outcome:
+    def run(self, *, is_trial: bool = False) -> Outcome:
         """Solve what stands now.
+
+        Parameters
+        ----------
+        is_trial : bool
+            Whether the answer is one of many that are tried, and need not be asked for twice.
 
         Returns
         -------
@@ -281,7 +286,7 @@ class Solver:
             return end.outcome if time.monotonic() < self.deadline else _ended(Status.LIMIT)
         status = self._run()
         for tolerance in (TOLERANCE, _WIDER):
-            if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound:
+            if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound or is_trial:
                 break
             # A hot start may call a plan impossible that a fresh one finds.
             engine.forget()
@@ -289,6 +294,11 @@ class Solver:
             status = self._run()
         engine.set(primal_feasibility_tolerance=TOLERANCE)
         is_whole = bool(self.model.whole.any())
+        if status is Status.INFEASIBLE and is_whole and not is_trial:
+            # Presolving whole numbers may call impossible what a hair's breadth allows.
+            engine.set(presolve="off")
+            status = self._run()
+            engine.set(presolve="choose")
         if status is not Status.OPTIMAL:
             return self._best_found(status) if is_whole else _ended(status)
         values = engine.values() * self._size
