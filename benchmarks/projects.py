@@ -162,7 +162,9 @@ def write(folder: Path, shape: Shape, count: int = 2000) -> None:
     for project in projects:
         for key in _cells(project):
             asked[key] += project["support"] / len(_cells(project))
-    base = {key: np.rint(shape.tight * vnd * random.uniform(0.5, 1.5)) for key, vnd in asked.items()}
+    base = {
+        key: np.rint(shape.tight * vnd * random.uniform(0.5, 1.5)) for key, vnd in asked.items()
+    }
     head = ["place", "area", "activity", "source"]
     _table(
         folder / "cells.csv",
@@ -187,10 +189,7 @@ def write(folder: Path, shape: Shape, count: int = 2000) -> None:
     _table(folder / "absorption.csv", slices)
     _table(
         folder / "places.csv",
-        [
-            {"place": place, "population": int(random.lognormal(14, 0.5))}
-            for place in places
-        ],
+        [{"place": place, "population": int(random.lognormal(14, 0.5))} for place in places],
     )
     _table(folder / "projects.csv", projects)
     _dump(
@@ -208,7 +207,11 @@ def write(folder: Path, shape: Shape, count: int = 2000) -> None:
         own = ("KCQG", "") if source == "KCQG" else ("KCDP", place)
         purses[own] = purses.get(own, 0.0) + vnd
     budget = [
-        {"source": source, **({"place": place} if place else {}), "amount": round(shape.tight * vnd)}
+        {
+            "source": source,
+            **({"place": place} if place else {}),
+            "amount": round(shape.tight * vnd),
+        }
         for (source, place), vnd in sorted(purses.items(), reverse=True)
     ]
     scenario = {
@@ -285,7 +288,7 @@ def _measured(name: str, count: int, limit: float) -> str:
         command = [sys.executable, "-m", "kc_model", "allocate", folder, f"{folder}/scenario.yaml"]
         command += ["--out", f"{folder}/out", "--time-limit", f"{limit:g}"]
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own
         clock, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         result = json.loads(Path(folder, "out", "result.json").read_text(encoding="utf-8"))

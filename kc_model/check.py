@@ -97,7 +97,7 @@ def _drafts(
 def _names_only(data: Dataset, asked: Scenario) -> tuple[Dataset, Scenario]:
     """Return tables without rows, and of the scenario what can be held against their columns."""
     tables = {name: frame.head(0) for name, frame in data.tables.items()}
-    rules = tuple(rule for rule in asked.rules if rule.count != "projects")
+    rules = tuple(rule for rule in asked.rules if rule.count != "projects" and not rule.project)
     goals = tuple(goal for goal in asked.goals if goal.what != "evenness" or goal.per)
     budget = asked.budget or (Budget(Decimal(0), {}),)
     plain = replace(asked, rules=rules, goals=goals, budget=budget)

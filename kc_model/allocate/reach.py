@@ -109,18 +109,19 @@ def _meets(intervals: tuple[Array, Array], low: float, high: float) -> bool:
     return k >= 0 and bool(ends[k] >= low - _DONG)
 
 
-def reach_of(offered: Offered, weight: Array, may: Mask, must: Mask) -> Reach:
+def reach_of(offered: Offered, shares: Array, weight: Array, may: Mask, must: Mask) -> Reach:
     """Return what projects can make of a weighted sum of cells.
 
     Parameters
     ----------
     offered : Offered
+    shares : array (n_parts,)
+        Its `share` as numbers.
     weight : array (n_cells,)
         Not negative.
     may, must : arrays of bool (n_projects,)
     """
-    share = np.array([float(one) for one in offered.share]) * weight[offered.cell]
-    total = np.bincount(offered.project, share, len(offered))
+    total = np.bincount(offered.project, shares * weight[offered.cell], len(offered))
     own = np.flatnonzero((total > 0) & may)
     own = own[np.argsort(-offered.rank[own])]  # the first by rank is asked first
     least, most = (total[own] * money[own] / MILLION for money in (offered.least, offered.most))
@@ -149,8 +150,8 @@ def chords(
     offered = problem.offered
     if offered is None:
         return [], {}
-    unit = np.eye(len(problem.cells))
-    reach = {i: reach_of(offered, unit[i], may, must) for i in offered.named.tolist()}
+    shares, unit = np.array(list(map(float, offered.share))), np.eye(len(problem.cells))
+    reach = {i: reach_of(offered, shares, unit[i], may, must) for i in offered.named.tolist()}
     found = [*_of_changes(problem, column, reach), *_of_curves(problem, column, reach)]
     named = np.zeros(len(problem.cells), dtype=bool)
     named[offered.named] = True
@@ -158,7 +159,7 @@ def chords(
         if _is_plain(row) and named[row.cells].all():
             weight = np.zeros(len(problem.cells))
             weight[row.cells] = row.coef
-            gap = reach_of(offered, weight, may, must).gap(row.right)
+            gap = reach_of(offered, shares, weight, may, must).gap(row.right)
             found += [_of_row(row, r, gap, column)] if gap is not None else []
     return found, reach
 
@@ -205,9 +206,7 @@ def _of_curves(
     for k, goal in enumerate(problem.goals):
         if goal.what != "disbursed":
             continue
-        for cells, widths, rates in zip(
-            curves.members, curves.widths, curves.rates, strict=True
-        ):
+        for cells, widths, rates in zip(curves.members, curves.widths, curves.rates, strict=True):
             i = int(cells[0])
             name, ends = f"w{k}_{i}", np.cumsum(widths)
             if name in column and i in reach:

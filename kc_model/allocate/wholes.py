@@ -90,9 +90,7 @@ class WholeLadder(Ladder):
             found = replace(best, status=found.status, gap=min(best.gap, found.gap))
         return found
 
-    def _sought(
-        self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool
-    ) -> Outcome:
+    def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
         """Return the best plan that searches find before one closes the gap; no values: none."""
         solver, self.gap = self.solver, np.inf
         best = replace(bound, status=Status.LIMIT, values=bound.values[:0], gap=np.inf)
@@ -129,9 +127,7 @@ class WholeLadder(Ladder):
                 still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
                 yield still, np.rint(self._standing[still])
 
-    def _beside_core(
-        self, free: Indices, values: Array, reduced: Array
-    ) -> tuple[Indices, Array]:
+    def _beside_core(self, free: Indices, values: Array, reduced: Array) -> tuple[Indices, Array]:
         near = np.abs(values[free] - np.rint(values[free])) > _EDGE
         order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), ~near))
         still = free[order[_CORE:]]

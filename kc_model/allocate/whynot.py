@@ -31,7 +31,7 @@ __all__ = ["COLUMNS", "find_whys"]
 
 COLUMNS = ("id", "kind", "short", "budget", "stage", "loss", "out", "joins", "rules")
 _FEW = 60  # projects up to which all may make room for one
-_NEAR = 30
+_NEAR = 12
 _LAWS = 12  # contradictions that are looked into; of others it is said that there is one
 
 Mask = NDArray[np.bool_]
@@ -96,13 +96,13 @@ class _Search:
         self.columns = live.columns("z", range(len(self.offered)))
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
         self.twins = np.array(twins, dtype=np.int64)
-        self.order = by_purse(self.problem)
+        self.order, self.ids = by_purse(self.problem), self.offered.ids
         self.laws = 0
 
     def row(self, p: int) -> dict[str, Any]:
         budget, short = self._short(p)
         found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "tie", "loss": np.nan}
-        found |= {"id": self.offered.ids[p], "short": short, "budget": budget}
+        found |= {"id": self.ids[p], "short": short, "budget": budget}
         ladder, solver = self.live.ladder, self.live.solver
         if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
             return {**found, "kind": "open"}
@@ -164,7 +164,7 @@ class _Search:
         return {"out": self._ids(self.chosen & ~now), "joins": self._ids(joins)}
 
     def _ids(self, some: Mask) -> str:
-        return ";".join(self.offered.ids[p] for p in np.flatnonzero(some))
+        return ";".join(self.ids[p] for p in np.flatnonzero(some))
 
     def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
         """Return which laws speak against a project, if they do."""
@@ -175,7 +175,7 @@ class _Search:
         return {"kind": "law", "rules": ";".join(rules)}
 
     def _against(self, p: int) -> list[str]:
-        problem, one = self.problem, self.offered.ids[p]
+        problem, one = self.problem, self.ids[p]
         forced = Rule(id=f"in-{one}", where={"id": (one,)}, count="projects", min=Decimal(1))
         added = rule_rows(problem.cells, forced, problem.unit, [], self.offered)
         rows = (*problem.rows, *added)
