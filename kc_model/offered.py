@@ -14,6 +14,7 @@ from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
 from kc_model.money import UNITS
 from kc_model.projects import Offers
+from kc_model.reading import dong
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
@@ -148,7 +149,7 @@ def offered_of(
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
             place = data.origins.get(("projects", number), Address("projects.csv"))
-            values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
+            values = {"id": frame["id"][number], "grid": dong(grid)}
             faults.append(Fault(code, place, values, level="warning"))
     least, most = _held(offers.frame["id"], least, most, scenario.rules, data.unit, grid)
     may &= least <= most

@@ -57,8 +57,8 @@ def drawn(seed: int) -> tuple[list[dict], list[tuple[str, str | None, int]], lis
                 "disbursed": paid or None,
             }
         )
-        if "01;19" in projects[-1]["place"] and least is not None:
-            projects[-1]["min_support"] = least // 20 * 20 or 20
+        if "01;19" in projects[-1]["place"]:  # so that sizes tried one by one meet every bend
+            projects[-1]["min_support"] = least and (least // 20 * 20 or 20)
             projects[-1]["disbursed"] = paid // 20 * 20 or None
     budgets = [("KCQG", None, int(rng.integers(10, 60)) * STEP)]
     budgets += [("KCDP", place, int(rng.integers(5, 40)) * STEP) for place in ("01", "19")]
@@ -241,6 +241,16 @@ def september():
     folder = Path(__file__).parent.parent / "data" / "sample-projects" / "september"
     data = kc.read_dataset(folder)
     return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
+
+
+def test_a_scenario_that_names_its_month_is_planned_as_if_it_was_asked_for():
+    plan = september()
+    own = replace(plan.scenario, as_of=9)
+    again = kc.allocate(plan.data, own, plan.outlook, detail=False)
+    assert again.as_of == 9
+    assert again.cells["amount"].tolist() == plan.cells["amount"].tolist()
+    whole = kc.allocate(plan.data, replace(own, as_of=6), plan.outlook, as_of=9, detail=False)
+    assert whole.as_of == 9  # what is asked for comes first
 
 
 def test_the_sample_moves_money_to_projects_that_are_in_time():

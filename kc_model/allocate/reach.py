@@ -109,7 +109,7 @@ def _meets(intervals: tuple[Array, Array], low: float, high: float) -> bool:
     return k >= 0 and bool(ends[k] >= low - _DONG)
 
 
-def reach_of(offered: Offered, shares: Array, weight: Array, may: Mask, must: Mask) -> Reach:
+def _reach_of(offered: Offered, shares: Array, weight: Array, may: Mask, must: Mask) -> Reach:
     """Return what projects can make of a weighted sum of cells.
 
     Parameters
@@ -151,7 +151,7 @@ def chords(
     if offered is None:
         return [], {}
     shares, unit = np.array(list(map(float, offered.share))), np.eye(len(problem.cells))
-    reach = {i: reach_of(offered, shares, unit[i], may, must) for i in offered.named.tolist()}
+    reach = {i: _reach_of(offered, shares, unit[i], may, must) for i in offered.named.tolist()}
     found = [*_of_changes(problem, column, reach), *_of_curves(problem, column, reach)]
     named = np.zeros(len(problem.cells), dtype=bool)
     named[offered.named] = True
@@ -159,7 +159,7 @@ def chords(
         if _is_plain(row) and named[row.cells].all():
             weight = np.zeros(len(problem.cells))
             weight[row.cells] = row.coef
-            gap = reach_of(offered, shares, weight, may, must).gap(row.right)
+            gap = _reach_of(offered, shares, weight, may, must).gap(row.right)
             found += [_of_row(row, r, gap, column)] if gap is not None else []
     return found, reach
 
@@ -190,11 +190,11 @@ def _of_changes(
             base = float(problem.baseline[i])
             if i in reach:
                 yield from _below(
-                    {column[f"u{k}_{i}"]: 1.0}, column[f"x_{i}"], reach[i], [base], abs_from(base)
+                    {column[f"u{k}_{i}"]: 1.0}, column[f"x_{i}"], reach[i], [base], _distance(base)
                 )
 
 
-def abs_from(base: float) -> Callable[[float], float]:
+def _distance(base: float) -> Callable[[float], float]:
     """Return the distance from an amount."""
     return lambda amount: abs(amount - base)
 
