@@ -24,7 +24,7 @@ from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
-__all__ = ["Choice", "choose", "forbid", "gap_told"]
+__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -47,7 +47,7 @@ class Choice:
     best : tuple of float
         Best value of each stage, in its column's minimised form.
     worst : tuple of float or None
-        What the sizes may make of each stage's column at most; None: nothing but its best.
+        What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
     gap : float
         The widest gap of any stage.
     kept, same : array of bool (n_cells,), (n_projects,) or None
@@ -92,29 +92,48 @@ def choose(live: Live, tell: Progress) -> Choice:
         Is told ``choose`` and how much of the gap is closed.
     """
     offered, solver = live.problem.offered, live.solver
-    solver.listen(lambda gap: tell("choose", _START + (_END - _START) * _closed(gap)))
+    ladder = live.ladder
+
+    def told(gap: float) -> None:
+        # While a few decide anew the gap that is told is theirs; that of the best plan is wider.
+        gap = ladder.gap if isinstance(ladder, WholeLadder) and ladder.is_partial else gap
+        tell("choose", _START + (_END - _START) * _closed(gap))
+
+    solver.listen(told)
     columns = live.columns("z", range(0 if offered is None else len(offered)))
-    if offered is not None and isinstance(live.ladder, WholeLadder):
-        first = np.full(len(offered), len(offered.cell))
-        np.minimum.at(first, offered.project, offered.cell)
-        order = columns[np.argsort(first, kind="stable")]
-        live.ladder.neighbours = order[order >= 0]
-    live.ladder.back()
-    climb = live.climb()
+    if offered is not None and isinstance(ladder, WholeLadder):
+        order = columns[by_purse(live.problem)]
+        ladder.neighbours = order[order >= 0]
+    ladder.back()
+    with solver.stoppable():
+        climb = live.climb()
     worst = tuple(
-        stage.worst(best) if stage.is_open else None
+        stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
     )
     last = climb.outcomes[-1] if climb.outcomes else None
     if last is None or not len(last.values):
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     gap = max(outcome.gap for outcome in climb.outcomes)
+    if climb.status is not Status.OPTIMAL and len(climb.outcomes) == len(climb.best):
+        gap = float("inf")  # of the stage that was cut off nothing is known
     if climb.status is Status.OPTIMAL:
         if offered is not None:
             last = _by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
     return Choice(climb.status, chosen, climb.best, worst, gap, *_staying(live, last))
+
+
+def by_purse(problem: Problem) -> NDArray[np.int64]:
+    """Return the projects, those of one purse together, in the order of the cells they pay into."""
+    offered = problem.offered
+    if offered is None:
+        return np.zeros(0, dtype=np.int64)
+    first = np.full(len(offered), len(problem.cells))
+    np.minimum.at(first, offered.project, offered.cell)
+    purse = np.append(np.unique(problem.purses, return_inverse=True)[1], -1)
+    return np.lexsort((first, purse[first]))
 
 
 def gap_told(share: float) -> float | None:

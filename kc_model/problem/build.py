@@ -128,7 +128,7 @@ def _offered(
         faults.extend(error.faults)
         return None
     grid = grid_of(scenario, data.unit, [])
-    offered, warnings = offered_of(data, offers, cells, scenario.year, grid)
+    offered, warnings = offered_of(data, offers, cells, scenario, grid)
     faults.extend([*offers.findings, *warnings])
     return offered
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from kc_model.cells import Cells
 from kc_model.errors import Fault
+from kc_model.money import UNITS
 from kc_model.offered import Offered
 from kc_model.rules.measures import Base, Measure, Whole, measure_of, plain_whole
 from kc_model.rules.row import NIL, NONE, SIDES, Row, errors_in
@@ -45,7 +47,7 @@ def rule_rows(
     before = errors_in(faults)
     if rule.count == "projects" and offered is None:
         faults.append(Fault("no-projects", rule.at, {"id": rule.id}))
-    counting = _Counting.of(rule, cells, offered)
+    counting = _Counting.of(rule, cells, unit, offered)
     rule = counting.rule
     selected = cells.select(rule.where, rule.at, faults)
     for key in rule.each:
@@ -94,7 +96,9 @@ class _Counting:
     offered: Offered | None = None
 
     @classmethod
-    def of(cls, rule: Rule, cells: Cells, offered: Offered | None) -> _Counting:
+    def of(cls, rule: Rule, cells: Cells, unit: str, offered: Offered | None) -> _Counting:
+        if offered is not None and rule.project and cells.attribute("id") is None:
+            rule = _of_one(rule, offered, unit)
         if rule.count != "projects" or offered is None:
             return cls(rule)
         asked = offered.asked(rule.where, cells), offered.asked(rule.of or {}, cells)
@@ -118,6 +122,22 @@ class _Counting:
             projects=np.flatnonzero(self.offered.paying(row.cells) & self.selected),
             base_projects=np.flatnonzero(self.offered.paying(base.cells) & self.base),
         )
+
+
+def _of_one(rule: Rule, offered: Offered, unit: str) -> Rule:
+    """Return the part of a rule on one project's money that says whether it is chosen.
+
+    What it gets if it is has been bounded already, see `kc_model.offered.offered_of`.
+    """
+    p = offered.ids.index(rule.project) if rule.project in offered.ids else -1
+    most = None if rule.max is None else int(rule.max * UNITS[unit])
+    is_below = p >= 0 and most is not None and most < offered.least[p]
+    return replace(
+        rule,
+        count="projects",
+        min=None if rule.min is None else Decimal(1),
+        max=None if rule.max is None else Decimal(0 if is_below else 1),
+    )
 
 
 def _shown(value: object) -> str:

@@ -102,6 +102,13 @@ class Rule:
             return "share"
         return "number" if self.per or self.count else "money"
 
+    @property
+    def project(self) -> str:
+        """The project whose money it bounds, "" for none: a law on an amount ``where: {id: X}``."""
+        is_plain = not (self.count or self.per or self.each) and self.of is None
+        names = self.where.get("id", ()) if is_plain and set(self.where) == {"id"} else ()
+        return names[0] if len(names) == 1 and self.tier == "law" else ""
+
 
 @dataclass(frozen=True)
 class Goal:
