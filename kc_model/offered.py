@@ -31,7 +31,8 @@ class Offered:
     Parameters
     ----------
     frame : DataFrame
-        One row per project, index 0 to m-1: id, and whatever selections may ask for.
+        One row per project, index 0 to m-1: id, why (tuple of codes: what keeps it out), and
+        whatever selections may ask for.
     may, must : arrays of bool (m,)
         Whether it can be chosen; whether it has to be, being paid or accepted already.
     least, most : arrays of int (m,), VND
@@ -150,6 +151,10 @@ def offered_of(
             faults.append(Fault(code, place, values, level="warning"))
     must = stays & may
     _lose_needing(may, must, offers, data, faults)
+    why = {one: dict.fromkeys(codes) for one, codes in zip(frame["id"], frame["why"], strict=True)}
+    for fault in faults:
+        why[fault.values["id"]][fault.code] = None
+    frame = frame.assign(why=[tuple(codes) for codes in why.values()])
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
     sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row] / MILLION

@@ -140,7 +140,7 @@ class Planner:
             draft.fill_parts(rounded.parts)
             if detail:
                 # Prices, ranges and reasons would tell of other sizes only, not of other choices.
-                _find_whys(draft, choosing, choice, amounts, tell)
+                _find_whys(draft, choosing, choice, tell)
                 draft.fill_grounds(settled, stages)
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
@@ -277,19 +277,16 @@ def why_not(
     numbers = [order.index(one) for one in ids]
     # What is told is of this plan, also where another that is as good was found now.
     choice = replace(choice, chosen=known["chosen"].to_numpy(dtype=bool))
-    cells = plan.cells["amount"].to_numpy(dtype=np.int64)
-    return find_whys(live, choice, cells, numbers, tell)
+    return find_whys(live, choice, numbers, tell)
 
 
-def _find_whys(
-    draft: Draft, live: Live, choice: Choice, cells: NDArray[np.int64], tell: Progress
-) -> None:
+def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None:
     """Find out why projects that may be chosen are not."""
     offered = live.problem.offered
     if offered is None or choice.chosen is None or len(offered) > WHYS_UP_TO:
         return
     left = np.flatnonzero(offered.may & ~choice.chosen).tolist()
-    draft.fill_whys(find_whys(live, choice, cells, left, tell))
+    draft.fill_whys(find_whys(live, choice, left, tell))
 
 
 def _find_effects(

@@ -55,7 +55,7 @@ class Offers:
     Parameters
     ----------
     frame : DataFrame, one row per project, in the order of the ids, index 0 to n-1
-        Every column of ``projects``, ``place_class`` as it counts, and
+        Every column of ``projects``, ``place_class`` as it counts, a blank ``kind`` as normal, and
 
         - ``places`` (tuple of str), ``shares`` (tuple of Fraction, sum 1);
         - ``cap`` (VND, <NA> where nothing is capped), ``uplifted``, ``basis``, ``certainty``: what
@@ -147,6 +147,7 @@ def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offer
     places = _Places(data, faults)
     norms = Norms(on, data.vintage)
     frame = data.projects.copy()
+    frame["kind"] = frame["kind"].replace("", "normal")
     frame["before"] = given_before(frame)
     frame["place_class"] = [row["place_class"] or places.class_of(row) for row in rows]
     frame["places"] = [tuple(row["place"].split(";")) for row in rows]
