@@ -131,7 +131,8 @@ def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
     rate = (gain / change.where(change != 0)).fillna(cells["chance_last"])
     given = (-parts["change"]).astype("float64")
     used = 1.0 - parts["idle"].astype("float64") / given.where(given > 0)
-    return used.fillna(1.0).clip(0.0, 1.0) * rate.set_axis(cells["cell"])[parts["cell"]].to_numpy()
+    used = used.fillna(1.0).clip(0.0, 1.0)
+    return (used * rate.set_axis(cells["cell"])[parts["cell"]].to_numpy()).mask(used == 0, 0.0)
 
 
 def _outside(purse: pd.DataFrame) -> dict[str, Any]:

@@ -42,6 +42,7 @@ _DERIVED = {
     "payable_low": "float64",
     "payable_high": "float64",
     "payable_basis": "str",
+    "advance": "float64",
     "before": "Int64",
     "stays": "bool",
     "sure": "Int64",
@@ -68,7 +69,8 @@ class Offers:
         - ``law_rank`` (1 first, equal for equals), ``rank`` (1 to n, all different);
         - ``left`` (VND): what it can still be paid in all;
         - ``payable_low``, ``payable_high`` (shares of the support), ``payable_basis``: what the law
-          lets be paid at its stage, see `kc_model.projects.payments.payable`;
+          lets be paid at its stage, see `kc_model.projects.payments.payable`; ``advance`` (share):
+          the low one once it is contracted;
         - ``before`` (VND): what the plan in force gives it; ``stays``: whether it has to be chosen,
           being paid or, mid-year, accepted already; ``sure`` (VND): what of its support counts as
           disbursed by year-end whatever the forecast of its cells says.
@@ -380,3 +382,7 @@ def _stage(frame: pd.DataFrame, norms: Norms, on: date) -> None:
     ]
     for k, name in enumerate(("payable_low", "payable_high", "payable_basis")):
         frame[name] = [found[k] for found in shares]
+    frame["advance"] = [
+        tell(norms.advance(norm), area, "contracted")[0]
+        for norm, area in zip(frame["norm"], frame["area"], strict=True)
+    ]
