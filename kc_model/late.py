@@ -116,8 +116,9 @@ def late_money(
     Expected is the project's support times what its cell is forecast to complete of its plan with
     the late arrival; at least what its stage makes sure and what the law lets be paid on its
     contract, signed once the money is there; nothing beyond these where it cannot be finished, only
-    what is sure where a province pays it first. Pre-funding takes the local money that the forecast leaves of the plan in force, place
-    by place, in the order of the law; a project over several places is not pre-funded.
+    what is sure where a province pays it first. Pre-funding takes the local money that the forecast
+    leaves of the plan in force, place by place, in the order of the law; a project over several
+    places is not pre-funded.
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")

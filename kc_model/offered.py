@@ -133,7 +133,7 @@ def offered_of(
         Projects; warnings project-outside (a cell of it has no budget), project-off-grid (no
         multiple of the grid lies within its bounds), required-out (it needs such a one).
     """
-    frame, parts = offers.frame, offers.parts
+    frame, parts = offers.frame.copy(deep=False), offers.parts
     keys = parts.assign(year=year)[list(CELL_KEYS)]
     places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
     at = places.get_indexer(pd.MultiIndex.from_frame(keys))
@@ -151,10 +151,10 @@ def offered_of(
             faults.append(Fault(code, place, values, level="warning"))
     must = stays & may
     _lose_needing(may, must, offers, data, faults)
-    why = {one: dict.fromkeys(codes) for one, codes in zip(frame["id"], frame["why"], strict=True)}
+    out = {str(one): dict.fromkeys(why) for one, why in zip(frame["id"], frame["why"], strict=True)}
     for fault in faults:
-        why[fault.values["id"]][fault.code] = None
-    frame = frame.assign(why=[tuple(codes) for codes in why.values()])
+        out[str(fault.values["id"])][fault.code] = None
+    frame["why"] = pd.Series([tuple(codes) for codes in out.values()], frame.index, dtype=object)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
     sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row] / MILLION

@@ -106,13 +106,18 @@ def test_a_law_that_keeps_a_project_out_is_named():
 
 # ---------------------------------------------------------------------------- by hand
 
-PROJECTS = "id name place area source support min_support score kind requires excludes stage disbursed"
+PROJECTS = (
+    "id name place area source support min_support score kind requires excludes stage disbursed"
+)
 TAKES = "place area source upto rate\n01 TECH KCQG 1000 1\n01 PROD KCQG 1000 0.5"
 
 
 def of_100(projects: str, text: str = "goals: [{maximise: disbursed}]", **more):
     data = dataset(
-        vintage="34", projects=f"{PROJECTS}\n{projects.strip()}", absorption=TAKES, **more.pop("tables", {})
+        vintage="34",
+        projects=f"{PROJECTS}\n{projects.strip()}",
+        absorption=TAKES,
+        **more.pop("tables", {}),
     )
     return allocate(data, scenario(f"budget: [{{source: KCQG, amount: 100}}]\n{text}\n"), **more)
 
@@ -140,13 +145,13 @@ C x 01 TECH KCQG 10 - 1 - - A - -
 
 
 def test_a_purse_lacks_only_what_others_could_not_do_without():
-    rows = "A x 01 TECH KCQG 60 40 9 - - - - -\nB x 01 TECH KCQG 80 - 1 - - - - -"
+    rows = "A x 01 TECH KCQG 60 40 9 - - - - -\nB x 01 TECH KCQG 80 70 1 - - - - -"
     cells = "place area source min\n01 TECH KCQG -\n01 PROD KCQG 10"
     plan = of_100(rows, tables={"cells": cells})
     (row,) = plan.whys.to_dict("records")
-    # A could do with 40 and PROD with 10: 80 more are 30 short of 100.
-    assert (row["id"], row["short"]) == ("B", 30_000_000)
-    more = replace(plan.scenario, budgets=(replace(plan.scenario.budgets[0], amount=Decimal(130)),))
+    # B could do with 70 and PROD with 10: 40 more are 20 short of 100.
+    assert (row["id"], row["short"]) == ("A", 20_000_000)
+    more = replace(plan.scenario, budgets=(replace(plan.scenario.budgets[0], amount=Decimal(120)),))
     again = allocate(plan.data, forcing(more, into=["A", "B"]), detail=False)
     assert again.status == "optimal"
 

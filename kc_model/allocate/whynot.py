@@ -34,9 +34,7 @@ _LAWS = 12  # contradictions that are looked into; of others it is said that the
 Mask = NDArray[np.bool_]
 
 
-def find_whys(
-    live: Live, choice: Choice, numbers: Collection[int], tell: Progress
-) -> pd.DataFrame:
+def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progress) -> pd.DataFrame:
     """Return why projects that may be chosen are not.
 
     Parameters
@@ -182,7 +180,7 @@ class _Search:
         return budget, round(most)
 
     def _least_used(self) -> NDArray[np.float64]:
-        """Return what every cell needs at least for the projects chosen, or by its own bound, VND."""
+        """Return what every cell needs at least, for the projects chosen or by itself, VND."""
         least = self.problem.cells.frame["min"].fillna(0).to_numpy(dtype=np.float64)
         least[self.offered.named] = 0.0
         for k in np.flatnonzero(self.chosen[self.offered.project]).tolist():

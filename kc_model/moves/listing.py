@@ -132,7 +132,8 @@ def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
     given = (-parts["change"]).astype("float64")
     used = 1.0 - parts["idle"].astype("float64") / given.where(given > 0)
     used = used.fillna(1.0).clip(0.0, 1.0)
-    return (used * rate.set_axis(cells["cell"])[parts["cell"]].to_numpy()).mask(used == 0, 0.0)
+    found = used.to_numpy() * rate.set_axis(cells["cell"])[parts["cell"]].to_numpy()
+    return pd.Series(np.where(used == 0, 0.0, found), parts.index)
 
 
 def _outside(purse: pd.DataFrame) -> dict[str, Any]:
@@ -213,7 +214,8 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     }
     kind, values = "joint", dict[str, str]()
     if giver["idle"] and giver["idle"] >= -giver["change"]:
-        kind = "idle_kept" if taker["cell"] < 0 else "idle_unknown" if not shown["there"] else "idle"
+        to_cell = "idle" if shown["there"] else "idle_unknown"
+        kind = "idle_kept" if taker["cell"] < 0 else to_cell
     elif giver["cell"] < 0:
         kind = "more"
     elif taker["cell"] < 0:

@@ -98,12 +98,13 @@ def as_planned(parts: pd.DataFrame, plan: pd.Series) -> pd.Series:
     spread = {one: cells for one, cells in own if len(cells) > 1}
     sharing = pd.Series([cell for cells in spread.values() for cell in cells]).value_counts()
     for cells in spread.values():
-        told = room[cells.to_numpy()].set_axis(cells.index)
-        if not told.sum() and (sharing[cells] == 1).all() and (before[cells.index] + told >= 0).all():
-            before[cells.index] += told
+        told = before[cells.index] + room[cells.to_numpy()].to_numpy()
+        is_alone = (sharing[cells] == 1).all()
+        if is_alone and (told >= 0).all() and told.sum() == before[cells.index].sum():
+            before[cells.index] = told
             room[cells.to_numpy()] = 0
-    lost = parts["lost"].groupby(at).agg(["sum", lambda each: (each > 0).sum()])
-    total, count = (lost[name].reindex(at).to_numpy() for name in lost)
-    left = room.clip(lower=0)[at].to_numpy()
-    extra = parts["lost"].where(total <= left, pd.Series(left, parts.index).where(count == 1, 0))
-    return before + extra.where(parts["lost"] > 0, 0)
+    lost = parts["lost"]
+    total = lost.groupby(at).transform("sum")
+    is_only = (lost > 0).groupby(at).transform("sum") == 1
+    left = pd.Series(room.clip(lower=0)[at].to_numpy(), parts.index)
+    return before + lost.where(total <= left, left.where(is_only & (lost > 0), 0))
