@@ -151,8 +151,9 @@ def test_a_purse_lacks_only_what_others_could_not_do_without():
     (row,) = plan.whys.to_dict("records")
     # B could do with 70 and PROD with 10: 40 more are 20 short of 100.
     assert (row["id"], row["short"]) == ("A", 20_000_000)
-    more = replace(plan.scenario, budgets=(replace(plan.scenario.budgets[0], amount=Decimal(120)),))
-    again = allocate(plan.data, forcing(more, into=["A", "B"]), detail=False)
+    more = replace(plan.scenario.budget[0], amount=Decimal(120))
+    wanted = forcing(replace(plan.scenario, budget=(more,)), into=["A", "B"])
+    again = allocate(plan.data, wanted, detail=False)
     assert again.status == "optimal"
 
 
