@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from kc_model.errors import Fault, InputError
+from kc_model.errors import Address, Fault, InputError
+from kc_model.money import UNITS
 from kc_model.problem import build_problem
-from kc_model.projects import build_offers
-from kc_model.reading import draft_dataset
+from kc_model.projects import build_offers, given_parts
+from kc_model.reading import dong, draft_dataset
 from kc_model.scenario import Budget, Scenario, draft_scenario
 from kc_model.tables import Dataset
 
@@ -66,8 +67,10 @@ def check_together(
     if data is None or not is_read:
         return tuple(faults)
     if asked is not None and not _errors(faults):
-        return (*faults, *_new(faults, _against(data, asked)))
-    return (*faults, *_new(faults, _of_projects(data, asked)))
+        found = _against(data, asked)
+    else:
+        found = _of_projects(data, asked)
+    return (*faults, *_new(faults, found), *_paid_apart(data, _year(data, asked)))
 
 
 def _drafts(
@@ -94,7 +97,7 @@ def _drafts(
 def _names_only(data: Dataset, asked: Scenario) -> tuple[Dataset, Scenario]:
     """Return tables without rows, and of the scenario what can be held against their columns."""
     tables = {name: frame.head(0) for name, frame in data.tables.items()}
-    rules = tuple(rule for rule in asked.rules if rule.count != "projects")
+    rules = tuple(rule for rule in asked.rules if rule.count != "projects" and not rule.project)
     goals = tuple(goal for goal in asked.goals if goal.what != "evenness" or goal.per)
     budget = asked.budget or (Budget(Decimal(0), {}),)
     plain = replace(asked, rules=rules, goals=goals, budget=budget)
@@ -112,14 +115,49 @@ def _of_projects(data: Dataset, asked: Scenario | None) -> tuple[Fault, ...]:
     """Return what keeps projects out of a plan of the scenario's year, or of the newest known."""
     if not len(data.projects):
         return ()
-    known = [table["year"].max() for table in (data.history, data.cells) if table["year"].count()]
-    year = int(max(known)) if known else datetime.now(UTC).year
-    if asked is not None and asked.year:
-        year = asked.year
     try:
-        return build_offers(data, date(year, 1, 1)).findings
+        return build_offers(data, date(_year(data, asked), 1, 1)).findings
     except InputError as error:
         return tuple(replace(fault, level="warning") for fault in error.faults)
+
+
+def _year(data: Dataset, asked: Scenario | None) -> int:
+    """Return the scenario's year, or the newest known."""
+    if asked is not None and asked.year:
+        return asked.year
+    known = [table["year"].max() for table in (data.history, data.cells) if table["year"].count()]
+    return int(max(known)) if known else datetime.now(UTC).year
+
+
+def _paid_apart(data: Dataset, year: int) -> Iterator[Fault]:
+    """Yield warnings of cells whose history and projects tell different money disbursed.
+
+    Only where the list of projects tells any, and for cells that it names and the year's history
+    has. Activities are taken together: the two tables need not split alike.
+    """
+    projects = data.projects.assign(project=data.projects["id"], stage="")
+    paid = given_parts(projects)  # in no stage a project has what it was paid
+    rows = data.history[(data.history["year"] == year) & data.history["disbursed"].notna()]
+    if paid.empty or rows.empty:
+        return
+    keys = ["place", "area", "source"]
+    newest = rows.sort_values("month", kind="stable").drop_duplicates(
+        [*keys, "activity"], keep="last"
+    )
+    told = newest.groupby(keys)["disbursed"].sum()
+    named = projects.assign(place=projects["place"].str.split(";")).explode("place")
+    given = paid.groupby(keys)["before"].sum()
+    for cell in dict.fromkeys(named[keys].itertuples(index=False, name=None)):
+        if cell in told.index and abs(told[cell] - given.get(cell, 0)) >= UNITS[data.unit]:
+            own, other = int(told[cell]), int(given.get(cell, 0))
+            code = "paid-beside-projects" if own > other else "paid-not-in-history"
+            values = {
+                "cell": " – ".join(cell),
+                "history": dong(own),
+                "projects": dong(other),
+                "apart": dong(abs(own - other)),
+            }
+            yield Fault(code, Address("projects.csv"), values, level="warning")
 
 
 def _new(known: Iterable[Fault], found: Iterable[Fault]) -> list[Fault]:

@@ -243,10 +243,22 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     with tqdm(total=100, disable=None, leave=False, bar_format="{desc} {bar} {n:.0f} %") as bar:
 
         def tell(step: str, share: float) -> None:
-            bar.set_description_str(say(f"cli.steps.{step}"))
+            bar.set_description_str(say(f"cli.steps.{step}") + _gap(step, share))
             bar.update(round(100 * share) - bar.n)
 
         yield tell
+
+
+def _gap(step: str, share: float) -> str:
+    """Return how near a choice of projects is to the best there can be, once that is known."""
+    if step != "choose":
+        return ""
+    from kc_model.allocate.choice import gap_told
+    from kc_model.money import format_number
+
+    gap = gap_told(share)
+    shown = "" if gap is None else format_number(round(100 * gap, 2), None, "vi")
+    return say("cli.gap", gap=shown) if shown else ""
 
 
 def _parser() -> argparse.ArgumentParser:

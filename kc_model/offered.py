@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
+from kc_model.money import UNITS
 from kc_model.projects import Offers
-from kc_model.scenario import Where
+from kc_model.reading import dong
+from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
 __all__ = ["Offered", "offered_of"]
@@ -111,7 +113,7 @@ class Offered:
 
 
 def offered_of(
-    data: Dataset, offers: Offers, cells: Cells, year: int, grid: int
+    data: Dataset, offers: Offers, cells: Cells, scenario: Scenario, grid: int
 ) -> tuple[Offered, list[Fault]]:
     """Return the projects over the cells of a plan, and why some cannot be chosen in it.
 
@@ -122,8 +124,9 @@ def offered_of(
     offers : Offers
     cells : Cells
         The plan's cells only.
-    year : int
-        Projects are paid in it; later years of a plan have none.
+    scenario : Scenario
+        Projects are paid in its year, later ones have none; its rules on the money of single
+        projects bound what these get.
     grid : int, VND
         A project gets multiples of it or nothing.
 
@@ -134,7 +137,7 @@ def offered_of(
         multiple of the grid lies within its bounds), required-out (it needs such a one).
     """
     frame, parts = offers.frame.copy(deep=False), offers.parts
-    keys = parts.assign(year=year)[list(CELL_KEYS)]
+    keys = parts.assign(year=scenario.year)[list(CELL_KEYS)]
     places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
     at = places.get_indexer(pd.MultiIndex.from_frame(keys))
     stays = frame["stays"].to_numpy(dtype=bool)
@@ -147,8 +150,10 @@ def offered_of(
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
             place = data.origins.get(("projects", number), Address("projects.csv"))
-            values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
+            values = {"id": frame["id"][number], "grid": dong(grid)}
             faults.append(Fault(code, place, values, level="warning"))
+    least, most = _held(offers.frame["id"], least, most, scenario.rules, data.unit, grid)
+    may &= least <= most
     must = stays & may
     _lose_needing(may, must, offers, data, faults)
     out = {str(one): dict.fromkeys(why) for one, why in zip(frame["id"], frame["why"], strict=True)}
@@ -179,6 +184,24 @@ def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong]:
     paid = -(-frame["disbursed"].fillna(0).to_numpy(dtype=np.int64) // grid) * grid
     most = np.where(stays, np.maximum(most, paid), most)
     return np.where(stays, np.minimum(least, most), least), most
+
+
+def _held(
+    ids: pd.Series, least: Dong, most: Dong, rules: Iterable[Rule], unit: str, grid: int
+) -> tuple[Dong, Dong]:
+    """Return least and most as rules on the money of single projects leave them.
+
+    A most below the least is left to the rule's row: the project may not be chosen then.
+    """
+    number = {str(one): p for p, one in enumerate(ids)}
+    least, most = least.copy(), most.copy()
+    for rule in rules:
+        p = number.get(rule.project, -1)
+        if p >= 0 and rule.min is not None:
+            least[p] = max(least[p], -(-int(rule.min * UNITS[unit]) // grid) * grid)
+        if p >= 0 and rule.max is not None and int(rule.max * UNITS[unit]) >= least[p]:
+            most[p] = min(most[p], int(rule.max * UNITS[unit]) // grid * grid)
+    return least, most
 
 
 def _lose_needing(

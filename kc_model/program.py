@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pulp
+from numpy.typing import NDArray
 
 from kc_model.cells import MILLION
 from kc_model.offered import Offered
@@ -28,6 +29,8 @@ from kc_model.problem import Problem
 from kc_model.rules import Row
 
 __all__ = ["FROZEN", "PARTIAL", "Stage", "build_program", "row_terms", "shared_wholes"]
+
+Array = NDArray[np.float64]
 
 _SOFT = ("directive", "preference")
 
@@ -299,11 +302,18 @@ def _disbursed(
     terms: _Terms = []
     curves = problem.curves
     stages = _stages(program, problem)
+    is_choice = problem.offered is not None and problem.offered.chosen is None
     for c, (cells, widths, rates) in enumerate(
         zip(curves.members, curves.widths, curves.rates, strict=True)
     ):
         used = [j for j in range(len(widths)) if widths[j] > 0 and rates[j] > 0]
         counted = [int(i) for i in cells if chosen[i]]
+        if is_choice and len(cells) == 1 and c not in stages:
+            terms += [
+                (_under(program, f"w{k}_{i}", x[i], widths[used], rates[used]), float(weight[i]))
+                for i in counted
+            ]
+            continue
         filled: dict[int, _Terms] = {j: [] for j in used}
         sure: _Terms = []
         for i in counted:
@@ -331,6 +341,21 @@ def _disbursed(
                     pulp.LpAffineExpression(filled[j]) <= float(widths[j]), f"shared{k}_{c}_{j}"
                 )
     return terms
+
+
+def _under(
+    program: pulp.LpProblem, name: str, x: pulp.LpVariable, widths: Array, rates: Array
+) -> pulp.LpVariable:
+    """Return what is at most disbursed of a cell's money: under the line of each of its slices.
+
+    While whole numbers are looked for a column for each slice would fill the goal's row, and the
+    solver is slow at long rows.
+    """
+    w = program.add_variable(name, lowBound=0, upBound=float(rates @ widths))
+    before = np.cumsum(widths * rates) - widths * rates - rates * (np.cumsum(widths) - widths)
+    for j, (rate, start) in enumerate(zip(rates.tolist(), before.tolist(), strict=True)):
+        program.addConstraint(w - rate * x <= start, f"under_{name}_{j}")
+    return w
 
 
 def _stages(program: pulp.LpProblem, problem: Problem) -> dict[int, _Terms]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, field
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from benchmarks.projects import SHAPES, write
 from kc_model.allocate import allocate
+from kc_model.allocate.choice import gap_told
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
 
@@ -376,16 +378,47 @@ def _keeps_whole(plan, instance: Instance) -> None:
     assert sum(int(found[cell]) for cell in named) == sum(map(int, amount.values()))
 
 
-def test_a_search_that_is_stopped_keeps_the_best_found_unproven():
-    root = Path(__file__).parent.parent / "data" / "sample-projects"
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Return a list whose second goal takes minutes."""
+    folder = tmp_path_factory.mktemp("many")
+    write(folder, SHAPES["grouped"], 800)
+    return folder
+
+
+def test_a_search_that_is_stopped_keeps_the_best_found_unproven(many, tmp_path):
+    gaps = []
 
     def stop(step, share):
-        if step == "choose" and share > 0.1:  # some choice was found
+        gap = gap_told(share) if step == "choose" else None
+        if gap is not None:
+            gaps.append(gap)
             raise KeyboardInterrupt
 
-    data, wanted = read_dataset(root), read_scenario(root / "base.yaml")
+    data, wanted = read_dataset(many), read_scenario(many / "scenario.yaml")
     found = allocate(data, wanted, progress=stop)
     assert found.status == "limit"
+    assert gaps
+    assert found.gap == pytest.approx(gaps[0], rel=1e-6)
     assert found.projects["chosen"].any()
     assert found.cells.empty
     assert "CHƯA CHỨNG MINH" in " ".join(found.explain())
+    found.save(tmp_path)
+    assert [file.name for file in tmp_path.glob("*.[cx]*")] == []
+
+
+def test_ctrl_c_ends_the_search_not_the_program(many):
+    data, wanted = read_dataset(many), read_scenario(many / "scenario.yaml")
+    asked = []
+
+    def tell(step, share):
+        if step == "choose" and gap_told(share) is not None and not asked:
+            asked.append(share)
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    found = allocate(data, wanted, progress=tell)
+    assert asked
+    assert found.status == "limit"
+    assert found.projects["chosen"].any()
+    assert signal.getsignal(signal.SIGINT) is before

@@ -315,6 +315,23 @@ def test_what_keeps_projects_out_is_a_warning_of_check(run, folder):
     assert "projects.csv!A2: [project-over]" in run("check", folder, folder / "base.yaml")[1]
 
 
+@pytest.mark.parametrize(
+    ("paid", "code"), [(7, "paid-beside-projects"), (12, "paid-not-in-history"), (9, "")]
+)
+def test_check_holds_money_disbursed_by_projects_against_the_history(run, folder, paid, code):
+    history = "year,month,place,area,source,plan,disbursed\n"
+    history += "2024,6,01,TECH,KCQG,40,5\n2024,9,01,TECH,KCQG,40,9\n2023,12,01,TECH,KCQG,30,30\n"
+    (folder / "history.csv").write_text(history, encoding="utf-8")
+    head = "id,name,place,area,source,cost,support,score,kind,disbursed\n"
+    rows = f"A1,Máy,01,TECH,KCQG,100,30,5,normal,{paid}\n"
+    (folder / "projects.csv").write_text(head + rows, encoding="utf-8")
+    for arguments in ((), (folder / "base.yaml",)):
+        status, said = run("check", folder, *arguments)
+        assert status == 0, said
+        found = {one for one in ("paid-beside-projects", "paid-not-in-history") if one in said}
+        assert found == ({code} if code else set())
+
+
 def test_allocate_tells_the_faults_of_data_and_scenario_together(run, folder):
     (folder / "cells.csv").write_text(CELLS.replace("PROD", "PRODD"), encoding="utf-8")
     (folder / "base.yaml").write_text(SCENARIO + "spent: all\n", encoding="utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -55,8 +57,8 @@ def drawn(seed: int) -> tuple[list[dict], list[tuple[str, str | None, int]], lis
                 "disbursed": paid or None,
             }
         )
-        if "01;19" in projects[-1]["place"] and least is not None:
-            projects[-1]["min_support"] = least // 20 * 20 or 20
+        if "01;19" in projects[-1]["place"]:  # so that sizes tried one by one meet every bend
+            projects[-1]["min_support"] = least and (least // 20 * 20 or 20)
             projects[-1]["disbursed"] = paid // 20 * 20 or None
     budgets = [("KCQG", None, int(rng.integers(10, 60)) * STEP)]
     budgets += [("KCDP", place, int(rng.integers(5, 40)) * STEP) for place in ("01", "19")]
@@ -240,6 +242,16 @@ def september():
     return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
 
 
+def test_a_scenario_that_names_its_month_is_planned_as_if_it_was_asked_for():
+    plan = september()
+    own = replace(plan.scenario, as_of=9)
+    again = kc.allocate(plan.data, own, plan.outlook, detail=False)
+    assert again.as_of == 9
+    assert again.cells["amount"].tolist() == plan.cells["amount"].tolist()
+    whole = kc.allocate(plan.data, replace(own, as_of=6), plan.outlook, as_of=9, detail=False)
+    assert whole.as_of == 9  # what is asked for comes first
+
+
 def test_the_sample_moves_money_to_projects_that_are_in_time():
     plan = september()
     found = moves(plan)
@@ -276,6 +288,33 @@ def test_a_project_that_was_to_be_stopped_stays_once_that_is_refused():
     assert chosen[giver]
     assert not chosen[taker]
     assert {rule.count for rule in wanted.rules} == {"projects"}
+
+
+def test_a_refused_change_of_size_holds_the_project_and_no_other():
+    projects = [
+        {"id": f"P{k}", "name": "x", "place": "01", "area": "TRAIN", "source": "KCQG"}
+        | {"support": 100, "min_support": 40, "score": k, "kind": "normal"}
+        | {"requires": None, "excludes": None, "stage": "assigned", "disbursed": None}
+        for k in range(3)
+    ]
+    data, wanted, _ = built(projects, [("KCQG", None, 210)], ["money", "change"], given=True)
+    plan = allocate(data, wanted, as_of=9)
+    found = find_moves(plan)
+    number = int(found.index[found["from_project"] == "P0"][0])
+    asked = refuse(plan, [number])
+    again = allocate(data, asked, as_of=9)
+    assert again.status == "optimal"
+    amount = again.projects.set_index("id")["amount"]
+    assert amount["P0"] == 100 * 10**6
+    assert amount.sum() == 210 * 10**6  # the others give what it keeps
+    assert set(again.rules()["id"]) >= {rule.id for rule in asked.rules}
+    lower = replace(asked.rules[0], min=None, max=Decimal(30))
+    out = allocate(data, replace(wanted, rules=(lower,)), as_of=9)
+    assert not out.projects.set_index("id")["chosen"]["P0"]  # it takes 40 or nothing
+    more = replace(asked.rules[0], min=Decimal(120))
+    none = allocate(data, replace(wanted, rules=(more,)), as_of=9)
+    assert none.status == "infeasible"
+    assert "refuse-min-P0" in none.conflicts[0]["rules"]
 
 
 # ---------------------------------------------------------------------------- money of stopped ones

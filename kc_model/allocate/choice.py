@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
+from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 
-__all__ = ["Choice", "choose", "forbid", "gap_told"]
+__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -40,7 +41,7 @@ class Choice:
     best : tuple of float
         Best value of each stage, in its column's minimised form.
     worst : tuple of float or None
-        What the sizes may make of each stage's column at most; None: nothing but its best.
+        What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
     gap : float
         The widest gap of any stage.
     """
@@ -65,26 +66,45 @@ def choose(live: Live, tell: Progress) -> Choice:
     offered, solver = live.problem.offered, live.solver
     if offered is None:
         raise ValueError("the problem has no projects")
-    solver.listen(lambda gap: tell("choose", _START + (_END - _START) * _closed(gap)))
+    ladder = live.ladder
+
+    def told(gap: float) -> None:
+        # While a few decide anew the gap that is told is theirs; that of the best plan is wider.
+        gap = ladder.gap if isinstance(ladder, WholeLadder) and ladder.is_partial else gap
+        tell("choose", _START + (_END - _START) * _closed(gap))
+
+    solver.listen(told)
     columns = live.columns("z", range(len(offered)))
-    first = np.full(len(offered), len(offered.cell))
-    np.minimum.at(first, offered.project, offered.cell)
-    if isinstance(live.ladder, WholeLadder):
-        order = columns[np.argsort(first, kind="stable")]
-        live.ladder.neighbours = order[order >= 0]
-    live.ladder.back()
-    climb = live.climb()
+    if isinstance(ladder, WholeLadder):
+        order = columns[by_purse(live.problem)]
+        ladder.neighbours = order[order >= 0]
+    ladder.back()
+    with solver.stoppable():
+        climb = live.climb()
     worst = tuple(
-        stage.worst(best) if stage.is_open else None
+        stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
     )
     last = climb.outcomes[-1] if climb.outcomes else None
     if last is None or not len(last.values):
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     gap = max(outcome.gap for outcome in climb.outcomes)
+    if climb.status is not Status.OPTIMAL and len(climb.outcomes) == len(climb.best):
+        gap = float("inf")  # of the stage that was cut off nothing is known
     if climb.status is Status.OPTIMAL:
         last = _by_rank(live, columns, np.argsort(offered.rank), last)
     return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)
+
+
+def by_purse(problem: Problem) -> NDArray[np.int64]:
+    """Return the projects, those of one purse together, in the order of the cells they pay into."""
+    offered = problem.offered
+    if offered is None:
+        return np.zeros(0, dtype=np.int64)
+    first = np.full(len(offered), len(problem.cells))
+    np.minimum.at(first, offered.project, offered.cell)
+    purse = np.append(np.unique(problem.purses, return_inverse=True)[1], -1)
+    return np.lexsort((first, purse[first]))
 
 
 def gap_told(share: float) -> float | None:

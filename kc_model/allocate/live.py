@@ -9,6 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.guess import Guess
+from kc_model.allocate.reach import chords
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
@@ -41,8 +43,8 @@ class Live:
     deadline : float
         As in `Solver`.
     worst : sequence of float or None
-        For each stage what an earlier choice allows its column at most; None: what its own best
-        says.
+        For each stage what an earlier choice allows it at most, in its own terms; None: what its
+        own best says.
 
     Attributes
     ----------
@@ -63,7 +65,7 @@ class Live:
         program, self.stages = build_program(problem)
         if worst:
             self.stages = tuple(
-                stage if cap is None else replace(stage, limit=stage.sign * stage.scale * cap)
+                stage if cap is None else replace(stage, limit=cap)
                 for stage, cap in zip(self.stages, worst, strict=True)
             )
         model = compile_program(program)
@@ -87,6 +89,11 @@ class Live:
         if self._open:
             self.solver.complete = self._complete
         self.holding: NDArray[np.float64] = np.zeros(0)
+        if isinstance(self.ladder, WholeLadder) and problem.offered is not None:
+            offered = problem.offered
+            self.solver.add(chords(problem, self._columns, offered.may, offered.must)[0])
+            self.ladder.stand()
+            self.ladder.guess = Guess(problem, self._columns)
 
     # ------------------------------------------------------------------ numbers
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import mul
 
 import numpy as np
 import pandas as pd
@@ -23,18 +24,16 @@ from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys
 from kc_model.cells import MILLION
+from kc_model.explain import RANGES_UP_TO
 from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import Status
-from kc_model.standing import stage_value
+from kc_model.standing import goal_unit, stage_value
 from kc_model.tables import Dataset
 from kc_model.verify import proof_of
 
-__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "WHYS_UP_TO", "Planner", "why_not"]
-
-RANGES_UP_TO = 200
-"""Cells up to which lowest and highest are computed without being asked for."""
+__all__ = ["REASONS_UP_TO", "WHYS_UP_TO", "Planner", "why_not"]
 
 REASONS_UP_TO = 2000
 """Cells up to which the plan is made again without each rule and goal, to say who did what."""
@@ -43,6 +42,7 @@ WHYS_UP_TO = 60
 """Projects up to which the choice is made again with each that is left out, to say why it is."""
 
 _TRIES = 20
+_HAIR = 1e-5
 
 
 class Planner:
@@ -115,7 +115,7 @@ class Planner:
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
         deadline = live.solver.deadline
-        draft = Draft(self.data, live.problem, self.as_of)
+        draft = Draft(self.data, live.problem, live.problem.scenario.month(self.as_of))
         tell("solve", 0.1)
         found = _chosen(live, tell) if live.problem.offered is not None else _sized(live, tell)
         if found.status is Status.INFEASIBLE:
@@ -219,16 +219,34 @@ def _chosen(live: Live, tell: Progress) -> _Found:
         if choice.status is not Status.OPTIMAL or choice.chosen is None:
             return _Found(choice.status, live, choice=choice)
         problem, deadline = live.problem.decided(choice.chosen), live.solver.deadline
-        found = _sized(Live(problem, deadline, choice.worst), tell)
+        sized = Live(problem, deadline, choice.worst)
+        found = _sized(sized, tell)
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
-                best = tuple(map(min, choice.best, climb.best))
-                climb = replace(climb, best=best, chosen_to=choice.gap)
+                scales = (a.scale / b.scale for a, b in zip(live.stages, sized.stages, strict=True))
+                climb = _as_chosen(climb, tuple(map(mul, choice.best, scales)), choice.gap)
             return replace(found, climb=climb, choice=choice)
         forbid(live, choice.chosen)
         choice = choose(live, tell)
     return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
+
+
+def _as_chosen(climb: Climb, best: tuple[float, ...], gap: float) -> Climb:
+    """Return the stages of the sizes with the best that the choice told, and how near it is.
+
+    While projects were chosen a stage that was kept had a hair to give. What the next one made of
+    it, sizes that keep it to the last digit do not reach: that is part of the gap.
+    """
+    lost = [now - then for now, then in zip(climb.best, best, strict=True)]
+    size = [max(1.0, abs(then)) for then in best]
+    part = [miss / whole for miss, whole in zip(lost, size, strict=True)]
+    told = tuple(
+        now if miss <= _HAIR else min(now, then)
+        for now, then, miss in zip(climb.best, best, part, strict=True)
+    )
+    more = max((miss for miss in part if miss <= _HAIR), default=0.0)
+    return replace(climb, best=told, chosen_to=gap + max(0.0, more))
 
 
 def why_not(
@@ -271,13 +289,21 @@ def why_not(
         return plan.whys[plan.whys["id"].isin(ids)].reset_index(drop=True)
     problem = build_problem(plan.data, plan.scenario, plan.outlook, plan.as_of)
     live = Live(problem, time.monotonic() + time_limit)
-    tell = _Telling(progress)
-    choice = choose(live, tell)
     order = [str(one) for one in known["id"]]
     numbers = [order.index(one) for one in ids]
-    # What is told is of this plan, also where another that is as good was found now.
-    choice = replace(choice, chosen=known["chosen"].to_numpy(dtype=bool))
-    return find_whys(live, choice, numbers, tell)
+    chosen = known["chosen"].to_numpy(dtype=bool)
+    choice = Choice(Status.OPTIMAL, chosen, _best_of(plan, live), (), plan.gap or 0.0)
+    return find_whys(live, choice, numbers, _Telling(progress))
+
+
+def _best_of(plan: Allocation, live: Live) -> tuple[float, ...]:
+    """Return the best value of every tier and goal of a plan, as its column has it."""
+    told = [*plan.tiers, *plan.goals]
+    units = [goal_unit(live.problem, s) if s.goal is not None else 1.0 for s in live.stages]
+    return tuple(
+        stage.sign * float(one["best"]) / (stage.scale * unit)
+        for stage, one, unit in zip(live.stages, told, units, strict=True)
+    )
 
 
 def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None:

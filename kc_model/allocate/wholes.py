@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.guess import Guess
 from kc_model.allocate.stages import Ladder
 from kc_model.program import Stage
 from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
@@ -24,7 +25,7 @@ __all__ = ["WholeLadder"]
 _FEW = 60  # whole numbers that are decided at once, to the gap of a program without any
 _CORE = 300
 _NEAR = 120
-_NODES = 500
+_NODES = 60
 _ENOUGH = 0.99
 _EDGE = 1e-6
 
@@ -37,11 +38,20 @@ class WholeLadder(Ladder):
 
     Attributes
     ----------
+    guess : Guess or None
+        Finds a first choice.
+    gap : float
+        Of the best plan found in the stage that is solved now.
+    is_partial : bool
+        Whether only some whole numbers are decided now, the others staying.
     neighbours : array of int
         The whole numbers, those that share money near each other.
     """
 
+    guess: Guess | None = None
     neighbours: Indices = np.zeros(0, dtype=np.int64)
+    gap: float = np.inf
+    is_partial: bool = False
     _standing: Array | None = None  # the last plan found, from where the next search starts
 
     def solve(self, stage: int | None) -> Outcome:
@@ -67,21 +77,10 @@ class WholeLadder(Ladder):
         if len(free) <= _FEW:
             solver.ask(0.0 if is_last else GAP)
             return self._kept(solver.run())
-        bound, values, reduced = self._without()
+        bound, relaxed = self._without()
         if bound.status is not Status.OPTIMAL:
             return bound if bound.status is Status.INFEASIBLE else self._kept(solver.run())
-        best = replace(bound, values=values[:0])
-        for still, start in self._searches(free, values, reduced, is_last=is_last):
-            at = best.values if start is None else start
-            if not len(at):
-                break
-            found = self._with(still, at)
-            if len(found.values) and (not len(best.values) or found.objective < best.objective):
-                size = max(solver.scale, abs(found.objective))
-                gap = max(0.0, (found.objective - bound.objective) / size)
-                best = self._kept(replace(found, status=Status.OPTIMAL, gap=gap))
-                if gap <= GAP_WHOLE:
-                    break
+        best = self._sought(bound, relaxed, free, is_last=is_last)
         if len(best.values) and (is_last or best.gap <= GAP_WHOLE):
             return best
         solver.ask(_ENOUGH * GAP_WHOLE)
@@ -91,28 +90,48 @@ class WholeLadder(Ladder):
             found = replace(best, status=found.status, gap=min(best.gap, found.gap))
         return found
 
-    def _searches(
-        self, free: Indices, values: Array, reduced: Array, *, is_last: bool
-    ) -> Iterator[tuple[Indices, Array | None]]:
-        """Yield whole numbers that stay, and the plan they stay at; None: at the best one.
+    def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
+        """Return the best plan that searches find before one closes the gap; no values: none."""
+        solver, self.gap = self.solver, np.inf
+        best = replace(bound, status=Status.LIMIT, values=bound.values[:0], gap=np.inf)
+        for still, at in self._searches(free, bound, relaxed, is_last=is_last):
+            found = self._with(still, at, GAP_WHOLE / (10 if len(best.values) else 2))
+            if len(found.values) and (not len(best.values) or found.objective < best.objective):
+                size = max(solver.scale, abs(found.objective))
+                self.gap = max(0.0, (found.objective - bound.objective) / size)
+                best = self._kept(replace(found, status=Status.OPTIMAL, gap=self.gap))
+            if not solver.goes_on(self.gap) or self.gap <= GAP_WHOLE:
+                break
+        return best
 
-        Beside nothing, from the last plan; beside the core; beside each neighbourhood.
+    def _searches(
+        self, free: Indices, bound: Outcome, relaxed: Solver, *, is_last: bool
+    ) -> Iterator[tuple[Indices, Array]]:
+        """Yield whole numbers that stay, and at what.
+
+        All of the last plan; those of a guess; all but the core; all but each neighbourhood.
         """
+        before = self._standing
+        if before is not None:
+            yield free, np.rint(before[free])
+        guess = None if is_last or self.guess is None else self.guess.of(relaxed, bound.values)
+        if guess is not None:
+            yield guess
+        if guess is None or self._standing is before:
+            yield self._beside_core(free, bound.values, bound.column_duals)
+        nearby = self.neighbours[np.isin(self.neighbours, free)]
+        for shift in () if is_last else (0, _NEAR // 2):
+            for start in range(-shift, len(nearby), _NEAR):
+                if self._standing is None:
+                    return
+                still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
+                yield still, np.rint(self._standing[still])
+
+    def _beside_core(self, free: Indices, values: Array, reduced: Array) -> tuple[Indices, Array]:
         near = np.abs(values[free] - np.rint(values[free])) > _EDGE
         order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), ~near))
-        core = free[order[_CORE:]]
-        if self._standing is not None:
-            yield free, self._standing
-        before = self._standing
-        yield core, values
-        if is_last:
-            return
-        if self._standing is before:
-            yield core, None
-        nearby = self.neighbours[np.isin(self.neighbours, free)]
-        for shift in (0, _NEAR // 2):
-            for start in range(-shift, len(nearby), _NEAR):
-                yield np.setdiff1d(free, nearby[max(0, start) : start + _NEAR]), None
+        still = free[order[_CORE:]]
+        return still, np.rint(values[still])
 
     def back(self) -> None:
         """Open everything that the stages have shut."""
@@ -125,8 +144,8 @@ class WholeLadder(Ladder):
             self.solver.hint(outcome.values)
         return outcome
 
-    def _without(self) -> tuple[Outcome, Array, Array]:
-        """Solve without whole numbers: outcome, values and reduced costs of the columns."""
+    def _without(self) -> tuple[Outcome, Solver]:
+        """Solve without whole numbers: the outcome, and what has solved it."""
         solver = self.solver
         now = replace(
             solver.model,
@@ -140,17 +159,17 @@ class WholeLadder(Ladder):
         relaxed = Solver(now, solver.deadline, solver.scale)
         relaxed.complete = None
         relaxed.set_cost(solver.cost)
-        outcome = relaxed.run()
-        return outcome, outcome.values, outcome.column_duals
+        return relaxed.run(), relaxed
 
-    def _with(self, still: Indices, values: Array) -> Outcome:
+    def _with(self, still: Indices, at: Array, gap: float) -> Outcome:
         """Decide the other whole numbers only."""
         solver = self.solver
         low, high = solver.col_low[still], solver.col_high[still]
-        at = np.rint(values[still])
         solver.set_columns(still, at, at)
-        solver.ask(GAP_WHOLE / 10, _NODES)
-        found = solver.run()
+        solver.ask(gap, _NODES)
+        self.is_partial = True
+        found = solver.run(is_trial=True)
+        self.is_partial = False
         solver.set_columns(still, low, high)
         return found
 

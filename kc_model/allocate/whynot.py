@@ -7,6 +7,7 @@ which projects would make room.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.allocate.choice import Choice
+from kc_model.allocate.choice import Choice, by_purse
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
@@ -29,6 +30,8 @@ from kc_model.standing import goal_unit
 __all__ = ["COLUMNS", "find_whys"]
 
 COLUMNS = ("id", "kind", "short", "budget", "stage", "loss", "out", "joins", "rules")
+_FEW = 60  # projects up to which all may make room for one
+_NEAR = 12
 _LAWS = 12  # contradictions that are looked into; of others it is said that there is one
 
 Mask = NDArray[np.bool_]
@@ -57,14 +60,26 @@ def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progre
         tier or goal) and loss (float64, in the user's unit: of its best); out, joins (ids joined by
         ``;``: other projects that would make room, or come in as well; where the laws allow no plan
         those that have to stay and exclude it); rules (ids of the laws, joined by ``;``).
+
+    Notes
+    -----
+    Those first by rank are looked into first. Of those that no time is left for, or after a
+    KeyboardInterrupt, only what their purse lacks is said (``open``). Where there are many, only
+    the projects nearest in the same purse may make room, the others stay as they are: the loss is
+    then the most that choosing the project costs.
     """
-    seek = _Search(live, choice)
-    rows = []
-    for k, p in enumerate(numbers):
-        tell("why", k / len(numbers))
-        rows.append(seek.row(p))
+    seek, solver = _Search(live, choice), live.solver
+    rank = seek.offered.rank
+    rows = {}
+    with solver.stoppable():
+        for k, p in enumerate(sorted(numbers, key=rank.__getitem__)):
+            try:
+                tell("why", k / len(numbers))
+            except KeyboardInterrupt:
+                solver.deadline = time.monotonic()
+            rows[p] = seek.row(p)
     live.ladder.back()
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame([rows[p] for p in numbers], columns=list(COLUMNS))
     return frame.astype({"short": "Int64", "loss": "float64"})
 
 
@@ -77,16 +92,20 @@ class _Search:
         self.columns = live.columns("z", range(len(self.offered)))
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
         self.twins = np.array(twins, dtype=np.int64)
+        self.order, self.ids = by_purse(self.problem), self.offered.ids
         self.laws = 0
 
     def row(self, p: int) -> dict[str, Any]:
         budget, short = self._short(p)
         found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "tie", "loss": np.nan}
-        found |= {"id": self.offered.ids[p], "short": short, "budget": budget}
+        found |= {"id": self.ids[p], "short": short, "budget": budget}
         ladder, solver = self.live.ladder, self.live.solver
-        if not isinstance(ladder, WholeLadder):
+        if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
             return {**found, "kind": "open"}
         ladder.back()
+        still = self._away(p)
+        stays = self.chosen[still].astype(np.float64)
+        solver.set_columns(self.columns[still], stays, stays)
         free = np.full(len(self.twins), np.inf)  # an order between equals would speak of both
         solver.set_rows(self.twins, -free, free)
         own, one = self.columns[[p]], np.ones(1)
@@ -111,6 +130,23 @@ class _Search:
                 return {**found, **self._without_plan(p, outcome)}
         return {**found, **self._nearest(ladder, p)}
 
+    def _away(self, p: int) -> NDArray[np.int64]:
+        """Return the projects that stay as they are: none where there are few."""
+        known = self.columns >= 0
+        if known.sum() <= _FEW:
+            return np.zeros(0, dtype=np.int64)
+        at = int(np.flatnonzero(self.order == p)[0])
+        start = min(max(0, at - _NEAR // 2), max(0, len(self.order) - _NEAR))
+        opened = {p, *self.order[start : start + _NEAR].tolist()}
+        size = 0
+        while len(opened) > size:  # what it needs comes with it
+            size = len(opened)
+            opened |= {b for a, b in self.offered.requires.tolist() if a in opened}
+        opened |= {b for a, b in self.offered.excludes.tolist() if a == p}
+        opened |= {a for a, b in self.offered.excludes.tolist() if b == p}
+        known[list(opened)] = False
+        return np.flatnonzero(known)
+
     def _nearest(self, ladder: WholeLadder, p: int) -> dict[str, str]:
         """Return which others go and come in the nearest plan of those that stand."""
         cost = np.zeros(len(self.live.solver.cost))
@@ -125,15 +161,14 @@ class _Search:
         return {"out": self._ids(self.chosen & ~now), "joins": self._ids(joins)}
 
     def _ids(self, some: Mask) -> str:
-        return ";".join(self.offered.ids[p] for p in np.flatnonzero(some))
+        return ";".join(self.ids[p] for p in np.flatnonzero(some))
 
     def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
         """Return which laws speak against a project, if they do."""
-        if outcome.status is not Status.INFEASIBLE:
-            return {"kind": "open"}
-        kept = self._kept_against(p)
-        if kept.any():
+        if outcome.status is Status.INFEASIBLE and (kept := self._kept_against(p)).any():
             return {"kind": "law", "out": self._ids(kept)}
+        if outcome.status is not Status.INFEASIBLE or len(self._away(p)):
+            return {"kind": "open"}  # others might make room that stay as they are
         self.laws += 1
         rules = self._against(p) if self.laws <= _LAWS else []
         return {"kind": "law", "rules": ";".join(rules)}
@@ -152,7 +187,7 @@ class _Search:
         return against & self.offered.must
 
     def _against(self, p: int) -> list[str]:
-        problem, one = self.problem, self.offered.ids[p]
+        problem, one = self.problem, self.ids[p]
         forced = Rule(id=f"in-{one}", where={"id": (one,)}, count="projects", min=Decimal(1))
         added = rule_rows(problem.cells, forced, problem.unit, [], self.offered)
         rows = (*problem.rows, *added)

@@ -262,9 +262,9 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     Returns
     -------
     Scenario
-        With a rule for each end: what a cell was to give it keeps, what it was to take it does not
-        get; a project that was to be stopped stays, one that was to be added does not come in. What
-        nobody can use any more is kept by nobody. The cell's other moves stay open.
+        With a rule for each end: what a cell or a project was to give it keeps, what it was to take
+        it does not get; a project that was to be stopped stays, one that was to be added does not
+        come in. What nobody can use any more is kept by nobody. Other moves stay open.
         `kc_model.allocate` solves the rest again.
 
     Raises
@@ -278,19 +278,26 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
         raise KeyError(f"no moves of the numbers {sorted(unknown)}: there are {len(found)}")
     usable = changed(plan).set_index(["cell", "project"])[["change", "idle"]].sum(axis=1)
     held: dict[tuple[str, int], int] = {}
+    sized: dict[tuple[str, str], int] = {}
     rules: dict[str, Rule] = {}
     for move in found.loc[sorted(set(numbers))].to_dict("records"):
         for end, side, sign in (("from", "min", 1), ("to", "max", -1)):
             cell, project = move[f"{end}_cell"], move.get(f"{end}_project", "")
             if side == "min" and cell >= 0 and usable[cell, project] >= 0:
                 continue
-            whole = _whole(plan, project, side) if project else None
-            if whole is not None:
-                rules[whole.id] = whole
+            rule = _whole(plan, project, side) if project else None
+            if rule is not None:
+                rules[rule.id] = rule
+            elif project and move["from_project"] != move["to_project"]:
+                whole = _share_of(plan, project, cell) * int(move["amount"])
+                sized[side, project] = sized.get((side, project), 0) + sign * round(whole)
             elif cell >= 0:
                 held[side, cell] = held.get((side, cell), 0) + sign * int(move["amount"])
     for (side, cell), vnd in held.items():
         rule = _rule(plan, side, cell, vnd)
+        rules[rule.id] = rule
+    for (side, project), vnd in sized.items():
+        rule = _size(plan, project, side, vnd)
         rules[rule.id] = rule
     kept = tuple(rule for rule in plan.scenario.rules if rule.id not in rules)
     return replace(plan.scenario, rules=(*kept, *rules.values()))
@@ -308,6 +315,27 @@ def _whole(plan: Planned, project: str, side: str) -> Rule | None:
         max=number if side == "max" else None,
         where={"id": (project,)},
         count="projects",
+        text=say(f"moves.refused.{side}", "vi", cell=project),
+        basis=say("moves.refused.basis", "vi"),
+    )
+
+
+def _share_of(plan: Planned, project: str, cell: int) -> float:
+    """Return how many times what a project changes in one cell it changes in all."""
+    own = plan.parts[plan.parts["project"] == project]
+    change = own["after"] - own["before"]
+    return float(change.sum()) / float(change[own["cell"] == cell].sum())
+
+
+def _size(plan: Planned, project: str, side: str, vnd: int) -> Rule:
+    """Return the rule that gives a project so much more at least, or so much less at most."""
+    now = int(plan.parts.loc[plan.parts["project"] == project, "after"].sum())
+    bound = Decimal(now + vnd) / UNITS[plan.unit]
+    return Rule(
+        id=f"refuse-{side}-{project}",
+        min=bound if side == "min" else None,
+        max=bound if side == "max" else None,
+        where={"id": (project,)},
         text=say(f"moves.refused.{side}", "vi", cell=project),
         basis=say("moves.refused.basis", "vi"),
     )

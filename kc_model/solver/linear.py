@@ -8,8 +8,11 @@ numbers.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +102,8 @@ class Solver:
         self.cost = np.zeros(len(model.columns))
         self.complete: Callable[[Array], bool] | None = None
         """Adds what a plan breaks of rows not written down, True if any; None: all are there."""
+        self.goes_on: Callable[[float], bool] = lambda _gap: time.monotonic() < self.deadline
+        """Tells the gap so far to who listens; whether there is time for more."""
         self._scaled = self._scale_matrix()
         self._engine = Engine(GAP_WHOLE / 10)
         self._engines: dict[Hashable, Engine] = {}
@@ -172,10 +177,28 @@ class Solver:
                 told(gap)
             except KeyboardInterrupt:
                 self.deadline = time.monotonic()
-                return False
-            return True
+            return time.monotonic() < self.deadline
 
+        self.goes_on = goes_on
         self._engine.listen(goes_on)
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Let Ctrl-C end the search as the deadline would; pressed again it ends everything."""
+        before = signal.getsignal(signal.SIGINT)
+        if before is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: object) -> None:
+            self.deadline = time.monotonic()
+            signal.signal(signal.SIGINT, before)
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def ask(self, gap: float, nodes: int = _NODES) -> None:
         """Say how near to the best whole numbers a search may end, relatively, or after how many.
@@ -243,8 +266,13 @@ class Solver:
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
 
-    def run(self) -> Outcome:
+    def run(self, *, is_trial: bool = False) -> Outcome:
         """Solve what stands now.
+
+        Parameters
+        ----------
+        is_trial : bool
+            Whether the answer is one of many that are tried, and need not be asked for twice.
 
         Returns
         -------
@@ -258,7 +286,7 @@ class Solver:
             return end.outcome if time.monotonic() < self.deadline else _ended(Status.LIMIT)
         status = self._run()
         for tolerance in (TOLERANCE, _WIDER):
-            if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound:
+            if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound or is_trial:
                 break
             # A hot start may call a plan impossible that a fresh one finds.
             engine.forget()
@@ -266,6 +294,11 @@ class Solver:
             status = self._run()
         engine.set(primal_feasibility_tolerance=TOLERANCE)
         is_whole = bool(self.model.whole.any())
+        if status is Status.INFEASIBLE and is_whole and not is_trial:
+            # Presolving whole numbers may call impossible what a hair's breadth allows.
+            engine.set(presolve="off")
+            status = self._run()
+            engine.set(presolve="choose")
         if status is not Status.OPTIMAL:
             return self._best_found(status) if is_whole else _ended(status)
         values = engine.values() * self._size

@@ -1,0 +1,100 @@
+"""A first choice of projects, from a program without whole numbers.
+
+Projects that several cells share, and those that need or exclude others, are decided first, the
+surest of them, then the next in the light of these. What is left concerns one cell each: its money
+in the program is, almost everywhere, a sum that whole projects can make, and those make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kc_model.allocate.reach import chords
+from kc_model.problem import Problem
+from kc_model.solver import Solver, Status
+
+__all__ = ["Guess"]
+
+_ROUNDS = 10
+_SURE = 0.05
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+class Guess:
+    """Guesses choices of one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        Projects not decided.
+    column : mapping of str to int
+        Columns of its program by name.
+    """
+
+    def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
+        offered = problem.offered
+        if offered is None:
+            raise ValueError("the problem has no projects")
+        self._problem, self._column = problem, dict(column)
+        self._z = np.array([column.get(f"z_{p}", -1) for p in range(len(offered))], dtype=np.int64)
+        self._x = np.array([column[f"x_{i}"] for i in range(len(problem.cells))], dtype=np.int64)
+        parts = np.bincount(offered.project, minlength=len(offered))
+        self._tied = parts > 1
+        self._tied[np.append(offered.requires.ravel(), offered.excludes.ravel())] = True
+        self._tied &= self._z >= 0
+
+    def of(self, relaxed: Solver, values: Array) -> tuple[Indices, Array] | None:
+        """Return columns of projects that are decided, and how; None: nothing came of it.
+
+        Parameters
+        ----------
+        relaxed : Solver
+            Of the program without whole numbers, solved; is changed.
+        values : array (n_columns,)
+            Its solution.
+        """
+        found = self._decide_tied(relaxed, values)
+        if found is None:
+            return None
+        z, offered = self._z, self._problem.offered
+        known = z >= 0
+        low, high = np.zeros(len(z)), np.zeros(len(z))
+        low[known], high[known] = relaxed.col_low[z[known]], relaxed.col_high[z[known]]
+        cuts, reach = chords(self._problem, self._column, known & (high > 0.5), low > 0.5)
+        relaxed.add(cuts)
+        again = relaxed.run()
+        if again.status is not Status.OPTIMAL or offered is None:
+            return None
+        at = np.where(low == high, low, np.nan)
+        for i, one in reach.items():
+            made = one.made_of(float(again.values[self._x[i]]))
+            own = offered.project[offered.cell == i]
+            own = own[~self._tied[own]]
+            if made is not None:
+                at[own] = [p in made for p in own.tolist()]
+        decided = np.flatnonzero(known & np.isfinite(at))
+        return z[decided], at[decided]
+
+    def _decide_tied(self, relaxed: Solver, values: Array) -> Array | None:
+        """Decide what concerns several cells; return the program's solution then."""
+        left = self._z[self._tied]
+        left = left[relaxed.col_low[left] < relaxed.col_high[left]]
+        for turn in range(_ROUNDS, 0, -1):
+            if not len(left):
+                break
+            at = (values[left] > 0.5).astype(np.float64)
+            order = np.argsort(np.abs(values[left] - at), kind="stable")
+            sure = int(np.sum(np.abs(values[left] - at) <= _SURE))
+            now = order[: max(sure, -(-len(left) // turn))]
+            relaxed.set_columns(left[now], at[now], at[now])
+            outcome = relaxed.run()
+            if outcome.status is not Status.OPTIMAL:
+                return None
+            values = outcome.values
+            left = np.delete(left, now)
+        return values
