@@ -109,7 +109,10 @@ class Draft:
             return
         out = [";".join(why) for why in offered.frame["why"]]
         stays = np.where(offered.frame["disbursed"].fillna(0) > 0, "paid", "accepted")
-        kept = [f"only_paid;{why}" if why else code for why, code in zip(out, stays, strict=True)]
+        kept = [
+            ";".join(("only_paid", why)) if why else code
+            for why, code in zip(out, stays, strict=True)
+        ]
         open_ = np.where(offered.may, "left", "ruled_out")
         left = [why or code for why, code in zip(out, open_, strict=True)]
         reason = np.where(offered.chosen, np.where(offered.must, kept, ""), left)
