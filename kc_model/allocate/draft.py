@@ -30,6 +30,7 @@ from kc_model.tables import Dataset
 __all__ = ["Draft", "versions"]
 
 _OPEN = 1e-6
+_ONLY_PAID = "only_paid"  # and the codes of why a project gets no more
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
@@ -110,8 +111,7 @@ class Draft:
         out = [";".join(why) for why in offered.frame["why"]]
         stays = np.where(offered.frame["disbursed"].fillna(0) > 0, "paid", "accepted")
         kept = [
-            ";".join(("only_paid", why)) if why else code
-            for why, code in zip(out, stays, strict=True)
+            f"{_ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)
         ]
         open_ = np.where(offered.may, "left", "ruled_out")
         left = [why or code for why, code in zip(out, open_, strict=True)]
