@@ -49,7 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    try:
+        try:
+            return _code(_parser().parse_args(arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our words has heard enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _code(options: argparse.Namespace) -> int:
+    """Run one command and return its exit code, whatever goes wrong."""
     try:
         return int(options.run(options))
     except (InputError, SaveError) as error:
@@ -61,9 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _both("stopped")
         return 1
-    except BrokenPipeError:  # whoever read our words has heard enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise
     except Exception:  # noqa: BLE001 - a planner never sees a traceback
         _both("unexpected", log=_log())
         return 1

@@ -28,6 +28,7 @@ __all__ = ["LateMoney", "late_money"]
 _MILLION = 1_000_000
 _CELL = ["place", "area", "activity", "source"]
 _RUNNING = ("contracted", "accepted")
+_TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "support", "unknown": "support"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class LateMoney:
         area, support, expected (Int64 VND: what would be disbursed by year-end), months (Int64: it
         takes, <NA> where its dates are not known), verdict (``finish``: done by year-end once the
         money comes; ``prefund``: only if the province pays it from now on, and it has money that
-        its own plan would leave; ``next_year``), prefund (Int64 VND), who_decides.
+        its own plan would leave; ``next_year``; ``unknown``: its dates do not tell), prefund (Int64
+        VND), who_decides ("" where nobody has to).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
     outlook : Forecast
@@ -78,15 +80,12 @@ class LateMoney:
             "late.about", language, source=self.source, month=self.arrives, year=self.year,
             count=len(frame), amount=total,
         )  # fmt: skip
-        for verdict, column in (
-            ("finish", "expected"),
-            ("prefund", "prefund"),
-            ("next_year", "support"),
-        ):
+        for verdict, column in _TOLD.items():
             part = frame[frame["verdict"] == verdict]
             amount = format_money(round(int(part[column].sum()), -5), unit, language)
             key = f"late.{verdict}" if len(part) else f"late.no_{verdict}"
-            yield say(key, language, count=len(part), amount=amount, ids=", ".join(part["id"]))
+            if len(part) or verdict != "unknown":
+                yield say(key, language, count=len(part), amount=amount, ids=", ".join(part["id"]))
 
 
 def late_money(
@@ -114,9 +113,11 @@ def late_money(
     Notes
     -----
     Expected is the project's support times what its cell is forecast to complete of its plan with
-    the late arrival, at least what its stage makes sure, and nothing beyond that where it cannot be
-    finished. Pre-funding takes the local money that the forecast leaves of the plan in force, place
-    by place, in the order of the law; a project over several places is not pre-funded.
+    the late arrival; at least what its stage makes sure and what the law lets be paid on its
+    contract, signed once the money is there; nothing beyond these where it cannot be finished, only
+    what is sure where a province pays it first. Pre-funding takes the local money that the forecast
+    leaves of the plan in force, place by place, in the order of the law; a project over several
+    places is not pre-funded.
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")
@@ -175,31 +176,42 @@ def _row(
     months = _months(row)
     start = max(as_of + 1, row["start"].month if row["start"] and row["start"].year == year else 1)
     is_running = row["stage"] in _RUNNING
-    ends = row["end"] is None or row["end"].year <= year
-    fits = {at: months is None or max(at, start) + months - 1 <= 12 for at in (as_of + 1, arrives)}
-    finishes = ends if is_running else fits[arrives]
+    fits = {at: _in_time(row, max(at, start), months, year) for at in (as_of + 1, arrives)}
+    finishes = fits[arrives]
     support, place = int(row["support"]), row["place"]
     rates = [completion.get((p, row["area"], row["activity"], row["source"]), 0.0)
              for p in row["places"]]  # fmt: skip
     forecast_share = float(sum(float(s) * r for s, r in zip(row["shares"], rates, strict=True)))
-    expected = max(int(row["sure"]), int(support * forecast_share) if finishes else 0)
     need = support - int(row["disbursed"] or 0)
-    can = not finishes and not is_running and fits[as_of + 1] and row["source"] == "KCQG"
+    can = finishes is False and not is_running and fits[as_of + 1] and row["source"] == "KCQG"
     prefund = need if can and 0 < need <= left.get(place, 0) else 0
     if prefund:
         left[place] -= prefund
-    verdict = "finish" if finishes else "prefund" if prefund else "next_year"
-    changes = {"finish": None, "prefund": "stopped", "next_year": "next-year"}[verdict]
+    share = 0.0 if prefund else row["advance"]  # it begins once the money comes
+    if finishes is not False:
+        share = max(share, forecast_share)
+    late = "prefund" if prefund else "next_year"
+    verdict = {True: "finish", None: "unknown", False: late}[finishes]
+    changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict)
     who = who_decides(row["source"], [changes]).who if changes else ""
     return {
         **{key: row[key] for key in ("id", "place", "area")},
         "support": support,
-        "expected": expected,
+        "expected": max(int(row["sure"]), int(support * share)),
         "months": months,
         "verdict": verdict,
         "prefund": prefund,
         "who_decides": who,
     }
+
+
+def _in_time(row: dict[str, Any], start: int, months: int | None, year: int) -> bool | None:
+    """Return whether a project ends within the year if it can begin in a month; None: unknown."""
+    if row["stage"] == "accepted":
+        return True
+    if row["end"] is not None and (row["stage"] in _RUNNING or row["end"].year > year):
+        return bool(row["end"].year <= year)
+    return None if months is None or row["stage"] in _RUNNING else start + months - 1 <= 12
 
 
 def _months(row: dict[str, Any]) -> int | None:

@@ -33,7 +33,8 @@ class Offered:
     Parameters
     ----------
     frame : DataFrame
-        One row per project, index 0 to m-1: id, and whatever selections may ask for.
+        One row per project, index 0 to m-1: id, why (tuple of codes: what keeps it out), and
+        whatever selections may ask for.
     may, must : arrays of bool (m,)
         Whether it can be chosen; whether it has to be, being paid or accepted already.
     least, most : arrays of int (m,), VND
@@ -138,7 +139,7 @@ def offered_of(
         Projects; warnings project-outside (a cell of it has no budget), project-off-grid (no
         multiple of the grid lies within its bounds), required-out (it needs such a one).
     """
-    frame, parts = offers.frame, offers.parts
+    frame, parts = offers.frame.copy(deep=False), offers.parts
     keys = parts.assign(year=scenario.year)[list(CELL_KEYS)]
     places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
     at = places.get_indexer(pd.MultiIndex.from_frame(keys))
@@ -158,6 +159,10 @@ def offered_of(
     may &= least <= most
     must = stays & may
     _lose_needing(may, must, offers, data, faults)
+    out = {str(one): dict.fromkeys(why) for one, why in zip(frame["id"], frame["why"], strict=True)}
+    for fault in faults:
+        out[str(fault.values["id"])][fault.code] = None
+    frame["why"] = pd.Series([tuple(codes) for codes in out.values()], frame.index, dtype=object)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
     sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]

@@ -491,6 +491,23 @@ def test_stopped_by_hand(run, folder, broken):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("words", [["--help"], ["verify", "nowhere"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_heard_enough_sees_no_traceback(words, unbuffered):
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-m", "kc_model", *words],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(writes)
+    assert done.stderr == b""
+
+
 def test_a_folder_that_cannot_be_written(run, folder):
     out = folder.parent / "out"
     out.write_text("tệp", encoding="utf-8")

@@ -47,6 +47,35 @@ def test_a_project_takes_its_months_from_when_its_money_comes(stage, start, end,
     assert (row["expected"] > 0) == (verdict == "finish")
 
 
+@pytest.mark.parametrize(
+    ("stage", "start", "end", "verdict"),
+    [
+        ("registered", "-", "-", "unknown"),
+        ("registered", "2024-09-01", "-", "unknown"),
+        ("registered", "-", "2025-03-31", "next_year"),
+        ("contracted", "-", "-", "unknown"),
+        ("accepted", "-", "-", "finish"),
+    ],
+)
+def test_a_project_without_its_dates_is_not_said_to_be_in_time(stage, start, end, verdict):
+    found = late(f"A x 01 TECH KCQG 100 1 {stage} {start} {end} -", 12)
+    assert verdicts(found) == {"A": verdict}
+    assert ("chưa biết có kịp" in " ".join(found.sentences())) == (verdict == "unknown")
+
+
+@pytest.mark.parametrize(("area", "advance"), [("TRAIN", 70), ("TECH", 0)])
+def test_what_leaves_on_contract_counts_also_where_the_end_is_next_year(area, advance):
+    rows = f"A x 01 {area} KCQG 100 1 registered 2024-11-01 2024-12-31 -"
+    found = late(rows, 12, history=(HISTORY + NOW).replace("TECH", area))
+    assert verdicts(found) == {"A": "prefund"}  # the province pays it, no advance of the fund
+    assert found.frame["expected"].tolist() == [0]
+    found = late(rows.replace("11-01", "07-01"), 10, history=(HISTORY + NOW).replace("TECH", area))
+    assert found.frame["months"].tolist() == [6]
+    found = late(rows.replace("2024-12-31", "2025-01-31"), 8)
+    assert verdicts(found) == {"A": "next_year"}
+    assert found.frame["expected"].tolist() == [advance * 10**6]
+
+
 def test_local_money_pays_first_in_the_order_of_the_law_as_far_as_it_is_left():
     rows = "\n".join(
         f"{one} x 01 TECH KCQG {support} {score} assigned 2024-03-01 2024-06-30 -"

@@ -269,7 +269,8 @@ def test_the_sample_moves_money_to_projects_that_are_in_time():
     assert found["gain"].sum() > 0
     assert set(found["who_decides"]) == {"province"}  # its own money
     stopped = plan.projects.set_index("id").loc["DA24"]
-    assert (stopped["chosen"], stopped["amount"], stopped["reason"]) == (True, 9_000_000, "paid")
+    assert (stopped["chosen"], stopped["amount"]) == (True, 9_000_000)
+    assert stopped["reason"] == "only_paid;project-stopped"
 
 
 def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
@@ -325,3 +326,122 @@ def test_a_refused_change_of_size_holds_the_project_and_no_other():
     none = allocate(data, replace(wanted, rules=(more,)), as_of=9)
     assert none.status == "infeasible"
     assert "refuse-min-P0" in none.conflicts[0]["rules"]
+
+
+# ---------------------------------------------------------------------------- money of stopped ones
+
+PROJECTS = "id name place area source support min_support score kind requires stage disbursed split"
+ABSORBS = "\n".join(
+    ["place area source upto rate"]
+    + [f"{place} {area} KCQG 50 1\n{place} {area} KCQG 500 0.2" for place in ("01", "19")
+       for area in ("TECH", "PROD")]
+)  # fmt: skip
+
+
+def september_of(projects: str, plans: str, budget: int, goals: str = "{maximise: disbursed}"):
+    """Return a plan as of September; plans: ``place area plan`` of national money."""
+    history = "\n".join(f"2024 9 {' '.join(line.split()[:2])} KCQG {line.split()[2]} 0"
+                        for line in plans.strip().splitlines())  # fmt: skip
+    data = dataset(
+        vintage="34",
+        projects=f"{PROJECTS}\n{projects.strip()}",
+        history=f"year month place area source plan disbursed\n{history}",
+        absorption=ABSORBS,
+    )
+    wanted = scenario(f"budget: [{{source: KCQG, amount: {budget}}}]\ngoals: [{goals}]\n")
+    return allocate(data, wanted, as_of=9)
+
+
+STOPPED = """
+A x 01 TECH KCQG 40 - 9 normal - stopped - -
+B x 01 PROD KCQG 40 - 9 normal - registered - -
+C x 01 TECH KCQG 40 - 9 normal - contracted - -
+"""
+
+
+def test_what_a_stopped_project_leaves_is_its_own_and_gains_nothing_in_the_reserve():
+    plan = september_of(STOPPED, "01 TECH 80\n01 PROD 0", 80)
+    (move,) = find_moves(plan).to_dict("records")
+    assert (move["from_project"], move["to_project"], move["amount"]) == ("A", "B", 40_000_000)
+    assert move["gain"] == pytest.approx(40e6)  # nobody could have spent it where it was
+    assert (move["who_decides"], "11.3" in move["basis"]) == ("minister", True)
+    assert move["reason"].startswith("Nơi giao không còn đề án nào dùng được")
+    assert set(adjusted(plan)["id"]) == {"A", "B"}
+
+    again = allocate(plan.data, refuse(plan, [0]), as_of=9)
+    assert again.status == "optimal"
+    assert again.projects.set_index("id")["chosen"].to_dict() == {"A": False, "B": False, "C": True}
+    assert again.reserve[0]["amount"] == 40_000_000
+    (move,) = find_moves(again).to_dict("records")
+    assert (move["from_project"], move["to_place"], move["gain"]) == ("A", "", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"),
+    [
+        (80, {"A": 40, "B": 40}),  # room for both
+        (60, {"": 60}),  # whose it was is not known
+    ],
+)
+def test_the_plan_in_force_tells_whose_the_money_was(plan, named):
+    rows = "\n".join(f"{one} x 01 TECH KCQG 40 - 9 normal - stopped - -" for one in "AB")
+    found = september_of(rows, f"01 TECH {plan}", 80)
+    told = found.parts.set_index("project")["before"] / 10**6
+    assert told.to_dict() == named
+    assert (found.parts["idle"] == found.parts["before"]).all()
+
+
+P100 = "P x 01 TECH KCQG 100 20 9 normal - contracted - -"
+
+
+@pytest.mark.parametrize(
+    ("projects", "plans", "budget", "who"),
+    [
+        # A cell without projects: another project's total goes up, whatever its area.
+        (P100, "01 TECH 100\n01 PROD 10", 110, {("P", ""): "minister"}),
+        (P100, "01 TECH 100\n19 TECH 10", 110, {("P", ""): "minister"}),
+        (P100, "01 TECH 100", 60, {("P", ""): "agency"}),  # less, and nobody else more
+        (
+            f"{P100}\nQ x 19 TECH KCQG 100 20 1 normal - contracted 20 -",
+            "01 TECH 100\n19 TECH 100",
+            150,
+            {("P", ""): "agency", ("Q", ""): "agency"},
+        ),
+        # Split 80 to 20 in the plan in force, half and half now: Điều 11.4.
+        (
+            "P x 01;19 TECH KCQG 60 - 9 group - contracted - -",
+            "01 TECH 50\n19 TECH 10",
+            60,
+            {("P", "P"): "department"},
+        ),
+        (
+            "P x 01;19 TECH KCQG 60 - 9 - - contracted - -",
+            "01 TECH 50\n19 TECH 10",
+            60,
+            {("P", "P"): "agency"},
+        ),
+    ],
+)
+def test_both_ends_of_a_move_say_who_decides(projects, plans, budget, who):
+    plan = september_of(projects, plans, budget, "{maximise: disbursed}, {minimise: change}")
+    found = find_moves(plan)
+    ends = zip(found["from_project"], found["to_project"], strict=True)
+    assert dict(zip(ends, found["who_decides"], strict=True)) == who
+
+
+def test_a_project_that_gets_no_more_says_why():
+    rows = """
+P x 01 TECH KCQG 60 - 9 normal S contracted 28 -
+S x 01 TECH KCQG 10 - 9 normal - stopped - -
+E x 01 TECH KCQG 20 - 9 normal - accepted - -
+O x 01 TECH KCDP 20 - 9 normal - registered - -
+"""
+    plan = september_of(rows, "01 TECH 100", 100)
+    reasons = plan.project_table("vi").set_index("id")["reason"]
+    assert plan.projects.set_index("id")["amount"]["P"] == 28_000_000
+    for one, text in (
+        ("P", "Chỉ giữ số đã giải ngân, không được thêm. Đề án P cần các đề án không được xét: S."),
+        ("E", "Đã nghiệm thu nên được thanh toán đủ mức hỗ trợ."),
+        ("O", "Đề án O có ô không thuộc dòng ngân sách nào nên không được chọn."),
+    ):
+        assert reasons[one] == text

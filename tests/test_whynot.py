@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from datasets import dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_midyear import built, drawn
@@ -101,3 +102,63 @@ def test_a_law_that_keeps_a_project_out_is_named():
     assert (row["kind"], row["rules"]) == ("law", "none")
     reason = plan.project_table("vi").set_index("id").loc[one["id"], "reason"]
     assert "trái quy định: “Không”" in reason
+
+
+# ---------------------------------------------------------------------------- by hand
+
+PROJECTS = (
+    "id name place area source support min_support score kind requires excludes stage disbursed"
+)
+TAKES = "place area source upto rate\n01 TECH KCQG 1000 1\n01 PROD KCQG 1000 0.5"
+
+
+def of_100(projects: str, text: str = "goals: [{maximise: disbursed}]", **more):
+    data = dataset(
+        vintage="34",
+        projects=f"{PROJECTS}\n{projects.strip()}",
+        absorption=TAKES,
+        **more.pop("tables", {}),
+    )
+    return allocate(data, scenario(f"budget: [{{source: KCQG, amount: 100}}]\n{text}\n"), **more)
+
+
+def test_a_loss_counts_from_the_best_also_where_later_goals_may_cost_something():
+    rows = "A x 01 TECH KCQG 100 - 1 - - - - -\nB x 01 TECH KCQG 80 - 1 - - - - -"
+    plan = of_100(rows, "goals: [{maximise: disbursed, give: 0.1}]")
+    (row,) = plan.whys.to_dict("records")
+    assert (row["kind"], row["loss"], row["out"]) == ("loss", pytest.approx(20.0), "A")
+
+
+@pytest.mark.parametrize("needs", ["-", "C"])
+def test_a_project_that_has_to_stay_is_named(needs):
+    rows = f"""
+A x 01 TECH KCQG 40 - 1 - - - contracted 20
+B x 01 TECH KCQG 20 - 1 - {needs} {"A" if needs == "-" else "-"} - -
+C x 01 TECH KCQG 10 - 1 - - A - -
+"""
+    history = "year month place area source plan disbursed\n2024 6 01 TECH KCQG 40 20"
+    plan = of_100(rows, as_of=6, tables={"history": history})
+    row = plan.whys.set_index("id").loc["B"]
+    assert (row["kind"], row["out"], row["rules"]) == ("law", "A", "")
+    reason = plan.project_table("vi").set_index("id").loc["B", "reason"]
+    assert "Không chọn được cùng A" in reason
+
+
+def test_a_purse_lacks_only_what_others_could_not_do_without():
+    rows = "A x 01 TECH KCQG 60 40 9 - - - - -\nB x 01 TECH KCQG 80 70 1 - - - - -"
+    cells = "place area source min\n01 TECH KCQG -\n01 PROD KCQG 10"
+    plan = of_100(rows, tables={"cells": cells})
+    (row,) = plan.whys.to_dict("records")
+    # B could do with 70 and PROD with 10: 40 more are 20 short of 100.
+    assert (row["id"], row["short"]) == ("A", 20_000_000)
+    more = replace(plan.scenario.budget[0], amount=Decimal(120))
+    wanted = forcing(replace(plan.scenario, budget=(more,)), into=["A", "B"])
+    again = allocate(plan.data, wanted, detail=False)
+    assert again.status == "optimal"
+
+
+def test_a_blank_kind_is_normal():
+    rows = "A x 01 TECH KCQG 60 - 9 - - - - -\nB x 01 TECH KCQG 30 - 1 flagship - - - -"
+    rule = "rules: [{id: none, count: projects, where: {kind: normal}, max: 0}]"
+    plan = of_100(rows, f"{rule}\ngoals: [{{maximise: disbursed}}]")
+    assert plan.projects.set_index("id")["chosen"].to_dict() == {"A": False, "B": True}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kc_model.allocate.choice import Choice
 from kc_model.allocate.defaults import defaults_of
 from kc_model.allocate.gains import Gain
+from kc_model.allocate.parts import part_table
 from kc_model.allocate.prices import Price
 from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
@@ -22,7 +23,6 @@ from kc_model.errors import Address, Fault
 from kc_model.money import told
 from kc_model.problem import Problem
 from kc_model.program import Stage
-from kc_model.projects import given_parts
 from kc_model.results import Allocation, Provenance
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
@@ -30,6 +30,7 @@ from kc_model.tables import Dataset
 __all__ = ["Draft", "versions"]
 
 _OPEN = 1e-6
+_ONLY_PAID = "only_paid"  # and the codes of why a project gets no more
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
@@ -108,10 +109,13 @@ class Draft:
         if offered is None or offered.chosen is None:
             return
         out = [";".join(why) for why in offered.frame["why"]]
-        left = [
-            why or ("left" if may else "out") for why, may in zip(out, offered.may, strict=True)
+        stays = np.where(offered.frame["disbursed"].fillna(0) > 0, "paid", "accepted")
+        kept = [
+            f"{_ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)
         ]
-        reason = np.where(offered.chosen, np.where(offered.must, "paid", ""), left)
+        open_ = np.where(offered.may, "left", "ruled_out")
+        left = [why or code for why, code in zip(out, open_, strict=True)]
+        reason = np.where(offered.chosen, np.where(offered.must, kept, ""), left)
         projects = pd.DataFrame(
             {
                 "id": offered.ids,
@@ -131,21 +135,12 @@ class Draft:
         offered, cells = self.problem.offered, self.problem.cells.frame
         if offered is None or self.result.as_of is None:
             return
-        now = pd.DataFrame(
-            {
-                "project": np.array(offered.ids)[offered.project],
-                "cell": offered.cell,
-                "after": parts,
-            }
-        )
-        own = cells[cells["year"] == self.result.year].rename_axis("cell").reset_index()
-        keys = ["place", "area", "activity", "source"]
-        frame = offered.frame.rename(columns={"id": "project"})
-        before = given_parts(frame).merge(own[[*keys, "cell"]], on=keys)
-        both = before[["project", "cell", "before"]].merge(now, how="outer", on=["project", "cell"])
-        both = both[(both[["before", "after"]].fillna(0) != 0).any(axis=1)]
-        money = {name: both[name].astype("Int64").fillna(0) for name in ("before", "after")}
-        self.result = replace(self.result, parts=both.assign(**money).reset_index(drop=True))
+        told = part_table(offered, cells[cells["year"] == self.result.year], parts)
+        idle = told.groupby("cell")["idle"].sum().reindex(cells.index, fill_value=0)
+        usable = self.problem.baseline - idle.to_numpy(dtype=np.float64) / MILLION
+        expected = self._in_force.expected(usable) * MILLION
+        found = self.result.cells.assign(expected_baseline=expected)
+        self.result = replace(self.result, cells=found, parts=told)
 
     def fill(
         self,

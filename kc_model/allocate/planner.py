@@ -141,7 +141,7 @@ class Planner:
             draft.fill_parts(rounded.parts)
             if detail:
                 # Ranges and reasons would tell of other sizes only, not of other choices.
-                _find_whys(draft, choosing, choice, amounts, tell)
+                _find_whys(draft, choosing, choice, tell)
                 draft.fill_grounds(settled, stages)
                 if problem.offered is None:
                     draft.fill_undecided(*live.ranges(settled, whole=False))
@@ -304,8 +304,7 @@ def why_not(
     numbers = [order.index(one) for one in ids]
     chosen = known["chosen"].to_numpy(dtype=bool)
     choice = Choice(Status.OPTIMAL, chosen, _best_of(plan, live), (), plan.gap or 0.0)
-    cells = plan.cells["amount"].to_numpy(dtype=np.int64)
-    return find_whys(live, choice, cells, numbers, _Telling(progress))
+    return find_whys(live, choice, numbers, _Telling(progress))
 
 
 def _best_of(plan: Allocation, live: Live) -> tuple[float, ...]:
@@ -318,15 +317,13 @@ def _best_of(plan: Allocation, live: Live) -> tuple[float, ...]:
     )
 
 
-def _find_whys(
-    draft: Draft, live: Live, choice: Choice, cells: NDArray[np.int64], tell: Progress
-) -> None:
+def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None:
     """Find out why projects that may be chosen are not."""
     offered = live.problem.offered
     if offered is None or choice.chosen is None or len(offered) > WHYS_UP_TO:
         return
     left = np.flatnonzero(offered.may & ~choice.chosen).tolist()
-    draft.fill_whys(find_whys(live, choice, cells, left, tell))
+    draft.fill_whys(find_whys(live, choice, left, tell))
 
 
 def _price_before_moves(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:

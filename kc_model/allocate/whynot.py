@@ -35,12 +35,9 @@ _NEAR = 12
 _LAWS = 12  # contradictions that are looked into; of others it is said that there is one
 
 Mask = NDArray[np.bool_]
-Dong = NDArray[np.int64]
 
 
-def find_whys(
-    live: Live, choice: Choice, cells: Dong, numbers: Collection[int], tell: Progress
-) -> pd.DataFrame:
+def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progress) -> pd.DataFrame:
     """Return why projects that may be chosen are not.
 
     Parameters
@@ -49,8 +46,6 @@ def find_whys(
         Of the problem, projects not decided.
     choice : Choice
         Proven.
-    cells : array (n_cells,), VND
-        The plan's money.
     numbers : collection of int
         Of the projects.
     tell : callable (name of the step, share done)
@@ -59,11 +54,12 @@ def find_whys(
     -------
     DataFrame
         id; kind: ``law`` (the laws allow no plan with it), ``loss`` (a tier or goal would be
-        worse), ``tie`` (none would: the order of the law decides), ``open`` (not proven in time);
-        short (Int64 VND: what its purse lacks beside the projects chosen, 0 for nothing) of
-        `budget`; stage (name of the tier or goal) and loss (float64, in the user's unit); out,
-        joins (ids joined by ``;``: other projects that would make room, or come in as well); rules
-        (ids of the laws, joined by ``;``).
+        worse than later ones may make it), ``tie`` (none would: the order of the law decides),
+        ``open`` (not proven in time); short (Int64 VND: what its purse lacks beside the least of
+        the projects chosen and of the other cells, 0 for nothing) of `budget`; stage (name of the
+        tier or goal) and loss (float64, in the user's unit: of its best); out, joins (ids joined by
+        ``;``: other projects that would make room, or come in as well; where the laws allow no plan
+        those that have to stay and exclude it); rules (ids of the laws, joined by ``;``).
 
     Notes
     -----
@@ -72,7 +68,7 @@ def find_whys(
     the projects nearest in the same purse may make room, the others stay as they are: the loss is
     then the most that choosing the project costs.
     """
-    seek, solver = _Search(live, choice, cells), live.solver
+    seek, solver = _Search(live, choice), live.solver
     rank = seek.offered.rank
     rows = {}
     with solver.stoppable():
@@ -88,11 +84,11 @@ def find_whys(
 
 
 class _Search:
-    def __init__(self, live: Live, choice: Choice, cells: Dong) -> None:
+    def __init__(self, live: Live, choice: Choice) -> None:
         if live.problem.offered is None or choice.chosen is None:
             raise ValueError("the problem has no projects, or none were chosen")
         self.live, self.problem, self.best = live, live.problem, choice.best
-        self.offered, self.chosen, self.cells = live.problem.offered, choice.chosen, cells
+        self.offered, self.chosen = live.problem.offered, choice.chosen
         self.columns = live.columns("z", range(len(self.offered)))
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
         self.twins = np.array(twins, dtype=np.int64)
@@ -119,11 +115,12 @@ class _Search:
             if outcome.status is not Status.OPTIMAL:
                 return {**found, **self._without_plan(p, outcome)}
             column = np.array([ladder.columns[s]])
-            loss = outcome.objective - stage.worst(self.best[s])
+            over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
             worst = max(stage.highest(self.best[s]), outcome.objective + FROZEN * size)
             solver.set_columns(column, solver.col_low[column], np.array([worst]))
-            if loss > max(GAP, outcome.gap) * size:
+            if over > max(GAP, outcome.gap) * size:
+                loss = outcome.objective - self.best[s]
                 unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
                 found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
                 break
@@ -168,11 +165,26 @@ class _Search:
 
     def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
         """Return which laws speak against a project, if they do."""
+        if outcome.status is Status.INFEASIBLE and (kept := self._kept_against(p)).any():
+            return {"kind": "law", "out": self._ids(kept)}
         if outcome.status is not Status.INFEASIBLE or len(self._away(p)):
             return {"kind": "open"}  # others might make room that stay as they are
         self.laws += 1
         rules = self._against(p) if self.laws <= _LAWS else []
         return {"kind": "law", "rules": ";".join(rules)}
+
+    def _kept_against(self, p: int) -> Mask:
+        """Return which projects that have to stay exclude a project or one that it needs."""
+        needed = np.zeros(len(self.offered), dtype=bool)
+        needed[p] = True
+        needs, others = self.offered.requires.T
+        while not needed[others[needed[needs]]].all():
+            needed[others[needed[needs]]] = True
+        pairs = self.offered.excludes
+        against = np.zeros(len(self.offered), dtype=bool)
+        for one, other in (pairs.T, pairs.T[::-1]):
+            against[other[needed[one]]] = True
+        return against & self.offered.must
 
     def _against(self, p: int) -> list[str]:
         problem, one = self.problem, self.ids[p]
@@ -192,11 +204,21 @@ class _Search:
         least = int(self.offered.least[p])
         parts = zip(self.offered.cell[own].tolist(), np.flatnonzero(own).tolist(), strict=True)
         need = {cell: float(self.offered.share[k]) * least for cell, k in parts}
+        used = self._least_used()
         budget, most = "", 0.0
         for row in self.problem.rows:
             if row.id.startswith("budget:") and row.side != "min":
                 inside = sum(need.get(cell, 0.0) for cell in row.cells.tolist())
-                left = int(row.exact or 0) - int(self.cells[row.cells].sum())
+                left = int(row.exact or 0) - float(used[row.cells].sum())
                 if inside and inside - left > most:
                     budget, most = row.id, inside - left
         return budget, round(most)
+
+    def _least_used(self) -> NDArray[np.float64]:
+        """Return what every cell needs at least, for the projects chosen or by itself, VND."""
+        least = self.problem.cells.frame["min"].fillna(0).to_numpy(dtype=np.float64)
+        least[self.offered.named] = 0.0
+        for k in np.flatnonzero(self.chosen[self.offered.project]).tolist():
+            vnd = int(self.offered.least[self.offered.project[k]])
+            least[self.offered.cell[k]] += float(self.offered.share[k]) * vnd
+        return least

@@ -39,6 +39,8 @@ def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    if row["out"]:
+        return teller.say("left.kept", out=teller.words.listed(row["out"].split(";"), "project"))
     rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
     if not rules:
         return teller.say("left.laws")

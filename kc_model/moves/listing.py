@@ -93,35 +93,47 @@ def changed(plan: Planned) -> pd.DataFrame:
     -------
     DataFrame
         cell (row of ``plan.cells``), year, place, area, activity, project (id, "" for money that
-        no project has), source, purse (text), before, after, change (Int64 VND), rate (float64:
-        the mean chance that the money given or taken is disbursed by year-end).
+        no project has), source, purse (text), before, after, change, had, has (of all the
+        project's cells), idle (of `before`: what nobody can use any more; Int64 VND), rate
+        (float64: the mean chance that the money given or taken is disbursed by year-end; what is
+        idle has none).
     """
     keys = ["cell", "year", "place", "area", "activity", "source", "purse"]
-    columns = [*keys[:5], "project", *keys[5:], "before", "after", "change", "rate"]
+    money = ["before", "after", "change", "had", "has", "idle"]
+    columns = [*keys[:5], "project", *keys[5:], *money, "rate"]
     if plan.cells.empty:
         return pd.DataFrame(columns=columns)
     cells = plan.cells.rename_axis("cell").reset_index()
-    rest = cells.assign(project="", before=cells["baseline"], after=cells["amount"])
-    every = [rest.set_index("cell", drop=False)]
-    if len(plan.parts):
-        own = plan.parts.groupby("cell")[["before", "after"]].sum()
-        for name in ("before", "after"):
-            every[0][name] = every[0][name].sub(own[name], fill_value=0)
-        every.append(plan.parts.merge(cells[keys], on="cell"))
-    frame = pd.concat(every, ignore_index=True)
-    rates = _rates(cells).to_numpy()
+    parts = plan.parts if len(plan.parts) else pd.DataFrame(columns=["cell"])
+    frame = cells[~cells["cell"].isin(parts["cell"])]
+    frame = frame.assign(project="", before=frame["baseline"], after=frame["amount"], idle=0)
+    if len(parts):
+        frame = pd.concat([frame, parts.merge(cells[keys], on="cell")], ignore_index=True)
+    whole = frame["project"].where(frame["project"] != "", frame["cell"])
+    sums = frame.groupby(whole)[["before", "after"]].transform("sum")
     frame = frame.assign(
-        change=frame["after"] - frame["before"], rate=rates[frame["cell"].to_numpy(dtype=int)]
+        change=frame["after"] - frame["before"], had=sums["before"], has=sums["after"]
     )
+    frame = frame.astype(dict.fromkeys(money, "Int64"))
+    frame = frame.assign(rate=_rates(cells, frame))
     frame = frame[frame["change"] != 0].sort_values(["cell", "project"], kind="stable")
     return frame[columns].reset_index(drop=True)
 
 
-def _rates(cells: pd.DataFrame) -> pd.Series:
-    """Return what a million more or less of each cell's change gives; where none, of the next."""
-    change = (cells["amount"] - cells["baseline"]).astype("float64")
+def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
+    """Return what a million more or less of each part's change gives; where none, of the next.
+
+    What is idle would not have been disbursed, so the others share what their cell gains.
+    """
+    idle = parts.groupby("cell")["idle"].sum().reindex(cells["cell"], fill_value=0).to_numpy()
+    change = (cells["amount"] - cells["baseline"] + idle).astype("float64")
     gain = cells["expected_disbursed"] - cells["expected_baseline"]
-    return (gain / change.where(change != 0)).fillna(cells["chance_last"])
+    rate = (gain / change.where(change != 0)).fillna(cells["chance_last"])
+    given = (-parts["change"]).astype("float64")
+    used = 1.0 - parts["idle"].astype("float64") / given.where(given > 0)
+    used = used.fillna(1.0).clip(0.0, 1.0)
+    found = used.to_numpy() * rate.set_axis(cells["cell"])[parts["cell"]].to_numpy()
+    return pd.Series(np.where(used == 0, 0.0, found), parts.index)
 
 
 def _outside(purse: pd.DataFrame) -> dict[str, Any]:
@@ -130,20 +142,14 @@ def _outside(purse: pd.DataFrame) -> dict[str, Any]:
     nowhere = dict.fromkeys(_ENDS, "")
     change = -int(purse["change"].sum())
     kept = {"cell": -1, "year": first["year"], "source": first["source"], "rate": 0.0}
-    return {**nowhere, **kept, "change": change, "before": 0, "after": 0}
+    return {**nowhere, **kept, "change": change, "idle": 0}
 
 
 def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
     end = giver if giver["cell"] >= 0 else taker
     gain = amount * (taker["rate"] - giver["rate"])
-    changes, kind = _changes(giver, taker), "normal"
-    if giver["project"] and giver["project"] == taker["project"]:
-        projects = plan.data.projects
-        kind = str(projects.loc[projects["id"] == giver["project"], "kind"].iloc[0])
     sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
-    day = date(plan.year, max(plan.as_of or 1, 1), 1)
-    decisions = [_decision(source, changes, kind, day) for source in sources]
-    decision = min(decisions, key=lambda found: RANKS.index(found.who))
+    decisions = _decisions(plan, giver, taker)
     return {
         **{f"from_{key}": giver[key] for key in _ENDS},
         **{f"to_{key}": taker[key] for key in _ENDS},
@@ -153,7 +159,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "amount": amount,
         "gain": gain,
         "reason": _reason(plan, giver, taker, amount, language),
-        "who_decides": decision.who,
+        "who_decides": decisions[0].who,
         "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
@@ -165,21 +171,40 @@ def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Deci
     return who_decides(source, changes, kind, on)
 
 
-def _changes(giver: End, taker: End) -> frozenset[str]:
-    """Return what a move changes, in the words of `kc_model.moves.decisions.CHANGES`."""
-    if giver["project"] != taker["project"]:
-        found = []
-        if giver["project"]:
-            found.append("less" if giver["after"] else "stopped")
-        if taker["project"]:
-            found.append("more" if taker["before"] else "added")
+def _decisions(plan: Planned, giver: End, taker: End) -> list[Decision]:
+    """Return who decides a move: both ends are asked, in each fund the highest authority wins."""
+    day = date(plan.year, max(plan.as_of or 1, 1), 1)
+    kinds = plan.data.projects.set_index("id")["kind"]
+    highest: dict[str, list[Decision]] = {}
+    for end, other in ((giver, taker), (taker, giver)):
+        if end["cell"] >= 0:
+            changes = _changes(end, other, gives=end is giver)
+            kind = str(kinds.get(end["project"]) or "normal")
+            asked = [*highest.get(end["source"], []), _decision(end["source"], changes, kind, day)]
+            top = min(RANKS.index(found.who) for found in asked)
+            highest[end["source"]] = [found for found in asked if RANKS.index(found.who) == top]
+    found = [decision for decisions in highest.values() for decision in decisions]
+    return sorted(found, key=lambda decision: RANKS.index(decision.who))
+
+
+def _changes(end: End, other: End, *, gives: bool) -> frozenset[str]:
+    """Return what a move changes at one end, in the words of `CHANGES` of the decisions.
+
+    Of a project it is its total; where that stays, or its own places exchange, its place. Money
+    that no project has changes area or place, unless it comes from a project or goes to one, or to
+    the reserve: then it is another project's total.
+    """
+    if end["project"]:
+        found = set()
+        if end["has"] != end["had"]:
+            up, down = "more" if end["had"] else "added", "less" if end["has"] else "stopped"
+            found.add(up if end["has"] > end["had"] else down)
+        if not found or end["project"] == other["project"]:
+            found.add("place")
         return frozenset(found)
-    if giver["cell"] < 0:
-        return frozenset({"more"})
-    if taker["cell"] < 0:
-        return frozenset({"less"})
-    found = [key for key in ("area", "place") if giver[key] != taker[key]]
-    return frozenset(found or ["same"])
+    if other["project"] or other["cell"] < 0:
+        return frozenset({"less" if gives else "more"})
+    return frozenset({key for key in ("area", "place") if end[key] != other[key]} or {"same"})
 
 
 def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> str:
@@ -188,7 +213,10 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
     }
     kind, values = "joint", dict[str, str]()
-    if giver["cell"] < 0:
+    if giver["idle"] and giver["idle"] >= -giver["change"]:
+        to_cell = "idle" if shown["there"] else "idle_unknown"
+        kind = "idle_kept" if taker["cell"] < 0 else to_cell
+    elif giver["cell"] < 0:
         kind = "more"
     elif taker["cell"] < 0:
         kind = "kept"
@@ -236,7 +264,8 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     Scenario
         With a rule for each end: what a cell or a project was to give it keeps, what it was to take
         it does not get; a project that was to be stopped stays, one that was to be added does not
-        come in. Other moves stay open. `kc_model.allocate` solves the rest again.
+        come in. What nobody can use any more is kept by nobody. Other moves stay open.
+        `kc_model.allocate` solves the rest again.
 
     Raises
     ------
@@ -247,16 +276,19 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     unknown = set(numbers) - set(found.index)
     if unknown:
         raise KeyError(f"no moves of the numbers {sorted(unknown)}: there are {len(found)}")
+    usable = changed(plan).set_index(["cell", "project"])[["change", "idle"]].sum(axis=1)
     held: dict[tuple[str, int], int] = {}
     sized: dict[tuple[str, str], int] = {}
     rules: dict[str, Rule] = {}
     for move in found.loc[sorted(set(numbers))].to_dict("records"):
         for end, side, sign in (("from", "min", 1), ("to", "max", -1)):
-            cell, project = move[f"{end}_cell"], move.get(f"{end}_project")
+            cell, project = move[f"{end}_cell"], move.get(f"{end}_project", "")
+            if side == "min" and cell >= 0 and usable[cell, project] >= 0:
+                continue
             rule = _whole(plan, project, side) if project else None
             if rule is not None:
                 rules[rule.id] = rule
-            elif project:
+            elif project and move["from_project"] != move["to_project"]:
                 whole = _share_of(plan, project, cell) * int(move["amount"])
                 sized[side, project] = sized.get((side, project), 0) + sign * round(whole)
             elif cell >= 0:

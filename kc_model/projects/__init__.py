@@ -8,7 +8,7 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 from __future__ import annotations
 
 from kc_model.projects.caps import Cap
-from kc_model.projects.force import IN_FORCE, given_parts, in_force
+from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules
 from kc_model.projects.offers import Offers, build_offers, offers_at
@@ -18,6 +18,7 @@ __all__ = [
     "Cap",
     "Offers",
     "adjustment",
+    "as_planned",
     "assigned_plan",
     "build_offers",
     "given_parts",

@@ -7,7 +7,7 @@ import pandas as pd
 from kc_model.money import largest_remainder
 from kc_model.reading import place_shares
 
-__all__ = ["IN_FORCE", "given_before", "given_parts", "in_force"]
+__all__ = ["IN_FORCE", "as_planned", "given_before", "given_parts", "in_force"]
 
 IN_FORCE = ("assigned", "contracted", "accepted")
 """Stages of a project that the plan in force has."""
@@ -38,7 +38,7 @@ def in_force(projects: pd.DataFrame) -> pd.DataFrame:
         place, area, activity, source, in_force (Int64 VND): cells of projects that it gives money.
     """
     parts = given_parts(projects.assign(project=projects["id"]))
-    parts = parts.assign(in_force=parts["before"])
+    parts = parts[parts["before"] > 0].assign(in_force=parts["before"])
     keys = ["place", "area", "activity", "source"]
     return pd.DataFrame(parts.groupby(keys, as_index=False)[["in_force"]].sum())
 
@@ -54,14 +54,57 @@ def given_parts(projects: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        project, place, area, activity, source, before (Int64 VND, above 0).
+        project, place, area, activity, source, before, lost (Int64 VND, one of them above 0):
+        `lost` is what a stopped project was to get beyond what it was paid.
     """
     keys = ["project", "place", "area", "activity", "source"]
+    before = given_before(projects)
+    lost = (projects["support"] - before).where(projects["stage"] == "stopped", 0)
     rows = []
-    for row, vnd in zip(projects.to_dict("records"), given_before(projects), strict=True):
+    for row, *both in zip(projects.to_dict("records"), before, lost.fillna(0), strict=True):
         places = row["place"].split(";")
         shares = [float(share) for share in place_shares(row["split"], places)]
-        for place, part in zip(places, largest_remainder(shares, int(vnd)), strict=True):
-            if part:
-                rows.append((row["project"], place, *(row[key] for key in keys[2:]), int(part)))
-    return pd.DataFrame(rows, columns=[*keys, "before"]).astype({"before": "Int64"})
+        parts = [largest_remainder(shares, max(0, int(vnd))) for vnd in both]
+        for place, given, gone in zip(places, *parts, strict=True):
+            if given or gone:
+                rows.append((row["project"], place, *(row[key] for key in keys[2:]), given, gone))
+    columns = [*keys, "before", "lost"]
+    return pd.DataFrame(rows, columns=columns).astype({"before": "Int64", "lost": "Int64"})
+
+
+def as_planned(parts: pd.DataFrame, plan: pd.Series) -> pd.Series:
+    """Return what the plan in force gives each project, once its cells' own plan is heard.
+
+    Where the places of one project make up for each other, it was split so. What a cell's plan has
+    beyond its projects was of those that were stopped: of all if there is room for all, of one if
+    there is no other.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        project, cell, before, lost, as `given_parts` tells them.
+    plan : Series by cell, Int64 VND
+        The plan in force.
+
+    Returns
+    -------
+    Series
+        As ``parts["before"]``, Int64 VND.
+    """
+    before = parts["before"].copy()
+    at = parts["cell"].to_numpy()
+    room = plan.sub(before.groupby(at).sum(), fill_value=0)
+    own = parts[before > 0].groupby("project")["cell"]
+    spread = {one: cells for one, cells in own if len(cells) > 1}
+    sharing = pd.Series([cell for cells in spread.values() for cell in cells]).value_counts()
+    for cells in spread.values():
+        told = before[cells.index] + room[cells.to_numpy()].to_numpy()
+        is_alone = (sharing[cells] == 1).all()
+        if is_alone and (told >= 0).all() and told.sum() == before[cells.index].sum():
+            before[cells.index] = told
+            room[cells.to_numpy()] = 0
+    lost = parts["lost"]
+    total = lost.groupby(at).transform("sum")
+    is_only = (lost > 0).groupby(at).transform("sum") == 1
+    left = pd.Series(room.clip(lower=0)[at].to_numpy(), parts.index)
+    return before + lost.where(total <= left, left.where(is_only & (lost > 0), 0))

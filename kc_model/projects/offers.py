@@ -44,6 +44,7 @@ _DERIVED = {
     "payable_low": "float64",
     "payable_high": "float64",
     "payable_basis": "str",
+    "advance": "float64",
     "before": "Int64",
     "stays": "bool",
     "sure": "Int64",
@@ -76,7 +77,7 @@ class Offers:
     Parameters
     ----------
     frame : DataFrame, one row per project, in the order of the ids, index 0 to n-1
-        Every column of ``projects``, ``place_class`` as it counts, and
+        Every column of ``projects``, ``place_class`` as it counts, a blank ``kind`` as normal, and
 
         - ``places`` (tuple of str), ``shares`` (tuple of Fraction, sum 1);
         - ``cap`` (VND, <NA> where nothing is capped), ``uplifted``, ``basis``, ``certainty``: what
@@ -89,7 +90,8 @@ class Offers:
         - ``law_rank`` (1 first, equal for equals), ``rank`` (1 to n, all different);
         - ``left`` (VND): what it can still be paid in all;
         - ``payable_low``, ``payable_high`` (shares of the support), ``payable_basis``: what the law
-          lets be paid at its stage, see `kc_model.projects.payments.payable`;
+          lets be paid at its stage, see `kc_model.projects.payments.payable`; ``advance`` (share):
+          the low one once it is contracted;
         - ``before`` (VND): what the plan in force gives it; ``stays``: whether it has to be chosen,
           being paid or, mid-year, accepted already; ``sure`` (VND): what of its support counts as
           disbursed by year-end whatever the forecast of its cells says.
@@ -168,6 +170,7 @@ def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offer
     places = _Places(data, faults)
     norms = Norms(on, data.vintage)
     frame = data.projects.copy()
+    frame["kind"] = frame["kind"].replace("", "normal")
     frame["before"] = given_before(frame)
     frame["place_class"] = [row["place_class"] or places.class_of(row) for row in rows]
     frame["places"] = [tuple(row["place"].split(";")) for row in rows]
@@ -403,3 +406,7 @@ def _stage(frame: pd.DataFrame, norms: Norms, on: date) -> None:
     ]
     for k, name in enumerate(("payable_low", "payable_high", "payable_basis")):
         frame[name] = [found[k] for found in shares]
+    frame["advance"] = [
+        tell(norms.advance(norm), area, "contracted")[0]
+        for norm, area in zip(frame["norm"], frame["area"], strict=True)
+    ]
