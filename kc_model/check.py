@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kc_model.errors import Fault, InputError
 from kc_model.problem import build_problem
-from kc_model.projects import build_offers
+from kc_model.projects import build_offers, management_warnings
 from kc_model.reading import draft_dataset
 from kc_model.scenario import Budget, Scenario, draft_scenario
 from kc_model.tables import Dataset
@@ -103,7 +103,8 @@ def _names_only(data: Dataset, asked: Scenario) -> tuple[Dataset, Scenario]:
 
 def _against(data: Dataset, asked: Scenario) -> tuple[Fault, ...]:
     try:
-        return build_problem(data, asked).warnings
+        problem = build_problem(data, asked)
+        return (*problem.warnings, *management_warnings(asked, problem.cells.frame))
     except InputError as error:
         return error.faults
 

@@ -399,12 +399,13 @@ def test_no_change_and_unknown_ones_are_refused(source, changes):
     ("on", "certainty"), [(date(2016, 1, 1), "2014"), (date(2026, 1, 1), "trí nhớ")]
 )
 def test_managing_the_programme_takes_one_and_a_half_percent(on, certainty):
-    (rule,) = management_rules(on)
+    rule, local = management_rules(on)
     assert (rule.tier, rule.max, rule.min) == ("law", Decimal("0.015"), None)
     assert rule.where == {"area": ("ADMN",), "source": ("KCQG",)}
     assert "1,5 %" in rule.text
     assert certainty in rule.basis
-    (narrow,) = management_rules(on, "en", activity="agency")
+    assert (local.each, local.of) == (("place",), {"source": ("KCDP",), "place": ("same",)})
+    narrow, _ = management_rules(on, "en", activity="agency")
     assert narrow.where["activity"] == ("agency",)
     assert "1.5 %" in narrow.text
     assert management_rules(date(2010, 1, 1)) == ()

@@ -22,7 +22,7 @@ from kc_model.errors import Address, Fault
 from kc_model.money import told
 from kc_model.problem import Problem
 from kc_model.program import Stage
-from kc_model.projects import given_parts
+from kc_model.projects import given_parts, management_warnings
 from kc_model.results import Allocation, Provenance
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
@@ -176,6 +176,9 @@ class Draft:
             certificate=certificate,
             proof=proof,
         )
+        cells = self.problem.cells.frame
+        above = management_warnings(self.problem.scenario, cells, pd.Series(amounts, cells.index))
+        self.result = replace(self.result, warnings=(*self.result.warnings, *above))
 
     def fill_grounds(self, settled: Money, stages: Sequence[Stage]) -> None:
         """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from kc_model.projects.caps import Cap
 from kc_model.projects.force import IN_FORCE, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
-from kc_model.projects.management import management_rules
-from kc_model.projects.offers import Offers, build_offers
+from kc_model.projects.management import management_rules, management_warnings
+from kc_model.projects.offers import FAULTY, Offers, build_offers
 
 __all__ = [
+    "FAULTY",
     "IN_FORCE",
     "Cap",
     "Offers",
@@ -23,5 +24,6 @@ __all__ = [
     "given_parts",
     "in_force",
     "management_rules",
+    "management_warnings",
     "registration",
 ]

@@ -71,7 +71,7 @@ class Norms:
     -----
     The cap of n units is the least of n times the norm's amount and its share of the cost. Where
     the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the
-    cap is then never too low. For a place or an industry of priority the amount is raised to 1.5
+    cap is then never too low. A share of the year's money caps no single project: rules do. For a place or an industry of priority the amount is raised to 1.5
     times (TTLT 26/2014 Điều 6.2.t: at most that), the share of the cost is not, as with the
     technology line of TT 28/2018, raised to 1.5 times but still 50 % of the cost. National norms
     bound local money too: councils set theirs at or below them. Local norms are not raised.
@@ -115,7 +115,7 @@ class Norms:
             "; ".join(text["legal_basis"] for text in texts),
             max((text["certainty"] for text in texts), key=_CERTAIN.index),
             norm["only"] == "difficult",
-            norm["cap_share"] is not None and project["cost"] is None,
+            _is_of_cost(norm) and project["cost"] is None,
         )
 
     def advance(self, norm: str) -> str:
@@ -143,9 +143,13 @@ def _amount(norm: Row, project: Row, times: Fraction) -> int | None:
     amounts = []
     if norm["cap_vnd"] is not None:
         amounts.append(int(norm["cap_vnd"] * times * (project["quantity"] or 1)))
-    if norm["cap_share"] is not None and project["cost"] is not None:
+    if _is_of_cost(norm) and project["cost"] is not None:
         amounts.append(int(_exact(norm["cap_share"]) * project["cost"]))
     return min(amounts, default=None)
+
+
+def _is_of_cost(norm: Row) -> bool:
+    return norm["cap_share"] is not None and norm["share_of"] != "assigned money"
 
 
 def _exact(share: float) -> Fraction:

@@ -43,9 +43,7 @@ class Terms:
         Of ``dataset.yaml``, or the row's own vintage; "" where they are at fault, so that nothing
         is blamed on the value.
     decimal : {"point", "comma"} or None
-        Decimal mark of the file, declared or shown by its numbers; None: not known.
-    elsewhere : {"point", "comma"} or None
-        What the other tables of the dataset show, for a table that shows nothing itself.
+        Decimal mark, declared or shown by the numbers of the same table; None: not known.
     mixed : bool
         Whether the file has been found to mix its marks: each number then stands for itself.
     heading : str
@@ -55,7 +53,6 @@ class Terms:
     unit: str
     vintage: str
     decimal: DecimalMark | None = None
-    elsewhere: DecimalMark | None = None
     mixed: bool = False
     heading: str = ""
 
