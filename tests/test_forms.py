@@ -216,7 +216,7 @@ def test_what_is_derived_missing_or_does_not_add_up_is_said():
     assert "phần còn lại" in remarks["chợ"]
     assert "Hà Nội, Cao Bằng" in remarks["chợ"]
     assert "Chưa có tổng kinh phí" in remarks["thử"]
-    assert "200,000,000" in remarks["sấy"]
+    assert "200.000.000" in remarks["sấy"]
 
 
 # ---------------------------------------------------------------------------- assigned plan
