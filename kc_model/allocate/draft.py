@@ -22,7 +22,7 @@ from kc_model.errors import Address, Fault
 from kc_model.money import told
 from kc_model.problem import Problem
 from kc_model.program import Stage
-from kc_model.projects import given_parts, management_warnings
+from kc_model.projects import given_parts, management_warnings, unproven_caps
 from kc_model.results import Allocation, Provenance
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
@@ -120,7 +120,8 @@ class Draft:
                 "reason": reason.astype(str),
             }
         )
-        self.result = replace(self.result, projects=projects)
+        caps = unproven_caps(offered.frame, projects.loc[projects["chosen"], "id"])
+        self.result = replace(self.result, projects=projects, notes=(*self.problem.notes, *caps))
 
     def fill_whys(self, whys: pd.DataFrame) -> None:
         """Put in why projects that may be chosen are not."""

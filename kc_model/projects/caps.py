@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from kc_model import reference
-from kc_model.tables import as_rows
+import pandas as pd
 
-__all__ = ["Cap", "Norms", "WrongNormError"]
+from kc_model import reference
+from kc_model.tables import Note, as_rows
+from kc_model.wording import LANGUAGES, say
+
+__all__ = ["Cap", "Norms", "WrongNormError", "unproven_caps"]
 
 Row = Mapping[str, Any]
 
@@ -55,6 +58,7 @@ class Cap:
     unchecked: bool = False
 
 
+_SHOWN = 20  # projects named in a note
 _CERTAIN = ("verified", "verified-2014", "inferred", "draft", "unverified")  # the surest first
 
 
@@ -70,11 +74,12 @@ class Norms:
     Notes
     -----
     The cap of n units is the least of n times the norm's amount and its share of the cost. Where
-    the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the
-    cap is then never too low. A share of the year's money caps no single project: rules do. For a place or an industry of priority the amount is raised to 1.5
-    times (TTLT 26/2014 Điều 6.2.t: at most that), the share of the cost is not, as with the
-    technology line of TT 28/2018, raised to 1.5 times but still 50 % of the cost. National norms
-    bound local money too: councils set theirs at or below them. Local norms are not raised.
+    the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the cap
+    is then never too low. A share of the year's money caps no single project: rules do. For a place
+    or an industry of priority the amount is raised to 1.5 times (TTLT 26/2014 Điều 6.2.t: at most
+    that), the share of the cost is not, as with the technology line of TT 28/2018, raised to 1.5
+    times but still 50 % of the cost. National norms bound local money too: councils set theirs at
+    or below them. Local norms are not raised.
     """
 
     def __init__(self, on: date, vintage: str) -> None:
@@ -136,6 +141,33 @@ class Norms:
         if not fits or norm["area"] != project["area"]:
             of = [norm["legal_basis"], norm["area"]]
             raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
+
+
+def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
+    """Return which caps of some projects rest on a text that is old or was not read.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        id, basis, certainty of every project; see `kc_model.projects.Offers`.
+    ids : iterable of str
+    """
+    frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
+    notes = []
+    for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
+        vi, en = (
+            say(
+                "projects.unproven",
+                language,
+                basis=basis,
+                certainty=reference.label("certainty", str(certainty), language),
+                count=len(part),
+                ids=", ".join(part["id"].iloc[:_SHOWN]) + ("…" if len(part) > _SHOWN else ""),
+            )
+            for language in LANGUAGES
+        )
+        notes.append(Note("assumed", vi, en, "projects", "cap"))
+    return tuple(notes)
 
 
 def _amount(norm: Row, project: Row, times: Fraction) -> int | None:

@@ -57,7 +57,7 @@ def management_rules(on: date, language: Language = "vi", activity: str = "") ->
             max=share,
             where={"area": (_AREA,), "source": (source,), **narrow},
             each=tuple(apart),
-            of={"source": (source,), **{key: ("same",) for key in apart}},
+            of={"source": (source,), **dict.fromkeys(apart, ("same",))},
             text=say(f"projects.management.{source}", language, percent=percent),
             basis=f"{norm['legal_basis']} ({certainty})",
         )

@@ -264,7 +264,11 @@ class Allocation:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         rules = self.rule_rows.assign(told=loosening(self, language))
         moves = None if self.as_of is None else find_moves(self, language)
-        return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
+        projects = None
+        if len(self.projects) and self.projects["chosen"].any():
+            projects = self.data.projects, self.project_table(language)
+        stamp = self.stamp(language)
+        return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""

@@ -615,7 +615,10 @@ of_table(
     LINKED + "A,Máy,01,TECH,KCQG,300,200,,0,A,,,\n",
     "support-over-cost@F2 quantity-zero@I2 project-itself@J2",
 )
-SEEN = "id,name,place,area,source,support,cost,counterpart,other,kind,stage,disbursed,requires,excludes\n"
+SEEN = (
+    "id,name,place,area,source,support,cost,counterpart,other,kind,stage,disbursed,"
+    "requires,excludes\n"
+)
 of_table(
     "projects that are odd",
     "projects",
