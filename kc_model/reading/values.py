@@ -17,7 +17,15 @@ from kc_model.money import (
     stated_unit,
     unit_name,
 )
-from kc_model.sheets import BROKEN, Value, choice_code, choices, clean_text, value_text
+from kc_model.sheets import (
+    BROKEN,
+    Value,
+    choice_code,
+    choices,
+    clean_text,
+    named_choices,
+    value_text,
+)
 from kc_model.tables import Column, Kind, column_dtype
 
 __all__ = ["Renamed", "Terms", "WrongError", "is_missing", "is_number", "missing", "parse_value"]
@@ -194,8 +202,7 @@ def _choice(value: Value, column: Column, _terms: Terms) -> str:
     code = choice_code(column.name, text)
     known = column.choices or tuple(choices(column.name))
     if code not in known:
-        words = [f"{code} ({choices(column.name)[code]['vi']})" for code in known]
-        raise WrongError("not-a-choice", found=text, choices=", ".join(words))
+        raise WrongError("not-a-choice", found=text, choices=named_choices(column.name, known))
     return code
 
 

@@ -117,6 +117,19 @@ def choices(column: str) -> Mapping[str, Mapping[str, str]]:
     return {key.removeprefix(start): text for key, text in texts().items() if key.startswith(start)}
 
 
+def named_choices(column: str, codes: Iterable[str] = ()) -> str:
+    """Return what may be chosen, as a workbook and as a file has it: Đã quyết toán (settled).
+
+    Parameters
+    ----------
+    column : str
+    codes : iterable of str
+        Those allowed; none: all there are.
+    """
+    words = choices(column)
+    return "; ".join(f"{words[c]['vi']} ({c})" if c in words else c for c in codes or words)
+
+
 def choice_code(column: str, text: str) -> str:
     """Return the code that a text chooses ("ước thực hiện" -> estimate), "" for none."""
     for code, words in choices(column).items():
