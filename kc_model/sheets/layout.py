@@ -24,6 +24,7 @@ __all__ = [
     "heading",
     "known_attributes",
     "lay_out",
+    "named_choices",
     "pairs",
     "records",
     "sheet_name",
