@@ -49,7 +49,8 @@ def allocate(
         the scenario's year is made if one is needed.
     as_of : int or None
         Last month known: that of the forecast, if one is given; what is disbursed by then stays.
-        None: a plan for the whole year, with a warning where the forecast knows months of it.
+        None: the scenario's own, or a plan for the whole year, with a warning where the forecast
+        knows months of it.
     ranges : bool or None
         Whether to find each cell's lowest and highest; None: up to 200 cells.
     detail : bool

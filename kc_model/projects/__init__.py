@@ -11,7 +11,7 @@ from kc_model.projects.caps import Cap, unproven_caps
 from kc_model.projects.force import IN_FORCE, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules, management_warnings
-from kc_model.projects.offers import FAULTY, Offers, build_offers
+from kc_model.projects.offers import FAULTY, Offers, build_offers, offers_at
 
 __all__ = [
     "FAULTY",
@@ -25,6 +25,7 @@ __all__ = [
     "in_force",
     "management_rules",
     "management_warnings",
+    "offers_at",
     "registration",
     "unproven_caps",
 ]

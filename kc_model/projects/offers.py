@@ -24,7 +24,7 @@ from kc_model.sheets import choice_code
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import LANGUAGES
 
-__all__ = ["Offers", "build_offers"]
+__all__ = ["Offers", "build_offers", "offers_at"]
 
 Row = Mapping[str, Any]
 
@@ -65,6 +65,25 @@ _DERIVED = {
     "stays": "bool",
     "sure": "Int64",
 }
+
+
+def offers_at(data: Dataset, year: int, as_of: int | None) -> Offers:
+    """Return what every project may be given in a year's plan, or in its adjustment after a month.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    as_of : int or None
+        Last month known, 0 to 12; None: the plan is for the whole year.
+
+    Raises
+    ------
+    InputError
+        See `build_offers`.
+    """
+    day = date(year, min((as_of or 0) + 1, 12), 1)
+    return build_offers(data, day, is_mid_year=as_of is not None)
 
 
 @dataclass(frozen=True)
