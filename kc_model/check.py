@@ -11,7 +11,7 @@ from pathlib import Path
 from kc_model.errors import Address, Fault, InputError
 from kc_model.money import UNITS
 from kc_model.problem import build_problem
-from kc_model.projects import build_offers, given_parts
+from kc_model.projects import build_offers, given_parts, management_warnings
 from kc_model.reading import dong, draft_dataset
 from kc_model.scenario import Budget, Scenario, draft_scenario
 from kc_model.tables import Dataset
@@ -106,7 +106,8 @@ def _names_only(data: Dataset, asked: Scenario) -> tuple[Dataset, Scenario]:
 
 def _against(data: Dataset, asked: Scenario) -> tuple[Fault, ...]:
     try:
-        return build_problem(data, asked).warnings
+        problem = build_problem(data, asked)
+        return (*problem.warnings, *management_warnings(asked, problem.cells.frame))
     except InputError as error:
         return error.faults
 

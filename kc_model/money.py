@@ -30,6 +30,7 @@ __all__ = [
     "find_unit",
     "format_money",
     "format_number",
+    "is_unclear",
     "largest_remainder",
     "parse_money",
     "parse_number",
@@ -164,6 +165,14 @@ def read_mark(text: str) -> DecimalMark | None:
         return _read(text).shows
     except NumberError:
         return None
+
+
+def is_unclear(text: str) -> bool:
+    """Return whether a text is a number that can be read in two ways, such as 34.700."""
+    try:
+        return _read(text).unclear is not None
+    except NumberError:
+        return False
 
 
 def stated_unit(text: str) -> str | None:

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.cells import MILLION, Cells
-from kc_model.errors import Address, Fault
+from kc_model.errors import Fault
 from kc_model.money import UNITS
-from kc_model.projects import Offers
+from kc_model.projects import FAULTY, Offers
 from kc_model.reading import dong
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
@@ -152,7 +152,7 @@ def offered_of(
     faults = []
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
-            place = data.origins.get(("projects", number), Address("projects.csv"))
+            place = data.at("projects", number, FAULTY[code])
             values = {"id": frame["id"][number], "grid": dong(grid)}
             faults.append(Fault(code, place, values, level="warning"))
     least, most = _held(offers.frame["id"], least, most, scenario.rules, data.unit, grid)
@@ -221,7 +221,7 @@ def _lose_needing(
         for needing, needed in lost:
             may[needing] = False
             values = {"id": offers.frame["id"][needing], "others": offers.frame["id"][needed]}
-            at = data.origins.get(("projects", needing), Address("projects.csv"))
+            at = data.at("projects", needing, FAULTY["required-out"])
             faults.append(Fault("required-out", at, values, level="warning"))
 
 

@@ -30,11 +30,15 @@ __all__ = [
     "Dataset",
     "Kind",
     "Note",
+    "Origin",
     "Schema",
     "as_rows",
     "column_dtype",
     "empty_table",
 ]
+
+Origin = tuple[str, int] | tuple[str, int, str]
+"""Table, row and perhaps column of a value."""
 
 CELL_KEYS = ("year", "place", "area", "activity", "source")
 """The keys of a cell in the order that holds everywhere."""
@@ -363,7 +367,19 @@ class Dataset:
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = ()
-    origins: Mapping[tuple[str, int], Address] = field(default_factory=dict, repr=False)
+    origins: Mapping[Origin, Address] = field(default_factory=dict, repr=False)
+
+    def at(self, table: str, row: int, column: str) -> Address:
+        """Return where a value of a table stands, or of which table it is where that is all known.
+
+        Parameters
+        ----------
+        table : str
+        row : int
+            Position in the canonical table.
+        column : str
+        """
+        return self.origins.get((table, row, column), Address(f"{table}.csv"))
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in SCHEMAS:

@@ -36,6 +36,7 @@ _KEYS = {
     "scenario": ("name", "year", "spend", "round_to", "as_of"),
 }
 _REQUIRED_KEYS = {"title", "vintage", "unit", "synthetic", "sources", "name", "year"}
+_OF_NO_PROJECT = {"project estimate", "cap"}  # norms that hold for all: no project names them
 _BLANK_SOURCES = 3
 _READY_ROWS = 2_000  # rows that have drop-downs in an empty table
 _LAST_ROW = 1_048_576
@@ -106,12 +107,13 @@ _EXAMPLES: Mapping[str, Row] = {
     },
     "budget": {"source": "KCDP", "place": "19", "amount": 3_200},
     "rules": {
-        "id": "tech-share",
-        "text": "Chuyển giao công nghệ ít nhất 50 %",
-        "where": "area=TECH",
-        "of": "all",
-        "min": 0.5,
-        "tier": "directive",
+        "id": "management-KCQG",
+        "text": "Chi quản lý chương trình không quá 1,5 % kinh phí khuyến công quốc gia",
+        "where": "area=ADMN; source=KCQG",
+        "of": "source=KCQG",
+        "max": 0.015,
+        "tier": "law",
+        "basis": "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (văn bản 2014, đã được thay thế)",
     },
     "goals": {"sense": "maximise", "what": "disbursed", "give": 0.01},
 }
@@ -433,7 +435,8 @@ def _lists(language: Language) -> dict[str, list[str]]:
         "area": [reference.area_name(code, language) for code in reference.area_order()],
         "source": [reference.source_name(code, language) for code in reference.source_order()],
     }
-    norms = reference.norms()["id"]
+    every = reference.norms()
+    norms = every.loc[~every["share_of"].isin(_OF_NO_PROJECT), "id"]
     lists["norm"] = [reference.norm_name(code, language) for code in norms]
     prefix = "headings.choices."
     names = {key.removeprefix(prefix).split(".")[0] for key in texts() if key.startswith(prefix)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import re
 import shutil
 import signal
@@ -102,6 +104,29 @@ def test_the_plan_in_force_is_a_scenario_to_start_from():
     assert plan.cells["amount"].sum() == 7000 * 10**6
     assert [note.standing for note in begun.notes] == ["assumed"]
     assert starters(dataset()) == {}
+
+
+@pytest.mark.parametrize(
+    ("spent", "tier"), [(15, "law"), (16, "directive")], ids=["kept", "broken by the plan in force"]
+)
+def test_a_start_holds_management_to_the_law(spent, tier):
+    rows = f"2024 12 TW ADMN KCQG {spent} {spent}\n2024 12 01 TECH KCQG {1000 - spent} 900"
+    begun = starters(dataset(history=f"year month place area source plan disbursed\n{rows}"))[""]
+    (rule,) = (rule for rule in begun.rules if rule.where.get("area") == ("ADMN",))
+    assert (rule.tier, rule.max) == (tier, Decimal("0.015"))
+    assert "1,5 %" in rule.text
+
+
+def test_the_registration_of_projects_is_made_on_the_page():
+    desk = show_data(ROOT / "data" / "sample-projects")
+    assert desk.wait(60)
+    assert desk.year.value == 2026
+    desk.register.click()
+    assert desk.wait(60)
+    assert 'download="bieu-dang-ky-2026.xlsx"' in desk.printed.value
+    content = base64.b64decode(re.search('base64,([^"]+)"', desk.printed.value)[1])
+    sheets = openpyxl.load_workbook(io.BytesIO(content)).sheetnames
+    assert {"Mẫu số 2 - KCQG", "Mẫu số 1"} <= set(sheets)
 
 
 def test_next_year_begins_with_the_money_of_this_one_and_guards_what_places_have():

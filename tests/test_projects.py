@@ -13,15 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from datasets import dataset
+from datasets import dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+import kc_model as kc
 from kc_model import reference
 from kc_model.errors import InputError
 from kc_model.moves import CHANGES, who_decides
-from kc_model.projects import build_offers, management_rules
+from kc_model.problem import build_problem
+from kc_model.projects import build_offers, management_rules, management_warnings
 from kc_model.reading import needed_by, place_shares, read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.sheets import heading
@@ -399,15 +401,86 @@ def test_no_change_and_unknown_ones_are_refused(source, changes):
     ("on", "certainty"), [(date(2016, 1, 1), "2014"), (date(2026, 1, 1), "trí nhớ")]
 )
 def test_managing_the_programme_takes_one_and_a_half_percent(on, certainty):
-    (rule,) = management_rules(on)
+    rule, local = management_rules(on)
     assert (rule.tier, rule.max, rule.min) == ("law", Decimal("0.015"), None)
     assert rule.where == {"area": ("ADMN",), "source": ("KCQG",)}
     assert "1,5 %" in rule.text
     assert certainty in rule.basis
-    (narrow,) = management_rules(on, "en", activity="agency")
+    assert (local.each, local.of) == (("place",), {"source": ("KCDP",), "place": ("same",)})
+    narrow, _ = management_rules(on, "en", activity="agency")
     assert narrow.where["activity"] == ("agency",)
     assert "1.5 %" in narrow.text
     assert management_rules(date(2010, 1, 1)) == ()
+
+
+MONEY = """place area source baseline
+TW ADMN KCQG 20
+01 TECH KCQG 980
+01 ADMN KCDP 10
+01 TECH KCDP 990"""
+PURSES = """budget:
+  - {source: KCQG, amount: 1000}
+  - {source: KCDP, place: "01", amount: 1000}
+goals: [{minimise: change}]
+"""
+LIMIT = "rules: [{id: m, where: {area: ADMN, source: KCQG}, of: {source: KCQG}, max: 0.015}]\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "before", "after"),
+    [("", ["KCQG", "KCDP"], ["KCQG"]), (LIMIT, ["KCDP"], [])],
+    ids=["no rule", "a rule for national money"],
+)
+def test_management_above_the_law_is_warned_of_where_no_rule_holds_it(rules, before, after):
+    data = dataset(cells=MONEY, absorption="place area source upto rate\n01 TECH KCQG 900 1")
+    asked = scenario(PURSES + rules)
+    cells = build_problem(data, asked).cells.frame
+    unlimited = management_warnings(asked, cells)
+    assert [fault.values["source"] for fault in unlimited] == before
+    plan = kc.allocate(data, asked)
+    above = [fault for fault in plan.warnings if fault.code == "management-above"]
+    assert [fault.values["source"] for fault in above] == after
+    for fault in above:
+        assert "2 %" in fault.found("vi")
+        assert "1,5 %" in fault.found("vi")
+        assert "1.5 %" in fault.found("en")
+
+
+def test_a_norm_on_the_years_money_may_be_named_by_management_only():
+    found = offers("A x 01 ADMN KCQG 9 N20", f"{HEAD} norm").frame.iloc[0]
+    assert pd.isna(found["cap"])
+    assert found["eligible"]
+    assert found["certainty"] == "unverified"
+
+
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [
+        ("A,x,01,TECH,KCQG,9,9,O02,,,,,", "H2"),  # norm-not-in-force
+        ("A,x,01,CONS,KCQG,9,9,N04,,,,,", "H2"),  # norm-elsewhere
+        ("A,x,01,ALL,KCQG,9,9,,,,,,", "D2"),  # project-unsplit
+        ("A,x,01,TECH,ALL,9,9,,,,,,", "E2"),
+        ("A,x,01,TECH,KCQG,900,9,N04,800,,,,", "I2"),  # support-over-cap
+        ("A,x,01,TECH,KCQG,9,9,,,2023-01-01,2023-12-31,,", "K2"),  # project-over
+        ("A,x,01,TECH,KCQG,9,9,,,2025-01-01,2025-12-31,,", "J2"),  # project-ahead
+        ("A,x,01,TECH,KCQG,9,9,,,,,stopped,", "L2"),  # project-stopped
+        ("A,x,01,TECH,KCQG,9,9,,,,,,0.03", "M2"),  # management-over
+        ("A,x,01,TECH,KCQG,9,,N04,,,,,", "G2"),  # cost-missing
+    ],
+)
+def test_what_is_wrong_is_told_at_the_cell_that_mends_it(row, cell, tmp_path):
+    head = "id,name,place,area,source,support,cost,norm,min_support,start,end,stage,management"
+    row = row.replace("900,9,N04", "900,9000,N04")
+    (tmp_path / "dataset.yaml").write_text(
+        'title: x\nvintage: "34"\nunit: million_vnd\nsynthetic: true\nsources: [x]\n'
+    )
+    (tmp_path / "projects.csv").write_text(f"{head}\n{row}\n")
+    data = read_dataset(tmp_path)
+    try:
+        faults = build_offers(data, date(2024, 1, 1)).findings
+    except InputError as error:
+        faults = error.faults
+    assert cell in {fault.at.cell for fault in faults}, faults
 
 
 # ---------------------------------------------------------------------------- the sample

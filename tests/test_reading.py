@@ -301,11 +301,54 @@ def test_faults_stand_in_the_order_of_the_file(tmp_path):
     assert [fault.at.cell for fault in caught.value.faults] == ["A2", "B2", "C3", "D3", "E3"]
 
 
-def test_a_table_without_marks_of_its_own_follows_the_others(tmp_path):
+def test_what_may_be_chosen_is_named_as_the_workbook_lists_it(tmp_path):
+    def change(book):
+        sheet = book["Tình hình thực hiện"]
+        sheet.cell(1, 8, "Tình trạng số liệu")
+        sheet.cell(2, 8, "xong")
+        book["Bộ dữ liệu"].cell(4, 2, "có lẽ")
+
+    with pytest.raises(InputError) as caught:
+        read_dataset(workbook(tmp_path, change))
+    told = {fault.code: fault.remedy("vi") for fault in caught.value.faults}
+    assert "Đã quyết toán (settled)" in told["not-a-choice"]
+    assert "Có (true)" in told["not-one-of"]
+
+
+def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):
+    text = "id,name,place,area,source,support,cost\nA,Máy,01,TECH,KCQG,191300,200\n"
+    with pytest.raises(InputError) as caught:
+        read_dataset(folder(tmp_path, projects=text))
+    (fault,) = caught.value.faults
+    assert "191.300.000.000 đồng" in fault.found("vi")
+    assert "191,300,000,000 VND" in fault.found("en")
+    assert "đồng" not in fault.found("en")
+
+
+def test_another_table_does_not_tell_what_a_mark_means(tmp_path):
     rates = "place,area,source,upto,rate\n01,TECH,KCQG,5000,0.5\n"
     text = history("2025,12,01,TECH,KCQG,34.700,")
-    read = read_dataset(folder(tmp_path, history=text, absorption=rates))
-    assert read.history["plan"].tolist() == [34_700_000]
+    with pytest.raises(InputError) as caught:
+        read_dataset(folder(tmp_path, history=text, absorption=rates))
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.at.cell) == ("ambiguous-number", "F2")
+
+
+@pytest.mark.parametrize(
+    ("second", "code"), [("300", "mark-of-others"), ("300.5", "")], ids=["a score", "an amount"]
+)
+def test_an_amount_read_by_the_mark_of_a_score_is_warned_of(second, code, tmp_path):
+    text = (
+        "id,name,place,area,source,cost,support,score\n"
+        f"A,Máy,01,TECH,KCQG,5000,1.200,68.5\nB,Máy,01,TECH,KCQG,5000,{second},70\n"
+    )
+    read = read_dataset(folder(tmp_path, projects=text))
+    assert read.projects["support"].iloc[0] == 1_200_000
+    found = [fault for fault in read.warnings if fault.code == "mark-of-others"]
+    assert [fault.code for fault in found] == ([code] if code else [])
+    for fault in found:
+        assert (fault.at.cell, fault.values["other"]) == ("G2", "H2")
+        assert "1.200" in fault.found("vi")
 
 
 def test_the_keys_of_the_dataset_may_stand_in_a_row(tmp_path):

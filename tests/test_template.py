@@ -104,7 +104,7 @@ def test_the_example_rows_are_sound_once_they_are_no_examples(tmp_path):
     assert len(data.notes) == 1
     scenario = read_scenario(path)
     assert (scenario.name, scenario.year) == ("p", 2026)
-    assert [rule.tier for rule in scenario.rules] == ["directive"]
+    assert [(rule.tier, str(rule.max)) for rule in scenario.rules] == [("law", "0.015")]
     assert [goal.name for goal in scenario.goals] == ["maximise disbursed"]
     assert [int(row.amount) for row in scenario.budget] == [3200]
 

@@ -158,5 +158,5 @@ def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
     values = {"id": "A", "least": "1\u202f234\u202f567", "cap": "999", "norm": "N\u202f04"}
     said = {one: say("faults.support-over-cap.found", one, **values) for one in LANGUAGES}
     assert "1.234.567 đồng" in said["vi"]
-    assert "1,234,567 đồng" in said["en"]
+    assert "1,234,567 VND" in said["en"]
     assert "N\u202f04" in said["vi"]

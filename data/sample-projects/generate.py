@@ -80,7 +80,7 @@ SORTS = (
     Sort(3, "MGMT", "KCDP", "", "Tập huấn quản lý {}", "40 học viên", 35, 60, 1.0, 2),
     Sort(2, "INFO", "KCDP", "", "Chuyên mục truyền hình quý {}", "12 chuyên mục", 40, 75, 1.0, 9),
     Sort(2, "CLUS", "KCDP", "N18", "Quy hoạch chi tiết cụm {}", "01 cụm", 260, 430, 0.45, 8),
-    Sort(1, "ADMN", "KCDP", "", "Kiểm tra, giám sát đề án {}", "12 đợt kiểm tra", 50, 60, 1.0, 10),
+    Sort(1, "ADMN", "KCDP", "", "Kiểm tra, giám sát đề án {}", "12 đợt kiểm tra", 38, 44, 1.0, 10),
 )  # fmt: skip
 
 

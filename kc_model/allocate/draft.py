@@ -23,6 +23,7 @@ from kc_model.errors import Address, Fault
 from kc_model.money import told
 from kc_model.problem import Problem
 from kc_model.program import Stage
+from kc_model.projects import management_warnings, unproven_caps
 from kc_model.results import Allocation, Provenance
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import Dataset
@@ -124,7 +125,8 @@ class Draft:
                 "reason": reason.astype(str),
             }
         )
-        self.result = replace(self.result, projects=projects)
+        caps = unproven_caps(offered.frame, projects.loc[projects["chosen"], "id"])
+        self.result = replace(self.result, projects=projects, notes=(*self.problem.notes, *caps))
 
     def fill_whys(self, whys: pd.DataFrame) -> None:
         """Put in why projects that may be chosen are not."""
@@ -171,6 +173,9 @@ class Draft:
             certificate=certificate,
             proof=proof,
         )
+        cells = self.problem.cells.frame
+        above = management_warnings(self.problem.scenario, cells, pd.Series(amounts, cells.index))
+        self.result = replace(self.result, warnings=(*self.result.warnings, *above))
 
     def fill_grounds(self, settled: Money, stages: Sequence[Stage]) -> None:
         """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""

@@ -70,6 +70,8 @@ def tell_grounds(teller: Teller) -> Iterator[str]:
     if total:
         yield from _on_forecast(teller, total)
         yield from _on_notes(teller, total)
+        caps = [n for n in plan.notes if (n.table, n.column) == ("projects", "cap")]
+        yield from (f"{n.vi if teller.language == 'vi' else n.en}." for n in caps)
         bare = [_quoted(teller, rule) for rule in plan.scenario.rules if not rule.basis]
         if bare:
             yield teller.say("bare", count=len(bare), names=teller.words.listed(bare, "rule"))

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import pandas as pd
 
 from kc_model.scenario import Budget, Scenario
-from kc_model.tables import CELL_KEYS, Dataset
+from kc_model.tables import CELL_KEYS, Dataset, Note
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
@@ -55,6 +55,8 @@ class _Explained(Protocol):
     def data(self) -> Dataset: ...
     @property
     def scenario(self) -> Scenario: ...
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
     @property
     def projects(self) -> pd.DataFrame: ...
     @property

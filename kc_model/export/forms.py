@@ -10,6 +10,7 @@ from kc_model.export.ground import write_ground, write_rules
 from kc_model.export.moved import write_moves
 from kc_model.export.places import write_changes, write_places
 from kc_model.export.plan import write_plan
+from kc_model.export.projects import write_assigned
 from kc_model.export.stamp import Stamp
 from kc_model.export.table import amounts_of
 from kc_model.wording import Language
@@ -25,11 +26,13 @@ def allocation_workbook(
     rules: pd.DataFrame,
     language: Language = "vi",
     moves: pd.DataFrame | None = None,
+    projects: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> bytes:
     """Return a plan as an Excel workbook, ready to print on A4.
 
     Its sheets: the plan by area and place, with subtotals and totals as formulas that carry their
-    values; the same by place, linked to it, where there are several; who loses and who gains, where
+    values; the same by place, linked to it, where there are several; the same by project, and the
+    projects that got nothing, where projects are chosen; who loses and who gains, where
     there is a baseline; mid-year the moves; the rules with what they cost; what it all rests on.
 
     Parameters
@@ -45,6 +48,9 @@ def allocation_workbook(
     language : {"vi", "en"}
     moves : DataFrame, optional
         Of a mid-year plan, as `kc_model.export.moved.write_moves` takes them.
+    projects : tuple of DataFrame, optional
+        Of a plan that chose projects: all of them, and what was chosen, as
+        `kc_model.export.assigned_workbook` takes them.
 
     Returns
     -------
@@ -64,6 +70,8 @@ def allocation_workbook(
     table = write_plan(book, stamp, amounts)
     if len({cell.place for cell in amounts}) > 1:
         write_places(book, stamp, amounts, table)
+    if projects is not None:
+        write_assigned(book, stamp, *projects)
     if "change" in table.columns:
         write_changes(book, stamp, amounts)
     if moves is not None and len(moves):

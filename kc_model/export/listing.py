@@ -26,7 +26,7 @@ class Field:
     Parameters
     ----------
     key : str
-        Its value in a row; its heading is ``export.listing.columns.<key>``.
+        Its value in a row; its heading is ``export.listing.columns.<key>``, unless `label` is.
     width : float
         Characters.
     is_money : bool
@@ -35,6 +35,8 @@ class Field:
         Key of the heading it shares with its neighbours; "" for none.
     adds : tuple of str
         Money columns of the same row that it adds up, or takes off where "-" stands before them.
+    label : str
+        Its heading in the book's language; "" for that of its key.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Field:
     is_money: bool = False
     shared: str = ""
     adds: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) 
     headings = [("", book.say("columns.number"))]
     for field in form.fields:
         shared = book.say(f"listing.shared.{field.shared}") if field.shared else ""
-        headings.append((shared, book.say(f"listing.columns.{field.key}")))
+        headings.append((shared, field.label or book.say(f"listing.columns.{field.key}")))
     book.heading(sheet, row, headings)
     for column in range(len(headings)):
         text = "AB"[column] if column < 2 else str(column - 1)

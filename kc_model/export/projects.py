@@ -1,9 +1,10 @@
 """The forms of projects: estimate (Mẫu số 1), registration (Mẫu số 2), assigned plan, adjustment.
 
 Columns of the two registration forms are those of Phụ lục 1 TT 36/2013/TT-BCT as far as it was
-read: Mẫu số 1 whole (the wording of its two commitments excepted); Mẫu số 2 up to the national
-money. Its columns after that (the beneficiary's money, other money) are taken from Mẫu số 1, and
-the text of its footnote (1) was not seen. Assigned plan and adjustment follow the house's own
+read: Mẫu số 1 whole (the wording of its two commitments excepted), with the yearly columns that a
+project over several years adds; Mẫu số 2 up to the national money. Its columns after that (the
+beneficiary's money, other money) are taken from Mẫu số 1, and the text of its footnote (1) was not
+seen: ours says what stands in that column. Assigned plan and adjustment follow the house's own
 layout, no printed form of theirs having been read.
 """
 
@@ -20,12 +21,17 @@ from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import who, write_moves
-from kc_model.export.stamp import Stamp, about, note_lines
+from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
-__all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook"]
+__all__ = [
+    "adjustment_workbook",
+    "assigned_workbook",
+    "registration_workbook",
+    "write_assigned",
+]
 
 _NARROWEST = 13.5  # characters of a money column
 _SPARE = 3  # rows of an estimate left for its items
@@ -48,8 +54,8 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
     -------
     bytes
         An .xlsx, the same for the same input. Where the beneficiary's money is missing it is what
-        the cost leaves, and the form says so; an estimate has one line, since the data know no
-        items of expenditure.
+        the cost leaves, and the form says so; an estimate has one line, and its years are blank,
+        since the data know neither items of expenditure nor the money of each year.
 
     Raises
     ------
@@ -95,11 +101,28 @@ def assigned_workbook(
     book = _book(
         stamp, language, (row[key] for row in rows for key in ("cost", "support", "amount"))
     )
+    write_assigned(book, stamp, projects, chosen)
+    return finish(book, stamp)
+
+
+def write_assigned(book: Book, stamp: Stamp, projects: pd.DataFrame, chosen: pd.DataFrame) -> None:
+    """Write the assigned plan, and the projects that got nothing, each as a form of its own.
+
+    Parameters
+    ----------
+    projects, chosen : DataFrame
+        As for `assigned_workbook`.
+
+    Raises
+    ------
+    ValueError
+        As there.
+    """
+    rows = _with_amounts(projects, chosen)
     given = [row for row in rows if row["amount"]]
     write_form(book, stamp, _assigned(book, stamp, given))
     if len(given) < len(rows):
         write_form(book, stamp, _left_out(book, stamp, [row for row in rows if not row["amount"]]))
-    return finish(book, stamp)
 
 
 def adjustment_workbook(
@@ -251,7 +274,7 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
         Field("objective", 28.0),
         Field("result", 24.0),
         Field("time", 12.0),
-        _money(book, "cost", adds=(support, "counterpart", "other")),
+        _money(book, "cost_done", adds=(support, "counterpart", "other")),
         _money(book, support, "parts"),
         _money(book, "counterpart", "parts"),
         _money(book, "other", "parts"),
@@ -272,7 +295,7 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
     ]
     fund = book.say(f"listing.funds.{source}")
     title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
-    notes = tuple(note_lines(book, stamp))
+    notes = (book.say("listing.remarks.note_1"), *note_lines(book, stamp))
     sheet = f"registration_{source}"
     lines = (book.say("listing.form", number=2), about(book, stamp))
     return Form(sheet, title, lines, fields, _by_area(book, shown), notes)
@@ -282,9 +305,30 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
 
 
 def _write_estimates(book: Book, stamp: Stamp, rows: Sequence[Row]) -> None:
-    """Write Mẫu số 1 of every project on one sheet, each on a page of its own."""
-    forms = [_estimate(book, stamp, row) for row in rows]
-    sheet, right = book.sheet("estimates", forms[0].widths), len(forms[0].fields)
+    """Write Mẫu số 1 of every project; those over several years have a sheet with their years."""
+    long = [row for row in rows if len(_years(row)) > 1]
+    within = [row for row in rows if len(_years(row)) < 2]
+    if within:
+        _write_estimate_sheet(book, stamp, "estimates", within, ())
+    if long:
+        known = [year for row in long for year in _years(row)]
+        years = tuple(range(min(known), max(known) + 1))
+        _write_estimate_sheet(book, stamp, "estimates_years", long, years)
+
+
+def _years(row: Row) -> range:
+    """Return the years a project runs in; none where its days are not known."""
+    if row["start"] is None or row["end"] is None:
+        return range(0)
+    return range(row["start"].year, row["end"].year + 1)
+
+
+def _write_estimate_sheet(
+    book: Book, stamp: Stamp, name: str, rows: Sequence[Row], years: Sequence[int]
+) -> None:
+    """Write Mẫu số 1 of some projects on one sheet, each on a page of its own."""
+    forms = [_estimate(book, stamp, row, years) for row in rows]
+    sheet, right = book.sheet(name, forms[0].widths), len(forms[0].fields)
     starts, top = [], 0
     for row, form in zip(rows, forms, strict=True):
         starts.append(top)
@@ -295,8 +339,8 @@ def _write_estimates(book: Book, stamp: Stamp, rows: Sequence[Row]) -> None:
     book.print_rows(sheet, top - 1, starts=starts[1:])
 
 
-def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
-    """Return Mẫu số 1 of a project."""
+def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
+    """Return Mẫu số 1 of a project, with blank columns for what each year takes."""
     support = f"support_{row['source']}"
     fields = (
         Field("item", 46.0),
@@ -304,6 +348,7 @@ def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
         _money(book, support, "parts"),
         _money(book, "counterpart", "parts"),
         _money(book, "other", "parts"),
+        *(replace(_money(book, f"year_{year}", "years"), label=str(year)) for year in years),
         Field("remark", 22.0),
     )
     item = {**row, "item": row["activity"] or row["name"], support: row["support"]}
@@ -315,7 +360,8 @@ def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
         book.say("listing.project", id=row["id"], name=row["name"]),
         book.say("listing.year", year=stamp.year),
     )
-    notes = [book.say(f"listing.estimate.{key}") for key in ("items", "no_double", "rest")]
+    said = ("items", *(("years",) if years else ()), "no_double", "rest")
+    notes = [book.say(f"listing.estimate.{key}") for key in said]
     title = book.say("listing.titles.estimate", fund=fund)
     groups = (Group("", (item, *([spare] * _SPARE))),)
     return Form("estimates", title, lines, fields, groups, tuple(notes))
@@ -348,7 +394,7 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     ]
     title = book.say("listing.titles.assigned", year=stamp.year)
     fields.append(Field("remark", 22.0))
-    notes = tuple(note_lines(book, stamp))
+    notes = tuple(form_notes(book, stamp, ()))
     return Form(
         "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
     )

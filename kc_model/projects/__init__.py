@@ -7,13 +7,14 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 
 from __future__ import annotations
 
-from kc_model.projects.caps import Cap
+from kc_model.projects.caps import Cap, unproven_caps
 from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
-from kc_model.projects.management import management_rules
-from kc_model.projects.offers import Offers, build_offers, offers_at
+from kc_model.projects.management import management_rules, management_warnings
+from kc_model.projects.offers import FAULTY, Offers, build_offers, offers_at
 
 __all__ = [
+    "FAULTY",
     "IN_FORCE",
     "Cap",
     "Offers",
@@ -24,6 +25,8 @@ __all__ = [
     "given_parts",
     "in_force",
     "management_rules",
+    "management_warnings",
     "offers_at",
     "registration",
+    "unproven_caps",
 ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from kc_model import reference
-from kc_model.tables import as_rows
+import pandas as pd
 
-__all__ = ["Cap", "Norms", "WrongNormError"]
+from kc_model import reference
+from kc_model.tables import Note, as_rows
+from kc_model.wording import LANGUAGES, say
+
+__all__ = ["Cap", "Norms", "WrongNormError", "unproven_caps"]
 
 Row = Mapping[str, Any]
 
@@ -55,6 +58,7 @@ class Cap:
     unchecked: bool = False
 
 
+_SHOWN = 20  # projects named in a note
 _CERTAIN = ("verified", "verified-2014", "inferred", "draft", "unverified")  # the surest first
 
 
@@ -70,11 +74,12 @@ class Norms:
     Notes
     -----
     The cap of n units is the least of n times the norm's amount and its share of the cost. Where
-    the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the
-    cap is then never too low. For a place or an industry of priority the amount is raised to 1.5
-    times (TTLT 26/2014 Điều 6.2.t: at most that), the share of the cost is not, as with the
-    technology line of TT 28/2018, raised to 1.5 times but still 50 % of the cost. National norms
-    bound local money too: councils set theirs at or below them. Local norms are not raised.
+    the share is of a part of the cost (booth rent, interest), the whole cost stands for it: the cap
+    is then never too low. A share of the year's money caps no single project: rules do. For a place
+    or an industry of priority the amount is raised to 1.5 times (TTLT 26/2014 Điều 6.2.t: at most
+    that), the share of the cost is not, as with the technology line of TT 28/2018, raised to 1.5
+    times but still 50 % of the cost. National norms bound local money too: councils set theirs at
+    or below them. Local norms are not raised.
     """
 
     def __init__(self, on: date, vintage: str) -> None:
@@ -115,7 +120,7 @@ class Norms:
             "; ".join(text["legal_basis"] for text in texts),
             max((text["certainty"] for text in texts), key=_CERTAIN.index),
             norm["only"] == "difficult",
-            norm["cap_share"] is not None and project["cost"] is None,
+            _is_of_cost(norm) and project["cost"] is None,
         )
 
     def advance(self, norm: str) -> str:
@@ -138,14 +143,45 @@ class Norms:
             raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
 
 
+def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
+    """Return which caps of some projects rest on a text that is old or was not read.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        id, basis, certainty of every project; see `kc_model.projects.Offers`.
+    ids : iterable of str
+    """
+    frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
+    notes = []
+    for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
+        vi, en = (
+            say(
+                "projects.unproven",
+                language,
+                basis=basis,
+                certainty=reference.label("certainty", str(certainty), language),
+                count=len(part),
+                ids=", ".join(part["id"].iloc[:_SHOWN]) + ("…" if len(part) > _SHOWN else ""),
+            )
+            for language in LANGUAGES
+        )
+        notes.append(Note("assumed", vi, en, "projects", "cap"))
+    return tuple(notes)
+
+
 def _amount(norm: Row, project: Row, times: Fraction) -> int | None:
     """Return the lowest of a norm's limits, its amount raised so many times; None without one."""
     amounts = []
     if norm["cap_vnd"] is not None:
         amounts.append(int(norm["cap_vnd"] * times * (project["quantity"] or 1)))
-    if norm["cap_share"] is not None and project["cost"] is not None:
+    if _is_of_cost(norm) and project["cost"] is not None:
         amounts.append(int(_exact(norm["cap_share"]) * project["cost"]))
     return min(amounts, default=None)
+
+
+def _is_of_cost(norm: Row) -> bool:
+    return norm["cap_share"] is not None and norm["share_of"] != "assigned money"
 
 
 def _exact(share: float) -> Fraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -13,11 +14,11 @@ from kc_model.export import (
     registration_workbook,
 )
 from kc_model.moves import adjusted, find_moves
+from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers
-from kc_model.reference import label
 from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
-from kc_model.wording import Language, say
+from kc_model.wording import Language, say, texts
 
 __all__ = ["adjustment", "assigned_plan", "registration"]
 
@@ -56,8 +57,9 @@ def assigned_plan(
     offers : Offers
         Tells under the table which caps rest on a text that is old or was not read.
     chosen : DataFrame
-        id, amount (VND, 0 for a project that is not chosen), reason (text; of a project that may
-        not be chosen it is found where none is given).
+        id, amount (VND, 0 for a project that is not chosen), reason (text, or codes as
+        `Allocation.projects` has them; of a project that may not be chosen it is found where none
+        is given).
     language : {"vi", "en"}
     office : str
         The office that assigns; "" leaves a dotted line.
@@ -67,7 +69,8 @@ def assigned_plan(
     ValueError
         See `kc_model.export.assigned_workbook`.
     """
-    stamp = _stamp(data, offers.on.year, office, _unproven(offers, chosen))
+    ids = chosen.loc[chosen["amount"].fillna(0) > 0, "id"]
+    stamp = _stamp(data, offers.on.year, office, unproven_caps(offers.frame, ids))
     return assigned_workbook(stamp, data.projects, _explained(offers, chosen, language), language)
 
 
@@ -117,36 +120,24 @@ def _explained(offers: Offers, chosen: pd.DataFrame, language: Language) -> pd.D
     """Return the choice with what keeps projects out, where it gives no reason itself."""
     out = offers.frame.loc[~offers.frame["eligible"], ["id", "why"]].explode("why")
     why = set(zip(out["id"], out["why"], strict=True))
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for fault in offers.findings:
         if (fault.values.get("id"), fault.code) in why:
-            found.setdefault(str(fault.values["id"]), []).append(fault.found(language))
+            own = found.setdefault(str(fault.values["id"]), {})
+            own[fault.code] = fault.found(language)
     absent = [one for one in found if one not in set(chosen["id"])]
     rows = pd.DataFrame({"id": absent, "amount": pd.array([0] * len(absent), dtype="Int64")})
     every = pd.concat([chosen, rows.assign(reason="")], ignore_index=True)
     reasons = [
-        given if isinstance(given, str) and given else " ".join(found.get(one, ()))
+        _told(given if isinstance(given, str) else "", found.get(one, {}), language)
         for one, given in zip(every["id"], every["reason"], strict=True)
     ]
     return every.assign(reason=reasons)
 
 
-def _unproven(offers: Offers, chosen: pd.DataFrame) -> tuple[Note, ...]:
-    """Return which caps of chosen projects rest on a text that is old or was not read."""
-    ids = chosen.loc[chosen["amount"].fillna(0) > 0, "id"]
-    frame = offers.frame[offers.frame["id"].isin(ids)]
-    frame = frame[~frame["certainty"].isin(["", "verified"])]
-    notes = []
-    for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
-        vi, en = (
-            say(
-                "projects.unproven",
-                language,
-                basis=basis,
-                certainty=label("certainty", str(certainty), language),
-                ids=", ".join(part["id"]),
-            )
-            for language in ("vi", "en")
-        )
-        notes.append(Note("assumed", vi, en, "projects", "cap"))
-    return tuple(notes)
+def _told(given: str, found: Mapping[str, str], language: Language) -> str:
+    """Return a reason as words: codes, as `Allocation.projects` has them, are told."""
+    keys = {code: f"explain.projects.why.{code}" for code in given.split(";")}
+    if not given or not all(code in found or key in texts() for code, key in keys.items()):
+        return given or " ".join(found.values())
+    return " ".join(found.get(code) or say(key, language) for code, key in keys.items())

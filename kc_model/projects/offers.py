@@ -28,6 +28,23 @@ __all__ = ["Offers", "build_offers", "offers_at"]
 
 Row = Mapping[str, Any]
 
+FAULTY = {
+    "norm-not-in-force": "norm",
+    "norm-elsewhere": "norm",
+    "cost-missing": "cost",
+    "quantity-missing": "quantity",
+    "project-stopped": "stage",
+    "project-over": "end",
+    "project-ahead": "start",
+    "support-over-cap": "min_support",
+    "place-not-difficult": "norm",
+    "management-over": "management",
+    "required-out": "requires",
+    "project-outside": "place",
+    "project-off-grid": "support",
+}
+"""The column of ``projects`` in which what keeps a project out, or cannot be checked, is mended."""
+
 _YEARS = 3  # of past completion that count as experience
 _DERIVED = {
     "cap": "Int64",
@@ -215,7 +232,7 @@ class _Places:
         for row, (place, text) in enumerate(zip(frame["place"], given, strict=True)):
             code = choice_code("place_class", str(text)) if isinstance(text, str) else ""
             if not code and (text if isinstance(text, str) else not pd.isna(text)):
-                at = data.origins.get(("places", row), Address("places.csv"))
+                at = data.at("places", row, "place_class")
                 faults.append(Fault("place-class", at, {"place": place, "found": text}))
             self._classes[place] = code
 
@@ -238,26 +255,34 @@ class _Judge:
     norms: Norms
     first: Norms  # of the plan in force
 
-    def at(self, number: int) -> Address:
-        return self.data.origins.get(("projects", number), Address("projects.csv"))
+    def at(self, number: int, code: str) -> Address:
+        """Return the cell that a fault is mended in."""
+        return self.data.at("projects", number, FAULTY[code])
 
     def cap(self, number: int, project: Row, faults: list[Fault]) -> Cap:
         """Return a project's cap; add what is wrong with its norm, or could not be checked."""
-        at, one = self.at(number), {"id": project["id"]}
-        if "ALL" in (project["area"], project["source"]):
-            faults.append(Fault("project-unsplit", at, one))
-            return Cap()
+        one = {"id": project["id"]}
+        for column in ("area", "source"):
+            if project[column] == "ALL":
+                at = self.data.at("projects", number, column)
+                faults.append(Fault("project-unsplit", at, one))
+                return Cap()
         is_priority = bool(project["place_class"] or project["industry_class"])
         try:
             norms = self.first if project["stage"] in IN_FORCE else self.norms
             cap = norms.cap(project, is_priority=is_priority)
         except WrongNormError as error:
-            faults.append(Fault(error.code, at, error.values))
+            faults.append(Fault(error.code, self.at(number, error.code), error.values))
             return Cap()
-        if cap.unchecked:
-            faults.append(Fault("cost-missing", at, {**one, "norm": cap.norm}, "warning"))
-        if cap.norm and project["kind"] == "group" and project["quantity"] is None:
-            faults.append(Fault("quantity-missing", at, {**one, "norm": cap.norm}, "warning"))
+        missing = {
+            "cost-missing": cap.unchecked,
+            "quantity-missing": bool(cap.norm)
+            and project["kind"] == "group"
+            and project["quantity"] is None,
+        }
+        for code in (code for code, is_so in missing.items() if is_so):
+            values = {**one, "norm": cap.norm}
+            faults.append(Fault(code, self.at(number, code), values, "warning"))
         return cap
 
     def out(
@@ -272,7 +297,7 @@ class _Judge:
         for number, found in enumerate(reasons):
             one = {"id": rows[number]["id"]}
             for code, values in found.items():
-                faults.append(Fault(code, self.at(number), {**one, **values}, "warning"))
+                faults.append(Fault(code, self.at(number, code), {**one, **values}, "warning"))
         return [list(found) for found in reasons]
 
     def _reasons(

@@ -11,7 +11,7 @@ from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.evidence import check_evidence
 from kc_model.reading.canonical import canonical_tables
 from kc_model.reading.checks import check_attributes, check_table
-from kc_model.reading.columns import Typed, cell_order, shown_marks, type_table
+from kc_model.reading.columns import Typed, cell_order, type_table
 from kc_model.reading.meta import Meta, build_meta, sheet_items
 from kc_model.reading.projects import linked_ids, needed_by, place_shares
 from kc_model.reading.rows import dong, reconcile, set_aside
@@ -95,9 +95,7 @@ def draft_dataset(
         return None, (*faults, *error.faults)
     meta = build_meta(items, at, faults)
     grids = {name: _lay_out(sheets[name], faults) for name in SCHEMAS if name in sheets}
-    marks = {mark for name, (grid, _) in grids.items() for mark in shown_marks(grid, name)}
-    elsewhere = marks.pop() if len(marks) == 1 else None
-    terms = Terms(meta.unit, meta.vintage, meta.decimal, elsewhere)
+    terms = Terms(meta.unit, meta.vintage, meta.decimal)
     tables = {}
     for share, (name, (grid, totals)) in enumerate(grids.items(), start=1):
         tell("reading", 0.5 + 0.05 * share)

@@ -10,7 +10,7 @@ from kc_model import reference
 from kc_model.errors import Address
 from kc_model.reading.columns import Typed
 from kc_model.sheets import Grid
-from kc_model.tables import SCHEMAS, Kind, Schema, column_dtype, empty_table
+from kc_model.tables import SCHEMAS, Kind, Origin, Schema, column_dtype, empty_table
 
 __all__ = ["Origins", "canonical_tables"]
 
@@ -22,10 +22,11 @@ _ORDERS: Mapping[str, Callable[[str], list[str]]] = {
 }
 
 
-class Origins(Mapping[tuple[str, int], Address]):
+class Origins(Mapping[Origin, Address]):
     """Where each row of each canonical table stands: (table, row) -> address of its first cell.
 
-    A row that was summed from several leads to the first of them.
+    A row that was summed from several leads to the first of them. (table, row, column) is the cell
+    of a column, the first one where the file has no such column.
 
     Parameters
     ----------
@@ -36,14 +37,15 @@ class Origins(Mapping[tuple[str, int], Address]):
     def __init__(self, rows: Mapping[str, tuple[Grid, list[int]]]) -> None:
         self._rows = rows
 
-    def __getitem__(self, key: tuple[str, int]) -> Address:
-        table, row = key
-        grid, positions = self._rows[table]
-        if not 0 <= row < len(positions):
+    def __getitem__(self, key: Origin) -> Address:
+        table, row, *column = key
+        grid, positions = self._rows[str(table)]
+        if not 0 <= int(row) < len(positions):
             raise KeyError(key)
-        return grid.sheet.cell_at(positions[row], 0)
+        position = positions[int(row)]
+        return grid.at(position, column[0]) if column else grid.sheet.cell_at(position, 0)
 
-    def __iter__(self) -> Iterator[tuple[str, int]]:
+    def __iter__(self) -> Iterator[Origin]:
         return ((name, i) for name, (_, rows) in self._rows.items() for i in range(len(rows)))
 
     def __len__(self) -> int:

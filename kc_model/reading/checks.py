@@ -32,7 +32,7 @@ def check_table(typed: Typed, vintage: str, faults: list[Fault]) -> None:
     vintage : str
         The dataset's; "" where it is at fault.
     faults : list of Fault
-        duplicate-row, duplicate-key, sum-too-large; old-and-new-place, vintage-split,
+        duplicate-row, duplicate-key, duplicate-id, sum-too-large; old-and-new-place, vintage-split,
         vintage-region, total-and-parts; and those of each table's own checks.
     """
     frame = typed.good
@@ -83,9 +83,12 @@ def _check_duplicates(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) ->
     here, there = frame.loc[rows, names], frame.loc[others, names].set_axis(rows)
     differs = ~((here == there).fillna(False) | (here.isna() & there.isna())).to_numpy(dtype=bool)
     for row, other, differ in zip(rows, others, differs, strict=True):
-        name = names[int(differ.argmax())] if differ.any() else schema.key[0]
-        code = "duplicate-key" if differ.any() else "duplicate-row"
-        values = {"other": typed.grid.at(int(other), name).cell}
+        is_named = schema.key == ("id",)  # by a code of its own, which another row took
+        own = schema.key[0]
+        name = names[int(differ.argmax())] if differ.any() and not is_named else own
+        code = "duplicate-id" if is_named else "duplicate-key"
+        code = code if differ.any() else "duplicate-row"
+        values = {"other": typed.grid.at(int(other), name).cell, "id": frame.loc[row, own]}
         faults.append(Fault(code, typed.grid.at(int(row), name), values))
 
 

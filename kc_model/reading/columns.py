@@ -9,7 +9,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
-from kc_model.money import MARKS, DecimalMark, read_mark, unit_name
+from kc_model.money import MARKS, DecimalMark, is_unclear, read_mark, unit_name
 from kc_model.reading.values import (
     Renamed,
     Terms,
@@ -22,7 +22,7 @@ from kc_model.reading.values import (
 from kc_model.sheets import BROKEN, Grid, Value, clean_text, value_text
 from kc_model.tables import SCHEMAS, Column, Kind, column_dtype
 
-__all__ = ["MERGER", "Typed", "cell_order", "shown_marks", "type_table"]
+__all__ = ["MERGER", "Typed", "cell_order", "type_table"]
 
 MERGER = (2025, 7)
 """First year and month of the 34 provinces."""
@@ -78,7 +78,7 @@ def type_table(grid: Grid, table: str, terms: Terms, faults: list[Fault]) -> Typ
         Faults are added to it.
     """
     columns = [*SCHEMAS[table].columns, *_attributes(grid, table, faults)]
-    terms = _settle_decimal(grid, table, terms, faults)
+    terms = _settle_decimal(grid, columns, terms, faults)
     empty = pd.DataFrame(index=pd.Index(grid.rows, dtype="int64"))
     typed = Typed(table, grid, empty, terms)
     for unit, at in grid.units.values():
@@ -125,10 +125,10 @@ def _attributes(grid: Grid, table: str, faults: list[Fault]) -> list[Column]:
     return found
 
 
-def shown_marks(grid: Grid, table: str) -> dict[DecimalMark, Address]:
-    """Return the decimal marks that the numbers of a table show, each with a cell that does."""
+def _shown_marks(grid: Grid, columns: Iterable[Column]) -> dict[DecimalMark, Address]:
+    """Return the decimal marks that the numbers of some columns show, each with such a cell."""
     shown: dict[DecimalMark, Address] = {}
-    for column in (*SCHEMAS[table].columns, *_attributes(grid, table, [])):
+    for column in columns:
         if column.kind in _NUMERIC and column.name in grid.columns:
             values = grid.column(column.name)
             marks = {text: read_mark(text) for text in set(values) if isinstance(text, str)}
@@ -138,19 +138,40 @@ def shown_marks(grid: Grid, table: str) -> dict[DecimalMark, Address]:
     return shown
 
 
-def _settle_decimal(grid: Grid, table: str, terms: Terms, faults: list[Fault]) -> Terms:
-    """Take the decimal mark that is declared, that the table shows, or that the others show.
+def _settle_decimal(
+    grid: Grid, columns: Sequence[Column], terms: Terms, faults: list[Fault]
+) -> Terms:
+    """Take the decimal mark that is declared, or that the table itself shows.
 
-    Numbers of a table that contradict each other are one fault, with both addresses.
+    Numbers of a table that contradict each other are one fault, with both addresses. Where only
+    numbers that are no money show the mark, amounts that could be read in two ways are warned of.
     """
     if terms.decimal is not None:
         return terms
-    shown = shown_marks(grid, table)
+    amounts = [column for column in columns if column.kind is Kind.MONEY]
+    by_money = _shown_marks(grid, amounts)
+    shown = {**_shown_marks(grid, columns), **by_money}
     if len(shown) < len(MARKS):
-        return replace(terms, decimal=next(iter(shown), terms.elsewhere))
+        decimal, at = next(iter(shown.items()), (None, None))
+        unclear = [] if by_money or at is None else _unclear(grid, amounts)
+        if unclear and at is not None:
+            values = {"count": len(unclear), "found": unclear[0][1], "other": at.cell}
+            faults.append(Fault("mark-of-others", unclear[0][0], values, "warning"))
+        return replace(terms, decimal=decimal)
     first, second = sorted(shown.values(), key=lambda at: cell_order(at.cell))
     faults.append(Fault("mixed-decimal", second, {"other": first.cell}))
     return replace(terms, mixed=True)
+
+
+def _unclear(grid: Grid, columns: Iterable[Column]) -> list[tuple[Address, str]]:
+    """Return the cells whose number can be read in two ways, and what stands there."""
+    return [
+        (grid.at(row, column.name), value)
+        for column in columns
+        if column.name in grid.columns
+        for row, value in zip(grid.rows, grid.column(column.name), strict=True)
+        if isinstance(value, str) and is_unclear(value)
+    ]
 
 
 def _warn_of_marks(grid: Grid, columns: Iterable[Column], faults: list[Fault]) -> None:

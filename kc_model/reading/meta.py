@@ -12,7 +12,7 @@ from kc_model.sheets import (
     Item,
     Sheet,
     choice_code,
-    choices,
+    named_choices,
     pairs,
     records,
     shown_name,
@@ -116,7 +116,7 @@ def _choice(key: str, items: Mapping[str, Item], faults: list[Fault]) -> str:
     text = _text(items.get(key), faults)
     code = choice_code(key, text) if text else ""
     if text and not code:
-        values = {"found": text, "choices": ", ".join(choices(key))}
+        values = {"found": text, "choices": named_choices(key)}
         faults.append(Fault("not-one-of", items[key].at, values))
     return code
 

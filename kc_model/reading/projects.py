@@ -11,6 +11,8 @@ import pandas as pd
 from kc_model.errors import Fault
 from kc_model.reading.columns import Typed
 from kc_model.reading.rows import dong
+from kc_model.sheets import value_text
+from kc_model.tables import as_rows
 
 __all__ = ["check_projects", "linked_ids", "needed_by", "place_shares"]
 
@@ -82,10 +84,13 @@ def check_projects(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> No
     faults : list of Fault
         support-below-min, support-over-cost, paid-over-support, end-before-start, quantity-zero,
         split-places, split-aggregate, unknown-project, project-itself, project-circle,
-        project-contradiction.
+        project-contradiction, needs-excluded; warnings place-twice, places-without-group, id-alike,
+        cost-not-sum, paid-unassigned.
     """
     for row, code, name, values in (*_alone(frame), *_between(typed, frame)):
         faults.append(Fault(code, typed.grid.at(row, name), values))
+    for row, code, name, values in (*_odd(typed, frame), *_alike(frame)):
+        faults.append(Fault(code, typed.grid.at(row, name), values, "warning"))
 
 
 _Found = tuple[int, str, str, dict[str, object]]
@@ -112,6 +117,32 @@ def _alone(frame: pd.DataFrame) -> Iterator[_Found]:
             place_shares(split, places)
         except ValueError:
             yield row, "split-places", "split", {"found": split, "places": codes}
+
+
+def _odd(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
+    """Yield what a project says that can be right but seldom is."""
+    plain = ("", "normal") if "kind" in typed.grid.columns else ()
+    for row, project in zip(map(int, frame.index.tolist()), as_rows(frame), strict=True):
+        places = str(project["place"]).split(";")
+        written = [part for part in value_text(typed.grid.value(row, "place")).split(";") if part]
+        if len(written) > len(places):
+            yield row, "place-twice", "place", {"found": "; ".join(map(str.strip, written))}
+        if len(places) > 1 and project["kind"] in plain:
+            yield row, "places-without-group", "kind", {"count": len(places)}
+        parts = [project[name] for name in ("support", "counterpart", "other")]
+        if None not in (*parts, project["cost"]) and project["cost"] != sum(parts):
+            yield row, "cost-not-sum", "cost", {"sum": dong(sum(parts))}
+        if project["disbursed"] and project["stage"] == "registered":
+            yield row, "paid-unassigned", "stage", {"paid": dong(project["disbursed"])}
+
+
+def _alike(frame: pd.DataFrame) -> Iterator[_Found]:
+    """Yield ids that a reader takes for one another: they differ in capitals or blanks only."""
+    folded = frame["id"].map(lambda one: "".join(str(one).split()).casefold())
+    for _, ids in frame["id"].groupby(folded, sort=False):
+        for row, one in list(ids.items())[1:]:
+            if one != ids.iloc[0]:
+                yield int(str(row)), "id-alike", "id", {"id": one, "other": ids.iloc[0]}
 
 
 def _values(frame: pd.DataFrame, row: int, code: str) -> dict[str, object]:
@@ -161,5 +192,6 @@ def _circle_or_clash(
     together = (one, *needed)
     clash = next((pair for pair in combinations(together, 2) if frozenset(pair) in apart), None)
     if clash:
+        code = "project-contradiction" if one not in clash else "needs-excluded"
         values: dict[str, object] = {"id": one, "one": clash[0], "other": clash[1]}
-        yield row, "project-contradiction", "requires", values
+        yield row, code, "requires", values

@@ -17,7 +17,15 @@ from kc_model.money import (
     stated_unit,
     unit_name,
 )
-from kc_model.sheets import BROKEN, Value, choice_code, choices, clean_text, value_text
+from kc_model.sheets import (
+    BROKEN,
+    Value,
+    choice_code,
+    choices,
+    clean_text,
+    named_choices,
+    value_text,
+)
 from kc_model.tables import Column, Kind, column_dtype
 
 __all__ = ["Renamed", "Terms", "WrongError", "is_missing", "is_number", "missing", "parse_value"]
@@ -43,9 +51,7 @@ class Terms:
         Of ``dataset.yaml``, or the row's own vintage; "" where they are at fault, so that nothing
         is blamed on the value.
     decimal : {"point", "comma"} or None
-        Decimal mark of the file, declared or shown by its numbers; None: not known.
-    elsewhere : {"point", "comma"} or None
-        What the other tables of the dataset show, for a table that shows nothing itself.
+        Decimal mark, declared or shown by the numbers of the same table; None: not known.
     mixed : bool
         Whether the file has been found to mix its marks: each number then stands for itself.
     heading : str
@@ -55,7 +61,6 @@ class Terms:
     unit: str
     vintage: str
     decimal: DecimalMark | None = None
-    elsewhere: DecimalMark | None = None
     mixed: bool = False
     heading: str = ""
 
@@ -197,8 +202,7 @@ def _choice(value: Value, column: Column, _terms: Terms) -> str:
     code = choice_code(column.name, text)
     known = column.choices or tuple(choices(column.name))
     if code not in known:
-        words = [f"{code} ({choices(column.name)[code]['vi']})" for code in known]
-        raise WrongError("not-a-choice", found=text, choices=", ".join(words))
+        raise WrongError("not-a-choice", found=text, choices=named_choices(column.name, known))
     return code
 
 

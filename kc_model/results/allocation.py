@@ -267,7 +267,11 @@ class Allocation:
         budgets = rules["id"].map(self._budgets(language)).fillna("")
         rules["text"] = rules["text"].where(budgets == "", budgets)
         moves = None if self.as_of is None else find_moves(self, language)
-        return allocation_workbook(self.stamp(language), self.cells, rules, language, moves)
+        projects = None
+        if len(self.projects) and self.projects["chosen"].any():
+            projects = self.data.projects, self.project_table(language)
+        stamp = self.stamp(language)
+        return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
 
     def _budgets(self, language: Language) -> dict[str, str]:
         return budget_texts(self.scenario.budget, Words.of(self, language))

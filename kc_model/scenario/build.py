@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from kc_model.errors import Address, Fault
 from kc_model.scenario.model import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
-from kc_model.sheets import Item
+from kc_model.sheets import Item, named_choices
 from kc_model.tables import Note
 
 __all__ = ["build_scenario"]
@@ -60,7 +60,7 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
         budget=budget,
         rules=tuple(rules.values()),
         goals=goals,
-        spend=_choice(merged.get("spend"), _SPEND, "", faults),
+        spend=_choice(merged.get("spend"), "spend", _SPEND, "", faults),
         round_to=round_to,
         as_of=_as_of(merged.get("as_of"), faults),
         notes=_notes(merged.get("notes"), faults),
@@ -145,11 +145,14 @@ def _number(item: Item | None, faults: list[Fault]) -> Decimal | None:
     return None
 
 
-def _choice(item: Item | None, choices: Sequence[str], default: str, faults: list[Fault]) -> str:
+def _choice(
+    item: Item | None, name: str, choices: Sequence[str], default: str, faults: list[Fault]
+) -> str:
     text = _text(item, faults)
     if item is None or text in choices or text == "":
         return text or default
-    faults.append(Fault("not-one-of", item.at, {"found": text, "choices": ", ".join(choices)}))
+    values = {"found": text, "choices": named_choices(name, choices)}
+    faults.append(Fault("not-one-of", item.at, values))
     return default
 
 
@@ -175,7 +178,7 @@ def _count(item: Item | None, faults: list[Fault]) -> str:
     if item is not None and isinstance(item.value, dict):
         _known_keys(item.value, ("column",), faults)
         return f"column:{_text(item.value.get('column'), faults)}"
-    return _choice(item, ("outputs", "projects"), "", faults)
+    return _choice(item, "count", ("outputs", "projects"), "", faults)
 
 
 def _budget(item: Item, faults: list[Fault]) -> Budget:
@@ -244,7 +247,7 @@ def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) 
         of=_of(row.get("of"), faults),
         per=_text(row.get("per"), faults),
         count=_count(row.get("count"), faults),
-        tier=_choice(row.get("tier"), TIERS, "law", faults),
+        tier=_choice(row.get("tier"), "tier", TIERS, "law", faults),
         weight=Decimal(1) if weight is None else weight,
         text=_text(row.get("text"), faults),
         basis=_text(row.get("basis"), faults),
@@ -294,7 +297,7 @@ def _goal(item: Item, faults: list[Fault]) -> Goal | None:
                 Fault("not-one-of", named.at, {"found": what, "choices": ", ".join(GOALS[sense])})
             )
     else:
-        what = _choice(named, GOALS[sense], "", faults)
+        what = _choice(named, "what", GOALS[sense], "", faults)
     per = _text(row.get("per"), faults)
     if (what == "evenness") != bool(per):
         faults.append(Fault("evenness-per", item.at))

@@ -24,6 +24,7 @@ __all__ = [
     "heading",
     "known_attributes",
     "lay_out",
+    "named_choices",
     "pairs",
     "records",
     "sheet_name",
@@ -115,6 +116,19 @@ def choices(column: str) -> Mapping[str, Mapping[str, str]]:
     """Return code -> its text in every language, for a column whose values are a choice."""
     start = f"headings.choices.{column}."
     return {key.removeprefix(start): text for key, text in texts().items() if key.startswith(start)}
+
+
+def named_choices(column: str, codes: Iterable[str] = ()) -> str:
+    """Return what may be chosen, as a workbook and as a file has it: Đã quyết toán (settled).
+
+    Parameters
+    ----------
+    column : str
+    codes : iterable of str
+        Those allowed; none: all there are.
+    """
+    words = choices(column)
+    return "; ".join(f"{words[c]['vi']} ({c})" if c in words else c for c in codes or words)
 
 
 def choice_code(column: str, text: str) -> str:

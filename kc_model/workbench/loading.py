@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.money import format_number, to_unit, unit_name
+from kc_model.projects import registration
 from kc_model.tables import Dataset
 from kc_model.template import write_template
 from kc_model.wording import Language, say
@@ -50,6 +52,10 @@ class DataDesk(Desk):
     upload : FileUpload
     again : Button
         Reads the same file once more.
+    year, register : BoundedIntText, Button
+        The year for which the projects of the data are registered; makes the forms of it.
+    printed : Text
+        Where these can be saved.
     faults, coverage, worth, template : Text
     """
 
@@ -63,14 +69,21 @@ class DataDesk(Desk):
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self.upload = ipywidgets.FileUpload(accept=".xlsx,.xlsm", multiple=False)
         self.again = ipywidgets.Button()
+        self.year = ipywidgets.BoundedIntText(min=1990, max=2100, layout={"width": "170px"})
+        self.register, self.printed = ipywidgets.Button(icon="print"), screen.Text()
+        self.register.layout.width = "260px"
+        self._forms = screen.row(self.year, self.register)
         self.faults, self.coverage = screen.Text(), screen.Text()
         self.worth, self.template = screen.Text(), screen.Text()
         self._when(self.pick, self._open)
         self._when(self.upload, self._take)
         self._on_click(self.again, self._reload)
+        self._on_click(self.register, self._register)
         self._lay_out(
             screen.row(self.pick, self.again, self.upload),
             self.template,
+            self._forms,
+            self.printed,
             self.status,
             self.faults,
             self.coverage,
@@ -117,8 +130,25 @@ class DataDesk(Desk):
                 self.pick.value = path
             self._open(path)
 
+    def _register(self) -> None:
+        """Make Mẫu số 2 and Mẫu số 1 of the projects, in the background."""
+        data = self.loaded.data if self.loaded else None
+        if data is None:
+            return
+        year, language = self.year.value, self.language
+        name = self.say("data.forms_file", year=year)
+        self.printed.value = screen.message([self.say("data.forms_wait")])
+
+        def show(content: bytes) -> None:
+            label = say("screen.figure.download", language, name=name)
+            self.printed.value = screen.download(name, content, label)
+
+        self.work.start(Step(lambda _progress: registration(data, year, language), show))
+
     def _show(self, loaded: Loaded) -> None:
         self.loaded = loaded
+        if loaded.data is not None and len(loaded.data.projects):
+            self.year.value = _registered_year(loaded.data)
         self._words()
         self.on_load(loaded)
 
@@ -134,6 +164,13 @@ class DataDesk(Desk):
         self.again.tooltip = self.say("data.again_hint")
         self.upload.description = self.say("data.upload")
         self.template.value = _template(language)
+        self.year.description, self.register.description, self.printed.value = (
+            self.say("data.forms_year"),
+            self.say("data.forms"),
+            "",
+        )
+        has_projects = loaded is not None and loaded.data is not None and len(loaded.data.projects)
+        self._forms.layout.display = "" if has_projects else "none"
         if loaded is None:
             empty = [] if self.pick.options else [self.say("data.none", folder=self.folder)]
             self.status.value = self.status.value or screen.message(empty)
@@ -154,6 +191,14 @@ class DataDesk(Desk):
 def show_data(folder: str | Path = ".", language: Language = "vi") -> DataDesk:
     """Return the desk "Số liệu"; a folder is sought as by `find_data`, the rest is `DataDesk`'s."""
     return DataDesk(find_data(folder).resolve(), language)
+
+
+def _registered_year(data: Dataset) -> int:
+    """Return the year that most projects begin in; of equals, and without days, the newest."""
+    years = data.projects["start"].dropna().dt.year
+    if years.empty:
+        years = data.history["year"].dropna().tail(1) + 1
+    return int(years.mode().max()) if len(years) else datetime.now(UTC).year
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pandas as pd
@@ -11,6 +13,7 @@ from kc_model import reference
 from kc_model.cells import build_cells
 from kc_model.errors import Fault
 from kc_model.money import UNITS
+from kc_model.projects import management_rules
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, say
@@ -31,8 +34,8 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     """Return the plan in force as a scenario, and the same money for the year after it.
 
     National money is one pot, local money every place's own; the goals are most disbursement, then
-    least change, with a floor for every place and limits of change. What they rest on stands in
-    their notes.
+    least change, with the law's share of management, a floor for every place and limits of change.
+    What they rest on stands in their notes.
 
     Parameters
     ----------
@@ -48,7 +51,8 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     budgets = _budgets(data, max(years)) if years else ()
     if not any(row.amount for row in budgets):
         return {}
-    now = Scenario("", max(years), budgets, rules=_rules(), goals=_GOALS)
+    rules = (*_law(data, max(years)), *_rules())
+    now = Scenario("", max(years), budgets, rules=rules, goals=_GOALS)
     return {
         key: replace(
             now,
@@ -83,6 +87,19 @@ def _rank(sources: pd.Index[str]) -> pd.Index[int]:
 def _named(source: str, place: str, vintage: str) -> str:
     fund = reference.source_name(source, "vi")
     return f"{fund} {reference.place_name(place, vintage, 'vi')}" if place else fund
+
+
+def _law(data: Dataset, year: int) -> Iterator[Rule]:
+    """Yield the law's share of management, as a directive where the plan in force breaks it."""
+    cells = build_cells(data, year, None, []).frame
+    for rule in management_rules(date(year, 1, 1)):
+        own = cells[cells["source"].isin(rule.where["source"])]
+        is_it = own["area"].isin(rule.where["area"])
+        if rule.max is not None and is_it.any():
+            purse = own["place"] if rule.each else own["source"]
+            spent = own["baseline"].where(is_it, 0).groupby(purse).sum()
+            is_kept = (spent <= float(rule.max) * own["baseline"].groupby(purse).sum()).all()
+            yield rule if is_kept else replace(rule, tier="directive")
 
 
 def _rules() -> tuple[Rule, ...]:

@@ -615,12 +615,38 @@ of_table(
     LINKED + "A,Máy,01,TECH,KCQG,300,200,,0,A,,,\n",
     "support-over-cost@F2 quantity-zero@I2 project-itself@J2",
 )
+SEEN = (
+    "id,name,place,area,source,support,cost,counterpart,other,kind,stage,disbursed,"
+    "requires,excludes\n"
+)
+of_table(
+    "projects that are odd",
+    "projects",
+    SEEN
+    + "A,Máy,01;01,TECH,KCQG,300,900,500,100,group,,,,\n"
+    + "B,Máy,01;19,TECH,KCQG,300,900,500,50,normal,registered,20,,\n"
+    + "a ,Máy,19,TECH,KCQG,300,900,500,,flagship,assigned,20,,\n",
+    "",
+    "place-twice@C2 cost-not-sum@G3 places-without-group@J3 paid-unassigned@K3 id-alike@A4",
+)
+of_table(
+    "project ids taken",
+    "projects",
+    SEEN
+    + "A,Máy,01,TECH,KCQG,300,,,,,,,,\n"
+    + "A,Máy khác,01,TECH,KCQG,200,,,,,,,,\n"
+    + "B,Máy,01,TECH,KCQG,300,,,,,,,,\n"
+    + "B,Máy,01,TECH,KCQG,300,,,,,,,,\n"
+    + "C,Máy,01,TECH,KCQG,300,,,,,,,D,\n"
+    + "D,Máy,01,TECH,KCQG,300,,,,,,,,C\n",
+    "duplicate-id@A3 duplicate-row@A5 needs-excluded@M6",
+)
 for text in ("60,40", "0.6;1", "60;40;0", "một nửa", "01: 60; 40", "60 %; 40", "600;400"):
     of_table(
         f"split {text}",
         "projects",
         f'id,name,place,area,source,support,split\nA,Máy,01;04,TECH,KCQG,300,"{text}"\n',
-        ("split-sum" if text[0].isdecimal() and set(text) <= set("0.64;1") else "split-unclear")
+        ("split-sum" if text[0].isdecimal() and set(text) <= set("0.64;1,") else "split-unclear")
         + "@G2",
     )
 of_table(
