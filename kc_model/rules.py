@@ -406,7 +406,7 @@ def rule_rows(
             faults.extend(cells.left_out(key, selected & cells.missing(key), rule.at))
     counted = selected if rule.of is None else selected | _plain_whole(cells, rule, faults)
     measure = _measure(cells, rule, counted, unit, faults)
-    whole = _Whole(cells, rule, measure, unit, faults)
+    whole = _Whole(cells, rule, measure, unit, faults, counting.listed_base)
     if _errors(faults) > before:
         return ()
     rows: list[Row] = []
@@ -414,7 +414,7 @@ def rule_rows(
     for group, members in _groups(cells, rule):
         chosen = members[selected[members]]
         name = "|".join(_shown(value) for value in group.values())
-        if not len(chosen):
+        if not counting.listed[chosen].any():
             empty.append(name)
             continue
         base = whole.of(group, chosen)
@@ -437,24 +437,32 @@ def rule_rows(
 
 @dataclass(frozen=True)
 class _Counting:
-    """A rule without the part that speaks of projects; which of them it and its ``of`` mean."""
+    """A rule without the part that speaks of projects; which of them it and its ``of`` mean.
+
+    `listed` and `listed_base` are the cells that these name, all cells where none are counted.
+    """
 
     rule: Rule
+    listed: NDArray[np.bool_]
+    listed_base: NDArray[np.bool_]
     selected: NDArray[np.bool_] = field(default_factory=lambda: _NO)
     base: NDArray[np.bool_] = field(default_factory=lambda: _NO)
     offered: Offered | None = None
 
     @classmethod
     def of(cls, rule: Rule, cells: Cells, offered: Offered | None) -> _Counting:
+        every = np.ones(len(cells), dtype=bool)
         if rule.count != "projects" or offered is None:
-            return cls(rule)
+            return cls(rule, every, every)
         asked = offered.asked(rule.where, cells), offered.asked(rule.of or {}, cells)
         where, of = (
             {key: values for key, values in part.items() if key not in keys}
             for part, keys in zip((rule.where, rule.of or {}), asked, strict=True)
         )
         plain = replace(rule, where=where, of=None if rule.of is None else of)
-        return cls(plain, offered.matching(asked[0]), offered.matching(asked[1]), offered)
+        selected, base = offered.matching(asked[0]), offered.matching(asked[1])
+        listed, listed_base = (offered.cells_of(some, cells) for some in (selected, base))
+        return cls(plain, listed, listed_base, selected, base, offered)
 
     def counted(self, row: Row, base: _Base) -> Row:
         """Return a row with the projects that it counts in place of its cells."""
@@ -565,11 +573,17 @@ class _Whole:
     """Finds B for every group of a rule: one, a share of a selection, or a column's sum."""
 
     def __init__(
-        self, cells: Cells, rule: Rule, measure: _Measure, unit: str, faults: list[Fault]
+        self,
+        cells: Cells,
+        rule: Rule,
+        measure: _Measure,
+        unit: str,
+        faults: list[Fault],
+        listed: NDArray[np.bool_],
     ) -> None:
         self.cells, self.rule, self.measure, self.unit = cells, rule, measure, unit
         if rule.of is not None:
-            self._find_shares(faults)
+            self._find_shares(faults, listed)
         elif rule.per == "previous_year":
             self._find_previous()
         elif rule.per:
@@ -600,11 +614,11 @@ class _Whole:
             exact = sum((Fraction(v) for v in self.values[counted]), Fraction(0)) * unit_vnd
         return _Base(_NONE, _NIL, total * one, exact)
 
-    def _find_shares(self, faults: list[Fault]) -> None:
+    def _find_shares(self, faults: list[Fault], listed: NDArray[np.bool_]) -> None:
         of = self.rule.of or {}
         self.same = tuple(key for key, values in of.items() if values == ("same",))
         mask = _plain_whole(self.cells, self.rule, [])
-        if not mask.any():
+        if not (mask & listed).any():
             faults.append(Fault("empty-whole", self.rule.at, {"id": self.rule.id}))
         self.shares: dict[tuple[object, ...], NDArray[np.int64]] = {(): np.flatnonzero(mask)}
         if self.same and all(key in self.cells.frame for key in self.same):

@@ -82,6 +82,8 @@ def choose(live: Live, tell: Progress) -> Choice:
     if last is None or not len(last.values):
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     gap = max(outcome.gap for outcome in climb.outcomes)
+    if len(climb.outcomes) == len(climb.best) and climb.status is not Status.OPTIMAL:
+        gap = float("inf")  # nothing is known of the stage that was not come to an end
     if climb.status is Status.OPTIMAL:
         last = _by_rank(live, columns, np.argsort(offered.rank), last)
     return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)

@@ -53,7 +53,7 @@ def certify(
         noise = _CLOSE * (max(abs(best), stage.scale * step) + stage.scale)
         if stage.sign * (value - best) > room + noise:
             failed.append(stage.name)
-    if np.any(amounts < 0) or np.any(amounts % problem.grid):
+    if np.any(amounts < 0) or np.any((amounts - problem.off_grid) % problem.grid):
         failed.append("round_to")
     failed.extend(wrong_projects(problem, amounts, rounded.projects))
     return {
