@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.live import Live, Progress
+from kc_model.allocate.stages import Climb
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 
-__all__ = ["Choice", "choose", "forbid", "gap_told"]
+__all__ = ["Choice", "choose", "forbid", "gap_of", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -42,7 +43,7 @@ class Choice:
     worst : tuple of float or None
         What the sizes may make of each stage's column at most; None: nothing but its best.
     gap : float
-        The widest gap of any stage.
+        See `gap_of`.
     """
 
     status: Status
@@ -81,12 +82,20 @@ def choose(live: Live, tell: Progress) -> Choice:
     last = climb.outcomes[-1] if climb.outcomes else None
     if last is None or not len(last.values):
         return Choice(climb.status, None, climb.best, worst, float("inf"))
-    gap = max(outcome.gap for outcome in climb.outcomes)
-    if len(climb.outcomes) == len(climb.best) and climb.status is not Status.OPTIMAL:
-        gap = float("inf")  # nothing is known of the stage that was not come to an end
     if climb.status is Status.OPTIMAL:
         last = _by_rank(live, columns, np.argsort(offered.rank), last)
-    return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap)
+    return Choice(climb.status, _chosen(last, columns), climb.best, worst, gap_of(climb))
+
+
+def gap_of(climb: Climb) -> float:
+    """Return the widest gap of any stage; of one that did not come to its end, the last, its own.
+
+    Infinity where nothing is known of that one.
+    """
+    if climb.status is Status.OPTIMAL:
+        return max(outcome.gap for outcome in climb.outcomes)
+    is_known = len(climb.outcomes) > len(climb.best)
+    return climb.outcomes[-1].gap if is_known else float("inf")
 
 
 def gap_told(share: float) -> float | None:
