@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
 from kc_model.projects import Offers
+from kc_model.reading import dong
 from kc_model.scenario import Where
 from kc_model.tables import CELL_KEYS, Dataset
 
@@ -219,7 +220,7 @@ def offered_of(
     )
     off = offered.exact[offered.project] & (offered.whole_parts % grid != 0)
     for number in np.unique(offered.project[off]).tolist():
-        warn("project-exact", number, amount=_shown(int(most[number])))
+        warn("project-exact", number, amount=dong(int(most[number])))
     return offered, warn.faults
 
 
@@ -232,15 +233,11 @@ class _Warnings:
 
     def __call__(self, code: str, number: int, **values: str) -> None:
         at = self.data.origins.get(("projects", number), Address("projects.csv"))
-        values = {"id": self.frame["id"][number], "grid": _shown(self.grid), **values}
+        values = {"id": self.frame["id"][number], "grid": dong(self.grid), **values}
         self.faults.append(Fault(code, at, values, level="warning"))
 
     def names(self, numbers: Iterable[int]) -> str:
         return "; ".join(str(self.frame["id"][number]) for number in sorted(set(numbers)))
-
-
-def _shown(vnd: int) -> str:
-    return f"{vnd:,}".replace(",", "\u202f")
 
 
 def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong, Mask]:
