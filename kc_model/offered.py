@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -19,6 +19,8 @@ from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
 __all__ = ["Offered", "offered_of"]
+
+_LITTLE = 1_000  # đồng: what is chosen gets more than nothing, and solvers see no less
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -37,8 +39,11 @@ class Offered:
         whatever selections may ask for.
     may, must : arrays of bool (m,)
         Whether it can be chosen; whether it has to be, being paid or accepted already.
+    exact : array of bool (m,)
+        Whether it stays at just the amount that was paid, or that no multiple of the grid meets:
+        it and its parts hold to the đồng, on the grid or off it.
     least, most : arrays of int (m,), VND
-        What a chosen project gets: multiples of the grid.
+        What a chosen project gets: multiples of the grid, but of what is exact.
     before : array of int (m,), VND
         What the plan in force gives it.
     rank : array of int (m,)
@@ -61,6 +66,7 @@ class Offered:
     frame: pd.DataFrame
     may: Mask
     must: Mask
+    exact: Mask
     least: Dong
     most: Dong
     before: Dong
@@ -86,6 +92,50 @@ class Offered:
     def is_whole(self) -> Mask:
         """Whether a project gets one amount or nothing."""
         return np.asarray(self.least == self.most)
+
+    @property
+    def whole_parts(self) -> Dong:
+        """What every part gets of its project's most, VND; the parts add up to it."""
+        parts = [int(share * int(self.most[p])) for p, share in self._shares()]
+        left = self.most.copy()
+        np.subtract.at(left, self.project, np.array(parts, dtype=np.int64))
+        for k, (p, _) in enumerate(self._shares()):  # less than a đồng for each part
+            more = min(1, int(left[p]))
+            parts[k] += more
+            left[p] -= more
+        return np.array(parts, dtype=np.int64)
+
+    def paid(self, project: int) -> int:
+        """Return what a project was paid already, VND."""
+        paid = self.frame["disbursed"][project]
+        return 0 if pd.isna(paid) else int(paid)
+
+    def _shares(self) -> Iterator[tuple[int, Fraction]]:
+        return zip(self.project.tolist(), self.share, strict=True)
+
+    def off_grid(self, grid: int, count: int) -> Dong:
+        """Return what of every cell is off the grid because a project holds to the đồng, VND.
+
+        Parameters
+        ----------
+        grid : int, VND
+        count : int
+            Of cells.
+        """
+        held = np.zeros(count, dtype=np.int64)
+        exact = self.exact[self.project]
+        np.add.at(held, self.cell[exact], self.whole_parts[exact])
+        return held % grid
+
+    def cells_of(self, some: Mask, cells: Cells) -> Mask:
+        """Return which cells any of some projects names, also where it cannot be chosen."""
+        own = self.frame.loc[some, list(CELL_KEYS[1:])].astype(str)
+        rows = own.itertuples(index=False, name=None)
+        keys = {(one, *row[1:]) for row in rows for one in row[0].split(";")}
+        known = cells.frame.loc[self.named, list(CELL_KEYS[1:])].itertuples(index=False, name=None)
+        found = np.zeros(len(cells), dtype=bool)
+        found[self.named] = [key in keys for key in known]
+        return found
 
     def paying(self, cells: Indices) -> Mask:
         """Return which projects that can be chosen pay into any of some cells."""
@@ -137,62 +187,81 @@ def offered_of(
     -------
     tuple
         Projects; warnings project-outside (a cell of it has no budget), project-off-grid (no
-        multiple of the grid lies within its bounds), required-out (it needs such a one).
+        multiple of the grid lies within its bounds), project-exact (it stays and holds off the
+        grid), required-out (it needs one that is out), links-void (what it says of others cannot
+        hold, but it stays).
+
+    Notes
+    -----
+    What is chosen gets more than nothing: a step of the grid and 1,000 đồng at the least.
     """
     frame, parts = offers.frame.copy(deep=False), offers.parts
     keys = parts.assign(year=scenario.year)[list(CELL_KEYS)]
     places = pd.MultiIndex.from_frame(cells.frame[list(CELL_KEYS)])
     at = places.get_indexer(pd.MultiIndex.from_frame(keys))
     stays = frame["stays"].to_numpy(dtype=bool)
-    least, most = _on_grid(frame, stays, grid)
+    eligible = frame["eligible"].to_numpy(dtype=bool)
+    least, most, exact = _on_grid(frame, stays, grid)
     row = parts["row"].to_numpy(dtype=np.int64)
     outside = np.isin(np.arange(len(frame)), row[at < 0])
     off_grid = (least > most) | (most <= 0)
-    may = (frame["eligible"].to_numpy(dtype=bool) | stays) & ~outside & ~off_grid
-    faults = []
+    may = (eligible | stays) & ~outside & ~off_grid
+    warn = _Warnings(data, frame, grid)
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
-        for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
-            place = data.at("projects", number, FAULTY[code])
-            values = {"id": frame["id"][number], "grid": dong(grid)}
-            faults.append(Fault(code, place, values, level="warning"))
-    least, most = _held(offers.frame["id"], least, most, scenario.rules, data.unit, grid)
+        for number in np.flatnonzero(why & eligible).tolist():
+            warn(code, number)
+    least, most = _held(offers.frame["id"], least, most, exact, scenario.rules, data.unit, grid)
     may &= least <= most
     must = stays & may
-    _lose_needing(may, must, offers, data, faults)
+    _lose_needing(may, must, offers, warn)
     out = {str(one): dict.fromkeys(why) for one, why in zip(frame["id"], frame["why"], strict=True)}
-    for fault in faults:
+    for fault in warn.faults:
         out[str(fault.values["id"])][fault.code] = None
     frame["why"] = pd.Series([tuple(codes) for codes in out.values()], frame.index, dtype=object)
+    requires, excludes = _links(offers, may, must, eligible, warn)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
     sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]
     sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
-    excludes = _among(offers.excludes, may)
-    return (
-        Offered(
-            *(frame, may, must, least, most, frame["before"].to_numpy(dtype=np.int64)),
-            frame["rank"].to_numpy(dtype=np.int64),
-            np.unique(at[at >= 0]).astype(np.int64),
-            *(row[inside], at[inside].astype(np.int64)),
-            tuple(share for share, known in zip(shares, inside, strict=True) if known),
-            *(_among(offers.requires, may), excludes[~must[excludes].all(axis=1)]),
-            sure=sure[inside],
-        ),
-        faults,
+    offered = Offered(
+        *(frame, may, must, exact & must, least, most, frame["before"].to_numpy(dtype=np.int64)),
+        frame["rank"].to_numpy(dtype=np.int64),
+        np.unique(at[at >= 0]).astype(np.int64),
+        *(row[inside], at[inside].astype(np.int64)),
+        tuple(share for share, known in zip(shares, inside, strict=True) if known),
+        *(requires, excludes),
+        sure=sure[inside],
     )
+    off = offered.exact[offered.project] & (offered.whole_parts % grid != 0)
+    for number in np.unique(offered.project[off]).tolist():
+        warn("project-exact", number, amount=dong(int(most[number])))
+    return offered, warn.faults
 
 
-def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong]:
-    """Return least and most in whole steps; what stays is never below what it was paid."""
-    least = -(-frame["least"].to_numpy(dtype=np.int64) // grid) * grid
-    most = frame["most"].to_numpy(dtype=np.int64) // grid * grid
-    paid = -(-frame["disbursed"].fillna(0).to_numpy(dtype=np.int64) // grid) * grid
-    most = np.where(stays, np.maximum(most, paid), most)
-    return np.where(stays, np.minimum(least, most), least), most
+@dataclass(frozen=True)
+class _Warnings:
+    data: Dataset
+    frame: pd.DataFrame
+    grid: int
+    faults: list[Fault] = field(default_factory=list)
+
+    def __call__(self, code: str, number: int, **values: str) -> None:
+        at = self.data.at("projects", number, FAULTY[code])
+        values = {"id": self.frame["id"][number], "grid": dong(self.grid), **values}
+        self.faults.append(Fault(code, at, values, level="warning"))
+
+    def names(self, numbers: Iterable[int]) -> str:
+        return "; ".join(str(self.frame["id"][number]) for number in sorted(set(numbers)))
 
 
 def _held(
-    ids: pd.Series, least: Dong, most: Dong, rules: Iterable[Rule], unit: str, grid: int
+    ids: pd.Series,
+    least: Dong,
+    most: Dong,
+    exact: Mask,
+    rules: Iterable[Rule],
+    unit: str,
+    grid: int,
 ) -> tuple[Dong, Dong]:
     """Return least and most as rules on the money of single projects leave them.
 
@@ -202,6 +271,8 @@ def _held(
     least, most = least.copy(), most.copy()
     for rule in rules:
         p = number.get(rule.project, -1)
+        if p >= 0 and exact[p]:  # its amount is not for rules to choose
+            continue
         if p >= 0 and rule.min is not None:
             least[p] = max(least[p], -(-int(rule.min * UNITS[unit]) // grid) * grid)
         if p >= 0 and rule.max is not None and int(rule.max * UNITS[unit]) >= least[p]:
@@ -209,9 +280,20 @@ def _held(
     return least, most
 
 
-def _lose_needing(
-    may: Mask, must: Mask, offers: Offers, data: Dataset, faults: list[Fault]
-) -> None:
+def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong, Mask]:
+    """Return least and most in whole steps, and what stays at an amount of its own.
+
+    Where no step lies between the bounds of what stays it gets the least.
+    """
+    low, high = (frame[name].to_numpy(dtype=np.int64) for name in ("least", "most"))
+    paid = frame["disbursed"].fillna(0).to_numpy(dtype=np.int64)
+    low = np.where(stays, low, np.maximum(low, np.minimum(high, _LITTLE)))
+    least, most = -(-low // grid) * grid, high // grid * grid
+    exact = stays & ((least > most) | ((low == high) & (high == paid)))
+    return np.where(exact, low, least), np.where(exact, low, most), exact
+
+
+def _lose_needing(may: Mask, must: Mask, offers: Offers, warn: _Warnings) -> None:
     """Take out what needs a project that is out, unless it has to stay."""
     while True:
         pairs = offers.requires.tolist()
@@ -220,9 +302,49 @@ def _lose_needing(
             return
         for needing, needed in lost:
             may[needing] = False
-            values = {"id": offers.frame["id"][needing], "others": offers.frame["id"][needed]}
-            at = data.at("projects", needing, FAULTY["required-out"])
-            faults.append(Fault("required-out", at, values, level="warning"))
+            warn("required-out", needing, others=warn.names([needed]))
+
+
+def _links(
+    offers: Offers, may: Mask, must: Mask, eligible: Mask, warn: _Warnings
+) -> tuple[Indices, Indices]:
+    """Return the links that hold: those that what stays would break do not.
+
+    What only keeps the money it was paid asks nothing of others. Of what goes on the links among
+    themselves are void, and what they need where all of that cannot be together.
+    """
+    idle = must & ~eligible
+    needs, apart = _among(offers.requires, may), _among(offers.excludes, may)
+    for one, other in offers.requires[must[offers.requires[:, 0]]].tolist():
+        if eligible[one] and (idle[other] or not may[other]):
+            warn("links-void", one, others=warn.names([other]))
+    needs = needs[~idle[needs].any(axis=1)]
+    apart = apart[~idle[apart].any(axis=1)]
+    both = must[apart].all(axis=1)
+    for one, other in apart[both].tolist():
+        warn("links-void", one, others=warn.names([other]))
+    apart = apart[~both]
+    for one in np.flatnonzero(must & ~idle).tolist():
+        # Beside all that stays: one project after the other loses what it cannot have.
+        together = _needed(needs, must & ~idle)
+        clash = apart[together[apart].all(axis=1)]
+        own = _needed(needs, np.arange(len(must)) == one) & ~must
+        wrong = clash[own[clash].any(axis=1)]
+        if len(wrong):
+            needs = needs[needs[:, 0] != one]
+            others = [number for number in np.unique(wrong).tolist() if number != one]
+            warn("links-void", one, others=warn.names(others))
+    return needs, apart
+
+
+def _needed(needs: Indices, some: Mask) -> Mask:
+    """Return some projects and all that they need, directly or through others."""
+    while True:
+        more = some.copy()
+        more[needs[some[needs[:, 0]], 1]] = True
+        if np.array_equal(more, some):
+            return some
+        some = more
 
 
 def _among(pairs: Indices, may: Mask) -> Indices:

@@ -18,7 +18,7 @@ turned. The stages are solved one after the other in `kc_model.allocate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,15 @@ from kc_model.problem import Problem
 from kc_model.rules import Row
 from kc_model.stays import add_moves, cell_bounds, terms_of_moves
 
-__all__ = ["FROZEN", "PARTIAL", "Stage", "build_program", "row_terms", "shared_wholes"]
+__all__ = [
+    "FROZEN",
+    "PARTIAL",
+    "Stage",
+    "build_program",
+    "link_projects",
+    "row_terms",
+    "shared_wholes",
+]
 
 Array = NDArray[np.float64]
 
@@ -209,13 +217,21 @@ def _add_projects(
             program.addConstraint(a - float(most[p]) * z[p] <= 0, f"most_{p}")
             program.addConstraint(a - float(least[p]) * z[p] >= 0, f"least_{p}")
     _add_parts(program, offered, amount, x)
-    for n, (one, other) in enumerate(offered.requires.tolist() if z else ()):
-        program.addConstraint(z[one] - z[other] <= 0, f"requires_{n}")
-    for n, (one, other) in enumerate(offered.excludes.tolist() if z else ()):
-        program.addConstraint(z[one] + z[other] <= 1, f"excludes_{n}")
+    if z:
+        link_projects(program, offered, z)
     for before, after in _twins(problem, offered) if z else ():
         program.addConstraint(z[before] - z[after] >= 0, f"twins_{before}_{after}")
     return {variable.name: variable for variable in z.values()}
+
+
+def link_projects(
+    program: pulp.LpProblem, offered: Offered, z: Mapping[int, pulp.LpVariable]
+) -> None:
+    """Add what projects need and exclude, given who is chosen by number."""
+    for n, (one, other) in enumerate(offered.requires.tolist()):
+        program.addConstraint(z[one] - z[other] <= 0, f"requires_{n}")
+    for n, (one, other) in enumerate(offered.excludes.tolist()):
+        program.addConstraint(z[one] + z[other] <= 1, f"excludes_{n}")
 
 
 def _add_parts(

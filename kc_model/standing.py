@@ -103,7 +103,8 @@ def wrong_projects(
         return
     if not offered.keeps_links(offered.chosen) or np.any(offered.must & ~offered.chosen):
         yield "projects"
-    off = (given < offered.least) | (given > offered.most) | (given % grid != 0)
+    off = (given < offered.least) | (given > offered.most)
+    off |= (given % grid != 0) & ~offered.exact
     off = np.where(offered.chosen, off | ~offered.may, given != 0)
     yield from (offered.ids[p] for p in np.flatnonzero(off))
     share = np.array([float(one) for one in offered.share])

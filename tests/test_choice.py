@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from benchmarks.projects import SHAPES, write
-from kc_model.allocate import allocate
-from kc_model.allocate.choice import gap_told
+from kc_model.allocate import allocate, apply_repair
+from kc_model.allocate.choice import gap_of, gap_told
+from kc_model.allocate.stages import Climb
+from kc_model.errors import InputError
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
+from kc_model.solver import Status
+from kc_model.verify import verify
 
 PLACES = ("01", "19")  # in official order
 SLICES = ((60.0, 0.95), (150.0, 0.6), (1e5, 0.1))  # upto, rate: of every cell
@@ -118,7 +123,8 @@ def draw(seed: int) -> Instance:  # noqa: C901 - every kind of rule in its turn
                 side: int(rng.integers(1, 3)),
             }
         )
-    if rng.random() < 0.3:
+    kinds = {p["kind"] for p in projects}
+    if rng.random() < 0.3 and "flagship" in kinds:
         rules.append({"id": "flag", "where": {"kind": "flagship"}, "count": "projects", "min": 1})
     if rng.random() < 0.3:
         rules.append(
@@ -130,7 +136,7 @@ def draw(seed: int) -> Instance:  # noqa: C901 - every kind of rule in its turn
                 "max": int(rng.integers(2, 4)),
             }
         )
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and "group" in kinds:
         rules.append(
             {
                 "id": "part",
@@ -239,7 +245,9 @@ def program_of(instance: Instance, chosen: set[str]) -> tuple[Program, list, dic
     for rule in instance.rules:
         groups = PLACES if rule.get("each") == "place" else (None,)
         for place in groups:
-            inside = [c for c in x if _means(rule.get("where", {}), c) and place in (None, c[0])]
+            cells = paid if rule.get("count") == "projects" else x
+            inside = [c for c in cells if _means(rule.get("where", {}), c)]
+            inside = [c for c in inside if place in (None, c[0])]
             if not inside:
                 continue
             for side in ("min", "max"):
@@ -422,3 +430,258 @@ def test_ctrl_c_ends_the_search_not_the_program(many):
     assert found.status == "limit"
     assert found.projects["chosen"].any()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+# ---------------------------------------------------------------------------- the grid and links
+
+TOLD = f"{HEAD} stage disbursed"
+MID = "year month place area source plan disbursed\n"
+
+
+def planned(rows: str, more: str = "", amount: int = 300, history: str = "", as_of=None):
+    """Return the plan of some projects of national money."""
+    cells = [(place, area, "KCQG") for place in ("01", "04") for area in ("TECH", "PROD")]
+    data = dataset(
+        vintage="34",
+        projects=f"{TOLD}\n{rows}",
+        absorption="\n".join(
+            ["place area source upto rate", *(f"{' '.join(cell)} 1000 1" for cell in cells)]
+        ),
+        **({"history": MID + history} if history else {}),
+    )
+    text = f"budget: [{{source: KCQG, amount: {amount}}}]\ngoals: [{{maximise: disbursed}}]\n{more}"
+    return allocate(data, scenario(text), as_of=as_of, detail=False)
+
+
+def given_to(plan) -> dict[str, float]:
+    chosen = plan.projects[plan.projects["chosen"]]
+    return dict(zip(chosen["id"], chosen["amount"] / 1e6, strict=True))
+
+
+def told(plan) -> set[tuple[str, str, str]]:
+    """Return the warnings of the plan itself: code, project, others."""
+    some = {"links-void", "project-contradiction", "project-exact", "project-off-grid"}
+    return {
+        (one.code, str(one.values["id"]), str(one.values.get("others", "")))
+        for one in plan.warnings
+        if one.code in some
+    }
+
+
+TEN = "round_to: 10"
+HISTORY = "2024 6 01 TECH KCQG 100 35.5\n2024 6 04 TECH KCQG 100 35.5"
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "wanted"),
+    [
+        ("A x 01 TECH KCQG 86 - 1 normal - - accepted 86", TEN, {"A": 86}),
+        ("A x 01 TECH KCQG 86 - 1 normal - - contracted 40", TEN, {"A": 86}),
+        ("A x 01 TECH KCQG 86 20 1 normal - - contracted 43", TEN, {"A": 80}),  # a step between
+        ("A x 01 TECH KCQG 86 82 1 normal - - contracted 40", TEN, {"A": 82}),  # none between
+        ("A x 01 TECH KCQG 86 - 1 normal - - registered -", TEN, {}),
+        (
+            "A x 01 TECH KCQG 86 - 1 normal - - stopped 4\nB x 01 TECH KCQG 86 1 1 normal - - - -",
+            "round_to: 5",
+            {"A": 4, "B": 85},
+        ),
+    ],
+)
+def test_what_is_paid_holds_to_the_dong_on_the_grid_or_off_it(rows, more, wanted, tmp_path):
+    plan = planned(rows, more)
+    assert given_to(plan) == pytest.approx(wanted)
+    off = {one for code, one, _ in told(plan) if code == "project-exact"}
+    step = int(more.split()[-1])
+    assert off == {one for one, amount in wanted.items() if amount % step}
+    assert plan.cells["amount"].sum() == sum(wanted.values()) * 10**6
+    plan.save(tmp_path)
+    assert verify(tmp_path).proven
+
+
+def test_paid_parts_hold_in_each_place_and_free_ones_never_fall_below(tmp_path):
+    rows = "S x 01;04 TECH KCQG 150 - 1 group - - stopped 71"
+    plan = planned(rows, "round_to: 1", history=HISTORY, as_of=6)
+    cells = plan.cells[plan.cells["area"] == "TECH"].set_index("place")["amount"]
+    assert (cells.to_dict(), given_to(plan)) == ({"01": 35500000, "04": 35500000}, {"S": 71})
+    plan.save(tmp_path)
+    assert verify(tmp_path).proven
+    # 72 of 150 are paid, 36 in each place: on a grid of 5 each has 40 at the least.
+    rows = "S x 01;04 TECH KCQG 150 10 1 group - - contracted 71"
+    plan = planned(rows, TEN, amount=81, history=HISTORY, as_of=6)
+    assert given_to(plan) == {"S": 80}
+    assert (plan.cells.loc[plan.cells["area"] == "TECH", "amount"] == 40_000_000).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "amount", "rules", "to"),
+    [
+        ("A x 01 TECH KCQG 80 18 1 normal - - - -", f"spend: all\n{TEN}", 66, ["budget:1"], 2),
+        ("A x 01 TECH KCQG 66 - 1 normal - - - -", f"spend: all\n{TEN}", 66, ["budget:1"], 2),
+        ("A x 01 TECH KCQG 86 - 1 normal - - - -", "{A}", 300, ["r"], 2),
+        ("A x 01 TECH KCQG 8.6 - 1 normal - - - -", "{A}", 300, ["r"], 0.2),
+    ],
+)
+def test_a_grid_that_no_choice_fits_is_named(rows, more, amount, rules, to):
+    rule = f"rules: [{{id: r, count: projects, where: {{id: A}}, min: 1}}]\n{TEN}"
+    plan = planned(rows, rule if more == "{A}" else more, amount)
+    assert plan.status == "infeasible"
+    (conflict,) = plan.conflicts
+    assert conflict["rules"] == ["round_to", *rules]
+    (step,) = conflict["repairs"]
+    assert (step["rule"], step["to"]) == ("round_to", pytest.approx(to))
+    mended = planned(rows, rule if more == "{A}" else more, amount).scenario
+    mended = allocate(plan.data, apply_repair(mended, step), detail=False)
+    assert mended.status == "optimal"
+
+
+def test_the_grid_is_not_named_where_laws_contradict_without_it():
+    more = f"spend: all\n{TEN}"
+    plan = planned("A x 01 TECH KCQG 60 - 1 normal - - - -", more, 66)
+    assert [one["rules"] for one in plan.conflicts if "grid" in one] == []
+    assert plan.status == "infeasible"
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_on_a_grid_there_is_a_plan_or_a_conflict_that_is_none_without_the_grid(seed):
+    rng = np.random.default_rng(seed)
+    support = rng.integers(2, 12, size=4) * int(rng.choice([5, 7, 10]))
+    paid = [int(rng.integers(1, one + 1)) if rng.random() < 0.3 else 0 for one in support]
+    least = [int(rng.integers(1, one + 1)) if rng.random() < 0.5 else "-" for one in support]
+    place = ["01", "04", "01;04", "01"]
+    rows = "\n".join(
+        f"P{k} x {place[k]} TECH KCQG {support[k]} {least[k]} 1 normal - - "
+        + (f"contracted {paid[k]}" if paid[k] else "- -")
+        for k in range(4)
+    )
+    spend = str(rng.choice(["all", "at_most"]))
+    amount = int(rng.integers(sum(paid), support.sum() + 1))
+    more = f"spend: {spend}\nrules: [{{id: r, each: place, min: {int(rng.integers(0, 30))}}}]\n"
+    plan = planned(rows, f"{more}round_to: 10", amount)
+    free = planned(rows, more, amount)
+    assert {plan.status, free.status} <= {"optimal", "infeasible"}
+    if plan.status == "infeasible":
+        assert plan.conflicts
+        of_grid = ["grid" in one for one in plan.conflicts]
+        assert all(of_grid) if free.status == "optimal" else not any(of_grid)
+    else:
+        assert free.status == "optimal"
+        for one, vnd in given_to(plan).items():
+            k = int(one[1])
+            low = max(paid[k], support[k] if least[k] == "-" else least[k])
+            assert low - 1e-9 <= vnd <= support[k]
+        assert plan.cells["amount"].sum() <= amount * 10**6
+
+
+LINKS = [
+    # a required project that is out does not take from what is accepted
+    (
+        "P x 01 TECH KCQG 19 - 1 normal Q - accepted 9\n"
+        "Q x 01 TECH KCQG 10 - 1 normal - - stopped 6",
+        {"P": 19, "Q": 6},
+        {("links-void", "P", "Q")},
+    ),
+    # what is stopped asks for nothing, and shuts nothing out
+    (
+        "S x 01 TECH KCQG 240 - 1 normal C - stopped 120\nC x 01 TECH KCQG 400 - 1 normal - - - -\n"
+        "D x 01 TECH KCQG 180 - 9 normal - S - -",
+        {"S": 120, "D": 180},
+        set(),
+    ),
+    # two that stay exclude each other
+    (
+        "P x 01 TECH KCQG 19 - 1 normal - Q contracted 9\n"
+        "Q x 01 TECH KCQG 10 - 1 normal - - contracted 6",
+        {"P": 19, "Q": 10},
+        {("links-void", "P", "Q")},
+    ),
+    # one that stays needs what another shuts out
+    (
+        "P x 01 TECH KCQG 10 - 1 normal R - contracted 5\n"
+        "Q x 01 TECH KCQG 10 - 1 normal - R contracted 5\n"
+        "R x 01 TECH KCQG 10 - 1 normal - - - -",
+        {"P": 10, "Q": 10},
+        {("links-void", "P", "Q; R")},
+    ),
+    # one that stays holds what it needs in, where nothing is against it
+    (
+        "P x 01 TECH KCQG 10 - 1 normal R - contracted 5\nQ x 01 TECH KCQG 280 - 9 normal - - - -\n"
+        "R x 01 TECH KCQG 30 - 1 normal - - - -",
+        {"P": 10, "R": 30},
+        set(),
+    ),
+    # together or not at all
+    (
+        "A x 01 TECH KCQG 200 - 1 normal B - - -\nB x 01 TECH KCQG 50 - 1 normal A - - -\n"
+        "C x 01 TECH KCQG 240 - 1 normal - - - -",
+        {"A": 200, "B": 50},
+        set(),
+    ),
+    (
+        "A x 01 TECH KCQG 200 - 1 normal B - - -\nB x 01 TECH KCQG 150 - 1 normal A - - -\n"
+        "C x 01 TECH KCQG 100 - 1 normal - - - -",
+        {"C": 100},
+        set(),
+    ),
+    # it can never be; unless it is paid already
+    (
+        "A x 01 TECH KCQG 200 - 1 normal B B - -\nB x 01 TECH KCQG 50 - 1 normal - - - -",
+        {"B": 50},
+        {("project-contradiction", "A", "")},
+    ),
+    (
+        "A x 01 TECH KCQG 200 - 1 normal B B contracted 9\nB x 01 TECH KCQG 50 - 1 normal - - - -",
+        {"A": 200},
+        {("links-void", "A", "B")},
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "wanted", "said"), LINKS)
+def test_links_of_what_stays_never_block(rows, wanted, said):
+    plan = planned(rows, as_of=6, history="2024 6 01 TECH KCQG 300 0")
+    assert plan.status == "optimal"
+    assert given_to(plan) == pytest.approx(wanted)
+    assert told(plan) == said
+
+
+def test_what_is_chosen_gets_more_than_nothing():
+    rows = "A x 01 TECH KCQG 50 0 1 flagship - - - -\nB x 04 TECH KCQG 50 0 1 flagship - - - -"
+    rules = 'rules: [{id: r, count: projects, min: 1}, {id: z, where: {place: "01"}, max: 0}]'
+    assert given_to(planned(rows, rules)) == {"B": 50}
+    shut = rules[:-1] + ', {id: y, where: {place: "04"}, max: 0}]'
+    plan = planned(rows, shut)
+    assert (plan.status, {"r", "y", "z"}) == ("infeasible", set(plan.conflicts[0]["rules"]))
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes"),
+    [
+        ("{id: r, count: projects, where: {kind: flagship}, min: 1}", ["empty-rule"]),
+        ("{id: r, count: projects, where: {id: ZZ}, max: 0}", ["empty-rule"]),
+        ("{id: r, count: projects, where: {kind: flagshp}, min: 0}", ["empty-rule"]),
+        ("{id: r, count: projects, of: {kind: flagship}, max: 0.5}", ["empty-whole"]),
+    ],
+)
+def test_a_rule_that_selects_no_project_is_refused(rule, codes):
+    with pytest.raises(InputError) as raised:
+        planned("A x 01 TECH KCQG 50 - 1 normal - - - -", f"rules: [{rule}]")
+    assert [one.code for one in raised.value.faults if one.level == "error"] == codes
+
+
+def test_a_group_without_such_a_project_makes_no_row():
+    rows = "A x 01 TECH KCQG 50 - 1 group - - - -\nB x 04 TECH KCQG 50 - 1 normal - - stopped -"
+    rule = "rules: [{id: r, each: place, count: projects, %smin: 1, tier: directive}]"
+    plan = planned(rows, rule % "where: {kind: group}, ")
+    assert plan.rule_rows.loc[plan.rule_rows["id"] == "r", "group"].tolist() == ["01"]
+    assert ("empty-groups", "04") in {(w.code, w.values.get("groups")) for w in plan.warnings}
+    plan = planned(rows, rule % "")  # one that is listed and cannot be chosen is missed
+    rows_of = plan.rule_rows[plan.rule_rows["id"] == "r"].set_index("group")["shortfall"]
+    assert rows_of.to_dict() == {"01": 0, "04": 1}
+
+
+def test_a_gap_is_told_of_the_stage_that_was_not_come_to_an_end():
+    found = Climb(Status.LIMIT, (1.0,), (SimpleNamespace(gap=0.0),))
+    assert gap_of(found) == float("inf")
+    assert gap_of(Climb(Status.LIMIT, (1.0,), (*found.outcomes, SimpleNamespace(gap=0.2)))) == 0.2
+    assert gap_of(Climb(Status.OPTIMAL, (1.0,), found.outcomes)) == 0.0

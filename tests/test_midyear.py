@@ -174,7 +174,11 @@ def enumerated(projects, budgets, goals, *, given: bool):
         fits = all(
             (not p["requires"] or p["requires"] in has or (p["id"] in kept & has))
             and not (p["requires"] in gone and vnd and p["id"] not in kept)
-            and not (p["excludes"] in has and {p["id"], p["excludes"]} - kept)
+            and not (
+                p["excludes"] in has
+                and {p["id"], p["excludes"]} - kept
+                and {p["id"], p["excludes"]}.isdisjoint(gone)  # it asks for nothing any more
+            )
             for p, vnd in zip(projects, amounts, strict=True)
             if vnd
         )

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.live import Live, Progress
+from kc_model.allocate.stages import Climb
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
-__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_told"]
+__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_of", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -49,7 +50,7 @@ class Choice:
     worst : tuple of float or None
         What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
     gap : float
-        The widest gap of any stage.
+        See `gap_of`.
     kept, same : array of bool (n_cells,), (n_projects,) or None
         Cells, and projects that are chosen, which stay as they were, where moves are counted.
     """
@@ -114,15 +115,12 @@ def choose(live: Live, tell: Progress) -> Choice:
     last = climb.outcomes[-1] if climb.outcomes else None
     if last is None or not len(last.values):
         return Choice(climb.status, None, climb.best, worst, float("inf"))
-    gap = max(outcome.gap for outcome in climb.outcomes)
-    if climb.status is not Status.OPTIMAL and len(climb.outcomes) == len(climb.best):
-        gap = float("inf")  # of the stage that was cut off nothing is known
     if climb.status is Status.OPTIMAL:
         if offered is not None:
             last = _by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
-    return Choice(climb.status, chosen, climb.best, worst, gap, *_staying(live, last))
+    return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *_staying(live, last))
 
 
 def by_purse(problem: Problem) -> NDArray[np.int64]:
@@ -134,6 +132,17 @@ def by_purse(problem: Problem) -> NDArray[np.int64]:
     np.minimum.at(first, offered.project, offered.cell)
     purse = np.append(np.unique(problem.purses, return_inverse=True)[1], -1)
     return np.lexsort((first, purse[first]))
+
+
+def gap_of(climb: Climb) -> float:
+    """Return the widest gap of any stage; of one that did not come to its end, the last, its own.
+
+    Infinity where nothing is known of that one.
+    """
+    if climb.status is Status.OPTIMAL:
+        return max(outcome.gap for outcome in climb.outcomes)
+    is_known = len(climb.outcomes) > len(climb.best)
+    return climb.outcomes[-1].gap if is_known else float("inf")
 
 
 def gap_told(share: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from kc_model.cells import MILLION
 from kc_model.problem import Problem
 from kc_model.solver import Status
 
-__all__ = ["find_conflicts", "find_grid_conflicts"]
+__all__ = ["find_choice_conflicts", "find_conflicts", "find_grid_conflicts", "is_off_grid"]
 
 _MOST = 10
 _VISITS = 400
@@ -216,7 +216,7 @@ def find_grid_conflicts(
         return find_conflicts(problem, deadline, as_of, progress)
     tell = _Counting(progress)
     tell()
-    conflict = impossible_grid(problem, plan, deadline)
+    rules, texts = impossible_grid(problem, plan, deadline)
     found = []
     for parts in _FINER:
         grid, rest = divmod(problem.grid, parts)
@@ -227,9 +227,69 @@ def find_grid_conflicts(
     elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
     mender = Mender(problem, elastic, tell)
     tell()
-    found += mender.on_grid(conflict["rules"][1:])
+    found += mender.on_grid(rules)
     steps = [{"option": n, **step} for n, steps in enumerate(found, 1) for step in steps]
-    return [{**conflict, "sums": None, "repairs": steps, "combination": [], "smallest": False}]
+    return [_of_grid(problem, rules, texts, steps)]
+
+
+def _of_grid(
+    problem: Problem, rules: Sequence[str], texts: Mapping[str, str], steps: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "rules": ["round_to", *rules],
+        "texts": ["", *(texts[rule] for rule in rules)],
+        "grid": problem.grid / MILLION * problem.million,
+        "sums": None,
+        "repairs": steps,
+        "combination": [],
+        "smallest": False,
+        "complete": False,
+    }
+
+
+def is_off_grid(problem: Problem, deadline: float) -> bool:
+    """Whether it is proven that no choice of projects keeps the laws on the grid."""
+    if problem.grid == 1:
+        return False
+    steps = Elastic(problem, deadline, {}, on_grid=True)
+    return steps.judge(steps.ids) is False
+
+
+def find_choice_conflicts(
+    at_step: Callable[[int | None], Problem],
+    deadline: float,
+    as_of: int | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Return why no choice of projects keeps the laws: these among themselves, or with the grid.
+
+    Parameters
+    ----------
+    at_step : callable (grid in VND) to Problem
+        The problem on another grid; None: on its own.
+    deadline, as_of, progress
+        As for `find_conflicts`, whose results these are; see `find_grid_conflicts`.
+    """
+    problem = at_step(None)
+    exact = problem if problem.grid == 1 else at_step(1)
+    tell = _Counting(progress)
+    tell()
+    free = Elastic(exact, deadline, {})
+    if problem.grid == 1 or not free.judge(free.ids):
+        return find_conflicts(exact, deadline, as_of, progress)
+    steps = Elastic(problem, deadline, {}, on_grid=True)
+    if steps.judge(steps.ids) is not False:
+        return []
+    rules, is_sure = steps.smallest(steps.ids, tell)
+    texts = {row.id: row.text for row in steps.laws}
+    finer: list[dict[str, Any]] = []
+    for parts in (*_FINER, problem.grid):
+        grid, rest = divmod(problem.grid, parts)
+        tell()
+        if not rest and (grid == 1 or not is_off_grid(at_step(grid), deadline)):
+            finer = [{"option": 1, **step} for step in _finer(problem, grid)]
+            break
+    return [_of_grid(problem, rules, texts, finer) | {"smallest": is_sure}]
 
 
 def _finer(problem: Problem, grid: int) -> list[dict[str, Any]]:

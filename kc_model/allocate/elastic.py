@@ -13,6 +13,7 @@ from scipy import sparse
 
 from kc_model.allocate.fewest import fewest_owners
 from kc_model.allocate.levers import Lever, find_levers, is_amount, is_stuck, sides_of, step_of
+from kc_model.allocate.steps import build_steps
 from kc_model.arrays import Model, compile_program
 from kc_model.problem import Problem
 from kc_model.program import build_program, shared_wholes
@@ -46,6 +47,8 @@ class Elastic:
         As in `Solver`.
     most : mapping of (rule, side) to float
         The most that bounds may be loosened, million VND.
+    on_grid : bool
+        Whether amounts are whole steps of the grid; shares and counts then hold within one of them.
 
     Attributes
     ----------
@@ -56,7 +59,12 @@ class Elastic:
     """
 
     def __init__(
-        self, problem: Problem, deadline: float, most: Mapping[tuple[str, str], float]
+        self,
+        problem: Problem,
+        deadline: float,
+        most: Mapping[tuple[str, str], float],
+        *,
+        on_grid: bool = False,
     ) -> None:
         self._start = len(problem.cells)
         self.laws = tuple(self._over(row) for row in problem.rows if row.is_law)
@@ -65,8 +73,11 @@ class Elastic:
         self._owner = np.array([number[row.id] for row in self.laws], dtype=np.int64)
         self._number, self._now = number, list(self.laws)
         self._low, self._high = _bounds(self.laws)
-        self._choice = _Choice.of(problem)
-        self.n = self._start + (0 if self._choice is None else 2 * self._choice.count)
+        if on_grid:
+            room = problem.sums.tolerances(problem.grid)[problem.sums.law]
+            self._low, self._high = self._low - room, self._high + room
+        self._choice = _Choice.of(problem, on_grid=on_grid)
+        self.n = self._start + (0 if self._choice is None else self._choice.width)
         self.nothing = _NOTHING * problem.size
         # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
         self.unit = np.array(
@@ -454,23 +465,26 @@ class _Choice:
     model : Model
     at : array of int (n_columns,)
         Where its columns stand among those of `Elastic`.
-    count : int
-        Of projects.
+    width : int
+        Of what stands behind the cells.
     """
 
     model: Model
     at: NDArray[np.int64]
-    count: int
+    width: int
 
     @classmethod
-    def of(cls, problem: Problem) -> _Choice | None:
+    def of(cls, problem: Problem, *, on_grid: bool) -> _Choice | None:
         if problem.offered is None:
             return None
-        model = compile_program(build_program(problem.bare())[0])
-        count, n = len(problem.offered), len(problem.cells)
-        starts = {"x": 0, "z": n, "a": n + count}
+        program = build_steps(problem) if on_grid else build_program(problem.bare())[0]
+        model = compile_program(program)
+        n, m = len(problem.cells), len(problem.offered)
+        # Projects stand right behind the cells, where rows count them.
+        starts = {"x": 0, "z": n, "a": n + m, "m": n + 2 * m, "q": 2 * (n + m)}
         names = (name.split("_") for name in model.columns)
-        return cls(model, np.array([starts[kind] + int(k) for kind, k in names]), count)
+        at = np.array([starts[kind] + int(k) for kind, k in names])
+        return cls(model, at, n + 2 * m + len(problem.offered.cell))
 
     def entries(self, first: int) -> list[tuple[int, int, float]]:
         """Return the coefficients, the rows numbered from `first`."""

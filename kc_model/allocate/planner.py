@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from operator import mul
 
@@ -14,7 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice, choose, forbid
-from kc_model.allocate.conflicts import find_conflicts, find_grid_conflicts
+from kc_model.allocate.conflicts import (
+    find_choice_conflicts,
+    find_conflicts,
+    find_grid_conflicts,
+    is_off_grid,
+)
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.gains import find_gains
 from kc_model.allocate.live import Live, Progress
@@ -26,6 +32,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys
 from kc_model.cells import MILLION
 from kc_model.explain import RANGES_UP_TO
+from kc_model.money import UNITS
 from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
@@ -122,6 +129,8 @@ class Planner:
         if found.status is Status.INFEASIBLE:
             if found.settled is not None:
                 return partial(_off_grid, draft, found.settled, deadline, tell)
+            if live.problem.offered is not None:
+                return partial(self._no_choice, draft, deadline, tell)
             return partial(_contradiction, draft, deadline, tell)
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
@@ -150,6 +159,19 @@ class Planner:
             self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
         return lambda: draft.result
+
+    def _no_choice(self, draft: Draft, deadline: float, tell: Progress) -> Allocation:
+        problem = draft.problem
+
+        def at_step(grid: int | None) -> Problem:
+            if grid is None:
+                return problem
+            step = Decimal(grid) / UNITS[problem.unit]
+            scenario = replace(problem.scenario, round_to=step)
+            return build_problem(self.data, scenario, problem.outlook, self.as_of)
+
+        conflicts = find_choice_conflicts(at_step, deadline, draft.result.as_of, tell)
+        return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
 
     @staticmethod
     def _detail(
@@ -212,7 +234,7 @@ def _sized(live: Live, tell: Progress) -> _Found:
 def _chosen(live: Live, tell: Progress) -> _Found:
     """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
     choice = choose(live, tell)
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
         if choice.status is not Status.OPTIMAL or not choice.is_found:
             return _Found(choice.status, live, choice=choice)
         problem, deadline = choice.made(live.problem), live.solver.deadline
@@ -226,6 +248,8 @@ def _chosen(live: Live, tell: Progress) -> _Found:
                 scales = (a.scale / b.scale for a, b in zip(live.stages, sized.stages, strict=True))
                 climb = _as_chosen(climb, tuple(map(mul, choice.best, scales)), choice.gap)
             return replace(found, climb=climb, choice=choice)
+        if not tried and live.problem.offered is not None and is_off_grid(live.problem, deadline):
+            return _Found(Status.INFEASIBLE, live, choice=choice)
         forbid(live, choice)
         choice = choose(live, tell)
     return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))

@@ -58,7 +58,7 @@ def certify(
         low, high = stays_within(problem.cells.frame["baseline"].to_numpy(np.int64), problem.grid)
         off = problem.kept & ((amounts < low) | (amounts > high))
         failed.extend(problem.cells.names()[i] for i in np.flatnonzero(off))
-    if np.any(amounts < 0) or np.any(amounts % problem.grid):
+    if np.any(amounts < 0) or np.any((amounts - problem.off_grid) % problem.grid):
         failed.append("round_to")
     failed.extend(wrong_projects(problem, amounts, rounded.projects))
     return {

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,8 +246,10 @@ class _Board:
         return sparse.csr_array(factor @ self.one[sharp]), sharp, (after * np.ceil(right))[part]
 
 
-def impossible_grid(problem: Problem, plan: Floats, deadline: float) -> dict[str, Any]:
-    """Return a conflict that names the grid and the laws that it cannot keep together."""
+def impossible_grid(
+    problem: Problem, plan: Floats, deadline: float
+) -> tuple[list[str], dict[str, str]]:
+    """Return the laws that the grid cannot keep together, and the texts of all laws."""
     laws = [row for row in problem.rows if row.is_law]
     texts = {row.id: row.text for row in laws}
     off = {row.id for row in laws if row.side == "equal" and row.exact and row.exact % problem.grid}
@@ -259,10 +260,4 @@ def impossible_grid(problem: Problem, plan: Floats, deadline: float) -> dict[str
             rest = [row for row in laws if row.id in needed and row.id != rule]
             if round_plan(rest, plan, problem.grid, deadline) is Status.INFEASIBLE:
                 needed.remove(rule)
-    return {
-        "rules": ["round_to", *needed],
-        "texts": ["", *(texts[rule] for rule in needed)],
-        "grid": problem.grid / MILLION * problem.million,
-        "repairs": [],
-        "complete": False,
-    }
+    return needed, texts

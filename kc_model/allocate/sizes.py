@@ -2,7 +2,8 @@
 
 A cell that projects pay into has one part for all its projects of one amount, which does not move,
 and one for each project whose amount varies or is shared by several places. The rows of the plan
-over these parts, and what each project may get, are then one rounding like any other.
+over these parts, and what each project may get, are then one rounding like any other. What holds to
+the đồng stands beside the grid: rows count it as given.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from kc_model.rules import Row
 from kc_model.solver import Status
 from kc_model.stays import stays_within
 
-__all__ = ["Rounded", "round_projects"]
+__all__ = ["Rounded", "quota_room", "round_projects"]
 
 _FINEST = 1e-6  # of a step: shares of more digits than that are as good as any
 
@@ -33,7 +34,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Rounded:
-    """Amounts of cells, projects and their parts (see `Offered`), VND, multiples of the grid."""
+    """Amounts of cells, projects and their parts (see `Offered`), VND, on the grid or exact."""
 
     cells: Dong
     projects: Dong
@@ -62,7 +63,7 @@ def round_projects(
         rows = [*problem.rows, *held]
         amounts = round_plan(rows, settled, problem.grid, deadline, None if held else sums)
         return amounts if isinstance(amounts, Status) else Rounded(amounts, none, none)
-    parts = _Parts(offered, settled, sizes)
+    parts = _Parts(offered, settled, sizes, problem.grid)
     rows = [parts.spread(row) for row in (*problem.rows, *_kept(problem))]
     rows += parts.rows(problem)
     amounts = round_plan(rows, parts.plan, problem.grid, deadline)
@@ -70,7 +71,8 @@ def round_projects(
         return amounts
     cells = np.zeros(len(settled), dtype=np.int64)
     np.add.at(cells, parts.cell, amounts)
-    paid = np.where(parts.kept, offered.most[offered.project], 0)
+    cells += parts.beside
+    paid = np.where(parts.kept, offered.whole_parts, 0)
     paid[parts.own] = amounts[len(settled) :]
     given = np.zeros(len(offered), dtype=np.int64)
     np.add.at(given, offered.project, paid)
@@ -87,20 +89,24 @@ class _Parts:
     plan : array (n_parts,), million VND
     kept, own : arrays of bool
         Parts of projects that do not move; that are parts of their own.
+    beside : array of int (n_cells,), VND
+        What of each cell is off the grid.
     """
 
-    def __init__(self, offered: Offered, settled: Money, sizes: Money) -> None:
+    def __init__(self, offered: Offered, settled: Money, sizes: Money, grid: int) -> None:
         self.offered = offered
         chosen = offered.chosen if offered.chosen is not None else offered.may
         places = np.bincount(offered.project, minlength=len(offered))
-        moves = chosen & ((places > 1) | ~offered.is_whole)
+        moves = chosen & ((places > 1) | ~offered.is_whole) & ~offered.exact
         still = chosen & ~moves
         share = np.array([float(one) for one in offered.share])
         amount = np.where(offered.is_whole, offered.most / MILLION, sizes)
         kept, own = still[offered.project], moves[offered.project]
         self.kept, self.own = kept, own
         fixed = np.zeros(len(settled), dtype=np.int64)
-        np.add.at(fixed, offered.cell[kept], offered.most[offered.project[kept]])
+        np.add.at(fixed, offered.cell[kept], offered.whole_parts[kept])
+        self.beside = offered.off_grid(grid, len(settled))
+        fixed -= self.beside
         self.fixed = {i: int(fixed[i]) for i in offered.named.tolist()}
         base = settled.copy()
         base[offered.named] = fixed[offered.named] / MILLION
@@ -114,7 +120,11 @@ class _Parts:
         """Return a row over the cells as one over their parts."""
         cells, coef = self._of(row.cells, row.coef)
         base, base_coef = self._of(row.base, row.base_coef)
-        return replace(row, cells=cells, coef=coef, base=base, base_coef=base_coef)
+        given = row.given + float(row.coef @ self.beside[row.cells]) / MILLION
+        const = row.const + float(row.base_coef @ self.beside[row.base]) / MILLION
+        exact = None if row.exact is None else row.exact - int(self.beside[row.cells].sum())
+        left = replace(row, cells=cells, coef=coef, given=given, exact=exact)
+        return replace(left, base=base, base_coef=base_coef, const=const)
 
     def _of(self, cells: Indices, coef: Money) -> tuple[Indices, Money]:
         members = [self._members[i] for i in cells]
@@ -134,6 +144,15 @@ class _Parts:
             shares = [self.share[k - len(self._members)] for k in own.tolist()]
             if len(own) > 1:
                 yield from _quota(p, own, shares, problem.grid)
+                yield from self._paid(p, own, shares)
+
+    def _paid(self, p: int, parts: Indices, shares: list[Fraction]) -> Iterator[Row]:
+        """Yield that every part of what stays is as much as was paid of it."""
+        paid = self.offered.paid(p) if self.offered.must[p] else 0
+        for k, share in zip(parts.tolist(), shares, strict=True) if paid else ():
+            vnd = share * paid
+            one = (np.array([k]), np.ones(1), float(vnd) / MILLION, vnd)
+            yield _law(f"paid:{p}", "min", *one)
 
 
 def _kept(problem: Problem) -> Iterator[Row]:
@@ -156,9 +175,14 @@ def _quota(p: int, parts: Indices, shares: list[Fraction], grid: int) -> Iterato
     for k, share in enumerate(shares):
         coef = np.full(len(parts), -float(share))
         coef[k] += 1.0
-        room = (1 - max(1 / share.denominator, _FINEST)) * grid / MILLION
+        room = quota_room(share) * grid / MILLION
         yield _law(f"share:{p}", "min", parts, coef, -room, None)
         yield _law(f"share:{p}", "max", parts, coef, room, None)
+
+
+def quota_room(share: Fraction) -> float:
+    """Return how many steps a part may be off its share, if it is one of the next two."""
+    return 1 - max(1 / share.denominator, _FINEST)
 
 
 def _law(

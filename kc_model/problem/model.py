@@ -163,6 +163,13 @@ class Problem:
         return (*self.data.notes, *self.scenario.notes, *outlook)
 
     @cached_property
+    def off_grid(self) -> NDArray[np.int64]:
+        """What of every cell is off the grid because a project holds to the đồng, VND."""
+        if self.offered is None:
+            return np.zeros(len(self.cells), dtype=np.int64)
+        return self.offered.off_grid(self.grid, len(self.cells))
+
+    @cached_property
     def baseline(self) -> NDArray[np.float64]:
         """Baseline of every cell, million VND."""
         return self.cells.frame["baseline"].to_numpy(dtype=float) / MILLION

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ FAULTY = {
     "required-out": "requires",
     "project-outside": "place",
     "project-off-grid": "support",
+    "project-exact": "support",
+    "project-contradiction": "requires",
+    "links-void": "requires",
 }
 """The column of ``projects`` in which what keeps a project out, or cannot be checked, is mended."""
 
@@ -197,7 +201,8 @@ def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offer
         {**row, "place_class": found, "difficult": found == "d" or places.is_difficult(row)}
         for row, found in zip(rows, frame["place_class"], strict=True)
     ]
-    judge = _Judge(data, on, norms, Norms(date(on.year, 1, 1), data.vintage))
+    first = Norms(date(on.year, 1, 1), data.vintage)
+    judge = _Judge(data, on, norms, first, is_mid_year=is_mid_year)
     caps = [judge.cap(number, row, faults) for number, row in enumerate(rows)]
     frame["cap"] = [cap.amount for cap in caps]
     frame["uplifted"] = [cap.uplifted for cap in caps]
@@ -254,6 +259,7 @@ class _Judge:
     on: date
     norms: Norms
     first: Norms  # of the plan in force
+    is_mid_year: bool
 
     def at(self, number: int, code: str) -> Address:
         """Return the cell that a fault is mended in."""
@@ -293,6 +299,7 @@ class _Judge:
         reasons: list[dict[str, dict[str, object]]] = []
         for row, cap, most in zip(rows, caps, frame["most"], strict=True):
             reasons.append(dict(self._reasons(row, cap, int(most), share)))
+        self._add_impossible(rows, reasons)
         self._add_needed(rows, reasons)
         for number, found in enumerate(reasons):
             one = {"id": rows[number]["id"]}
@@ -328,13 +335,41 @@ class _Judge:
     def _add_needed(
         self, rows: list[dict[str, Any]], reasons: list[dict[str, dict[str, object]]]
     ) -> None:
-        """Put out every project that needs one that is out by itself."""
+        """Put out every project that needs one that is out by itself, unless it is accepted."""
         gone = {row["id"] for row, found in zip(rows, reasons, strict=True) if found}
         requires = {row["id"]: linked_ids(row["requires"]) for row in rows if row["requires"]}
         for row, found in zip(rows, reasons, strict=True):
             lost = [other for other in needed_by(requires, row["id"]) if other in gone]
-            if lost:
+            if lost and not self._is_done(row):
                 found["required-out"] = {"others": "; ".join(lost)}
+
+    def _add_impossible(
+        self, rows: list[dict[str, Any]], reasons: list[dict[str, dict[str, object]]]
+    ) -> None:
+        """Put out every project that needs two, or itself and one, that exclude each other.
+
+        What was paid stays, and what was stopped asks for nothing.
+        """
+        going = [row for row in rows if row["stage"] != "stopped"]
+        stays = {row["id"] for row in going if row["disbursed"] or self._is_done(row)}
+        names = [row["id"] for row in going]
+        links = {
+            key: {row["id"]: linked_ids(row[key]) for row in going if row[key]}
+            for key in ("requires", "excludes")
+        }
+        apart = {frozenset((one, other)) for one, of in links["excludes"].items() for other in of}
+        apart = {pair for pair in apart if pair.issubset(names) and not pair <= stays}
+        for row, found in zip(rows, reasons, strict=True):
+            one = row["id"]
+            if one not in links["requires"] or one in stays:
+                continue
+            together = dict.fromkeys((one, *needed_by(links["requires"], one)))
+            pairs = (pair for pair in combinations(together, 2) if frozenset(pair) in apart)
+            if clash := next(pairs, None):
+                found["project-contradiction"] = {"one": clash[0], "other": clash[1]}
+
+    def _is_done(self, row: Row) -> bool:
+        return self.is_mid_year and row["stage"] == "accepted"
 
 
 # ---------------------------------------------------------------------------- columns

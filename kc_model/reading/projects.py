@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
 
 import pandas as pd
 
@@ -83,9 +82,8 @@ def check_projects(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> No
         Its rows without a fault.
     faults : list of Fault
         support-below-min, support-over-cost, paid-over-support, end-before-start, quantity-zero,
-        split-places, split-aggregate, unknown-project, project-itself, project-circle,
-        project-contradiction, needs-excluded; warnings place-twice, places-without-group, id-alike,
-        cost-not-sum, paid-unassigned.
+        split-places, split-aggregate, unknown-project, project-itself; warnings place-twice,
+        places-without-group, id-alike, cost-not-sum, paid-unassigned.
     """
     for row, code, name, values in (*_alone(frame), *_between(typed, frame)):
         faults.append(Fault(code, typed.grid.at(row, name), values))
@@ -175,23 +173,3 @@ def _between(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
                 yield rows[one], "unknown-project", name, {"found": "; ".join(lost)}
             if one in others:
                 yield rows[one], "project-itself", name, {"id": one}
-    apart = {frozenset((one, other)) for one, of in links["excludes"].items() for other in of}
-    for one in links["requires"]:
-        yield from _circle_or_clash(one, rows[one], links["requires"], apart)
-
-
-def _circle_or_clash(
-    one: str, row: int, requires: Links, apart: set[frozenset[str]]
-) -> Iterator[_Found]:
-    """Yield that a project needs itself through others, or others that exclude one another."""
-    needed = needed_by(requires, one)
-    if one in needed:
-        if one not in requires[one]:
-            yield row, "project-circle", "requires", {"id": one, "others": "; ".join(needed)}
-        return
-    together = (one, *needed)
-    clash = next((pair for pair in combinations(together, 2) if frozenset(pair) in apart), None)
-    if clash:
-        code = "project-contradiction" if one not in clash else "needs-excluded"
-        values: dict[str, object] = {"id": one, "one": clash[0], "other": clash[1]}
-        yield row, code, "requires", values

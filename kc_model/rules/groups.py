@@ -55,7 +55,12 @@ def rule_rows(
             faults.append(cells.unknown(key, rule.at))
         else:
             faults.extend(cells.left_out(key, selected & cells.missing(key), rule.at))
-    counted = selected if rule.of is None else selected | plain_whole(cells, rule, faults)
+    counted = selected
+    if rule.of is not None:
+        of = plain_whole(cells, rule, faults)
+        counted = selected | of
+        if not (of & counting.listed_base).any():
+            faults.append(Fault("empty-whole", rule.at, {"id": rule.id}))
     measure = measure_of(cells, rule, counted, unit, faults)
     whole = Whole(cells, rule, measure, unit, faults)
     if errors_in(faults) > before:
@@ -65,32 +70,36 @@ def rule_rows(
     for group, members in _groups(cells, rule):
         chosen = members[selected[members]]
         name = "|".join(_shown(value) for value in group.values())
-        if not len(chosen):
+        if not counting.listed[chosen].any():
             empty.append(name)
             continue
         base = whole.of(group, chosen)
         found = _sides(rule, name, chosen, measure, base)
         rows.extend(counting.counted(row, base) for row in found)
-    if not rows:
-        faults.append(Fault("empty-rule", rule.at, {"id": rule.id}))
-    elif empty:
-        shown = ", ".join(empty[:_FEW]) + ("…" if len(empty) > _FEW else "")
-        faults.append(
-            Fault(
-                "empty-groups",
-                rule.at,
-                {"id": rule.id, "count": len(empty), "groups": shown},
-                level="warning",
-            )
-        )
+    faults.extend(_of_nothing(rule, empty, is_all=not rows))
     return tuple(rows)
+
+
+def _of_nothing(rule: Rule, groups: list[str], *, is_all: bool) -> Iterator[Fault]:
+    """Yield what is to be said of groups in which a rule selects nothing."""
+    if is_all:
+        yield Fault("empty-rule", rule.at, {"id": rule.id})
+    elif groups:
+        shown = ", ".join(groups[:_FEW]) + ("…" if len(groups) > _FEW else "")
+        values = {"id": rule.id, "count": len(groups), "groups": shown}
+        yield Fault("empty-groups", rule.at, values, level="warning")
 
 
 @dataclass(frozen=True)
 class _Counting:
-    """A rule without the part that speaks of projects; which of them it and its ``of`` mean."""
+    """A rule without the part that speaks of projects; which of them it and its ``of`` mean.
+
+    `listed` and `listed_base` are the cells that these name, all cells where none are counted.
+    """
 
     rule: Rule
+    listed: NDArray[np.bool_]
+    listed_base: NDArray[np.bool_]
     selected: NDArray[np.bool_] = field(default_factory=lambda: _NO)
     base: NDArray[np.bool_] = field(default_factory=lambda: _NO)
     offered: Offered | None = None
@@ -100,14 +109,17 @@ class _Counting:
         if offered is not None and rule.project and cells.attribute("id") is None:
             rule = _of_one(rule, offered, unit)
         if rule.count != "projects" or offered is None:
-            return cls(rule)
+            every = np.ones(len(cells), dtype=bool)
+            return cls(rule, every, every)
         asked = offered.asked(rule.where, cells), offered.asked(rule.of or {}, cells)
         where, of = (
             {key: values for key, values in part.items() if key not in keys}
             for part, keys in zip((rule.where, rule.of or {}), asked, strict=True)
         )
         plain = replace(rule, where=where, of=None if rule.of is None else of)
-        return cls(plain, offered.matching(asked[0]), offered.matching(asked[1]), offered)
+        selected, base = offered.matching(asked[0]), offered.matching(asked[1])
+        listed, listed_base = (offered.cells_of(some, cells) for some in (selected, base))
+        return cls(plain, listed, listed_base, selected, base, offered)
 
     def counted(self, row: Row, base: Base) -> Row:
         """Return a row with the projects that it counts in place of its cells."""

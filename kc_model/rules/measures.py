@@ -108,7 +108,7 @@ class Whole:
     ) -> None:
         self.cells, self.rule, self.measure, self.unit = cells, rule, measure, unit
         if rule.of is not None:
-            self._find_shares(faults)
+            self._find_shares()
         elif rule.per == "previous_year":
             self._find_previous()
         elif rule.per:
@@ -140,12 +140,10 @@ class Whole:
             exact = sum((Fraction(v) for v in self.values[counted]), Fraction(0)) * unit_vnd
         return Base(NONE, NIL, total * one, exact)
 
-    def _find_shares(self, faults: list[Fault]) -> None:
+    def _find_shares(self) -> None:
         of = self.rule.of or {}
         self.same = tuple(key for key, values in of.items() if values == ("same",))
         mask = plain_whole(self.cells, self.rule, [])
-        if not mask.any():
-            faults.append(Fault("empty-whole", self.rule.at, {"id": self.rule.id}))
         self.shares: dict[tuple[object, ...], NDArray[np.int64]] = {(): np.flatnonzero(mask)}
         if self.same and all(key in self.cells.frame for key in self.same):
             held = np.flatnonzero(mask)

@@ -199,13 +199,14 @@ class _Judge:
         )
 
     def _cells(self) -> Check:
-        """Whether ``allocation.csv`` is of the proof's cells: on the grid, with their figures."""
+        """Whether ``allocation.csv`` is of the proof's cells, on the grid or exact."""
         names, frame = self.problem.cells.names(), self.problem.cells.frame
         wrong = [] if len(self.amounts) == len(names) else ["amount"]
         if not wrong:
             known = self.problem.curves.expected(self.amounts / MILLION) * MILLION
             lowest, highest = self._money("lowest"), self._money("highest")
-            off = (self.amounts % self.problem.grid != 0) | (self.amounts < 0)
+            beside = self.amounts - self.problem.off_grid
+            off = (beside % self.problem.grid != 0) | (self.amounts < 0)
             off |= np.array([not self._same_keys(i) for i in range(len(names))])
             off |= ~_same(self._money("baseline"), frame["baseline"].to_numpy(np.float64))
             expected = self._money("expected_disbursed")

@@ -606,8 +606,7 @@ of_table(
     + "E,Máy,01,TECH,KCQG,300,,,,F,,,\n"
     + "F,Máy,01,TECH,KCQG,300,,,,G,F,,\n"
     + "G,Máy,01,TECH,KCQG,300,,,,F,,,\n",
-    "unknown-norm@M2 paid-over-support@H3 project-contradiction@J3 project-contradiction@J4"
-    " project-circle@J7 project-itself@K7 project-circle@J8",
+    "unknown-norm@M2 paid-over-support@H3 project-itself@K7",
 )
 of_table(
     "single projects that cannot be",
