@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from kc_model.problem import Problem
 from kc_model.program import build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
-from kc_model.solver import Settled, Solver, Status, settle
+from kc_model.solver import Settled, Solver, Status, resettle, settle
 from kc_model.standing import settling_weight, stage_value
 
 __all__ = ["Live"]
@@ -169,6 +168,10 @@ class Live:
         if found_here is not None:
             self.holding = found_here
             return np.maximum(corner[x], 0.0)  # often nothing was left open
+        hot = self._resettle(climb, corner)
+        if hot is not None:
+            return hot
+        self._set_slope(np.maximum(corner[x], 0.0))
         solver.turn("settle")
         proof = solver.run()
         if proof.status is not Status.OPTIMAL:
@@ -176,25 +179,48 @@ class Live:
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)
-        stands = partial(self._stands, climb)
         start = None if self._open else corner  # it knows nothing of columns added since
-        found = settle(solver, x, baseline, weight, start, self._before, stands)
+        found = settle(solver, x, baseline, weight, start)
         while found is not None and self._open and self._complete(found.values):
             found = settle(solver, x, baseline, weight)
-        self._before = None if self._open else found
         if found is None:
+            self._before = None
             return None
-        settled = np.maximum(found.values[x], 0.0)
-        value = self._set_slope(settled)
-        worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
         # Rows of risks nearly repeat each other: a vertex's multipliers are smaller, prove more.
-        if not self._open and value - solver.least(found.row_duals) <= _SETTLED * worth:
-            self.holding = found.row_duals
-            return settled
+        if not self._open:
+            settled = self._held(found)
+            if settled is not None:
+                return settled
+        settled = np.maximum(found.values[x], 0.0)
+        value, room = self._set_slope(settled), self._room(settled)
         proof = solver.run()
         self.holding = proof.row_duals
-        is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
+        is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= room
         return settled if is_proven else None
+
+    def _resettle(self, climb: Climb, corner: Money) -> Money | None:
+        """Return the plan that the rows of the settlement before hold; None if that proves none."""
+        if self._before is None or self._open:
+            return None
+        found = resettle(self.solver, self._x, *self._norm(), corner, self._before)
+        stands = found is not None and self._stands(climb, found.values)
+        return self._held(found) if found is not None and stands else None
+
+    def _held(self, found: Settled) -> Money | None:
+        """Return a settled plan, and keep what holds it, if its own multipliers prove it."""
+        self._before = found
+        settled = np.maximum(found.values[self._x], 0.0)
+        value = self._set_slope(settled)
+        if value - self.solver.least(found.row_duals) > self._room(settled):
+            return None
+        self.holding = found.row_duals
+        return settled
+
+    def _room(self, settled: Money) -> float:
+        """Return by how much a proof may miss a settled plan's value."""
+        baseline, weight = self._norm()
+        worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
+        return _SETTLED * worth
 
     def numbers(self, rows: Iterable[int]) -> NDArray[np.int64]:
         """Return where rows of the problem stand in the model."""
@@ -229,6 +255,7 @@ class Live:
         solver.set_cost(cost)
         low, high = solver.col_low[x], solver.col_high[x]
         hair = _HAIR * np.maximum(solver.scale, settled)
+        solver.turn("sizes")
         solver.set_columns(x, settled - hair, settled + hair)
         outcome = solver.run()
         solver.set_columns(x, low, high)
@@ -332,6 +359,7 @@ class Live:
         x, seen = self._x, _Seen(settled)
         weights = np.cos(np.arange(1.0, len(x) + 1))
         shut = np.zeros(len(x), dtype=bool)
+        self.solver.turn("ranges")
         while not whole and np.any(shut != seen.shut()):
             shut = seen.shut()
             self._look(np.where(shut, weights, 0.0), seen)
