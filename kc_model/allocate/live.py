@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,9 @@ __all__ = ["Live"]
 
 _SETTLED = 1e-6
 _OPEN = 1e-6
+_FIRM = 1e-3  # the same, where a plan is only known to stand by the tolerance of goals
+_NEARBY = 1e-4  # how far cells are moved to see that they can
+_SHIFT = 1e-2  # of the settlement's weights: another baseline
 _SAME = 1e-9
 _FAR = 10.0
 _HAIR = 1e-8
@@ -108,24 +111,22 @@ class Live:
 
     def exchange(self, problem: Problem) -> None:
         """Move the rows that differ, and nothing else: what is shut or capped stays so."""
-        moved = [
-            r
-            for r, (now, before) in enumerate(zip(problem.rows, self.problem.rows, strict=True))
-            if now is not before
-        ]
-        self._move_rows(problem, moved)
+        pairs = zip(problem.rows, self.problem.rows, strict=True)
+        moved = [r for r, (now, before) in enumerate(pairs) if now is not before]
+        now, before = ({r: one.rows[r] for r in moved} for one in (problem, self.problem))
+        self.swap(now, before)
         self._move_directions(problem)
         self.problem = problem
 
-    def _move_rows(self, problem: Problem, moved: list[int]) -> None:
-        at = self.numbers(moved)
-        rows = [problem.rows[r] for r in moved]
+    def swap(self, now: Mapping[int, Row], before: Mapping[int, Row]) -> None:
+        """Let rows of the model, by number, have other numbers; the problem does not know."""
+        rows = list(now.values())
         right = np.array([row.right for row in rows])
         sides = np.array([row.side for row in rows], dtype=str)
         low = np.where(sides == "max", -np.inf, right)
-        self.solver.set_rows(at, low, np.where(sides == "min", np.inf, right))
-        for r, row in zip(moved, rows, strict=True):
-            self._move_row(r, row, self.problem.rows[r])
+        self.solver.set_rows(self.numbers(now), low, np.where(sides == "min", np.inf, right))
+        for r, row in now.items():
+            self._move_row(r, row, before[r])
 
     def _move_row(self, r: int, row: Row, before: Row) -> None:
         columns = self._columns
@@ -349,25 +350,46 @@ class Live:
         return float(slope[self._x] @ plan)
 
     def ranges(
-        self, settled: Money, *, whole: bool, tell: Progress | None = None
+        self, settled: Money, climb: Climb | None = None, tell: Progress | None = None
     ) -> tuple[Money, Money]:
         """Lowest and highest of every cell among the plans that still stand, million VND.
 
-        Unless `whole`, only so far that those that can differ do: where a sum of cells with
-        weights of no pattern is the same in all plans, so is each of them.
+        With a `climb`, that left these plans standing, only so far that those that can differ do.
         """
-        x, seen = self._x, _Seen(settled)
-        weights = np.cos(np.arange(1.0, len(x) + 1))
-        shut = np.zeros(len(x), dtype=bool)
+        seen = _Seen(settled)
         self.solver.turn("ranges")
-        while not whole and np.any(shut != seen.shut()):
-            shut = seen.shut()
-            self._look(np.where(shut, weights, 0.0), seen)
-        for i, one in enumerate(np.eye(len(x)) if whole else ()):
+        if climb is not None:
+            self._open_up(settled, climb, seen)
+        for i, one in enumerate(np.eye(len(settled)) if climb is None else ()):
             self._look(one, seen)
             if tell is not None and i % 20 == 0:
-                tell("ranges", 0.3 + 0.5 * i / len(x))
+                tell("ranges", 0.3 + 0.5 * i / len(settled))
         return np.maximum(seen.low, 0.0), seen.high
+
+    def _open_up(self, settled: Money, climb: Climb, seen: _Seen) -> None:
+        """Note plans until every cell that can differ does.
+
+        The settlement about another baseline moves most of them. For the others: where a sum of
+        cells with weights of no pattern is the same in all plans, so is each of them. None moves
+        far, so that what only a few can have does not go to one.
+        """
+        solver, x = self.solver, self._x
+        weights = np.cos(np.arange(1.0, len(x) + 1))
+        baseline, weight = self._norm()
+        if self._before is not None and not self._open:
+            corner, other = climb.outcomes[-1].values, baseline + _SHIFT * weights * weight
+            moved = resettle(solver, x, other, weight, corner, self._before)
+            if moved is not None and self._stands(climb, moved.values):
+                plan = moved.values[x]
+                seen.note(np.where(np.abs(plan - settled) > _FIRM * _size(plan), plan, settled))
+        low, high = solver.col_low[x], solver.col_high[x]
+        shut = np.zeros(len(x), dtype=bool)
+        while np.any(shut != seen.shut()):
+            shut = seen.shut()
+            room = np.where(shut, _NEARBY * _size(settled), np.inf)
+            solver.set_columns(x, np.maximum(low, settled - room), np.minimum(high, settled + room))
+            self._look(np.where(shut, weights / room, 0.0), seen)
+        solver.set_columns(x, low, high)
 
     def _look(self, weights: Money, seen: _Seen) -> None:
         """Note the plans that cost least and most."""
@@ -391,4 +413,9 @@ class _Seen:
 
     def shut(self) -> NDArray[np.bool_]:
         """Return the cells that have been at one amount only."""
-        return np.asarray(self.high - self.low <= _OPEN * np.maximum(1.0, self.high))
+        return np.asarray(self.high - self.low <= _OPEN * _size(self.high))
+
+
+def _size(plan: Money) -> Money:
+    """Return what a difference of amounts, in million VND, is held against."""
+    return np.maximum(1.0, plan)

@@ -161,11 +161,11 @@ class Planner:
         amounts = draft.result.cells["amount"].to_numpy(dtype=np.int64)
         draft.fill_grounds(settled, stages)
         tell("ranges", 0.3)
-        draft.fill_undecided(*live.ranges(settled, whole=False))
+        draft.fill_undecided(*live.ranges(settled, climb))
         if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
-            draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
+            draft.fill_ranges(*live.ranges(settled, tell=tell))
         tell("price", 0.8)
         told = partial(_share, tell, "price", (0.8, 0.85))
         wanted = ranges is not False
