@@ -7,8 +7,11 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from decimal import Decimal
 
 import nbformat
@@ -17,10 +20,10 @@ import pytest
 from datasets import dataset
 from lab import ROOT, running_app
 
-from kc_model import allocate, cli, read_dataset, read_scenario, write_workbook
+from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
 from kc_model.workbench import show_app, show_data
 from kc_model.workbench.datasets import find_datasets, load
-from kc_model.workbench.page import starter
+from kc_model.workbench.starting import starters
 
 SAMPLE = ROOT / "data" / "sample"
 HISTORY = """
@@ -136,7 +139,7 @@ def test_faults_of_data_and_scenarios_are_told_together(home):
 
 def test_the_plan_in_force_is_a_scenario_to_start_from():
     data = dataset(history=HISTORY)
-    begun = starter(data)
+    begun = starters(data)[""]
     assert {tuple(row.where.values()): row.amount for row in begun.budget} == {
         (("KCQG",),): 6000,
         (("01",), ("KCDP",)): 1000,
@@ -145,7 +148,33 @@ def test_the_plan_in_force_is_a_scenario_to_start_from():
     assert plan.status == "optimal"
     assert plan.cells["amount"].sum() == 7000 * 10**6
     assert [note.standing for note in begun.notes] == ["assumed"]
-    assert starter(dataset()) is None
+    assert starters(dataset()) == {}
+
+
+def test_next_year_begins_with_the_money_of_this_one_and_guards_what_places_have():
+    data = dataset(history=HISTORY)
+    now, ahead = starters(data).values()
+    assert (ahead.year, ahead.budget) == (now.year + 1, now.budget)
+    plan = allocate(data, ahead, forecast(data, ahead.year, 0))
+    assert plan.baseline_year == now.year
+    cut = replace(ahead, budget=tuple(replace(b, amount=b.amount * 9 / 10) for b in ahead.budget))
+    kept = allocate(data, cut, forecast(data, cut.year, 0)).table()
+    by_place = kept.groupby("place")[["amount", "baseline"]].sum()
+    assert (by_place["amount"] >= 0.9 * by_place["baseline"] - 1).all()
+
+
+def test_the_plan_in_force_of_the_nation_is_found_in_time():
+    """HiGHS's presolve never came back from it (the aggregator against forcing columns)."""
+    code = (
+        "import kc_model as kc; from kc_model.workbench.starting import starters;"
+        f"data = kc.read_dataset({str(SAMPLE)!r}); begun = starters(data)[''];"
+        "plain = kc.Scenario(begun.name, begun.year, begun.budget, goals=begun.goals);"
+        "print(kc.allocate(data, plain, kc.forecast(data, plain.year, 0)).status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split() == ["optimal"]
 
 
 # --- The desk "Số liệu" and the page, from Python ------------------------------------------------

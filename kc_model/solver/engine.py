@@ -17,6 +17,7 @@ __all__ = ["TOLERANCE", "Engine", "Numbers", "Status"]
 TOLERANCE = 1e-9
 """Feasibility that HiGHS is asked for, in its own scale."""
 
+_AGGREGATOR = 4096  # rule of HiGHS's presolve, by its bit
 _DEVEX = 1
 _FEASIBLE = 2  # kSolutionStatusFeasible of HiGHS
 _INF = float("inf")
@@ -84,6 +85,10 @@ class Engine:
         self._told: Numbers | None = None
         self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
         self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
+        # HiGHS 1.15.1's presolve can undo its own work without end, past any time limit: the
+        # aggregator opens what forcing columns close. Whole numbers need the rest of presolve,
+        # money does not (`_pass`).
+        self.set(presolve_rule_off=_AGGREGATOR)
 
     def set(self, **options: object) -> None:
         """Set options of HiGHS."""
@@ -103,6 +108,7 @@ class Engine:
 
     def _pass(self, now: Numbers) -> None:
         rows, columns = now.matrix.shape
+        self.set(presolve="choose" if now.whole.any() else "off")
         status = self.highs.passModel(
             columns,
             rows,

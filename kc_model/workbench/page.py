@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import ipywidgets
 
-from kc_model.cells import build_cells
-from kc_model.errors import Fault
-from kc_model.money import UNITS
-from kc_model.scenario import Budget, Goal, Scenario
-from kc_model.tables import Dataset, Note
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.datasets import Loaded, scenario_home
@@ -22,8 +18,9 @@ from kc_model.workbench.desk import Desk, language_switch
 from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
+from kc_model.workbench.starting import STARTERS, starters
 
-__all__ = ["AppPage", "show_app", "starter"]
+__all__ = ["AppPage", "show_app"]
 
 _TABS = ("progress", "plan", "data")
 _AnyDesk = TypeVar("_AnyDesk", bound=Desk)
@@ -115,8 +112,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         for desk in old:
             desk.close()
         if data is not None:
-            own = starter(data)
-            self._scenarios = {**loaded.scenarios, **({"": own} if own is not None else {})}
+            self._scenarios = {**loaded.scenarios, **starters(data)}
             self._scenarios.update(self._orphans(self._left.get(loaded.path, {})))
         if data is not None and not data.history.empty:
             year, month = _newest(data)
@@ -170,8 +166,9 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
 
     def _named(self, key: str) -> str:
         name = self._scenarios[key].name
-        if not key:
-            return say("screen.page.starter", self._language)
+        if key in STARTERS:
+            which = "next" if key else "starter"
+            return say(f"screen.page.{which}", self._language)
         if "/" in key:  # not a file's name
             return say("screen.page.unsaved", self._language, name=name)
         return f"{name} ({key})"
@@ -254,39 +251,3 @@ def _newest(data: Dataset) -> tuple[int, int]:
     year = int(data.history["year"].max())
     months = data.history.loc[data.history["year"] == year, "month"]
     return year, min(12, int(months.max()))
-
-
-def starter(data: Dataset) -> Scenario | None:
-    """Return the plan in force as a scenario to begin with; None where there is no plan.
-
-    National money is one pot, local money every place's own; the goals are most disbursement, then
-    least change. What it rests on stands in its note.
-
-    Parameters
-    ----------
-    data : Dataset
-    """
-    frames = [data.tables[name] for name in ("cells", "history") if len(data.tables[name])]
-    years = [int(year) for frame in frames for year in frame["year"].dropna()]
-    faults: list[Fault] = []
-    if not years:
-        return None
-    cells = build_cells(data, max(years), None, faults).frame
-    apart = cells["place"].where(cells["source"] == "KCDP", "")
-    sums: dict[tuple[str, str], int] = {}
-    for source, place, amount in zip(cells["source"], apart, cells["baseline"], strict=True):
-        sums[source, place] = sums.get((source, place), 0) + int(amount)
-    rows = [
-        Budget(
-            Decimal(amount) / UNITS[data.unit],
-            {**({"place": (place,)} if place else {}), "source": (source,)},
-        )
-        for (source, place), amount in sums.items()
-    ]
-    if not any(row.amount for row in rows):
-        return None
-    goals = (Goal("maximise", "disbursed", give=Decimal("0.01")), Goal("minimise", "change"))
-    texts = {one: say("screen.page.starter_note", one, year=max(years)) for one in LANGUAGES}
-    note = Note("assumed", texts["vi"], texts["en"], table="scenario")
-    name = say("screen.page.starter_name", "vi", year=max(years))
-    return Scenario(name, max(years), tuple(rows), goals=goals, notes=(note,))

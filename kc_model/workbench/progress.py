@@ -19,6 +19,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
+from kc_model.workbench.funds import funds_table
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["ProgressDesk", "show_forecast"]
@@ -101,7 +102,7 @@ class ProgressDesk(FiguresDesk):
         self.measure = ipywidgets.Dropdown(options=[("", one) for one in _MEASURES], style=wide)
         self._when(self.scope, lambda _new: self._draw_months())
         self._when(self.measure, lambda _new: self._draw_places())
-        self.findings, self.saved = screen.Text(), screen.Text()
+        self.findings, self.saved, self.funds = screen.Text(), screen.Text(), screen.Text()
         self.late, self.ground, self.by_month = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
         self._words()
@@ -118,6 +119,7 @@ class ProgressDesk(FiguresDesk):
             self.saved,
             self.status,
             self.late,
+            self.funds,
             screen.row(self.ranges, self.findings),
             self.ranges.table,
             self.scope,
@@ -205,6 +207,7 @@ class ProgressDesk(FiguresDesk):
             shares = completion_chart(outlook, self.data, level, self.language)
             self.ranges.show(ranges, stamp, self.language)
             self.completion.show(shares, stamp, self.language)
+            self.funds.value = funds_table(self._found, self.language)
             self._scopes(outlook)
             self._draw_months()
             self._draw_places()

@@ -1,0 +1,111 @@
+"""Scenarios to begin with where nobody has written one: the plan in force, the next year."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pandas as pd
+
+from kc_model import reference
+from kc_model.cells import build_cells
+from kc_model.errors import Fault
+from kc_model.money import UNITS
+from kc_model.scenario import Budget, Goal, Rule, Scenario
+from kc_model.tables import Dataset, Note
+from kc_model.wording import LANGUAGES, say
+
+__all__ = ["STARTERS", "starters"]
+
+STARTERS = ("", "+1")
+"""Keys of the scenarios: no file is called so."""
+
+_GOALS = (Goal("maximise", "disbursed", give=Decimal("0.01")), Goal("minimise", "change"))
+_KEPT = {  # what a plan may not take from the weak unless somebody says so
+    "san-dia-ban": (("place",), Decimal("0.9"), None, "directive"),
+    "gioi-han": (("place", "area"), Decimal("0.7"), Decimal("1.3"), "preference"),
+}
+
+
+def starters(data: Dataset) -> dict[str, Scenario]:
+    """Return the plan in force as a scenario, and the same money for the year after it.
+
+    National money is one pot, local money every place's own; the goals are most disbursement, then
+    least change, with a floor for every place and limits of change. What they rest on stands in
+    their notes.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    dict of str to Scenario
+        By `STARTERS`; empty where there is no plan.
+    """
+    frames = [data.tables[name] for name in ("cells", "history") if len(data.tables[name])]
+    years = [int(year) for frame in frames for year in frame["year"].dropna()]
+    budgets = _budgets(data, max(years)) if years else ()
+    if not any(row.amount for row in budgets):
+        return {}
+    now = Scenario("", max(years), budgets, rules=_rules(), goals=_GOALS)
+    return {
+        key: replace(
+            now,
+            name=_say(f"{which}_name", year=now.year + ahead),
+            year=now.year + ahead,
+            notes=(_note(which, now.year),),
+        )
+        for ahead, (key, which) in enumerate(zip(STARTERS, ("starter", "next"), strict=True))
+    }
+
+
+def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
+    faults: list[Fault] = []
+    cells = build_cells(data, year, None, faults).frame
+    apart = cells["place"].where(cells["source"] == "KCDP", "")
+    sums = cells["baseline"].groupby([cells["source"], apart], sort=False).sum()
+    sums = sums.sort_index(level=0, key=_rank, sort_remaining=False, kind="stable")
+    return tuple(
+        Budget(
+            Decimal(amount) / UNITS[data.unit],
+            {**({"place": (place,)} if place else {}), "source": (source,)},
+            text=_named(source, place, data.vintage),
+        )
+        for (source, place), amount in zip(sums.index.tolist(), sums.tolist(), strict=True)
+    )
+
+
+def _rank(sources: pd.Index[str]) -> pd.Index[int]:
+    return sources.map({source: n for n, source in enumerate(reference.source_order())})
+
+
+def _named(source: str, place: str, vintage: str) -> str:
+    fund = reference.source_name(source, "vi")
+    return f"{fund} {reference.place_name(place, vintage, 'vi')}" if place else fund
+
+
+def _rules() -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            rule,
+            each=each,
+            per="baseline",
+            min=low,
+            max=high,
+            tier=tier,
+            text=_say(rule),
+            basis=_say("basis"),
+        )
+        for rule, (each, low, high, tier) in _KEPT.items()
+    )
+
+
+def _note(which: str, year: int) -> Note:
+    texts = {one: say(f"screen.page.{which}_note", one, year=year) for one in LANGUAGES}
+    return Note("assumed", texts["vi"], texts["en"], table="scenario")
+
+
+def _say(key: str, **values: object) -> str:
+    # A scenario is data, and data are Vietnamese.
+    return say(f"screen.page.{key}", "vi", **values)
