@@ -38,7 +38,8 @@ __all__ = ["PlanDesk", "show_plan"]
 
 _UNDO = 20
 _PATIENCE = 2.0  # seconds after which it is said how long prices still take
-_CALM = 0.4  # seconds without a move before prices are worked out
+_BREATH = 0.005  # seconds in which a total goes out before the rest is worked out
+_CALM = 0.3  # seconds without a move before prices are worked out
 
 
 class _Stand(NamedTuple):
@@ -210,6 +211,8 @@ class PlanDesk(FiguresDesk):
 
     def _open_tables(self, is_open: bool) -> None:
         self.filling.layout.display = "" if is_open else "none"
+        if is_open:
+            self._fill()
 
     # ------------------------------------------------------------------ changes
 
@@ -304,11 +307,12 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ words
 
-    def _fill(self) -> None:
+    def _fill(self, *, tables: bool = True) -> None:
         """Show in tables and buttons what the screen stands at."""
-        cells = pd.DataFrame() if self._drawn is None else self._drawn.cells
-        self.filling.show(self._stands, cells)
-        self.adjusting.stand_at(self.data, self._stands.year, self.as_of, self.language)
+        if tables:
+            cells = pd.DataFrame() if self._drawn is None else self._drawn.cells
+            self.filling.show(self._stands, cells)
+            self.adjusting.stand_at(self.data, self._stands.year, self.as_of, self.language)
         self.undo.disabled = not (self._past or self.filling.refused)
         self.filing.show(is_safe=not self.is_unsaved)
         self.on_change()
@@ -340,7 +344,8 @@ class PlanDesk(FiguresDesk):
     def _solve(self) -> None:
         """Follow what sliders, tables and boxes say now."""
         moved = self.now()
-        if moved != self._stands:
+        is_slid = moved != self._stands
+        if is_slid:
             self._past.append(self._here())
             self._stands = moved
         self.steering.label(self.language)
@@ -348,7 +353,7 @@ class PlanDesk(FiguresDesk):
             self.solving.button.click()
         else:
             self._follow()
-        self._fill()
+        self._fill(tables=self.edit.value or not is_slid)  # tables that lie open, or were changed
 
     def _follow(self) -> None:
         scenario, maker = self._scenario(), self._maker
@@ -368,7 +373,11 @@ class PlanDesk(FiguresDesk):
 
             return self.pricing.run(work, progress) or self.plan
 
-        self.work.start(Step(soon, self._show), Step(in_full, self._complete, pause=_CALM))
+        self.work.start(
+            Step(soon, self._show_total),
+            Step(lambda _progress: None, lambda _none: self._show_rest(), pause=_BREATH),
+            Step(in_full, self._complete, pause=_CALM),
+        )
 
     def _begin_choice(self) -> Callable[[Progress], Allocation]:
         """Choose projects: seconds, or a minute where there are thousands."""
@@ -406,13 +415,24 @@ class PlanDesk(FiguresDesk):
         self.filing.export.disabled = True
 
     def _show(self, plan: Allocation) -> None:
-        is_first, self.plan = self._drawn is None, plan
-        is_pricing = plan.status == "optimal" and not len(plan.projects)
-        if plan.status == "optimal":
-            self._drawn = plan
-            self._keep_base(plan)
-        if is_first:
-            self._fill()
+        self._show_total(plan)
+        self._show_rest()
+
+    def _show_total(self, plan: Allocation) -> None:
+        """Take a result, and show at once what is looked at first."""
+        self.plan = plan
+        if plan.status != "optimal":
+            return
+        self._drawn = plan
+        self._keep_base(plan)
+        with self._quiet():
+            self.outcome.offer(plan, self.language)
+        self.outcome.show_total(plan, self.language)
+
+    def _show_rest(self) -> None:
+        plan = self.plan
+        is_pricing = plan is not None and plan.status == "optimal" and not len(plan.projects)
+        self._fill()
         self._draw(is_pricing=is_pricing)
         self._show_status(is_pricing=is_pricing)
 
