@@ -182,9 +182,9 @@ def _asks(problem: Problem, rules: pd.DataFrame) -> list[_Ask]:
     missed = (rules["status"] == "missed").to_numpy()
     tight = (rules["status"] != "met").to_numpy() | (price > _SMALL)
     sides: dict[Side, list[int]] = {}
-    for r, side in enumerate(zip(rules["id"].tolist(), rules["side"].tolist(), strict=True)):
-        tight[r] &= not side[0].startswith("bound:") or price[r] > _SMALL
-        sides.setdefault(side, []).append(r)
+    for r, key in enumerate(zip(rules["id"].tolist(), rules["side"].tolist(), strict=True)):
+        tight[r] &= not key[0].startswith("bound:") or price[r] > _SMALL
+        sides.setdefault(key, []).append(r)
     purses = [bound[r] for r, row in enumerate(problem.rows) if tight[r] and _is_purse(row.id)]
     common = readable_step("money", float(np.median(purses))) if purses else 0.0
     found: list[tuple[float, _Ask]] = []

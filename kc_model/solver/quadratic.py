@@ -281,15 +281,16 @@ def _layers(
     stays : array of bool (n_rows,)
         The other rows that say something.
     """
-    place = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    place = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)).astype(np.int64)
     alive = rows.data != 0
-    layers = []
+    layers: list[tuple[Indices, Indices, Array]] = []
     while True:
         count = np.bincount(rows.indices[alive], minlength=rows.shape[1])
         alone = np.flatnonzero(alive & (idle & (count == 1))[rows.indices])
         if not len(alone):
             break
-        layers.append((place[alone], rows.indices[alone], rows.data[alone]))
+        at = rows.indices[alone].astype(np.int64)
+        layers.append((place[alone], at, rows.data[alone]))
         gone = np.zeros(rows.shape[0], dtype=bool)
         gone[place[alone]] = True
         alive &= ~gone[place]

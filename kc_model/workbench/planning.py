@@ -71,6 +71,8 @@ class PlanDesk(FiguresDesk):
     language : {"vi", "en"}
     after : callable () or None
         Waited for before this desk begins.
+    maker : Maker or None
+        Makes the plans, of these data and month; None: a new one.
 
     Attributes
     ----------
@@ -124,11 +126,12 @@ class PlanDesk(FiguresDesk):
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
         after: Callable[[], None] | None = None,
+        maker: Maker | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook, self.as_of = scenario, outlook, as_of
         self._loaded = _Stand(scenario, data, as_of)
-        self._maker = Maker(data, outlook, as_of)
+        self._maker = maker or Maker(data, outlook, as_of)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self._after = after
