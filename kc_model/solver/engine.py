@@ -83,6 +83,7 @@ class Engine:
         self.sound = True
         self.runs = 0
         self._told: Numbers | None = None
+        self._presolve = "off"
         self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
         self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
         # HiGHS 1.15.1's presolve can undo its own work without end, past any time limit: the
@@ -108,7 +109,8 @@ class Engine:
 
     def _pass(self, now: Numbers) -> None:
         rows, columns = now.matrix.shape
-        self.set(presolve="choose" if now.whole.any() else "off")
+        self._presolve = "choose" if now.whole.any() else "off"
+        self.set(presolve=self._presolve)
         status = self.highs.passModel(
             columns,
             rows,
@@ -212,7 +214,7 @@ class Engine:
         if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             self.set(presolve="off")
             self.highs.run()
-            self.set(presolve="choose")
+            self.set(presolve=self._presolve)
             status = self.highs.getModelStatus()
         return _ENDINGS.get(status, Status.FAILED)
 
