@@ -16,7 +16,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TextIO
 
-from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -149,7 +148,7 @@ class _Server(Voila):  # type: ignore[misc]
 
     def launch_browser(self) -> None:
         """Say where the page is, now that it can be reached, and open it."""
-        IOLoop.current().add_callback(self._start_first)
+        asyncio.get_event_loop().call_soon(self._start_first)
         address = f"{self.connection_url}?token={self.token}"
         self.tell("running", {"address": address})
         if self.door is not None:
