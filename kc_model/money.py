@@ -306,7 +306,7 @@ def unit_name(unit: str, language: Language = "vi") -> str:
 
 
 def format_number(x: float | Decimal, digits: int | None = None, language: Language = "vi") -> str:
-    """Return a number with the marks of a language: 1.234,5 or 1,234.5.
+    """Return a number with the marks of a language and a true minus: −1.234,5 or −1,234.5.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def format_number(x: float | Decimal, digits: int | None = None, language: Langu
     if digits is None:
         digits = max(0, -int(exact.normalize(_EXACT).as_tuple().exponent))
     exact = exact.quantize(Decimal(1).scaleb(-digits), context=_EXACT)
-    shown = f"{exact:,f}"
+    shown = f"{exact:,f}".replace("-", "−")
     return shown if language == "en" else shown.translate(_SWAPPED)
 
 

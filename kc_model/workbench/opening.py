@@ -13,6 +13,7 @@ from kc_model.wording import Language, say
 from kc_model.workbench import screen
 
 if TYPE_CHECKING:
+    from kc_model.scenario import Scenario
     from kc_model.workbench.datasets import Loaded
     from kc_model.workbench.making import Maker
 
@@ -30,7 +31,7 @@ class _Ahead(threading.Thread):
         The data are there, or `error` says why not; a browser has come up, and asks for itself.
     first : Loaded or None
     maker : Maker or None
-        Of the first data; while it makes the first plan whoever asks it waits.
+        Of the first data and scenario; while it makes the first plan whoever asks it waits.
     error : Exception or None
     """
 
@@ -38,6 +39,7 @@ class _Ahead(threading.Thread):
         super().__init__(daemon=True)
         self._folder = folder
         self._state: object = None
+        self._scenario: Scenario
         self.is_read, self.is_up = threading.Event(), threading.Event()
         self.first: Loaded | None = None
         self.maker: Maker | None = None
@@ -52,10 +54,9 @@ class _Ahead(threading.Thread):
             self.error = error
         finally:
             self.is_read.set()
-        scenarios = self.first.scenarios.values() if self.first is not None else ()
-        if self.maker is not None and scenarios and not self.is_up.is_set():
+        if self.maker is not None and not self.is_up.is_set():
             with suppress(Exception):  # the desk asks again, and tells what is wrong
-                self.maker.plan(next(iter(scenarios)), lambda _step, _share: None, detail=False)
+                self.maker.plan(self._scenario, lambda _step, _share: None, detail=False)
 
     def is_current(self) -> bool:
         """Whether what was read is what lies there now."""
@@ -70,8 +71,9 @@ class _Ahead(threading.Thread):
         from kc_model.workbench import page  # noqa: F401, PLC0415
         from kc_model.workbench.making import Maker  # noqa: PLC0415
 
-        if self.first is not None and self.first.data is not None:
-            self.maker = Maker(self.first.data, None, None)
+        if self.first is not None and self.first.data is not None and self.first.scenarios:
+            self._scenario = next(iter(self.first.scenarios.values()))
+            self.maker = Maker(self.first.data, None, self._scenario.as_of)
 
 
 def _state(folder: Path) -> tuple[Path | None, object]:

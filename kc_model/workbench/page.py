@@ -163,7 +163,8 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         """Offer a scenario that was just saved; what is on screen stays there."""
         chosen = self.pick.value
         self._scenarios[file.name] = scenario
-        self.plans.pop(file.name, None)
+        if file.name != chosen:
+            self.plans.pop(file.name, None)
         self._offer(chosen)
 
     def _named(self, key: str) -> str:
@@ -185,16 +186,18 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         if key not in self.plans:
             scenario = self._scenarios[key]
             data, maker, self._maker = self._loaded.data, self._maker, None
+            known = maker is not None and maker.data is data and maker.as_of == scenario.as_of
             desk = PlanDesk(
                 data,
                 scenario,
                 language=self._language,
                 after=self._turn_of_plan,
-                maker=maker if maker is not None and maker.data is data else None,
+                maker=maker if known else None,
             )
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
             desk.filing.home = scenario_home(path if is_here else self.data.folder / path.name)
+            desk.filing.opened(desk.filing.home / key)
             desk.on_keep = self._kept
             desk.on_change = self._changed
             self.plans[key] = self._placed(desk)
