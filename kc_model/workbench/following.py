@@ -93,25 +93,25 @@ class Following:
                 return None
             return plan(progress, detail=True) or made[0]
 
-        def show_total(found: Allocation | None) -> None:
-            if found is not None:
-                owner.show_total(found)
-
-        def show(found: Allocation | None, *, is_whole: bool) -> None:
-            if found is not None:
-                owner.show(found, is_whole=is_whole)
-            elif not is_whole:  # stopped
-                owner.grey()
-
         owner.work.start(
-            Step(soon, show_total),
+            Step(soon, self._show_total),
             Step(
                 lambda _progress: made[0] if made else None,
-                partial(show, is_whole=False),
+                partial(self._show, is_whole=False),
                 pause=_BREATH,
             ),
-            Step(in_full, partial(show, is_whole=True), pause=_CALM),
+            Step(in_full, partial(self._show, is_whole=True), pause=_CALM),
         )
+
+    def _show_total(self, found: Allocation | None) -> None:
+        if found is not None:
+            self._owner.show_total(found)
+
+    def _show(self, found: Allocation | None, *, is_whole: bool) -> None:
+        if found is not None:
+            self._owner.show(found, is_whole=is_whole)
+        elif not is_whole:  # stopped
+            self._owner.grey()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for projects being chosen; tell whether they were in time (seconds)."""
