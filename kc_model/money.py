@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from babel.numbers import format_decimal
 from numpy.typing import NDArray
 
 from kc_model.wording import LANGUAGES, Language, say
@@ -55,6 +54,7 @@ _INT64 = 2**63 - 1
 _LONGEST = 60
 _EXACT = Context(prec=200, rounding=ROUND_HALF_EVEN)
 _CHARACTERS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\t\n"), " ") | {0x2212: "-"}
+_SWAPPED = str.maketrans(".,", ",.")
 _WORD = r"[^\d\s.,()+-][^\d()]*"
 _WRITTEN = re.compile(
     rf"(?P<open>\( ?)?(?P<sign>[+-] ?)?(?P<body>[0-9.,]([0-9., ]*[0-9.,])?)"
@@ -328,9 +328,8 @@ def format_number(x: float | Decimal, digits: int | None = None, language: Langu
     if digits is None:
         digits = max(0, -int(exact.normalize(_EXACT).as_tuple().exponent))
     exact = exact.quantize(Decimal(1).scaleb(-digits), context=_EXACT)
-    pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
-    shown: str = format_decimal(exact, pattern, language, decimal_quantization=False)
-    return shown.replace("-", "−")
+    shown = f"{exact:,f}".replace("-", "−")
+    return shown if language == "en" else shown.translate(_SWAPPED)
 
 
 def format_money(

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -24,8 +25,9 @@ from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
-from kc_model.workbench import show_app, show_data
+from kc_model.workbench import AppPage, open_page, opening, show_app, show_data
 from kc_model.workbench.datasets import find_datasets, load
+from kc_model.workbench.opening import begin
 from kc_model.workbench.starting import starters
 
 SAMPLE = ROOT / "data" / "sample"
@@ -328,6 +330,30 @@ def test_a_taken_port_is_told_and_the_next_one_used(home, tmp_path):
 def test_a_folder_that_is_not_there(capsys, tmp_path):
     assert cli.main(["app", str(tmp_path / "không có")]) == 2
     assert "[folder-not-found]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_was_read_ahead_is_shown_as_it_is_now(home, is_changed):
+    begin(home)
+    ahead = opening._begun[home]
+    ahead.join(60)
+    assert ahead.maker is not None
+    if is_changed:
+        spoil(home / "số liệu.xlsx")
+    page = open_page(home)
+    page.here._told({"here": True})
+    until = time.monotonic() + 60
+    while not isinstance(page.children[0], AppPage) and time.monotonic() < until:
+        time.sleep(0.05)
+    (desk_page, _) = page.children
+    assert desk_page.wait(60)
+    if is_changed:
+        assert "Chưa có số liệu" in words(desk_page._rooms["plan"].children[0])
+    else:
+        assert desk_page.data.loaded is ahead.first
+        desk = desk_page.plans["số liệu.xlsx"]
+        assert desk._maker is ahead.maker
+        assert desk.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
 
 
 def test_the_page_is_one_call():

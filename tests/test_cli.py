@@ -311,8 +311,8 @@ def test_what_keeps_projects_out_is_a_warning_of_check(run, folder):
     (folder / "projects.csv").write_text(head + rows, encoding="utf-8")
     code, said = run("check", folder)
     assert code == 0, said
-    assert "projects.csv!A2: [project-over]" in said
-    assert "projects.csv!A2: [project-over]" in run("check", folder, folder / "base.yaml")[1]
+    assert "projects.csv!J2 (end): [project-over]" in said
+    assert "projects.csv!J2 (end): [project-over]" in run("check", folder, folder / "base.yaml")[1]
 
 
 @pytest.mark.parametrize(

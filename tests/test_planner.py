@@ -287,7 +287,7 @@ def test_a_number_that_did_not_reach_the_model_is_found_out(data, monkeypatch):
     base = scenario(TEXT)
     planner = Planner(data)
     planner.plan(base, detail=False)
-    monkeypatch.setattr(LIVE.Live, "_move_rows", lambda *_arguments: None)
+    monkeypatch.setattr(LIVE.Live, "swap", lambda *_arguments: None)
     plan = planner.plan(with_budget(base, 230, 25), detail=False)
     assert plan.status in {"limit", "infeasible"}
     assert plan.cells.empty

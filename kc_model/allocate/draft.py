@@ -270,13 +270,14 @@ class Draft:
         """Return what each purse's rise or fall, shared out as before, does to its cells."""
         cells, baseline = self.result.cells, self.problem.baseline * MILLION
         amount = cells["amount"].to_numpy(dtype=np.float64)
-        tight = self.result.rule_rows.set_index("id")["status"].isin(["binding", "missed"])
+        rules = self.result.rule_rows
+        tight = set(rules["id"][rules["status"].isin(["binding", "missed"])])
+        codes, names = pd.factorize(cells["budget"])
+        before, now = (np.bincount(codes, money, len(names)) for money in (baseline, amount))
         effects = {}
-        for name in dict.fromkeys(cells["budget"]):
-            inside = (cells["budget"] == name).to_numpy()
-            before, now = baseline[inside].sum(), amount[inside].sum()
-            rise = (now / before - 1) if before and tight[name] else 0.0
-            effects[name] = np.where(inside, baseline * rise, 0.0)
+        for number, name in enumerate(names.tolist()):
+            rise = now[number] / before[number] - 1 if before[number] and name in tight else 0.0
+            effects[name] = np.where(codes == number, baseline * rise, 0.0)
         return effects
 
     def _budgets(self) -> list[str]:

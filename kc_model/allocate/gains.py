@@ -115,13 +115,14 @@ class _Seeker:
         """Return what the first goal gains; NaN where there is no plan with the looser number."""
         if self.stage.is_partial:
             return self._from_the_bottom(ask)
-        self.live.exchange(self._with(ask.rows))
+        own = {r: self.problem.rows[r] for r in ask.rows}
+        self.live.swap(ask.rows, own)
         status, value = Status.INFEASIBLE, np.nan
         if not self._moves_a_tier(ask.rows):
             status, value, _ = self.live.solver.peek()
         if status is not Status.OPTIMAL:  # a tier is met better, or cannot be met as before
             value = self._tier_by_tier()
-        self.live.exchange(self.problem)
+        self.live.swap(own, ask.rows)
         return float((self.best - value) * self.unit)
 
     def _tier_by_tier(self) -> float:
@@ -177,27 +178,37 @@ def _asks(problem: Problem, rules: pd.DataFrame) -> list[_Ask]:
     A rule with a price and room to spare holds the first goal's best, from which the plan gave way.
     """
     kinds = {rule.id: rule.kind for rule in problem.scenario.rules}
-    tight = rules[(rules["status"] != "met") | (rules["price"] > _SMALL)]
-    own = tight["id"].str.startswith("bound:")
-    tight = tight[~own | (tight["price"] > _SMALL)]
-    purses = tight["bound"][tight["id"].str.startswith("budget:")]
-    common = readable_step("money", float(purses.median())) if len(purses) else 0.0
+    price, bound = (rules[name].to_numpy(dtype=np.float64) for name in ("price", "bound"))
+    missed = (rules["status"] == "missed").to_numpy()
+    tight = (rules["status"] != "met").to_numpy() | (price > _SMALL)
+    sides: dict[Side, list[int]] = {}
+    for r, key in enumerate(zip(rules["id"].tolist(), rules["side"].tolist(), strict=True)):
+        tight[r] &= not key[0].startswith("bound:") or price[r] > _SMALL
+        sides.setdefault(key, []).append(r)
+    purses = [bound[r] for r, row in enumerate(problem.rows) if tight[r] and _is_purse(row.id)]
+    common = readable_step("money", float(np.median(purses))) if purses else 0.0
     found: list[tuple[float, _Ask]] = []
-    for (name, side), rows in tight.groupby(["id", "side"], sort=False):
-        factor = float(rows["factor"].iloc[0])
-        is_fixed = str(name).startswith(("budget:", "bound:"))
-        number = float(rows["bound"].iloc[0]) if is_fixed else factor
-        step = readable_step(kinds.get(str(name), "money"), number, str(side))
-        if str(name).startswith("budget:"):
+    for (name, side), every in sides.items():
+        rows = [r for r in every if tight[r]]
+        if not rows:
+            continue
+        factor = problem.rows[rows[0]].factor
+        is_fixed = name.startswith(("budget:", "bound:"))
+        number = float(bound[rows[0]]) if is_fixed else factor
+        step = readable_step(kinds.get(name, "money"), number, side)
+        if _is_purse(name):
             step = common  # several purses are told in one sentence
-        size = step if is_fixed or not factor else step * (rows["bound"] / factor).abs()
-        promise = float((rows["price"].fillna(0.0) * size).sum())
-        promise = np.inf if (rows["status"] == "missed").any() else promise
-        every = np.flatnonzero((rules["id"] == name) & (rules["side"] == side)).tolist()
+        size = step if is_fixed or not factor else step * np.abs(bound[rows] / factor)
+        promise = float(np.nansum(price[rows] * size))
+        promise = np.inf if missed[rows].any() else promise
         looser = {r: _looser(problem.rows[r], step, is_fixed=is_fixed) for r in every}
-        found.append((promise, _Ask((str(name), str(side)), step, looser)))
+        found.append((promise, _Ask((name, side), step, looser)))
     found.sort(key=lambda one: -one[0])
     return [ask for _, ask in found[:_MOST]]
+
+
+def _is_purse(name: str) -> bool:
+    return name.startswith("budget:")
 
 
 def _looser(row: Row, step: float, *, is_fixed: bool) -> Row:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from kc_model.problem import Problem
 from kc_model.program import build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
-from kc_model.solver import Settled, Solver, Status, settle
+from kc_model.solver import Settled, Solver, Status, resettle, settle
 from kc_model.standing import settling_weight, stage_value
 from kc_model.stays import ASLEEP, MOVING
 
@@ -27,6 +26,9 @@ __all__ = ["Live"]
 
 _SETTLED = 1e-6
 _OPEN = 1e-6
+_FIRM = 1e-3  # the same, where a plan is only known to stand by the tolerance of goals
+_NEARBY = 1e-4  # how far cells are moved to see that they can
+_SHIFT = 1e-2  # of the settlement's weights: another baseline
 _SAME = 1e-9
 _FAR = 10.0
 _HAIR = 1e-8
@@ -119,24 +121,22 @@ class Live:
 
     def exchange(self, problem: Problem) -> None:
         """Move the rows that differ, and nothing else: what is shut or capped stays so."""
-        moved = [
-            r
-            for r, (now, before) in enumerate(zip(problem.rows, self.problem.rows, strict=True))
-            if now is not before
-        ]
-        self._move_rows(problem, moved)
+        pairs = zip(problem.rows, self.problem.rows, strict=True)
+        moved = [r for r, (now, before) in enumerate(pairs) if now is not before]
+        now, before = ({r: one.rows[r] for r in moved} for one in (problem, self.problem))
+        self.swap(now, before)
         self._move_directions(problem)
         self.problem = problem
 
-    def _move_rows(self, problem: Problem, moved: list[int]) -> None:
-        at = self.numbers(moved)
-        rows = [problem.rows[r] for r in moved]
+    def swap(self, now: Mapping[int, Row], before: Mapping[int, Row]) -> None:
+        """Let rows of the model, by number, have other numbers; the problem does not know."""
+        rows = list(now.values())
         right = np.array([row.right for row in rows])
         sides = np.array([row.side for row in rows], dtype=str)
         low = np.where(sides == "max", -np.inf, right)
-        self.solver.set_rows(at, low, np.where(sides == "min", np.inf, right))
-        for r, row in zip(moved, rows, strict=True):
-            self._move_row(r, row, self.problem.rows[r])
+        self.solver.set_rows(self.numbers(now), low, np.where(sides == "min", np.inf, right))
+        for r, row in now.items():
+            self._move_row(r, row, before[r])
 
     def _move_row(self, r: int, row: Row, before: Row) -> None:
         columns = self._columns
@@ -179,6 +179,10 @@ class Live:
         if found_here is not None:
             self.holding = found_here
             return np.maximum(corner[x], 0.0)  # often nothing was left open
+        hot = self._resettle(climb, corner)
+        if hot is not None:
+            return hot
+        self._set_slope(np.maximum(corner[x], 0.0))
         solver.turn("settle")
         proof = solver.run()
         if proof.status is not Status.OPTIMAL:
@@ -186,25 +190,48 @@ class Live:
         if np.max(np.abs(proof.values[x] - corner[x])) <= _SAME * solver.scale:
             self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)
-        stands = partial(self._stands, climb)
         start = None if self._open else corner  # it knows nothing of columns added since
-        found = settle(solver, x, baseline, weight, start, self._before, stands)
+        found = settle(solver, x, baseline, weight, start)
         while found is not None and self._open and self._complete(found.values):
             found = settle(solver, x, baseline, weight)
-        self._before = None if self._open else found
         if found is None:
+            self._before = None
             return None
-        settled = np.maximum(found.values[x], 0.0)
-        value = self._set_slope(settled)
-        worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
         # Rows of risks nearly repeat each other: a vertex's multipliers are smaller, prove more.
-        if not self._open and value - solver.least(found.row_duals) <= _SETTLED * worth:
-            self.holding = found.row_duals
-            return settled
+        if not self._open:
+            settled = self._held(found)
+            if settled is not None:
+                return settled
+        settled = np.maximum(found.values[x], 0.0)
+        value, room = self._set_slope(settled), self._room(settled)
         proof = solver.run()
         self.holding = proof.row_duals
-        is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= _SETTLED * worth
+        is_proven = proof.status is Status.OPTIMAL and value - proof.objective <= room
         return settled if is_proven else None
+
+    def _resettle(self, climb: Climb, corner: Money) -> Money | None:
+        """Return the plan that the rows of the settlement before hold; None if that proves none."""
+        if self._before is None or self._open:
+            return None
+        found = resettle(self.solver, self._x, *self._norm(), corner, self._before)
+        stands = found is not None and self._stands(climb, found.values)
+        return self._held(found) if found is not None and stands else None
+
+    def _held(self, found: Settled) -> Money | None:
+        """Return a settled plan, and keep what holds it, if its own multipliers prove it."""
+        self._before = found
+        settled = np.maximum(found.values[self._x], 0.0)
+        value = self._set_slope(settled)
+        if value - self.solver.least(found.row_duals) > self._room(settled):
+            return None
+        self.holding = found.row_duals
+        return settled
+
+    def _room(self, settled: Money) -> float:
+        """Return by how much a proof may miss a settled plan's value."""
+        baseline, weight = self._norm()
+        worth = float(np.sum((settled - baseline) ** 2 / weight)) + float(weight.mean())
+        return _SETTLED * worth
 
     def numbers(self, rows: Iterable[int]) -> NDArray[np.int64]:
         """Return where rows of the problem stand in the model."""
@@ -243,6 +270,7 @@ class Live:
         solver.set_cost(cost)
         low, high = solver.col_low[x], solver.col_high[x]
         hair = _HAIR * np.maximum(solver.scale, settled)
+        solver.turn("sizes")
         solver.set_columns(x, settled - hair, settled + hair)
         outcome = solver.run()
         solver.set_columns(x, low, high)
@@ -336,24 +364,46 @@ class Live:
         return float(slope[self._x] @ plan)
 
     def ranges(
-        self, settled: Money, *, whole: bool, tell: Progress | None = None
+        self, settled: Money, climb: Climb | None = None, tell: Progress | None = None
     ) -> tuple[Money, Money]:
         """Lowest and highest of every cell among the plans that still stand, million VND.
 
-        Unless `whole`, only so far that those that can differ do: where a sum of cells with
-        weights of no pattern is the same in all plans, so is each of them.
+        With a `climb`, that left these plans standing, only so far that those that can differ do.
         """
-        x, seen = self._x, _Seen(settled)
-        weights = np.cos(np.arange(1.0, len(x) + 1))
-        shut = np.zeros(len(x), dtype=bool)
-        while not whole and np.any(shut != seen.shut()):
-            shut = seen.shut()
-            self._look(np.where(shut, weights, 0.0), seen)
-        for i, one in enumerate(np.eye(len(x)) if whole else ()):
+        seen = _Seen(settled)
+        self.solver.turn("ranges")
+        if climb is not None:
+            self._open_up(settled, climb, seen)
+        for i, one in enumerate(np.eye(len(settled)) if climb is None else ()):
             self._look(one, seen)
             if tell is not None and i % 20 == 0:
-                tell("ranges", 0.3 + 0.5 * i / len(x))
+                tell("ranges", 0.3 + 0.5 * i / len(settled))
         return np.maximum(seen.low, 0.0), seen.high
+
+    def _open_up(self, settled: Money, climb: Climb, seen: _Seen) -> None:
+        """Note plans until every cell that can differ does.
+
+        The settlement about another baseline moves most of them. For the others: where a sum of
+        cells with weights of no pattern is the same in all plans, so is each of them. None moves
+        far, so that what only a few can have does not go to one.
+        """
+        solver, x = self.solver, self._x
+        weights = np.cos(np.arange(1.0, len(x) + 1))
+        baseline, weight = self._norm()
+        if self._before is not None and not self._open:
+            corner, other = climb.outcomes[-1].values, baseline + _SHIFT * weights * weight
+            moved = resettle(solver, x, other, weight, corner, self._before)
+            if moved is not None and self._stands(climb, moved.values):
+                plan = moved.values[x]
+                seen.note(np.where(np.abs(plan - settled) > _FIRM * _size(plan), plan, settled))
+        low, high = solver.col_low[x], solver.col_high[x]
+        shut = np.zeros(len(x), dtype=bool)
+        while np.any(shut != seen.shut()):
+            shut = seen.shut()
+            room = np.where(shut, _NEARBY * _size(settled), np.inf)
+            solver.set_columns(x, np.maximum(low, settled - room), np.minimum(high, settled + room))
+            self._look(np.where(shut, weights / room, 0.0), seen)
+        solver.set_columns(x, low, high)
 
     def _look(self, weights: Money, seen: _Seen) -> None:
         """Note the plans that cost least and most."""
@@ -382,4 +432,9 @@ class _Seen:
 
     def shut(self) -> NDArray[np.bool_]:
         """Return the cells that have been at one amount only."""
-        return np.asarray(self.high - self.low <= _OPEN * np.maximum(1.0, self.high))
+        return np.asarray(self.high - self.low <= _OPEN * _size(self.high))
+
+
+def _size(plan: Money) -> Money:
+    """Return what a difference of amounts, in million VND, is held against."""
+    return np.maximum(1.0, plan)

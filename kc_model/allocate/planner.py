@@ -153,7 +153,7 @@ class Planner:
                 _find_whys(draft, choosing, choice, tell)
                 draft.fill_grounds(settled, stages)
                 if problem.offered is None:
-                    draft.fill_undecided(*live.ranges(settled, whole=False))
+                    draft.fill_undecided(*live.ranges(settled, climb))
                     _price_before_moves(draft, choosing, ranges, tell)
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
@@ -187,11 +187,11 @@ class Planner:
         amounts = draft.result.cells["amount"].to_numpy(dtype=np.int64)
         draft.fill_grounds(settled, stages)
         tell("ranges", 0.3)
-        draft.fill_undecided(*live.ranges(settled, whole=False))
+        draft.fill_undecided(*live.ranges(settled, climb))
         if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
-            draft.fill_ranges(*live.ranges(settled, whole=True, tell=tell))
+            draft.fill_ranges(*live.ranges(settled, tell=tell))
         _find_prices(draft, live, ranges, tell)
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 

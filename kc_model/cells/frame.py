@@ -126,9 +126,9 @@ class Cells:
 
     def left_out(self, name: str, mask: NDArray[np.bool_], at: Address) -> list[Fault]:
         """Return the warning that cells are left out for want of an attribute; [] for none."""
-        named = [cell for cell, out in zip(self.names(), mask, strict=True) if out]
-        if not named:
+        if not mask.any():
             return []
+        named = [cell for cell, out in zip(self.names(), mask, strict=True) if out]
         shown = ", ".join(named[:_SHOWN]) + ("…" if len(named) > _SHOWN else "")
         values = {"name": name, "count": len(named), "cells": shown}
         return [Fault("attribute-missing", at, values, level="warning")]

@@ -81,10 +81,11 @@ def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
     ranked = rules.assign(first=first).sort_values(
         ["first", "price"], ascending=[True, False], kind="stable"
     )
-    for _, rows in ranked.groupby(["id", "side"], sort=False):
-        holding = [row for row in rows.to_dict("records") if _holds(row)]
-        if holding:
-            yield holding
+    sides: dict[tuple[str, str], list[Row]] = {}
+    for row in ranked.to_dict("records"):
+        if _holds(row):
+            sides.setdefault((str(row["id"]), str(row["side"])), []).append(row)
+    yield from sides.values()
 
 
 def _holds(row: Row) -> bool:

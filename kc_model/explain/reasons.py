@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 __all__ = ["Reason", "find_reasons"]
 
@@ -79,34 +80,38 @@ def find_reasons(plan: _Planned, key: str, wanted: Iterable[str]) -> dict[str, R
     """
     if plan.effects.empty:
         return {}
-    change = (plan.cells["amount"] - plan.cells["baseline"]).astype("float64")
-    codes = plan.cells[key]
-    seek, found = _Search(plan, change, codes), {}
+    seek, found = _Search(plan, plan.cells[key]), {}
     for code in wanted:
-        inside = (codes == code).to_numpy()
-        total = float(change[inside].sum())
+        inside = (seek.codes == code).to_numpy()
+        total = float(seek.change[inside].sum())
         if total:
-            found[code] = seek.reason(code, total, plan.effects[inside].sum())
+            found[code] = seek.reason(code, total, seek.effects[inside].sum(axis=0))
     return found
 
 
 class _Search:
-    def __init__(self, plan: _Planned, change: pd.Series, codes: pd.Series) -> None:
-        self.plan, self.change, self.codes = plan, change, codes
+    def __init__(self, plan: _Planned, codes: pd.Series) -> None:
+        self.plan, self.codes = plan, codes
+        self.change = (plan.cells["amount"] - plan.cells["baseline"]).astype("float64")
+        self.effects = plan.effects.to_numpy(dtype=np.float64)
+        names = plan.effects.columns
+        is_purse = names.str.startswith("budget:")
+        self.purses, self.others = np.flatnonzero(is_purse), np.flatnonzero(~is_purse)
+        self.names = names.tolist()
 
-    def reason(self, code: str, change: float, effects: pd.Series) -> Reason:
-        purse = effects.index.str.startswith("budget:")
-        rest = effects[~purse]
+    def reason(self, code: str, change: float, effects: NDArray[np.float64]) -> Reason:
+        rest = effects[self.others]
         keeper, kept = "", 0.0
         if change < 0 and len(rest) and rest.max() >= -change:
-            keeper, kept = str(rest.idxmax()), float(rest.max())
-        toward = pd.concat([pd.Series({"": effects[purse].sum()}), rest]) * np.sign(change)
-        driver = str(toward.idxmax())
-        amount = float(toward.max() * np.sign(change))
-        if toward.max() < _PART * abs(change):
+            keeper, kept = self.names[self.others[rest.argmax()]], float(rest.max())
+        toward = np.append(effects[self.purses].sum(), rest) * np.sign(change)
+        main = int(toward.argmax())
+        amount = float(toward[main] * np.sign(change))
+        if toward[main] < _PART * abs(change):
             return Reason(self._without_driver(code, change), keeper=keeper, kept=kept)
-        if not driver:
-            return self._of_purses(effects[purse], amount, keeper, kept)
+        if not main:
+            return self._of_purses(effects[self.purses], amount, keeper, kept)
+        driver = self.names[self.others[main - 1]]
         kind, here, there = self._kind(code, driver, change)
         return Reason(kind, driver, amount, here, there, keeper, kept)
 
@@ -114,10 +119,13 @@ class _Search:
         moved = (self.codes == code) & (self.change * np.sign(change) > 0)
         return "open" if self.plan.cells["is_open"][moved].all() else "joint"
 
-    def _of_purses(self, parts: pd.Series, amount: float, keeper: str, kept: float) -> Reason:
-        main = str((parts * np.sign(amount)).idxmax())
-        if parts[main] / amount < _MAIN:
+    def _of_purses(
+        self, parts: NDArray[np.float64], amount: float, keeper: str, kept: float
+    ) -> Reason:
+        at = int((parts * np.sign(amount)).argmax())
+        if parts[at] / amount < _MAIN:
             return Reason("budgets", "", amount, keeper=keeper, kept=kept)
+        main = self.names[self.purses[at]]
         inside = self.plan.cells["budget"] == main
         before = float(self.plan.cells["baseline"][inside].sum())
         rise = float(self.change[inside].sum()) / before

@@ -127,6 +127,8 @@ class Problem:
             for row, old in zip(now.rows, self.rows, strict=True)
         ):
             kept.append("blank_rules")
+        if now.curves is self.curves and "basis" in self.__dict__:
+            kept.append("basis")
         now.__dict__.update((name, getattr(self, name)) for name in kept)
         return now
 

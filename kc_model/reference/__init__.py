@@ -15,6 +15,7 @@ from importlib import resources
 from io import StringIO
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError, raise_faults
@@ -496,5 +497,7 @@ def _check_totals(
 
 def _total(column: pd.Series) -> int:
     """Return the exact sum of a money column, whatever its size; 0 for a column of fractions."""
-    money = pd.api.types.is_integer_dtype(column)
-    return sum(int(value) for value in column.dropna()) if money else 0
+    if not pd.api.types.is_integer_dtype(column):
+        return 0
+    values = column.dropna().to_numpy(dtype=np.int64)
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())

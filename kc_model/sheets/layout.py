@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from kc_model.errors import Address, Fault
 from kc_model.money import find_unit
@@ -173,10 +173,15 @@ class Grid:
     def column(self, name: str) -> list[Value]:
         """Return the values of a column in `rows`; treat as read-only."""
         if name not in self._cache:
-            all_rows, position = self.sheet.rows, self.columns[name]
-            chosen = [all_rows[row] for row in self.rows]
-            self._cache[name] = [row[position] if position < len(row) else None for row in chosen]
+            position = self.columns[name]
+            self._cache[name] = [
+                row[position] if position < len(row) else None for row in self._chosen
+            ]
         return self._cache[name]
+
+    @cached_property
+    def _chosen(self) -> list[Sequence[Value]]:
+        return [self.sheet.rows[row] for row in self.rows]
 
     def heading_at(self, name: str) -> Address:
         """Return the address of a column's heading."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kc_model.solver.basis import Reach
 from kc_model.solver.engine import Status
 from kc_model.solver.linear import GAP, GAP_WHOLE, Outcome, Solver
-from kc_model.solver.quadratic import Settled, settle
+from kc_model.solver.quadratic import Settled, resettle, settle
 
 __all__ = [
     "GAP",
@@ -15,5 +15,6 @@ __all__ = [
     "Settled",
     "Solver",
     "Status",
+    "resettle",
     "settle",
 ]

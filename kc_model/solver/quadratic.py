@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from scipy.sparse import linalg
 
 from kc_model.solver.linear import Solver
 
-__all__ = ["Settled", "settle"]
+__all__ = ["Settled", "resettle", "settle"]
 
 _TOLERANCE = 1e-9
 _PATIENCE = 3
@@ -51,13 +50,7 @@ class Settled:
 
 
 def settle(
-    solver: Solver,
-    columns: Indices,
-    target: Array,
-    weight: Array,
-    start: Array | None = None,
-    before: Settled | None = None,
-    holds: Callable[[Array], bool] | None = None,
+    solver: Solver, columns: Indices, target: Array, weight: Array, start: Array | None = None
 ) -> Settled | None:
     r"""Return the plan of least :math:`\sum_i (z_i - t_i)^2 / w_i` among what still stands.
 
@@ -71,32 +64,51 @@ def settle(
         t and w; w > 0.
     start : array (n_columns,) or None
         Any plan that still stands.
-    before : Settled or None
-        The settlement before some numbers were changed: the rows that held it are tried first.
-        None: Clarabel says which rows hold the plan.
-    holds : callable (values) -> bool or None
-        Whether a plan found from `before` stands: on that way columns outside the sum that nothing
-        determines (a goal's slices, say) are not followed, and may come out wrong.
 
     Returns
     -------
     Settled or None
         None if Clarabel does not solve it.
     """
-    size = solver.scale
-    curve, pull = np.zeros(len(solver.cost)), np.zeros(len(solver.cost))
-    curve[columns], pull[columns] = 2 * size / weight, -2 * target / weight
-    system = _System(solver, curve, pull)
-    point = None if start is None else system.free_part(start)
-    if point is not None and before is not None:
-        active = system.active_by(before)
-        found = _correct(system, point, active, loose=system.undetermined() & ~active)
-        hot = None if found is None else system.settled(*found)
-        if hot is not None and (holds is None or holds(hot.values)):
-            return hot
+    system = _System(solver, columns, target, weight)
     found = _clarabel(system)
-    if found is None and point is not None:  # where hardly any room is left it may see none
+    if found is None and start is not None:  # where hardly any room is left it may see none
+        point = system.free_part(start)
         found = _correct(system, point, system.over(point) > -_TOLERANCE)
+    return None if found is None else system.settled(*found)
+
+
+def resettle(
+    solver: Solver,
+    columns: Indices,
+    target: Array,
+    weight: Array,
+    start: Array,
+    before: Settled,
+) -> Settled | None:
+    """Return the same plan, found from the settlement before some numbers were changed.
+
+    The rows that held that one are tried first. Columns outside the sum that nothing determines (a
+    goal's slices, say) are not followed and may come out wrong: whether the plan stands is to be
+    asked of the data, whether it is the best of its multipliers.
+
+    Parameters
+    ----------
+    solver, columns, target, weight
+        As for `settle`.
+    start : array (n_columns,)
+        Any plan that still stands.
+    before : Settled
+
+    Returns
+    -------
+    Settled or None
+        None where that way leads nowhere.
+    """
+    system = _System(solver, columns, target, weight)
+    active = system.active_by(before)
+    loose = system.undetermined() & ~active
+    found = _correct(system, system.free_part(start), active, loose=loose)
     return None if found is None else system.settled(*found)
 
 
@@ -107,9 +119,11 @@ class _System:
     of columns. Everything is in the solver's own scale.
     """
 
-    def __init__(self, solver: Solver, curve: Array, pull: Array) -> None:
+    def __init__(self, solver: Solver, columns: Indices, target: Array, weight: Array) -> None:
         self.solver = solver
         size = solver.scale
+        curve, pull = np.zeros(len(solver.cost)), np.zeros(len(solver.cost))
+        curve[columns], pull[columns] = 2 * size / weight, -2 * target / weight
         low, high = solver.col_low / size, solver.col_high / size
         is_free = high - low > _TOLERANCE
         self.free = np.flatnonzero(is_free)
@@ -200,15 +214,12 @@ class _System:
         rows = self.rows[np.flatnonzero(active[: self.n_rows])]
         left = sparse.csr_array(rows.tocsc()[:, np.flatnonzero(rest)])
         wanted = self.right[: self.n_rows][active[: self.n_rows]] - rows @ np.where(rest, 0, point)
-        multipliers = np.zeros(len(self.right))
-        says = np.diff(left.indptr) > 0  # a row whose columns are all held says nothing more
-        solved = _solve_kkt(
-            self.curve[rest], self.pull[rest], left[np.flatnonzero(says)], wanted[says], point[rest]
-        )
-        if solved is None:
+        found = _stationary(self.curve[rest], self.pull[rest], left, wanted, point[rest])
+        if found is None:
             return None
-        point[rest] = solved[0]
-        multipliers[np.flatnonzero(active[: self.n_rows])[says]] = solved[1]
+        point[rest] = found[0]
+        multipliers = np.zeros(len(self.right))
+        multipliers[np.flatnonzero(active[: self.n_rows])] = found[1]
         slope = self.curve * point + self.pull + self.rows.T @ multipliers[: self.n_rows]
         multipliers[self.n_rows + held] = -self.column_sign[held] * slope[at]
         return point, multipliers
@@ -224,6 +235,69 @@ class _System:
         return Settled(values * self.solver.scale, duals, left)
 
 
+def _stationary(
+    curve: Array, pull: Array, rows: sparse.csr_array, right: Array, start: Array
+) -> tuple[Array, Array] | None:
+    """Return point and multipliers where rows are equations; None if singular.
+
+    A column that nothing pulls at and that stands in one row alone leaves that row without a
+    multiplier. Such rows are put by, one layer after the other, and filled up at the end by those
+    columns, as little as possible of each: what is to be factored is a tenth as large.
+    """
+    layers, stays = _layers(rows, (curve == 0) & (pull == 0))
+    point, multipliers = start.copy(), np.zeros(rows.shape[0])
+    kept = rows[np.flatnonzero(stays)]
+    used = np.bincount(kept.indices, minlength=len(start)) > 0
+    used |= (curve != 0) | (pull != 0)
+    columns = np.flatnonzero(used)
+    solved = _solve_kkt(
+        curve[used], pull[used], kept.tocsc()[:, columns].tocsr(), right[stays], start[used]
+    )
+    if solved is None:
+        return None
+    point[used], multipliers[stays] = solved
+    for row, column, value in reversed(layers):
+        missing = right - rows @ point
+        weight = np.bincount(row, value**2, rows.shape[0])
+        point[column] += value * missing[row] / weight[row]
+    return point, multipliers
+
+
+def _layers(
+    rows: sparse.csr_array, idle: Mask
+) -> tuple[list[tuple[Indices, Indices, Array]], Mask]:
+    """Return rows that an idle column has for itself, with those columns, layer by layer.
+
+    Parameters
+    ----------
+    rows : sparse array
+    idle : array of bool (n_columns,)
+        Columns that nothing pulls at.
+
+    Returns
+    -------
+    layers : list of (rows, columns, values)
+        The entries of such columns in such rows; in rows of later layers they do not stand.
+    stays : array of bool (n_rows,)
+        The other rows that say something.
+    """
+    place = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)).astype(np.int64)
+    alive = rows.data != 0
+    layers: list[tuple[Indices, Indices, Array]] = []
+    while True:
+        count = np.bincount(rows.indices[alive], minlength=rows.shape[1])
+        alone = np.flatnonzero(alive & (idle & (count == 1))[rows.indices])
+        if not len(alone):
+            break
+        at = rows.indices[alone].astype(np.int64)
+        layers.append((place[alone], at, rows.data[alone]))
+        gone = np.zeros(rows.shape[0], dtype=bool)
+        gone[place[alone]] = True
+        alive &= ~gone[place]
+    stays = np.bincount(place[alive], minlength=rows.shape[0]) > 0
+    return layers, stays
+
+
 def _solve_kkt(
     curve: Array, pull: Array, rows: sparse.csr_array, right: Array, start: Array
 ) -> tuple[Array, Array] | None:
@@ -231,16 +305,20 @@ def _solve_kkt(
     if not n:
         return np.zeros(0), np.zeros(m)
     scale = 1e-9 * max(1e-6, float(np.median(curve[curve > 0])) if np.any(curve > 0) else 1.0)
-    kkt = sparse.block_array([[sparse.diags_array(curve), rows.T], [rows, None]], format="csc")
-    shift = sparse.diags_array(np.concatenate([np.full(n, scale), np.full(m, -scale)]))
+    shift = np.repeat([scale, -scale], [n, m])
+    part, every = rows.tocoo(), np.arange(n + m)
+    row, column = part.row + n, part.col
+    values = [shift + np.append(curve, np.zeros(m)), part.data, part.data]
+    at = np.concatenate([every, row, column]), np.concatenate([every, column, row])
+    kkt = sparse.csc_array((np.concatenate(values), at), shape=(n + m, n + m))
     wanted = np.concatenate([-pull, right])
     try:
-        factor = linalg.splu((kkt + shift).tocsc(), permc_spec="MMD_AT_PLUS_A")  # symmetric
+        factor = linalg.splu(kkt, permc_spec="MMD_AT_PLUS_A")  # symmetric
     except RuntimeError:
         return None
     point = np.concatenate([start, np.zeros(m)])
     for _ in range(20):
-        off = wanted - kkt @ point
+        off = wanted - (kkt @ point - shift * point)
         if np.max(np.abs(off)) <= _REFINED * max(1.0, float(np.max(np.abs(wanted)))):
             break
         point = point + factor.solve(off)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from html import escape
@@ -30,6 +31,7 @@ _PORTS = 20
 _IDLE = 900  # seconds without a page after which its kernel is stopped
 _UPLOAD = 100 * 2**20  # bytes: a large workbook
 _PAGE = "khuyen_cong.ipynb"
+_BEGIN = "--IPKernelApp.exec_lines=from kc_model.workbench.opening import begin; begin()"
 
 Tell = Callable[[str, dict[str, object]], None]
 
@@ -113,13 +115,28 @@ class _Server(Voila):  # type: ignore[misc]
     tell: Tell
     out: TextIO
     door: Path | None = None
+    _start: Callable[..., Awaitable[str]]
+    _first: asyncio.Future[str] | None = None
 
     def init_settings(self) -> dict[str, object]:
         """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
         settings: dict[str, object] = super().init_settings()
         manager = self.kernel_manager
-        manager.start_kernel = partial(manager.start_kernel, stdout=self.out, stderr=self.out)
+        self._start = partial(
+            manager.start_kernel, stdout=self.out, stderr=self.out, extra_arguments=[_BEGIN]
+        )
+        manager.start_kernel = self._kernel
         return settings
+
+    async def _kernel(self, **how: object) -> str:
+        """Return a kernel: the first page finds one that has long begun, if it still lives."""
+        first, self._first = self._first, None
+        kernel = await first if first is not None else ""
+        return kernel if kernel in self.kernel_manager else await self._start(**how)
+
+    def _start_first(self) -> None:
+        how = {"kernel_name": "python3", "path": str(Path(self.notebook_path).parent)}
+        self._first = asyncio.ensure_future(self._start(**how))
 
     def random_ports(self, port: int, n: int) -> Iterator[int]:
         """Yield the ports to try, one after the other."""
@@ -131,6 +148,7 @@ class _Server(Voila):  # type: ignore[misc]
 
     def launch_browser(self) -> None:
         """Say where the page is, now that it can be reached, and open it."""
+        asyncio.get_event_loop().call_soon(self._start_first)
         address = f"{self.connection_url}?token={self.token}"
         self.tell("running", {"address": address})
         if self.door is not None:

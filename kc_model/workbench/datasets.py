@@ -12,7 +12,7 @@ from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
 from kc_model.workbench.newest import Progress
 
-__all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path"]
+__all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path", "state_of"]
 
 _SCENARIOS = "phuong-an"  # folder beside a workbook that holds the scenarios saved for it
 _HEADER = "dataset.yaml"
@@ -96,6 +96,19 @@ def load(path: Path, progress: Progress | None = None) -> Loaded:
             if not _is_none(error):
                 faults.extend(fault for fault in error.faults if fault not in faults)
     return Loaded(path, data, scenarios, tuple(faults))
+
+
+def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, moment of change and size of all that a dataset and its scenarios are read from.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a workbook.
+    """
+    files = {*_scenario_files(path), *(path.iterdir() if path.is_dir() else ())}
+    stats = ((str(file), file.stat()) for file in sorted(files))
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
 
 
 def scenario_home(path: Path) -> Path:

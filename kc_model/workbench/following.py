@@ -19,7 +19,8 @@ from kc_model.workbench.newest import Newest, Progress, Step
 __all__ = ["Following"]
 
 _PATIENCE = 2.0  # seconds after which it is said how long prices still take
-_CALM = 0.4  # seconds without a move before prices are worked out
+_BREATH = 0.005  # seconds in which a total goes out before the rest is worked out
+_CALM = 0.3  # seconds without a move before prices are worked out
 
 
 class _Owner(Protocol):
@@ -30,6 +31,7 @@ class _Owner(Protocol):
     work: Newest
 
     def scenario_now(self) -> Scenario: ...
+    def show_total(self, plan: Allocation) -> None: ...
     def show(self, plan: Allocation, *, is_whole: bool) -> None: ...
     def grey(self) -> None: ...
 
@@ -91,16 +93,25 @@ class Following:
                 return None
             return plan(progress, detail=True) or made[0]
 
-        def show(found: Allocation | None, *, is_whole: bool) -> None:
-            if found is not None:
-                owner.show(found, is_whole=is_whole)
-            elif not is_whole:  # stopped
-                owner.grey()
-
         owner.work.start(
-            Step(soon, partial(show, is_whole=False)),
-            Step(in_full, partial(show, is_whole=True), pause=_CALM),
+            Step(soon, self._show_total),
+            Step(
+                lambda _progress: made[0] if made else None,
+                partial(self._show, is_whole=False),
+                pause=_BREATH,
+            ),
+            Step(in_full, partial(self._show, is_whole=True), pause=_CALM),
         )
+
+    def _show_total(self, found: Allocation | None) -> None:
+        if found is not None:
+            self._owner.show_total(found)
+
+    def _show(self, found: Allocation | None, *, is_whole: bool) -> None:
+        if found is not None:
+            self._owner.show(found, is_whole=is_whole)
+        elif not is_whole:  # stopped
+            self._owner.grey()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for projects being chosen; tell whether they were in time (seconds)."""

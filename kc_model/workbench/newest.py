@@ -94,9 +94,11 @@ class Newest:
             if is_newer():
                 raise _Outdated
 
-        with self._changed:
-            if self._changed.wait_for(is_newer, step.pause):
-                raise _Outdated
+        if step.pause:
+            with self._changed:
+                self._changed.wait_for(is_newer, step.pause)
+        if is_newer():
+            raise _Outdated
         result = step.work(progress)
         with self._changed:
             if is_newer():

@@ -49,6 +49,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.shares = Figure("allocation", lock)
         self.changes = Figure("change", lock, is_folded=False)
         self.losers, self.findings = screen.Text(), screen.Text()
+        self._drawn: tuple[Allocation, tuple[str, Language]] | None = None
         self.findings.layout.min_width = "0"  # it stays beside the charts, its table scrolls
         charts = ipywidgets.VBox([self.shares, self.changes])
         super().__init__([screen.row(charts, self.findings), self.changes.table])
@@ -61,10 +62,24 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
             chosen = self.view.value if self.view.value in keys else keys[0]
             self.view.options, self.view.value = options, chosen
 
+    def show_total(self, plan: Allocation, language: Language) -> None:
+        """Show the chart whose heading is the total: it is looked at first.
+
+        Parameters
+        ----------
+        plan : Allocation
+            Of status "optimal".
+        language : {"vi", "en"}
+        """
+        known, how = self._drawn, (str(self.view.value), language)
+        if known is None or known[0] is not plan or known[1] != how:
+            self._drawn = plan, how
+            self.shares.show(allocation_chart(plan, *how), plan.stamp, language)
+
     def show(
         self, plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str = ""
     ) -> None:
-        """Show a plan.
+        """Show the whole plan.
 
         Parameters
         ----------
@@ -76,8 +91,8 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         pending : str
             What is still being worked out.
         """
+        self.show_total(plan, language)
         by = self.view.value
-        self.shares.show(allocation_chart(plan, by, language), plan.stamp, language)
         picture = change_chart(plan, by, language)
         self.changes.show(picture, plan.stamp, language)
         key = "place" if plan.cells["place"].nunique() > 1 else "area"
@@ -98,6 +113,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
 
     def grey(self, *, is_blank: bool) -> None:
         """Let what is shown be no longer true; where it is blank, only the charts stay."""
+        self._drawn = None
         self.shares.chart.greyed = self.changes.chart.greyed = True
         if is_blank:
             self.shares.table.value = self.changes.table.value = ""

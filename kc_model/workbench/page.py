@@ -16,6 +16,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.datasets import Loaded, scenario_home
 from kc_model.workbench.desk import Desk, language_switch
 from kc_model.workbench.loading import DataDesk
+from kc_model.workbench.making import Maker
 from kc_model.workbench.planning import PlanDesk
 from kc_model.workbench.progress import ProgressDesk
 from kc_model.workbench.starting import STARTERS, starters
@@ -34,8 +35,8 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     folder : Path
         Where data are looked for.
     language : {"vi", "en"}
-    first : Loaded or None
-        The first dataset there, already read; None: it is waited for.
+    begun : (Loaded or None, Maker or None)
+        The first dataset there, already read, and what makes its plans; None: it is waited for.
     here : Here or None
         Through which the browser asks before it closes; None: a new one.
 
@@ -57,7 +58,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         folder: Path,
         language: Language = "vi",
         *,
-        first: Loaded | None = None,
+        begun: tuple[Loaded | None, Maker | None] = (None, None),
         here: screen.Here | None = None,
     ) -> None:
         self.tongues = language_switch(language)
@@ -80,6 +81,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         super().__init__([top, self.tabs, *([self._here] if here is None else [])])
         self.add_class("kc-desk")
         self.add_class("kc-page")
+        first, self._maker = begun
         self.data = self._placed(DataDesk(folder, language, first))
         self.tabs.children = [*self._rooms.values(), self.data]
         self.tabs.selected_index = 0
@@ -183,8 +185,14 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             return
         if key not in self.plans:
             scenario = self._scenarios[key]
+            data, maker, self._maker = self._loaded.data, self._maker, None
+            known = maker is not None and maker.data is data and maker.as_of == scenario.as_of
             desk = PlanDesk(
-                self._loaded.data, scenario, language=self._language, after=self._turn_of_plan
+                data,
+                scenario,
+                language=self._language,
+                after=self._turn_of_plan,
+                maker=maker if known else None,
             )
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded

@@ -53,6 +53,8 @@ class PlanDesk(FiguresDesk):
     language : {"vi", "en"}
     after : callable () or None
         Waited for before this desk begins.
+    maker : Maker or None
+        Makes the plans, of these data and the scenario's month; None: a new one.
 
     Attributes
     ----------
@@ -84,11 +86,12 @@ class PlanDesk(FiguresDesk):
         sliders: Sequence[str] | None = None,
         language: Language = "vi",
         after: Callable[[], None] | None = None,
+        maker: Maker | None = None,
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook = scenario, outlook
         self._past = Past(Stand(scenario, data))
-        self.following = Following(self, Maker(data, outlook, scenario.as_of), after)
+        self.following = Following(self, maker or Maker(data, outlook, scenario.as_of), after)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
@@ -307,15 +310,23 @@ class PlanDesk(FiguresDesk):
         self.outcome.grey(is_blank=False)
         self.filing.export.disabled = True
 
-    def show(self, plan: Allocation, *, is_whole: bool) -> None:
-        """Show a plan that was made; prices and reasons follow where it is not yet whole."""
-        is_first, self.plan = self._drawn is None, plan
-        is_pricing = plan.status == "optimal" and not is_whole
-        if plan.status == "optimal":
-            self._drawn = plan
-            self._keep_base(plan)
+    def show_total(self, plan: Allocation) -> None:
+        """Take a plan that was made, and show at once what is looked at first."""
+        self.plan = plan
+        if plan.status != "optimal":
+            return
+        is_first, self._drawn = self._drawn is None, plan
+        self._keep_base(plan)
+        with self._quiet():
+            self.outcome.offer(plan, self.language)
+        self.outcome.show_total(plan, self.language)
         if is_first:
             self._fill()
+
+    def show(self, plan: Allocation, *, is_whole: bool) -> None:
+        """Show a plan that was made; prices and reasons follow where it is not yet whole."""
+        self.show_total(plan)
+        is_pricing = plan.status == "optimal" and not is_whole
         self._draw(is_pricing=is_pricing)
         self._show_status(is_pricing=is_pricing)
 

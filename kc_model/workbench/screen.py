@@ -273,7 +273,7 @@ class Grid(Part):
         """Show a table; the first column names the rows."""
         with self.hold_sync():
             self.columns = [asdict(column) for column in columns]
-            self.rows = [[asdict(cell) for cell in row] for row in rows]
+            self.rows = [[dict(vars(cell)) for cell in row] for row in rows]
 
     def go(self, row: int, column: int) -> None:
         """Let the cursor follow a row that went elsewhere, if it is in the table."""

@@ -638,7 +638,7 @@ of_table(
     + "B,Máy,01,TECH,KCQG,300,,,,,,,,\n"
     + "C,Máy,01,TECH,KCQG,300,,,,,,,D,\n"
     + "D,Máy,01,TECH,KCQG,300,,,,,,,,C\n",
-    "duplicate-id@A3 duplicate-row@A5 needs-excluded@M6",
+    "duplicate-id@A3 duplicate-row@A5",
 )
 for text in ("60,40", "0.6;1", "60;40;0", "một nửa", "01: 60; 40", "60 %; 40", "600;400"):
     of_table(
