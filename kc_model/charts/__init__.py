@@ -125,7 +125,11 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         rows.append({"name": name, "money": money, "label": label, "room": room})
         was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
-    lost, won = change[change < 0], change[change > 0]
+    by_name = tongue.any(f"by.{by}")
+    parts = {}
+    for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
+        told = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
+        parts[part] = tongue.say(part if len(some) else f"none_{part}", **told)
     axis = tongue.say("axis", unit=unit_name(plan.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),
@@ -133,11 +137,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         table,
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
-        by=tongue.any(f"by.{by}"),
-        losers=len(lost),
-        lost=tongue.vnd(-int(lost.sum())),
-        winners=len(won),
-        won=tongue.vnd(int(won.sum())),
+        by=by_name,
+        **parts,
     )
 
 

@@ -106,7 +106,9 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         names = "; ".join(f"{line[0]} {line[3]} ({line[4]} %)" for line in fallen[:_NAMED])
         title = say("screen.plan.losers", language)
         told = say("screen.plan.lost", language, title=title, told=picture.heading, names=names)
-        self.losers.value = screen.message([told] if fallen else [picture.heading], "warn")
+        self.losers.value = screen.message(
+            [told] if fallen else [picture.heading], "warn" if fallen else ""
+        )
         lines = [(line[0], *line[2:]) for line in (picture.table[0], *fallen[:_LOSERS])]
         head = screen.bullets(title, [picture.heading])
         return head + screen.table(lines, title, picture.unit) if fallen else ""

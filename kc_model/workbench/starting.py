@@ -23,7 +23,8 @@ __all__ = ["STARTERS", "starters"]
 STARTERS = ("", "+1")
 """Keys of the scenarios: no file is called so."""
 
-_GOALS = (Goal("maximise", "disbursed", give=Decimal("0.01")), Goal("minimise", "change"))
+# Less would move money for next to nothing, more would keep it where it stays unspent.
+_GOALS = (Goal("maximise", "disbursed", give=Decimal("0.001")), Goal("minimise", "change"))
 _KEPT = {  # what a plan may not take from the weak unless somebody says so
     "san-dia-ban": (("place",), Decimal("0.9"), None, "directive"),
     "gioi-han": (("place", "area"), Decimal("0.7"), Decimal("1.3"), "preference"),
