@@ -7,7 +7,7 @@ project in a stage of its own, twice the next one's; so many at a time that the 
 
 Lines that are to move are chosen the same way. Of sets that are as good the one goes first by which
 the least money moves, and then the one whose first line in official order moves, then its second.
-Where many lines may move the least money is found to one part in a hundred, and that is the end.
+Where many lines may move only those that do, and those nearest to it, are tried against each other.
 """
 
 from __future__ import annotations

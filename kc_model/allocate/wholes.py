@@ -30,7 +30,6 @@ _CORE = 300
 _NEAR = 120
 _NODES = 500
 _ENOUGH = 0.99
-_ROUGH = 0.01  # gap to which the least money is moved where many lines may move
 _EDGE = 1e-6
 
 Array = NDArray[np.float64]
@@ -119,21 +118,28 @@ class WholeLadder(Ladder):
         return found
 
     def _at_once(self, free: Indices, *, is_last: bool) -> Outcome:
-        """Decide everything together; where it is much, from the last plan made better."""
+        """Decide everything together; what comes last, where it is much, beside the last plan."""
         solver = self.solver
         if not len(free) and solver.complete is None:
             return self._kept(self._without()[0])
         if len(free) <= _FEW:
             solver.ask(0.0 if is_last else GAP)
             return self._kept(solver.run())
-        best = None if self._standing is None else self._with(free, self._standing)
-        if best is not None and len(best.values):
-            solver.hint(best.values)
         if is_last:
-            solver.ask(_ROUGH, _NODES)
-        else:
-            solver.ask(_ENOUGH * GAP_WHOLE)
+            return self._beside_last(free)
+        solver.ask(_ENOUGH * GAP_WHOLE)
         return self._kept(solver.run())
+
+    def _beside_last(self, free: Indices) -> Outcome:
+        """Decide what the last plan moves, and what is nearest to it, anew; the others stay."""
+        bound, values, reduced = self._without()
+        if self._standing is None or bound.status is not Status.OPTIMAL:
+            return bound
+        last = self._standing
+        far = (np.rint(last[free]) == 0) & (values[free] <= _EDGE)
+        order = np.lexsort((np.arange(len(free)), np.abs(reduced[free]), far))
+        found = self._with(free[order[_FEW:]], last)
+        return self._kept(found) if len(found.values) else self._with(free, last)
 
     def _searches(
         self, free: Indices, values: Array, reduced: Array, *, is_last: bool
