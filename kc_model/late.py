@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import pandas as pd
 from kc_model.forecast import forecast
 from kc_model.money import format_money, to_unit
 from kc_model.moves import who_decides
-from kc_model.projects import build_offers
+from kc_model.projects import offers_at
 from kc_model.results import Forecast
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
@@ -121,7 +120,7 @@ def late_money(
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")
-    offers = build_offers(data, date(year, min(as_of + 1, 12), 1), is_mid_year=True)
+    offers = offers_at(data, year, as_of)
     own = offers.frame[offers.frame["eligible"] & (offers.frame["source"] == source)]
     if own.empty:
         raise ValueError(f"there is no project of {source} to be paid")

@@ -306,7 +306,7 @@ def unit_name(unit: str, language: Language = "vi") -> str:
 
 
 def format_number(x: float | Decimal, digits: int | None = None, language: Language = "vi") -> str:
-    """Return a number with the marks of a language: 1.234,5 or 1,234.5.
+    """Return a number with the marks of a language and a true minus: −1.234,5 or −1,234.5.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def format_number(x: float | Decimal, digits: int | None = None, language: Langu
     exact = exact.quantize(Decimal(1).scaleb(-digits), context=_EXACT)
     pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
     shown: str = format_decimal(exact, pattern, language, decimal_quantization=False)
-    return shown
+    return shown.replace("-", "−")
 
 
 def format_money(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Address, Fault
 from kc_model.projects import Offers
+from kc_model.reading import dong
 from kc_model.scenario import Where
 from kc_model.tables import CELL_KEYS, Dataset
 
@@ -149,7 +150,7 @@ def offered_of(
     for code, why in (("project-outside", outside), ("project-off-grid", off_grid & ~outside)):
         for number in np.flatnonzero(why & frame["eligible"].to_numpy(dtype=bool)).tolist():
             place = data.origins.get(("projects", number), Address("projects.csv"))
-            values = {"id": frame["id"][number], "grid": f"{grid:,}".replace(",", "\u202f")}
+            values = {"id": frame["id"][number], "grid": dong(grid)}
             faults.append(Fault(code, place, values, level="warning"))
     must = stays & may
     _lose_needing(may, must, offers, data, faults)

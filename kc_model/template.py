@@ -33,12 +33,13 @@ _SHEETS = (
 )
 _KEYS = {
     "dataset": ("title", "vintage", "unit", "synthetic", "sources", "decimal"),
-    "scenario": ("name", "year", "spend", "round_to"),
+    "scenario": ("name", "year", "spend", "round_to", "as_of"),
 }
 _REQUIRED_KEYS = {"title", "vintage", "unit", "synthetic", "sources", "name", "year"}
 _BLANK_SOURCES = 3
 _READY_ROWS = 2_000  # rows that have drop-downs in an empty table
 _LAST_ROW = 1_048_576
+_ACROSS = 170  # characters of a table that a page holds in a readable size
 _LONGEST_TEXT = 32_767
 _WIDTHS = {
     Kind.YEAR: 8,
@@ -259,13 +260,22 @@ class _Book:
         sheet = self._book.add_worksheet(self.say(f"headings.sheets.{name}"))
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
-        sheet.fit_to_pages(1, 0)
+        page = self.say("export.page", page="&P", pages="&N")
+        sheet.set_footer(f"&L&A&R{page}", {"scale_with_doc": False})
         return sheet
+
+    @staticmethod
+    def _widen(sheet: Worksheet, widths: Sequence[float]) -> None:
+        """Set the columns' widths; print as many pages across as leave them readable."""
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        sheet.fit_to_pages(max(1, round(sum(widths) / _ACROSS)), 0)
+        sheet.repeat_rows(0)
 
     def write_guide(self) -> None:
         """Write the sheet of instructions."""
         sheet = self._sheet("guide")
-        sheet.set_column(0, 0, 120)
+        self._widen(sheet, [120])
         sheet.write_string(0, 0, self.say("template.guide.title"), self._formats["title"])
         lines = sorted(key for key in texts() if key.startswith("template.guide.lines."))
         for row, key in enumerate(lines, start=2):
@@ -279,14 +289,14 @@ class _Book:
             for row, text in enumerate((self.say(key) if key else name, *words)):
                 style = "text" if row else "head"
                 sheet.write_string(row, column, text, self._formats[style])
-            sheet.set_column(column, column, min(40, max(map(len, words)) + 4))
+        self._widen(sheet, [min(40, max(map(len, words)) + 4) for words in self._lists.values()])
         sheet.freeze_panes(1, 0)
 
     def write_keys(self, name: str, given: Mapping[str, Sequence[object]]) -> None:
         """Write a sheet of keys and values; a key with several values has a row for each."""
         sheet = self._sheet(name)
-        for column, (head, width) in enumerate((("key", 28), ("value", 40), ("meaning", 80))):
-            sheet.set_column(column, column, width)
+        self._widen(sheet, (28, 40, 80))
+        for column, head in enumerate(("key", "value", "meaning")):
             text = self.say(f"headings.any.{head}")
             sheet.write_string(0, column, text, self._formats["head"])
         blank = {key: [""] * (_BLANK_SOURCES if key == "sources" else 1) for key in _KEYS[name]}
@@ -310,8 +320,11 @@ class _Book:
     ) -> None:
         """Write a table with headings, remarks and drop-downs, and an example if there is one."""
         sheet = self._sheet(name)
-        for position, column in enumerate(columns):
+        widths = [
             self._write_heading(sheet, name, position, column)
+            for position, column in enumerate(columns)
+        ]
+        self._widen(sheet, [max(widths[0], 14), *widths[1:]])
         last = 0
         for last, row in enumerate(rows, start=1):
             if last >= _LAST_ROW:
@@ -325,7 +338,8 @@ class _Book:
             self._drop_down(sheet, column.name, (1, max(last, _READY_ROWS)), position)
         sheet.freeze_panes(1, 0)
 
-    def _write_heading(self, sheet: Worksheet, table: str, position: int, column: Column) -> None:
+    def _write_heading(self, sheet: Worksheet, table: str, position: int, column: Column) -> int:
+        """Write a heading and its remark; return the characters that its column needs."""
         own = column.kind is not Kind.ATTRIBUTE or column.name in known_attributes(table)
         key = heading(table, column.name) if own else ""
         text = self.say(key) if key else column.name
@@ -334,8 +348,7 @@ class _Book:
         meaning = self._meaning(table, column.name) if own else ""
         if meaning:
             sheet.write_comment(0, position, f"{column.name}\n{meaning}")
-        width = _WIDTHS.get(column.kind, max(12, len(text) + 2))
-        sheet.set_column(position, position, width if position else max(width, 14))
+        return _WIDTHS.get(column.kind, max(12, len(text) + 2))
 
     def _meaning(self, table: str, column: str) -> str:
         keys = (f"template.meaning.{table}.{column}", f"template.meaning.any.{column}")

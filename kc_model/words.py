@@ -74,8 +74,11 @@ class Words:
         return self.money(amount / UNITS[self.unit])
 
     def signed(self, value: float) -> str:
-        """Show a change of money, given in the unit, with its sign."""
-        return ("−" if value < 0 else "+") + self.money(abs(value))
+        """Show a change of money, given in the unit, with its sign; none is told in words."""
+        shown = self.money(abs(value))
+        if shown == self.money(0.0):
+            return say("explain.unchanged", self.language)
+        return ("−" if value < 0 else "+") + shown
 
     def exact(self, value: float) -> str:
         """Show an amount given in the unit, to the đồng."""

@@ -19,6 +19,7 @@ import openpyxl
 import pytest
 from datasets import dataset
 from lab import ROOT, running_app
+from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
 from kc_model.workbench import show_app, show_data
@@ -26,54 +27,6 @@ from kc_model.workbench.datasets import find_datasets, load
 from kc_model.workbench.starting import starters
 
 SAMPLE = ROOT / "data" / "sample"
-HISTORY = """
-year month place area source plan released disbursed status
-2022 6 01 TECH KCQG 3000 3000 900 reported
-2022 13 01 TECH KCQG 3000 3000 2700 settled
-2022 6 01 TRAIN KCDP 1000 - 400 reported
-2022 13 01 TRAIN KCDP 1000 - 800 settled
-2022 6 02 TECH KCQG 2000 2000 500 reported
-2022 13 02 TECH KCQG 2000 2000 1900 settled
-2023 6 01 TECH KCQG 3000 3000 800 reported
-2023 13 01 TECH KCQG 3000 3000 2600 settled
-2023 6 01 TRAIN KCDP 1000 - 300 reported
-2023 13 01 TRAIN KCDP 1000 - 900 settled
-2023 6 02 TECH KCQG 2000 2000 700 reported
-2023 13 02 TECH KCQG 2000 2000 1800 settled
-2024 6 01 TECH KCQG 4000 4000 900 estimate
-2024 6 01 TRAIN KCDP 1000 - 350 estimate
-2024 6 02 TECH KCQG 2000 2000 650 estimate
-"""
-SCENARIO = {
-    "scenario": [
-        {"key": "name", "value": "thử"},
-        {"key": "year", "value": "2024"},
-        {"key": "round_to", "value": "0.5"},
-    ],
-    "budget": [
-        {"source": "KCQG", "amount": 6000, "text": "Kinh phí quốc gia"},
-        {"source": "KCDP", "place": "01", "amount": 1000, "text": "Kinh phí Hà Nội"},
-    ],
-    "rules": [
-        {
-            "id": "floor",
-            "text": "Mỗi tỉnh ít nhất 1.500 triệu đồng",
-            "each": "place",
-            "min": 1500,
-            "tier": "law",
-            "basis": "Giả định",
-        }
-    ],
-    "goals": [{"sense": "minimise", "what": "change"}],
-}
-
-
-def new_home(parent):
-    """Make a planner's folder, with blanks and Vietnamese letters, that holds one workbook."""
-    folder = parent / "Khuyến công Hà Nội"
-    folder.mkdir()
-    write_workbook(dataset(history=HISTORY), folder / "số liệu.xlsx", SCENARIO)
-    return folder
 
 
 @pytest.fixture
@@ -270,6 +223,36 @@ def test_reading_again_keeps_what_was_not_saved(home):
     assert not page._here.unsaved
 
 
+def test_a_scenario_saved_before_is_saved_again_under_its_name(home):
+    page = show_app(home)
+    assert page.wait(60)
+    desk = page.plans["số liệu.xlsx"]
+    desk.sliders["total"].value = Decimal(6500)
+    assert page.wait(60)
+    desk.name.value = "Của tôi"
+    desk.keep.click()
+    assert "Đã lưu" in words(desk.saved)
+    again = show_app(home)
+    assert again.wait(60)
+    again.pick.value = "Của-tôi.yaml"
+    assert again.wait(60)
+    mine = again.plans["Của-tôi.yaml"]
+    mine.sliders["total"].value = Decimal(6000)
+    assert again.wait(60)
+    mine.name.value = "Của tôi"
+    mine.keep.click()
+    assert "Đã lưu" in words(mine.saved)
+    assert again.plans["Của-tôi.yaml"] is mine
+    assert not again._here.unsaved
+    saved = read_scenario(home / "phuong-an" / "Của-tôi.yaml")
+    assert sum(row.amount for row in saved.budget) == 6000
+    desk.sliders["total"].value = Decimal(5500)  # on the page that is still open elsewhere
+    assert page.wait(60)
+    desk.keep.click()
+    assert "kc-stop" in desk.saved.value
+    assert read_scenario(home / "phuong-an" / "Của-tôi.yaml") == saved
+
+
 # --- The server ----------------------------------------------------------------------------------
 
 
@@ -351,10 +334,6 @@ def app(served):
     (folder / "số liệu.xlsx").write_bytes(before)
 
 
-def tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
-
-
 @pytest.mark.browser
 def test_every_tab_shows_the_same_data(app, watched, shots):
     page = watched.page
@@ -429,7 +408,7 @@ def test_a_machine_too_slow_for_the_widgets_loses_nothing(app, watched):
     chart_total(page, "7.000")
     press_total(page, "ArrowLeft", 2)
     chart_total(page, "6.900")
-    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
     amount = cell(page, "Kinh phí (triệu đồng)", 0, 0)
     amount.focus()
     page.keyboard.type("2.500")
@@ -445,6 +424,8 @@ HERE = """() => {
     const style = getComputedStyle(here);
     return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
 }"""
+
+MORE = "Các mức khác: giới hạn của quy định, mức lùi của mục tiêu"
 
 
 def tab_to(page, role, text):
@@ -467,8 +448,8 @@ def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app,
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.get_by_role("slider", name="Tổng kinh phí").wait_for()
-    tab_to(page, "button", "Giới hạn của các quy định khác")
-    fold = page.get_by_role("button", name="Giới hạn của các quy định khác")
+    tab_to(page, "button", MORE)
+    fold = page.get_by_role("button", name=MORE)
     assert fold.get_attribute("aria-expanded") == "false"
     page.keyboard.press("Enter")
     page.get_by_role("slider", name=re.compile("^Mỗi tỉnh ít nhất")).wait_for()
@@ -477,32 +458,18 @@ def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app,
     chart_total(page, "7.000")
     page.goto("about:blank")
     assert watched.asked == []
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
+    open_plan(page, app)
     press_total(page, "ArrowLeft")
     page.get_by_role("button", name="Lưu (có thay đổi)").wait_for()
     page.goto("about:blank")
     assert watched.asked == ["beforeunload"]
 
 
-def chart_total(page, total):
-    page.locator(".kc-chart svg text", has_text=f"Tổng: {total} triệu đồng").first.wait_for()
-
-
-def cell(page, table, row, column):
-    return (
-        page.get_by_role("grid", name=table).locator("tbody tr").nth(row).locator("td").nth(column)
-    )
-
-
 @pytest.mark.browser
 def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots):
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
-    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    open_plan(page, app)
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
     amount = cell(page, "Kinh phí (triệu đồng)", 0, 0)
     amount.click()
     page.keyboard.type("2.500,5")
@@ -549,20 +516,11 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
 
 
-def press_total(page, key, times=1):
-    """Move the slider of the total by keyboard."""
-    page.get_by_role("slider", name="Tổng kinh phí", exact=True).focus()
-    for _ in range(times):
-        page.keyboard.press(key)
-
-
 @pytest.mark.browser
 def test_a_conflict_is_mended_by_a_button_and_taken_back(app, watched, shots):
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
-    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    open_plan(page, app)
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
     cell(page, "Quy định", 0, 0).focus()
     page.keyboard.type("4.500,5")
     page.keyboard.press("Enter")
@@ -584,9 +542,7 @@ def test_a_conflict_is_mended_by_a_button_and_taken_back(app, watched, shots):
 @pytest.mark.browser
 def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
+    open_plan(page, app)
     page.get_by_text("So sánh phương án").click()
     press_total(page, "Home")
     chart_total(page, "3.500")
@@ -596,7 +552,9 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
     table.get_by_text("Một nửa").wait_for()
     heads = table.locator("thead th").all_inner_texts()
     assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem"]
-    totals = table.locator("tbody tr").first.locator("td").all_inner_texts()
+    periods = table.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert periods == ["cả năm 2024"] * 3
+    totals = table.locator("tbody tr").nth(1).locator("td").all_inner_texts()
     assert totals == ["7.000 triệu đồng", "3.500 triệu đồng", "3.500 triệu đồng"]
     page.get_by_role("button", name="Thay đổi nào làm chênh lệch bao nhiêu").click()
     page.locator(".kc-chart svg text", has_text="Phương án “Một nửa”").wait_for()
@@ -619,9 +577,7 @@ def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots)
     book.unlink()
     write_workbook(dataset(history=history), book, wanted)
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
+    open_plan(page, app)
     page.get_by_text("Đánh đổi giữa các mục tiêu").click()
     page.get_by_role("button", name="Mỗi thứ tự được gì, mất gì").click()
     page.get_by_text("“Giải ngân cao nhất”: dự kiến giải ngân").wait_for()
@@ -631,18 +587,16 @@ def test_the_curve_between_two_goals_and_the_orders(app, served, watched, shots)
     order.select_option(label="Thứ tự ưu tiên theo luật")
     page.get_by_text("priority_place").locator("visible=true").last.wait_for()
     order.select_option(label="Ít thay đổi nhất")
-    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất)").wait_for()
+    page.get_by_text("Mục tiêu 1 (ít thay đổi nhất): ").wait_for()
     page.screenshot(path=shots / "app-trade.png", full_page=True)
 
 
 @pytest.mark.browser
 def test_losers_stay_first_in_the_chart_when_it_moves(app, watched):
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
+    open_plan(page, app)
     page.get_by_label("Xem theo").locator("visible=true").select_option(label="Địa bàn")
-    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
     for national, local, first in (("2.500", "1.000", "Hà Nội"), ("3.500", "3.000", "Hà Giang")):
         cell(page, "Kinh phí (triệu đồng)", 0, 0).focus()
         page.keyboard.type(national)
@@ -701,10 +655,8 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
 @pytest.mark.browser
 def test_rules_and_budgets_come_and_go(app, watched, shots):
     page = watched.page
-    page.goto(app)
-    tab(page, "Phương án")
-    chart_total(page, "7.000")
-    page.get_by_role("button", name="Sửa kinh phí và quy định").click()
+    open_plan(page, app)
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
     page.get_by_label("Địa bàn", exact=True).select_option(label="Hà Nội")
     page.get_by_label("Yêu cầu", exact=True).select_option(label="Nhiều nhất (tiền)")
     page.get_by_label("Con số").fill("3 tỷ rưỡi")
@@ -736,17 +688,17 @@ def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, s
     write_workbook(dataset(history=HISTORY), home / "số liệu.xlsx", wanted)
     page = watched.page
     with running_app(home, tmp_path / "app.log") as (address, _):
-        page.goto(address)
-        tab(page, "Phương án")
-        chart_total(page, "7.000")
+        open_plan(page, address)
         month = page.get_by_label("Lập phương án cho")
         offered = [one.replace("\xa0", " ") for one in month.locator("option").all_inner_texts()]
-        assert offered == ["cả năm 2024", "điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
+        assert offered == ["Cả năm 2024", "Điều chỉnh giữa năm: số liệu đến hết tháng 6/2024"]
         month.select_option(index=1)
         page.get_by_text("Phương án điều chuyển 1 khoản, tổng 1.000 triệu đồng").wait_for()
         table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
         table.get_by_text("Cục phụ trách khuyến công quyết định: 1 khoản").wait_for()
-        cells = table.locator("tbody tr").nth(1).locator("th, td").all_inner_texts()
+        table.get_by_role("button", name=re.compile("Hà Nội: 1 khoản, 1.000 triệu")).wait_for()
+        row = table.locator("tbody tr:not(.kc-group)").first
+        cells = row.locator("th, td").all_inner_texts()
         assert cells[1].startswith("Hà Nội – ")
         assert cells[2].startswith("Hà Giang – ")
         assert cells[3:5] == ["KCQG", "1.000"]

@@ -13,7 +13,8 @@ import pytest
 from lab import ROOT, run_all, running_lab
 
 from kc_model import allocate, read_dataset, read_scenario
-from kc_model.workbench.levers import adjust, levers_of
+from kc_model.workbench.levers import levers_of, move
+from kc_model.workbench.marking import mark
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +31,7 @@ def lab_address(tmp_path_factory):
 def expected(moves):
     """Return total and label of TECH of the plan worked out here, as the chart should say them."""
     data, base = read_dataset(CASE), read_scenario(CASE / "base.yaml")
-    plan = allocate(data, adjust(base, levers_of(base, data.unit), moves))
+    plan = allocate(data, mark(base, move(base, levers_of(base, data.unit), moves), data))
     amounts = plan.cells.groupby("area")["amount"].sum()
     total, tech = int(amounts.sum()), int(amounts["TECH"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -181,7 +182,7 @@ def chosen(where, **same):
     faults: list[Fault] = []
     mask = cells.select(where, NOWHERE, faults, same or None)
     names = [name for name, hit in zip(cells.names(), mask, strict=True) if hit]
-    return names, [(f.code, f.values.get("near")) for f in faults if f.level == "error"]
+    return names, [(f.code, f.remedy()) for f in faults if f.level == "error"]
 
 
 ALL = cells_of(dataset(cells=CELLS))[0].names()
@@ -240,6 +241,8 @@ def test_what_a_selection_cannot_mean_is_a_fault_with_the_nearest_name(where, co
         assert names == []
     if near:
         assert near in faults[0][1]
+    elif code == "unknown-name":
+        assert re.fullmatch(r"Ghi đúng mã hoặc tên(; tên gần giống: \w.*)?\.", faults[0][1])
 
 
 # --- Absorption ----------------------------------------------------------------------------------

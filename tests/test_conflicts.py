@@ -332,7 +332,7 @@ def test_what_by_hand_is_told_in_words():
     plan = allocate(dataset(cells=CELLS), scenario(text), detail=False)
     told = plan.explain("vi")
     assert told[1] == (
-        "Năm 2024: “Mức sàn” cần 120,5 triệu đồng, “Tổng ngân sách dòng 1” chỉ cho phép "
+        "Năm 2024: “Mức sàn” cần 120,5 triệu đồng, “Tổng ngân sách (dòng 1)” chỉ cho phép "
         "100 triệu đồng, thiếu 20,5 triệu đồng."
     )
     assert any("từ 60,25 triệu đồng xuống 50 triệu đồng" in line for line in told)

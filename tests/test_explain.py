@@ -635,7 +635,7 @@ def test_the_direction_of_a_way_out():
     told = plan_of(text, cells).explain("en")
     # 40 + 40 + 9 + 10 = 99 of 500 at the most.
     assert any(
-        "lower “Budget row 1” from 500 million VND to 99 million" in line for line in told
+        "lower “Budget (row 1)” from 500 million VND to 99 million" in line for line in told
     ), told
     assert any("raise “few” from 9 million VND to 410 million" in line for line in told), told
 
@@ -663,7 +663,7 @@ def test_out_of_time(language):
     [
         ("tech", "Chuyển giao công nghệ", "Chuyển giao công nghệ", "Chuyển giao công nghệ"),
         ("tech", "", "tech", "tech"),
-        ("budget:2", "", "Tổng ngân sách dòng 2", "Budget row 2"),
+        ("budget:2", "", "Tổng ngân sách (dòng 2)", "Budget (row 2)"),
         ("budget:2", "Vốn", "Vốn", "Vốn"),
         (
             "bound:01|TECH|KCQG:min",

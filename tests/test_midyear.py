@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -249,6 +250,16 @@ def september():
     folder = Path(__file__).parent.parent / "data" / "sample-projects" / "september"
     data = kc.read_dataset(folder)
     return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
+
+
+def test_a_scenario_that_names_its_month_is_planned_as_if_it_was_asked_for():
+    plan = september()
+    own = replace(plan.scenario, as_of=9)
+    again = kc.allocate(plan.data, own, plan.outlook, detail=False)
+    assert again.as_of == 9
+    assert again.cells["amount"].tolist() == plan.cells["amount"].tolist()
+    whole = kc.allocate(plan.data, replace(own, as_of=6), plan.outlook, as_of=9, detail=False)
+    assert whole.as_of == 9  # what is asked for comes first
 
 
 def test_the_sample_moves_money_to_projects_that_are_in_time():

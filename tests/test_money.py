@@ -182,7 +182,7 @@ def test_any_text_is_read_or_refused_by_name(text):
 def test_numbers_are_written_in_both_languages():
     assert format_money(1_234_500_000, "million_vnd") == "1.234,5 triệu đồng"
     assert format_money(1_234_500_000, "million_vnd", "en") == "1,234.5 million VND"
-    assert format_money(-1, "billion_vnd") == "-0,000000001 tỷ đồng"
+    assert format_money(-1, "billion_vnd") == "−0,000000001 tỷ đồng"
     assert format_money(2_500_000, "million_vnd", "vi", 0) == "2 triệu đồng"
     assert format_number(12.345, 2) == "12,34"
     assert format_number(7, 1) == "7,0"

@@ -183,6 +183,7 @@ FAULTS = {
     "repeated key": (HEAD, BUDGET + "spend: all\nspend: all", {("repeated-key", "line 5")}),
     "spend": (HEAD, BUDGET + "spend: some", {("not-one-of", "line 4")}),
     "grid of nothing": (HEAD, BUDGET + "round_to: 0", {("not-positive", "line 4")}),
+    "a month there is not": (HEAD, BUDGET + "as_of: 13", {("bad-as-of", "line 4")}),
     "a list for a word": (HEAD, BUDGET + "spend: [all]", {("not-a-text", "line 4")}),
     "unknown rule key": (
         HEAD,
@@ -548,6 +549,7 @@ def test_the_hash_is_of_what_is_said_not_of_how(tmp_path_factory, dice):
         ("give: 0.01", "give: 0.02"),
         ("per: population", "per: poor"),
         ("round_to: 1", "round_to: 2"),
+        ("round_to: 1", "round_to: 1\nas_of: 6"),
         ("spend: all", "spend: at_most"),
         ("of: {place: same}", "of: all"),
     ],
@@ -850,6 +852,7 @@ def any_scenario(draw):
         goals=tuple(draw(st.lists(goal, max_size=3))),
         spend=draw(st.sampled_from(["", "all", "at_most"])),
         round_to=draw(st.one_of(st.none(), st.decimals("0.001", 1000, places=3))),
+        as_of=draw(st.one_of(st.none(), st.integers(0, 12))),
         notes=tuple(draw(st.lists(note, max_size=2))),
     )
 

@@ -12,7 +12,7 @@ from string import Formatter
 
 import pytest
 
-from kc_model.wording import LANGUAGES, texts
+from kc_model.wording import LANGUAGES, say, texts
 
 PACKAGE = Path(__file__).parent.parent / "kc_model"
 ANY = "\0"  # stands for what only the running program knows
@@ -143,3 +143,20 @@ def test_every_fault_that_is_raised_has_its_texts():
     wanted = {f"faults.{code}.{part}" for code in codes for part in ("found", "remedy")}
     assert codes
     assert wanted <= set(texts())
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(1, "1 rule gives"), ("1", "1 rule gives"), (0, "0 rules give"), (21, "21")],
+)
+def test_english_counts_in_singular_and_plural(count, shown):
+    assert say("explain.bare", "en", count=count, names="x").startswith(shown)
+    assert say("explain.bare", "vi", count=count, names="x").startswith(f"{count} quy định")
+
+
+def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
+    values = {"id": "A", "least": "1\u202f234\u202f567", "cap": "999", "norm": "N\u202f04"}
+    said = {one: say("faults.support-over-cap.found", one, **values) for one in LANGUAGES}
+    assert "1.234.567 đồng" in said["vi"]
+    assert "1,234,567 đồng" in said["en"]
+    assert "N\u202f04" in said["vi"]

@@ -17,10 +17,12 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.money(1234.56), "1.234,6 triệu đồng"),
         (VI.money(0.05), "0,1 triệu đồng"),  # half up
         (VI.money(2.675 - 1e-12), "2,7 triệu đồng"),
-        (EN.money(-1234.5), "-1,234.5 million VND"),
+        (EN.money(-1234.5), "−1,234.5 million VND"),
         (VI.vnd(2_500_000), "2,5 triệu đồng"),
         (VI.signed(-3), "−3 triệu đồng"),
         (VI.signed(3), "+3 triệu đồng"),
+        (VI.signed(0.04), "không đổi"),
+        (EN.signed(-0.0), "unchanged"),
         (VI.amount(float("nan")), "–"),
         (VI.exact(0.000001), "0,000001 triệu đồng"),
         (VI.gain(382.074), "382 triệu đồng"),

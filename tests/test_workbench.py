@@ -29,10 +29,10 @@ from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
+    following,
     lab,
     making,
     outcome,
-    planning,
     progress,
     screen,
     show_cases,
@@ -42,7 +42,8 @@ from kc_model.workbench import (
 )
 from kc_model.workbench.editing import TABLES, edited, rows_of
 from kc_model.workbench.folders import find_data, new_folder
-from kc_model.workbench.levers import TotalLever, adjust, levers_of
+from kc_model.workbench.levers import TotalLever, levers_of, move
+from kc_model.workbench.marking import mark
 from kc_model.workbench.newest import Newest, Step
 
 ROOT = Path(__file__).parent.parent
@@ -88,8 +89,9 @@ def data():
 @pytest.fixture
 def plan_desk(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(planning, "_CALM", 0.01)
+    monkeypatch.setattr(following, "_CALM", 0.01)
     shown = show_plan(data, scenario(RULES))
+    shown.edit.value = True
     assert shown.wait(30)
     return shown
 
@@ -217,8 +219,9 @@ def test_overlapping_budgets_are_scaled_in_percent():
 def test_a_moved_scenario_says_so():
     base = scenario(RULES)
     levers = levers_of(base, "million_vnd")
-    assert adjust(base, levers, {one.key: one.start for one in levers}) is base
-    moved = adjust(base, levers, {"tech:min": Decimal("0.6"), "total": Decimal(9000)})
+    assert mark(base, move(base, levers, {one.key: one.start for one in levers}), dataset()) is base
+    changed = move(base, levers, {"tech:min": Decimal("0.6"), "total": Decimal(9000)})
+    moved = mark(base, changed, dataset())
     assert moved.name == "thử (điều chỉnh)"
     told = " ".join(note.vi for note in moved.notes)
     assert "60 %, thay cho 57,4 %" in told
@@ -506,15 +509,15 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
 
 
 def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch):
-    plan_desk.pricing._patience = 0.0
-    shown, stop = plan_desk.pricing.told, plan_desk.pricing.stop
+    plan_desk.following.pricing._patience = 0.0
+    shown, stop = plan_desk.following.pricing.told, plan_desk.following.pricing.stop
 
     def endless(_asked, *, progress, **_kwargs):
         while True:
             progress("reasons", 0.25)
             time.sleep(0.01)
 
-    monkeypatch.setattr(plan_desk._maker._planners[True], "plan", endless)
+    monkeypatch.setattr(plan_desk.following.maker._planners[True], "plan", endless)
     plan_desk.sliders["total"].value = Decimal(9000)
     until(lambda: "xong 25 %, còn khoảng" in words(shown))
     assert stop.layout.display == ""
@@ -525,6 +528,15 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     assert stop.layout.display == "none"
     assert "Đang tính" not in words(plan_desk.status)
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+    monkeypatch.setattr(plan_desk.following.maker._planners[False], "plan", endless)
+    plan_desk.sliders["total"].value = Decimal(9100)  # the plan itself takes long
+    until(lambda: stop.layout.display == "")
+    stop.click()
+    assert plan_desk.wait(30)
+    assert "Đã dừng" in words(shown)
+    assert plan_desk.shares.chart.greyed
+    assert plan_desk.export.disabled
+    assert not words(plan_desk.status).strip()
 
 
 def test_sliders_asked_for_stand_in_front(data):
@@ -707,7 +719,7 @@ def test_lab_opens_the_projects_notebooks(monkeypatch, tmp_path):
 
 
 def typed(text, table="rules", where=(1, 1), language="vi"):
-    return edited(scenario(RULES), table, where, text, "million_vnd", language)
+    return edited(scenario(RULES), table, where, text, dataset(), language)
 
 
 @pytest.mark.parametrize(
@@ -762,9 +774,9 @@ def test_what_cannot_be_read_is_refused(table, where, text, code):
 @given(st.decimals(0, 10**9, places=6), st.sampled_from(["vi", "en"]))
 def test_what_a_cell_shows_can_be_typed_again(amount, language):
     changed = scenario(RULES.replace("8000", str(amount)))
-    (row, *_) = rows_of(changed, "budget", "million_vnd", "63", language)
+    (row, *_) = rows_of(changed, "budget", dataset(), language)
     assert row[1].shown.startswith(row[1].text)
-    again = edited(changed, "budget", (0, 1), row[1].text, "million_vnd", language)
+    again = edited(changed, "budget", (0, 1), row[1].text, dataset(), language)
     assert again == changed
 
 
@@ -796,7 +808,7 @@ def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
     assert [shown(grid, row, 1) for row in range(3)] == ["60 %", "2500.5", "40 %"]
     assert "2.500,5" in grid.rows[1][1]["error"]
     assert "Chưa nhận 1 ô" in grid.said
-    assert plan_desk._scenario().rules[1].min == 1500
+    assert plan_desk.scenario_now().rules[1].min == 1500
     plan_desk.tongues.value = "en"
     assert "cannot be read" in grid.rows[1][1]["error"]
     grid._told({"edits": [[1, 1, "2,500.5"]]})
@@ -818,7 +830,7 @@ def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
     assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
     plan_desk.reset.click()
     assert plan_desk.wait(30)
-    assert plan_desk._scenario().hash == scenario(RULES).hash
+    assert plan_desk.scenario_now().hash == scenario(RULES).hash
     plan_desk.undo.click()
     assert shown(grid, 0, 1) == "8.005 triệu đồng"
     assert plan_desk.wait(30)

@@ -13,10 +13,10 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 
 if TYPE_CHECKING:
-    from kc_model.allocate.planner import RANGES_UP_TO, Planner, why_not
+    from kc_model.allocate.planner import Planner, why_not
     from kc_model.allocate.repairs import apply_repair, repair_cells
 
-__all__ = ["RANGES_UP_TO", "Planner", "allocate", "apply_repair", "repair_cells", "why_not"]
+__all__ = ["Planner", "allocate", "apply_repair", "repair_cells", "why_not"]
 
 
 def __getattr__(name: str) -> Any:
@@ -49,7 +49,8 @@ def allocate(
         the scenario's year is made if one is needed.
     as_of : int or None
         Last month known: that of the forecast, if one is given; what is disbursed by then stays.
-        None: a plan for the whole year, with a warning where the forecast knows months of it.
+        None: the scenario's own, or a plan for the whole year, with a warning where the forecast
+        knows months of it.
     ranges : bool or None
         Whether to find each cell's lowest and highest; None: up to 200 cells.
     detail : bool

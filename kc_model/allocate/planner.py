@@ -24,6 +24,7 @@ from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys
 from kc_model.cells import MILLION
+from kc_model.explain import RANGES_UP_TO
 from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
@@ -32,10 +33,7 @@ from kc_model.standing import stage_value
 from kc_model.tables import Dataset
 from kc_model.verify import proof_of
 
-__all__ = ["RANGES_UP_TO", "REASONS_UP_TO", "WHYS_UP_TO", "Planner", "why_not"]
-
-RANGES_UP_TO = 200
-"""Cells up to which lowest and highest are computed without being asked for."""
+__all__ = ["REASONS_UP_TO", "WHYS_UP_TO", "Planner", "why_not"]
 
 REASONS_UP_TO = 2000
 """Cells up to which the plan is made again without each rule and goal, to say who did what."""
@@ -116,7 +114,7 @@ class Planner:
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
         deadline = live.solver.deadline
-        draft = Draft(self.data, live.problem, self.as_of)
+        draft = Draft(self.data, live.problem, live.problem.scenario.month(self.as_of))
         tell("solve", 0.1)
         found = _chosen(live, tell) if live.problem.is_open else _sized(live, tell)
         if found.status is Status.INFEASIBLE:

@@ -67,6 +67,9 @@ def known(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
+_WIDE = 100  # letters on a line under the title
+
+
 class Tongue(Words):
     """Speaks for one kind of chart.
 
@@ -122,6 +125,10 @@ class Tongue(Words):
         """Return up to when the figures are."""
         return self.any("as_of.month", month=month) if month else self.any("as_of.before")
 
+    def year(self, year: int, as_of: int | None) -> str:
+        """Return a plan's year, mid-year with up to when the figures are."""
+        return str(year) if as_of is None else f"{year} ({self.as_of(as_of)})"
+
     def in_order(self, key: str, codes: Iterable[Any]) -> list[Any]:
         """Return the codes that occur: areas and funds in official order, others as they come."""
         found = list(dict.fromkeys(codes))
@@ -141,7 +148,7 @@ class Tongue(Words):
         subtitle = self.say("subtitle", **words)
         if synthetic:
             subtitle = f"{self.any('synthetic')} · {subtitle}"
-        structure = {**structure, "title": {**structure["title"], "subtitle": subtitle}}
+        structure = {**structure, "title": {**structure["title"], "subtitle": _lines(subtitle)}}
         heading, description = self.say("title", **words), self.say("description", **words)
         unit = say("export.unit", self.language, unit=unit_name(self.unit, self.language))
         return Picture(structure, tuple(rows), heading, description, tuple(table), unit)
@@ -159,3 +166,13 @@ class Tongue(Words):
         about += [self.as_of(stamp.as_of)] if stamp.as_of is not None else []
         words["about"] = " · ".join(part for part in about if part)
         return self.picture(structure, rows, table, synthetic=stamp.synthetic, **words)
+
+
+def _lines(text: str) -> str | list[str]:
+    """Put what stands under a title on lines that are no wider than a chart."""
+    first, *parts = text.split(" · ")
+    lines = [first]
+    for part in parts:
+        longer = f"{lines[-1]} · {part}"
+        lines = [*lines[:-1], longer] if len(longer) <= _WIDE else [*lines, part]
+    return lines if len(lines) > 1 else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kc_model.explain.changes import tell_changes
 from kc_model.explain.conflicts import Trouble, tell_conflicts, troubles
 from kc_model.explain.gains import loosening, tell_gains
-from kc_model.explain.grounds import tell_grounds, tell_open
+from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
 from kc_model.explain.outcome import (
     tell_goals,
@@ -17,7 +17,7 @@ from kc_model.explain.outcome import (
 from kc_model.explain.teller import Explained, Teller, rule_label
 from kc_model.wording import Language
 
-__all__ = ["Trouble", "explain", "loosening", "rule_label", "troubles", "why_left"]
+__all__ = ["RANGES_UP_TO", "Trouble", "explain", "loosening", "rule_label", "troubles", "why_left"]
 
 
 def explain(plan: Explained, language: Language = "vi") -> list[str]:

@@ -12,10 +12,12 @@ from kc_model.scenario import Rule
 from kc_model.tables import CELL_KEYS, Note
 from kc_model.words import NOTICED
 
-__all__ = ["tell_grounds", "tell_open"]
+__all__ = ["RANGES_UP_TO", "tell_grounds", "tell_open"]
+
+RANGES_UP_TO = 200
+"""Cells up to which each one's lowest and highest amount is found unasked."""
 
 _WIDEST = 3
-_ALWAYS = 200  # cells up to which lowest and highest are found unasked (contract, section 4)
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
 
 
@@ -38,9 +40,9 @@ def tell_open(teller: Teller) -> Iterator[str]:
         stays = int((plan.cells["amount"] == plan.cells["baseline"]).sum())
         yield teller.say("moves.stays", count=stays, base=teller.base())
         yield teller.say("moves.no_ranges")
-    is_long = len(plan.cells) > _ALWAYS and not len(plan.projects) and not is_counted
+    is_long = len(plan.cells) > RANGES_UP_TO and not len(plan.projects) and not is_counted
     if is_long and plan.cells["lowest"].isna().any():
-        yield teller.say("no_ranges", most=_ALWAYS)
+        yield teller.say("no_ranges", most=RANGES_UP_TO)
     for row in plan.reserve:
         if row["amount"]:
             name, amount = teller.rule(row["budget"]), words.vnd(row["amount"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from textwrap import wrap
@@ -15,6 +15,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
+from kc_model.export.letters import lines_of
 from kc_model.money import UNITS
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
@@ -23,15 +24,15 @@ __all__ = ["Book", "Display", "cut_text", "display_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
-_FONT = "Times New Roman"
-_LINE = 15.0  # points of a line of text
+_FONT, _SIZE = "Times New Roman", 11
+_LINE = 15.0 / _SIZE  # points of a line of text per point of its size
 _HIGHEST = 409.0  # points a row can have
 _GAP = 6.0  # points of a row that keeps things apart
-_PAGE = (139.0, 505.0)  # A4 landscape: characters across, points down (with some to spare)
-_SQUEEZE = 1.15  # how much more than a page may be made to fit it
-_DENSITY = (1.0, 1.12)  # letters of a line per character of width (a digit): narrow cells, wide
-_SMALL = 11 / 9  # how many more letters of the small size a line holds
-_NARROW = 60.0  # characters, where a word that does not fit costs much of a line
+_DIGIT, _EDGES = 5.25, 3.75  # points of a column's width: for each character, and beside them
+_PAGE = (724.0, 495.0)  # points of A4 landscape, across and down, with some to spare
+_WIDEST = 2.4  # times as wide columns may be made to fill the page
+_SQUEEZES = (1.08, 1.16, 1.25)  # how much more than a page may be made to fit it
+_SMALLEST = 0.55  # of its size text may be printed
 _WRAPPED = frozenset({"wrap", "head"})
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 
@@ -115,6 +116,41 @@ def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
     return Display(unit, shown, rounds=digits is None, width=width)
 
 
+@dataclass
+class _Layout:
+    """What is known of a sheet before it is printed."""
+
+    widths: list[float]
+    heights: dict[int, float] = field(default_factory=dict)
+    tied: set[int] = field(default_factory=set)
+
+    @property
+    def scale(self) -> float:
+        """How much smaller it is printed to be one page wide."""
+        return min(1.0, _PAGE[0] / sum(_DIGIT * width + _EDGES for width in self.widths))
+
+    def height(self, rows: Iterable[int]) -> float:
+        """Return the points that some rows take."""
+        return sum(self.heights.get(row, _LINE * _SIZE) for row in rows)
+
+    def pages(self, room: float, last: int, heading: float, starts: Sequence[int]) -> list[int]:
+        """Return the rows that begin a page after the first.
+
+        A row that is tied to the next one is not left at the end of a page.
+        """
+        pages, begin, used = [], 0, 0.0
+        for row in range(last + 1):
+            height = self.height([row])
+            if row in starts or used + height > room:
+                at = row
+                while row not in starts and at - 1 > begin and at - 1 in self.tied:
+                    at -= 1
+                pages.append(at)
+                begin, used = at, heading + self.height(range(at, row))
+            used += height
+        return pages
+
+
 class Book:
     """A workbook being written.
 
@@ -144,7 +180,8 @@ class Book:
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,
-                "default_format_properties": {"font_name": _FONT, "font_size": 11},
+                # Widths are counted in digits of this font, of much the same width everywhere.
+                "default_format_properties": {"font_name": "Arial", "font_size": 10},
             },
         )
         point = f".{'0' * money.digits}" if money.digits else ""
@@ -157,8 +194,7 @@ class Book:
             "decimal": {"num_format": "#,##0.0##"},
         }
         self._formats: dict[tuple[str, ...], Format] = {}
-        self._widths: dict[Worksheet, list[float]] = {}
-        self._heights: dict[tuple[Worksheet, int], float] = {}
+        self._layouts: dict[Worksheet, _Layout] = {}
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of the wording file ``export``."""
@@ -180,35 +216,45 @@ class Book:
     def style(self, *names: str) -> Format:
         """Return the format that the named styles make together; later ones win."""
         if names not in self._formats:
-            properties: dict[str, Any] = {"font_name": _FONT, "font_size": 11, "valign": "vcenter"}
-            for name in names:
-                properties |= self._styles[name]
-            self._formats[names] = self.workbook.add_format(properties)
+            self._formats[names] = self.workbook.add_format(self._properties(names))
         return self._formats[names]
 
+    def _properties(self, names: Iterable[str]) -> dict[str, Any]:
+        properties: dict[str, Any] = {"font_name": _FONT, "font_size": _SIZE, "valign": "vcenter"}
+        for name in names:
+            properties |= self._styles[name]
+        return properties
+
     def sheet(self, name: str, widths: Sequence[float], beside: Sequence[float] = ()) -> Worksheet:
-        """Add a sheet by the wording key of its name: A4, landscape, one page wide.
+        """Add a sheet by the wording key of its name: A4, landscape.
 
         Parameters
         ----------
         name : str
         widths : sequence of float
-            Width of each printed column from the first, in characters.
+            Width of each printed column from the first, in characters; all but the first are made
+            wider where they leave much of the page.
         beside : sequence of float
             Widths of the columns after them.
         """
         sheet = self.workbook.add_worksheet(self.say(f"sheets.{name}"))
         sheet.set_landscape()
         sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
         sheet.set_margins(left=0.5, right=0.5, top=0.55, bottom=0.55)
         sheet.center_horizontally()
         sheet.hide_gridlines(2)
         sheet.ignore_errors(dict.fromkeys(_NO_FAULT, "A1:XFD1048576"))
-        for column, width in enumerate((*widths, *beside)):
+        free = _PAGE[0] - _EDGES * len(widths) - _DIGIT * widths[0]
+        wider = min(_WIDEST, max(1.0, free / (_DIGIT * sum(widths[1:]))))
+        layout = _Layout([widths[0], *(wider * width for width in widths[1:])])
+        for column, width in enumerate((*layout.widths, *beside)):
             sheet.set_column(column, column, width)
-        self._widths[sheet] = list(widths)
+        self._layouts[sheet] = layout
         return sheet
+
+    def width(self, sheet: Worksheet, first: int, last: int) -> float:
+        """Return the characters that some columns of a sheet hold."""
+        return sum(self._layouts[sheet].widths[first : last + 1])
 
     def text(self, sheet: Worksheet, row: int, column: int, text: str, *styles: str) -> None:
         """Write a text as text; what a cell cannot hold is cut, and says so."""
@@ -231,24 +277,28 @@ class Book:
             sheet.write_blank(row, column, None, self.style(*styles))
             return
         sheet.write_string(row, column, shown, self.style(*styles))
-        if row == last_row and _WRAPPED.intersection(styles):
-            width = sum(self._widths[sheet][column : last_column + 1])
-            self._raise(sheet, row, width * (_SMALL if "small" in styles else 1.0), shown)
+        if row == last_row:
+            size = self._properties(styles)["font_size"]
+            width = _DIGIT / size * self.width(sheet, column, last_column)
+            lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
+            self._raise(sheet, row, min(_HIGHEST, _LINE * size * lines))
 
-    def _raise(self, sheet: Worksheet, row: int, width: float, text: str) -> None:
-        """Make a row high enough for a text: no viewer does it for merged cells, some for none."""
-        letters = max(1, int(_DENSITY[width > _NARROW] * width))
-        lines = sum(max(1, len(wrap(line, letters))) for line in text.split("\n"))
-        height = min(_HIGHEST, _LINE * lines + 1)
-        if lines > 1 and height > self._heights.get((sheet, row), 0):
-            self._heights[sheet, row] = height
+    def _raise(self, sheet: Worksheet, row: int, height: float) -> None:
+        """Make a row high enough: no viewer does it for merged cells, some for none."""
+        heights = self._layouts[sheet].heights
+        if height > heights.get(row, _LINE * _SIZE):
+            heights[row] = height
             sheet.set_row(row, height)
 
     def gap(self, sheet: Worksheet, row: int) -> int:
         """Leave a narrow row blank; return the next one."""
-        self._heights[sheet, row] = _GAP
+        self._layouts[sheet].heights[row] = _GAP
         sheet.set_row(row, _GAP)
         return row + 1
+
+    def tie(self, sheet: Worksheet, first: int, last: int) -> None:
+        """Keep some rows on one page, as far as one holds them."""
+        self._layouts[sheet].tied |= set(range(first, last))
 
     def paragraph(
         self, sheet: Worksheet, row: int, columns: tuple[int, int], text: str, *styles: str
@@ -293,53 +343,53 @@ class Book:
         """Write a formula of ours with the value it has."""
         sheet.write_formula(row, column, formula, self.style(*styles), value)
 
-    def break_pages(
+    def print_rows(
         self,
         sheet: Worksheet,
-        starts: Sequence[int],
-        heading: tuple[int, int],
-        together: tuple[int, int],
+        last: int,
+        heading: tuple[int, int] | None = None,
+        starts: Sequence[int] = (),
     ) -> None:
-        """Begin pages at some rows, and before a block that a page's end would cut.
-
-        A sheet a little too long for its one page is made to fit it.
+        """Lay a sheet out on pages: one page wide, rows that are tied together on one of them.
 
         Parameters
         ----------
+        last : int
+            Last row that is printed.
+        heading : (int, int) or None
+            First and last of the rows that every page repeats.
         starts : sequence of int
             Rows that begin a page.
-        heading : (int, int)
-            First and last of the rows that every page repeats.
-        together : (int, int)
-            First and last row of the block; the sheet ends with it.
 
         Notes
         -----
-        How much fits is reckoned from the heights written here; a page of another program may take
-        a row more or less, which `_PAGE` allows for.
+        Every break is set, and the scale, since Excel leaves breaks out of account on a sheet that
+        it is told to fit to pages. What is a little too long is made to fit.
         """
-        scale = min(1.0, _PAGE[0] / sum(self._widths[sheet]))
-        room = _PAGE[1] / scale
-        first, last = together
-        heights = [self._heights.get((sheet, row), _LINE) for row in range(last + 1)]
-        if not starts and room < sum(heights) <= room * _SQUEEZE:
-            sheet.fit_to_pages(1, 1)
-            return
-        used, cut = 0.0, False
-        for row in range(starts[-1] if starts else 0, last + 1):
-            if used + heights[row] > room:
-                used = sum(heights[heading[0] : heading[1] + 1])
-                cut = row > first
-            used += heights[row]
-        sheet.set_h_pagebreaks([*starts, *([first] if cut else [])])
+        layout = self._layouts[sheet]
+        again = layout.height(range(heading[0], heading[1] + 1)) if heading else 0.0
+        scale, room = layout.scale, _PAGE[1] / layout.scale
+        pages = layout.pages(room, last, again, starts)
+        for squeeze in _SQUEEZES:
+            fewer = layout.pages(room * squeeze, last, again, starts)
+            is_small = squeeze == _SQUEEZES[0] or not fewer
+            if len(fewer) < len(pages) and is_small and layout.scale / squeeze >= _SMALLEST:
+                scale, pages = layout.scale / squeeze, fewer
+                break
+        if heading:
+            sheet.repeat_rows(*heading)
+        sheet.print_area(0, 0, last, len(layout.widths) - 1)
+        sheet.set_print_scale(int(100 * scale))
+        sheet.set_h_pagebreaks(pages)
 
     def footer(self, sheet: Worksheet, stamp: str, warning: str = "") -> None:
         """Print a stamp and page numbers under every page, a warning over it."""
         page = self.say("page", page="&P", pages="&N")
         font = f'&"{_FONT},Regular"&8 '
-        sheet.set_footer(f"&L{font}{stamp.replace('&', '&&')[:150]}&R{font}{page}")
+        size = {"scale_with_doc": False}
+        sheet.set_footer(f"&L{font}{stamp.replace('&', '&&')[:150]}&R{font}{page}", size)
         if warning:
-            sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}')
+            sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}', size)
 
     def close(self, **properties: str) -> bytes:
         """Finish the workbook and return its bytes."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from kc_model.export.book import Book, display_of
+from kc_model.export.frame import finish
 from kc_model.export.ground import write_ground, write_rules
 from kc_model.export.moved import write_moves
 from kc_model.export.places import write_changes, write_places
 from kc_model.export.plan import write_plan
-from kc_model.export.stamp import Stamp, stamp_line
+from kc_model.export.stamp import Stamp
 from kc_model.export.table import amounts_of
 from kc_model.wording import Language
 
@@ -28,8 +29,8 @@ def allocation_workbook(
     """Return a plan as an Excel workbook, ready to print on A4.
 
     Its sheets: the plan by area and place, with subtotals and totals as formulas that carry their
-    values; the same by place, linked to it; who loses and who gains, where there is a baseline;
-    mid-year the moves; the rules with what they cost; what it all rests on.
+    values; the same by place, linked to it, where there are several; who loses and who gains, where
+    there is a baseline; mid-year the moves; the rules with what they cost; what it all rests on.
 
     Parameters
     ----------
@@ -61,14 +62,12 @@ def allocation_workbook(
     money = [vnd for cell in amounts for vnd in (cell.amount, cell.baseline) if vnd is not None]
     book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST))
     table = write_plan(book, stamp, amounts)
-    write_places(book, stamp, amounts, table)
+    if len({cell.place for cell in amounts}) > 1:
+        write_places(book, stamp, amounts, table)
     if "change" in table.columns:
         write_changes(book, stamp, amounts)
     if moves is not None and len(moves):
         write_moves(book, stamp, moves)
     write_rules(book, stamp, rules, amounts)
     write_ground(book, stamp)
-    for sheet in book.workbook.worksheets():
-        warning = book.say("synthetic") if stamp.synthetic else ""
-        book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
+    return finish(book, stamp)

@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
+from kc_model.export.frame import write_title
 from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.export.table import Amount
 from kc_model.money import unit_name
@@ -22,16 +23,16 @@ __all__ = ["write_ground", "write_rules"]
 _STATUSES = ("missed", "binding", "met")  # what a planner wants to see first
 _COLUMNS = {  # key of the heading: width
     "number": 5.0,
-    "rule": 36.0,
+    "rule": 34.0,
     "group": 24.0,
-    "tier": 10.5,
-    "side": 9.5,
+    "tier": 11.5,
+    "side": 10.5,
     "bound": 0.0,  # as wide as money is
     "lhs": 0.0,
     "slack": 0.0,
-    "status": 11.5,
+    "status": 12.5,
     "price": 30.0,
-    "basis": 26.0,
+    "basis": 24.0,
 }
 _BOUND = re.compile("bound:(.*):(min|max)", re.DOTALL)
 _SHOWN = 12  # groups of one rule that are printed
@@ -42,13 +43,11 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     wide = {"bound": book.money.width, "lhs": book.money.width, "slack": book.money.width}
     sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
     last = len(_COLUMNS) - 1
-    book.merge(sheet, (0, 0, 0, last), book.say("rules.title"), "title")
-    unit = unit_name(stamp.unit, book.language)
-    book.merge(sheet, (1, 0, 1, last), book.say("rules.unit", unit=unit), "italic", "center")
+    unit = book.say("rules.unit", unit=unit_name(stamp.unit, book.language))
+    write_title(book, sheet, last, book.say("rules.title"), unit)
     for column, key in enumerate(_COLUMNS):
         book.text(sheet, 2, column, book.say(f"rules.columns.{key}"), "cell", "head")
     sheet.freeze_panes(3, 2)
-    sheet.repeat_rows(2)
     codes = _codes(book, amounts)
     rank = {status: i for i, status in enumerate(_STATUSES)}
     rows = sorted(_gathered(rules), key=lambda rule: rank.get(rule["status"], len(rank)))
@@ -64,11 +63,11 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
         slack = rule["slack"] if math.isnan(missed) else -missed
         for column, value in enumerate((rule["bound"], rule["lhs"], slack), 5):
             known = None if pd.isna(value) else _clean(value)
-            look = "whole" if known is None or known.is_integer() else "decimal"
+            look = "whole" if known is None or round(known, 3).is_integer() else "decimal"
             book.number(sheet, row, column, known, "cell", look, "top", *style)
     end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
     sheet.autofilter(2, 0, end, last)
-    sheet.print_area(0, 0, end, last)
+    book.print_rows(sheet, end, (2, 2))
 
 
 def _write_defaults(book: Book, sheet: Worksheet, row: int, defaults: Sequence[str]) -> int:
@@ -91,7 +90,8 @@ def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
     The last row of such a rule tells how many more there are; ``rules.csv`` has them all.
     """
-    for _, rows in rules.groupby(["id", "side", "status"], sort=False):
+    family = rules["id"].where(~rules["id"].str.startswith("bound:"), "bound:")
+    for _, rows in rules.groupby([family, "side", "status"], sort=False):
         shown = _SHOWN if rows["status"].iloc[0] in ("missed", "binding") else 1
         tightest = rows.sort_values(["price", "slack"], ascending=[False, True], kind="stable")
         for place, rule in enumerate(tightest.head(shown).to_dict("records"), 1):
@@ -109,11 +109,12 @@ def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
     """Return the text columns of one rule."""
     bound = _BOUND.fullmatch(rule["id"])
     group = bound[1] if bound else rule["group"]
+    label = say(f"explain.bounds.{bound[2]}", book.language) if bound and not rule["text"] else ""
     names = "; ".join(codes.get(value, value) for value in group.split("|")) if group else ""
     if rule["more"]:
         names = book.say("rules.more", group=names, count=rule["more"])
     return {
-        "rule": rule_label(rule["id"], rule["text"], book.language),
+        "rule": label or rule_label(rule["id"], rule["text"], book.language),
         "group": names,
         "tier": _known(book, "explain.tiers", rule["tier"]),
         "side": _known(book, "export.sides", rule["side"]),
@@ -143,19 +144,22 @@ def _codes(book: Book, amounts: Sequence[Amount]) -> dict[str, str]:
 
 def write_ground(book: Book, stamp: Stamp, name: Literal["ground", "findings"] = "ground") -> None:
     """Write the summary, notes, warnings, sources and provenance, under a name of the sheet."""
-    sheet = book.sheet(name, (30.0, 105.0))
-    book.merge(sheet, (0, 0, 0, 1), book.say(f"{name}.title"), "title")
+    sheet = book.sheet(name, (5.0, 26.0, 104.0))
+    book.merge(sheet, (0, 0, 0, 2), book.say(f"{name}.title"), "title")
     row = 2
     for key, lines in _sections(book, stamp):
-        book.merge(sheet, (row, 0, row, 1), book.say(f"ground.{key}"), "cell", "bold", "band")
+        book.merge(sheet, (row, 0, row, 2), book.say(f"ground.{key}"), "cell", "bold", "band")
+        book.tie(sheet, row, row + 1)
         row += 1
+        middle = 1 if key == "provenance" else 0  # last column of the label
         for label, text in lines:
             for piece in cut_text(text):
-                book.text(sheet, row, 0, label, "cell", "wrap", "top")
-                book.text(sheet, row, 1, piece, "cell", "wrap", "top")
+                side = () if middle else ("center",)
+                book.merge(sheet, (row, 0, row, middle), label, "cell", "wrap", "top", *side)
+                book.merge(sheet, (row, middle + 1, row, 2), piece, "cell", "wrap", "top")
                 row += 1
         row += 1
-    sheet.print_area(0, 0, row - 1, 1)
+    book.print_rows(sheet, row - 2)
 
 
 def _sections(book: Book, stamp: Stamp) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -9,7 +9,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book
-from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.frame import write_foot, write_head
 from kc_model.export.stamp import Stamp
 from kc_model.export.table import add_up, numeral
 from kc_model.money import UNITS
@@ -17,8 +17,6 @@ from kc_model.money import UNITS
 __all__ = ["Field", "Form", "Group", "write_form", "write_table"]
 
 Values = Mapping[str, str | int | None]
-
-_SIGNED = 3  # rows of the table that stay on the page with the signatures
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,8 @@ def write_form(book: Book, stamp: Stamp, form: Form) -> None:
     heading = write_head(book, sheet, right, stamp, form.title, form.lines)
     first, end = write_table(book, sheet, form, heading, book.say("total"))
     sheet.freeze_panes(first, 2)
-    sheet.repeat_rows(heading, first - 1)
-    row = write_notes(book, sheet, right, end, form.notes)
-    row = write_signatures(book, sheet, right, row)
-    sheet.print_area(0, 0, row - 1, right)
-    book.break_pages(sheet, [], (heading, first - 1), (max(end - _SIGNED, first), row - 1))
+    last = write_foot(book, sheet, right, end, form.notes)
+    book.print_rows(sheet, last, (heading, first - 1))
 
 
 def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) -> tuple[int, int]:
@@ -120,15 +115,14 @@ def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) 
     first = end = row + 3
     tops: list[int] = []
     for number, group in enumerate(form.groups):
-        own, parts = (
-            end,
-            list(range(end + bool(group.label), end + bool(group.label) + len(group.rows))),
-        )
+        own, top = end, end + bool(group.label)
+        parts = list(range(top, top + len(group.rows)))
         for count, (at, values) in enumerate(zip(parts, group.rows, strict=True)):
             table.write_row(at, numeral("arabic", count), values)
         if group.label:
             styles = ("cell", "bold", "band")
             table.write_sum(own, (numeral("roman", number), group.label), parts, group.rows, styles)
+            book.tie(sheet, own, own + 1)
         tops += [own] if group.label else parts
         end = parts[-1] + 1
     rows = [values for group in form.groups for values in group.rows]

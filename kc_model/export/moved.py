@@ -9,7 +9,7 @@ import pandas as pd
 
 from kc_model.export.book import Book
 from kc_model.export.listing import Field, Form, Group, write_form
-from kc_model.export.stamp import Stamp, cut_off
+from kc_model.export.stamp import Stamp, about
 from kc_model.tables import as_rows
 from kc_model.wording import say
 
@@ -29,7 +29,7 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     fields = (
         *(Field("from", 30.0), Field("to", 30.0), Field("source", 8.0)),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
-        *(Field("reason", 38.0), Field("decided_by", 20.0)),
+        *(Field("reason", 40.0), Field("decided_by", 27.0)),
     )
     rows = tuple(
         {
@@ -42,11 +42,10 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
         }
         for row in as_rows(moves)
     )
-    lines = (book.say("listing.data", title=stamp.title), cut_off(book, stamp))
     title = book.say("listing.titles.moves", year=stamp.year)
     notes = (book.say("listing.gain"), book.say("listing.who"))
-    shown = tuple(line for line in lines if line)
-    write_form(book, stamp, Form("moves", title, shown, fields, (Group("", rows),), notes))
+    lines = (about(book, stamp),)
+    write_form(book, stamp, Form("moves", title, lines, fields, (Group("", rows),), notes))
 
 
 def who(book: Book, code: str) -> str:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book
+from kc_model.export.frame import write_title
 from kc_model.export.stamp import Stamp, baseline_heading, years_of
 from kc_model.export.table import Amount, Table, grow, levels_of
 from kc_model.money import UNITS, format_number, unit_name
+from kc_model.words import NOTICED
 
 __all__ = ["write_changes", "write_places"]
 
@@ -31,19 +33,15 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     """Write the sums by place; every number is a formula over the plan's table."""
     sheet = book.sheet("places", (5.5, 36.0, *([book.money.width] * len(plan.columns))), _CODES)
     table = Table(book, sheet, plan.columns, linked=plan)
-    title = book.say("places.title", years=years_of(amounts))
-    book.merge(sheet, (0, 0, 0, table.right), title, "title", "wrap")
     unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
-    book.merge(sheet, (1, 0, 1, table.right), unit, "italic", "right")
+    write_title(book, sheet, table.right, book.say("places.title", years=years_of(amounts)), unit)
     first = table.write_heading(2, baseline_heading(book, stamp))
     sheet.freeze_panes(first, 2)
-    sheet.repeat_rows(2, first - 1)
     above = levels_of(amounts, ("year", "region", "place"))
     above = [key for key in above if key != "place"]
     row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
-    sheet.print_area(0, 0, row - 1, table.right)
-    years = tops[1:] if above[:1] == ["year"] else []
-    book.break_pages(sheet, years, (2, first - 1), (row - 1, row - 1))
+    book.tie(sheet, row - 2, row - 1)  # the total is not alone
+    book.print_rows(sheet, row - 1, (2, first - 1), tops[1:] if above[:1] == ["year"] else [])
 
 
 @dataclass(frozen=True)
@@ -58,34 +56,36 @@ class _Change:
 
 def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
     """Write who gets less or more than the baseline, the largest loss first."""
-    wide = {"baseline": book.money.width, "plan": book.money.width, "change": book.money.width}
-    sheet = book.sheet("changes", tuple({**_CHANGES, **wide}.values()))
-    last = len(_CHANGES) - 1
-    baseline = baseline_heading(book, stamp)
-    title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
-    book.merge(sheet, (0, 0, 0, last), title, "title", "wrap")
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
-    book.merge(sheet, (1, 0, 1, last), unit, "italic", "right")
     keys = ("place", "area", "activity", "source")
     several = [key for key in keys if len({getattr(cell, key) for cell in amounts}) > 1]
     level, detail = (*several, "", "")[:2] if several else ("place", "")
+    widths = {key: width or book.money.width for key, width in _CHANGES.items()}
+    if not detail:
+        del widths["where"]
+    sheet, last = book.sheet("changes", tuple(widths.values())), len(widths) - 1
+    baseline = baseline_heading(book, stamp)
+    title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
+    write_title(
+        book, sheet, last, title, book.say("unit", unit=unit_name(stamp.unit, book.language))
+    )
     headings = {"name": book.say(f"changes.{level}"), "baseline": baseline}
-    for column, key in enumerate(_CHANGES):
+    for column, key in enumerate(widths):
         text = headings.get(key) or book.say(f"changes.{key}")
         book.text(sheet, 2, column, text, "cell", "head")
     sheet.freeze_panes(3, 2)
-    sheet.repeat_rows(2)
     changes = _changes(amounts, level)
     for row, change in enumerate(changes, 3):
         _write_change(book, sheet, row, change, book.name(level, change.value))
-        book.text(sheet, row, last, _named_losses(book, change, detail), "cell", "wrap")
-    if not changes:
-        book.merge(sheet, (3, 0, 3, last), book.say("changes.none"), "cell", "center")
-    sheet.print_area(0, 0, 2 + max(1, len(changes)), last)
+        if detail:
+            book.text(sheet, row, last, _named_losses(book, change, detail), "cell", "wrap")
+    end = 3 + len(changes)
+    told = "few" if changes else "none"
+    book.merge(sheet, (end, 0, end, last), book.say(f"changes.{told}"), "italic", "small")
+    book.print_rows(sheet, end, (2, 2))
 
 
 def _changes(amounts: Sequence[Amount], level: str) -> list[_Change]:
-    """Return the parts of a plan that change, from the largest loss to the largest gain."""
+    """Return the parts of a plan that change by more than rounding, the largest loss first."""
     parts: dict[str, list[Amount]] = {}
     for cell in amounts:
         if cell.baseline is not None:
@@ -94,7 +94,7 @@ def _changes(amounts: Sequence[Amount], level: str) -> list[_Change]:
         _Change(value, tuple(part), sum(c.baseline or 0 for c in part), sum(c.amount for c in part))
         for value, part in parts.items()
     ]
-    changed = [change for change in found if change.after != change.before]
+    changed = [c for c in found if abs(c.after - c.before) > NOTICED * c.before]
     return sorted(changed, key=lambda change: change.after - change.before)
 
 
@@ -115,8 +115,6 @@ def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name:
 
 def _named_losses(book: Book, change: _Change, detail: str) -> str:
     """Return in words where a part loses most."""
-    if not detail:
-        return ""
     losses = [part for part in _changes(change.cells, detail) if part.after < part.before]
     shown = [
         f"{book.name(detail, part.value)}: −"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kc_model.explain import rule_label
 from kc_model.export.book import Book
-from kc_model.export.frame import write_head, write_notes, write_signatures
-from kc_model.export.stamp import Stamp, baseline_heading, cut_off, note_lines, years_of
+from kc_model.export.frame import write_foot, write_head
+from kc_model.export.stamp import Stamp, baseline_heading, cut_off, form_notes, years_of
 from kc_model.export.table import Amount, Table, grow, levels_of
 
 __all__ = ["write_plan"]
 
 _CODES = (3.0, 5.0, 5.0, 7.0, 12.0)  # widths right of the table: a gap and the codes
-_SIGNED = 3  # rows of the table, the total among them, that stay on the page with the signatures
 
 
 def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
@@ -27,15 +25,11 @@ def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
     heading = write_head(book, sheet, table.right, stamp, title, lines)
     row = table.write_heading(heading, baseline_heading(book, stamp))
     sheet.freeze_panes(row, 2)
-    sheet.repeat_rows(heading, row - 1)
     end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
-    row = _write_reserve(table, stamp, end)
-    row = write_notes(book, sheet, table.right, row, note_lines(book, stamp, table.columns))
-    row = write_signatures(book, sheet, table.right, row)
-    sheet.print_area(0, 0, row - 1, table.right)
+    end = _write_reserve(table, stamp, end)
+    last = write_foot(book, sheet, table.right, end, form_notes(book, stamp, table.columns))
     years = tops[1:] if levels[0] == "year" else []  # each begins a page
-    signed = (max(end - _SIGNED, tops[0] + 1), row - 1)
-    book.break_pages(sheet, years, (heading, tops[0] - 1), signed)
+    book.print_rows(sheet, last, (heading, row - 1), years)
     return table
 
 
@@ -57,7 +51,6 @@ def _write_reserve(table: Table, stamp: Stamp, row: int) -> int:
     """Write the money that no cell was given, by budget, under the total."""
     for budget, vnd in stamp.reserve:
         if vnd:
-            name = rule_label(budget, "", table.book.language)
-            table.write_extra(row, table.book.say("reserve", budget=name), vnd)
+            table.write_extra(row, table.book.say("reserve", budget=budget), vnd)
             row += 1
     return row

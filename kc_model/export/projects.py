@@ -17,10 +17,11 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import who, write_moves
-from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
+from kc_model.export.stamp import Stamp, about, note_lines
+from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
@@ -62,7 +63,7 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
         if of:
             write_form(book, stamp, _registration(book, stamp, source, of))
     _write_estimates(book, stamp, rows)
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 def assigned_workbook(
@@ -98,7 +99,7 @@ def assigned_workbook(
     write_form(book, stamp, _assigned(book, stamp, given))
     if len(given) < len(rows):
         write_form(book, stamp, _left_out(book, stamp, [row for row in rows if not row["amount"]]))
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 def adjustment_workbook(
@@ -140,7 +141,7 @@ def adjustment_workbook(
     write_form(book, stamp, _adjustment(book, stamp, rows))
     if moves is not None:
         write_moves(book, stamp, moves)
-    return _finish(book, stamp)
+    return finish(book, stamp)
 
 
 # ---------------------------------------------------------------------------- the workbook
@@ -149,13 +150,6 @@ def adjustment_workbook(
 def _book(stamp: Stamp, language: Language, money: Iterable[Any]) -> Book:
     known = [int(vnd) for vnd in money if vnd is not None]
     return Book(language, stamp.vintage, display_of(known, stamp.unit, _NARROWEST))
-
-
-def _finish(book: Book, stamp: Stamp) -> bytes:
-    for sheet in book.workbook.worksheets():
-        warning = book.say("synthetic") if stamp.synthetic else ""
-        book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
 
 
 def _money(book: Book, key: str, shared: str = "", adds: tuple[str, ...] = ()) -> Field:
@@ -169,11 +163,6 @@ def _by_area(book: Book, rows: Sequence[Row]) -> tuple[Group, ...]:
         for area in reference.area_order()
         if (part := tuple(row for row in rows if row["area"] == area))
     )
-
-
-def _lines(book: Book, stamp: Stamp) -> tuple[str, ...]:
-    lines = (book.say("listing.data", title=stamp.title), cut_off(book, stamp))
-    return tuple(line for line in lines if line)
 
 
 # ---------------------------------------------------------------------------- rows
@@ -246,7 +235,7 @@ def _cost_remark(book: Book, row: Row) -> str:
     if row["cost"] is None:
         return book.say("listing.remarks.no_cost")
     return (
-        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=f"{row['cost']:,}")
+        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=dong(row["cost"]))
     )
 
 
@@ -285,7 +274,8 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
     title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
     notes = tuple(note_lines(book, stamp))
     sheet = f"registration_{source}"
-    return Form(sheet, title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+    lines = (book.say("listing.form", number=2), about(book, stamp))
+    return Form(sheet, title, lines, fields, _by_area(book, shown), notes)
 
 
 # ---------------------------------------------------------------------------- Mẫu số 1
@@ -301,10 +291,8 @@ def _write_estimates(book: Book, stamp: Stamp, rows: Sequence[Row]) -> None:
         own = replace(stamp, unit_name=row["unit"])
         heading = write_head(book, sheet, right, own, form.title, form.lines, top)
         _, end = write_table(book, sheet, form, heading, book.say("listing.sum"))
-        end = write_notes(book, sheet, right, end, form.notes)
-        top = write_signatures(book, sheet, right, end)
-    sheet.print_area(0, 0, top - 1, right)
-    sheet.set_h_pagebreaks(starts[1:])
+        top = write_foot(book, sheet, right, end, form.notes) + 1
+    book.print_rows(sheet, top - 1, starts=starts[1:])
 
 
 def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
@@ -323,6 +311,7 @@ def _estimate(book: Book, stamp: Stamp, row: Row) -> Form:
     spare: dict[str, str | int | None] = {}
     fund = book.say(f"listing.funds.{row['source']}")
     lines = (
+        book.say("listing.form", number=1),
         book.say("listing.project", id=row["id"], name=row["name"]),
         book.say("listing.year", year=stamp.year),
     )
@@ -360,7 +349,9 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     title = book.say("listing.titles.assigned", year=stamp.year)
     fields.append(Field("remark", 22.0))
     notes = tuple(note_lines(book, stamp))
-    return Form("assigned", title, _lines(book, stamp), tuple(fields), _by_area(book, shown), notes)
+    return Form(
+        "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
+    )
 
 
 def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
@@ -380,7 +371,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.left_out", year=stamp.year)
-    return Form("left_out", title, _lines(book, stamp), fields, _by_area(book, shown))
+    return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
 
 
 # ---------------------------------------------------------------------------- adjustment
@@ -392,7 +383,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(Field("reason", 38.0), Field("decided_by", 22.0)),
+        *(Field("reason", 38.0), Field("decided_by", 27.0)),
     )
     shown = [
         {
@@ -409,5 +400,8 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
-    notes = (book.say("listing.who"), *note_lines(book, stamp))
-    return Form("adjustment", title, _lines(book, stamp), fields, _by_area(book, shown), notes)
+    notes = (
+        book.say("listing.who"),
+        *note_lines(book, stamp),
+    )
+    return Form("adjustment", title, (about(book, stamp),), fields, _by_area(book, shown), notes)

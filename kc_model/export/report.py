@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,12 +12,12 @@ from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import write_head, write_notes, write_signatures
+from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground
-from kc_model.export.stamp import Stamp, cut_off, note_lines, stamp_line
-from kc_model.export.table import add_up, numeral
+from kc_model.export.stamp import Stamp, cut_off, form_notes
+from kc_model.export.table import add_up, numeral, write_label
 from kc_model.money import UNITS, unit_name
-from kc_model.tables import Note, as_rows
+from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
 __all__ = ["RATIOS", "report_workbook"]
@@ -72,9 +72,8 @@ _BESIDE = (3.0, 7.0, 5.0, 5.0, 7.0, 5.0)  # widths right of a table: a gap and t
 _CONTENT = {"areas": 40.0, "places": 30.0, "risk": 50.0}  # width of what each row of a form is
 _NAMES = (5.0, 24.0, 36.0, 8.0)  # of the sheet of all lines: number, place, area, fund
 _HEAD = 3  # rows before its heading
-_SHOWN = 30  # lines at risk that are printed: they and the signatures fill a page
+_SHOWN = 25  # lines at risk that are printed: they and the signatures fill a page
 _NARROWEST = 12.5  # characters of a money column
-_SIGNED = 3  # rows of the table that stay on the page with the signatures
 
 Row = Mapping[str, Any]
 
@@ -82,8 +81,9 @@ Row = Mapping[str, Any]
 def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi") -> bytes:
     """Return a progress report as an Excel workbook, ready to print on A4.
 
-    Its sheets: by fund and area; by place; what is at risk; findings and what they rest on; every
-    line. The last holds the numbers; the others add them up by formulas that carry their values.
+    Its sheets: by fund and area; by place, where there are several; what is at risk; findings and
+    what they rest on; every line. The last holds the numbers; the others add them up by formulas
+    that carry their values.
 
     Parameters
     ----------
@@ -103,14 +103,12 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
     book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST))
     report = _Report(book, stamp, rows)
     report.write_form("areas", report.by_area(), _AREAS)
-    report.write_form("places", report.by_place(), _PLACES)
+    if len(report.levels["place"]) > 1:
+        report.write_form("places", report.by_place(), _PLACES)
     report.write_form("risk", report.by_risk(), _RISKS)
     write_ground(book, stamp, "findings")
     report.write_lines()
-    for sheet in book.workbook.worksheets():
-        warning = book.say("synthetic") if stamp.synthetic else ""
-        book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=stamp.title[:255], comments=stamp_line(book, stamp))
+    return finish(book, stamp)
 
 
 @dataclass(frozen=True)
@@ -272,7 +270,7 @@ class _Report:
     def write_form(self, name: str, nodes: Sequence[_Node], of: Sequence[str]) -> None:
         """Write a form: head, table with its total, what is to be known of it, signatures."""
         book, keys = self.book, self.shown(of)
-        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 25.0)
+        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 18.0)
         sheet, right = book.sheet(name, widths, _BESIDE), len(widths) - 1
         title = book.say(f"report.title.{name}", year=self.stamp.year)
         heading = write_head(book, sheet, right, self.stamp, title, self.subtitles())
@@ -283,15 +281,11 @@ class _Report:
             book.text(sheet, heading + 1, offset, book.say(f"report.codes.{key}"), "code")
         first = heading + 2
         sheet.freeze_panes(first, 2)
-        sheet.repeat_rows(heading, first - 1)
         table = _Table(self, sheet, keys, right)
         row, tops = table.write(nodes, first, 0)
         table.write_total(row, tops if name != "risk" else [])
-        end = row + 1
-        row = write_notes(book, sheet, right, end, self.notes(name, keys))
-        row = write_signatures(book, sheet, right, row)
-        sheet.print_area(0, 0, row - 1, right)
-        book.break_pages(sheet, [], (heading, first - 1), (max(end - _SIGNED, first), row - 1))
+        last = write_foot(book, sheet, right, row + 1, self.notes(name, keys))
+        book.print_rows(sheet, last, (heading, first - 1))
 
     def subtitles(self) -> list[str]:
         """Return the lines under the title: the data, and what holds for every row."""
@@ -301,7 +295,7 @@ class _Report:
             if len(codes) == 1 and codes != {"ALL"}:
                 fixed.append(self.book.say(f"head.{key}", name=self.book.name(key, codes.pop())))
         second = "; ".join(part for part in (*fixed, cut_off(self.book, self.stamp)) if part)
-        return [self.book.say("report.data", title=self.stamp.title), second]
+        return [self.book.say("head.data", title=self.stamp.title), second]
 
     def notes(self, name: str, keys: Sequence[str]) -> list[str]:
         """Return what has to be known to read a form."""
@@ -317,8 +311,7 @@ class _Report:
             lines += [book.say("report.notes.hidden", count=hidden)] if hidden > 0 else []
         if name != "areas":
             return lines
-        figures = replace(self.stamp, notes=tuple(n for n in self.stamp.notes if not _method(n)))
-        return [*lines, *note_lines(book, figures, ("plan",))]
+        return [*lines, *form_notes(book, self.stamp, ("plan",))]
 
     def remark(self, row: Row) -> str:
         """Return what is missing of a row, in few words."""
@@ -348,9 +341,8 @@ class _Report:
         beside = (*_BESIDE, *(self.look(key)[1] for key in self.unprinted), 45.0)
         sheet = book.sheet("lines", (*_NAMES, *money, 8.0), beside)
         title = book.say("report.title.lines", year=self.stamp.year)
-        book.merge(sheet, (0, 0, 0, right), title, "title")
         unit = book.say("unit", unit=unit_name(self.stamp.unit, book.language))
-        book.merge(sheet, (1, 0, 1, right), unit, "italic", "right")
+        write_title(book, sheet, right, title, unit)
         names = ("number", "place", "area", "source")
         own = [("", book.say(f"report.columns.{key}")) for key in names]
         own += [*self.headings(self.columns), ("", book.say("report.columns.month"))]
@@ -364,11 +356,11 @@ class _Report:
         basis = max(at.values()) + 1
         book.text(sheet, _HEAD + 1, basis, book.say("report.columns.basis"), "code")
         sheet.freeze_panes(_HEAD + 2, len(_NAMES))
-        sheet.repeat_rows(_HEAD, _HEAD + 1)
         for number, cell in enumerate(self.cells):
             self.write_line(sheet, number, cell, at)
-        sheet.autofilter(_HEAD + 1, 0, _HEAD + 1 + len(self.cells), right)
-        sheet.print_area(0, 0, _HEAD + 1 + len(self.cells), right)
+        last = _HEAD + 1 + len(self.cells)
+        sheet.autofilter(_HEAD + 1, 0, last, right)
+        book.print_rows(sheet, last, (_HEAD, _HEAD + 1))
 
     def write_line(self, sheet: Worksheet, number: int, cell: Row, at: Mapping[str, int]) -> None:
         """Write one line, its codes and what its forecast rests on."""
@@ -424,14 +416,12 @@ class _Table:
         for number, node in enumerate(nodes):
             own, (row, parts) = row, self.write(node.children, row + 1, depth + 1)
             written.append(own)
-            styles = ("cell", "bold", "band") if depth == 0 and parts else ("cell",)
-            styles = (*styles, "bold") if parts and depth else styles
-            self.book.text(self.sheet, own, 0, numeral(node.style, number), *styles, "center")
-            indent = (f"indent{min(depth, 3)}",) if depth else ()
-            self.book.text(self.sheet, own, 1, node.label, *styles, "wrap", *indent)
+            name = (numeral(node.style, number), node.label)
+            styles = write_label(self.book, self.sheet, own, name, (depth, bool(parts)))
             self.report.write_codes(self.sheet, own, self.right + 2, node.row, node.keys)
             total = (lambda column, of=parts: add_up(of, column)) if parts else None
             self.write_numbers(own, node.row, node.keys, total, styles)
+            self.book.tie(self.sheet, own, parts[0] if parts else own)
         return row, written
 
     def write_total(self, row: int, tops: list[int]) -> None:
@@ -497,9 +487,3 @@ class _Table:
             cells = (xl_rowcol_to_cell(row, self.at[name]) for name in (above, below))
             return f"={'/'.join(cells)}"
         return f"={self.sum(above, where, below)}/{self.sum(below, where, above)}"
-
-
-def _method(note: Note) -> bool:
-    """Whether a note is on how the forecast is made, which the sheet of grounds tells."""
-    how = note.standing == "estimate" and note.column in {"", "expected"}
-    return note.table == "forecast" and (how or note.column == "capacity")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from xlsxwriter.worksheet import Worksheet
+
 from kc_model.export.book import Book, Display
-from kc_model.export.stamp import Stamp, note_lines, stamp_line
+from kc_model.export.frame import finish
+from kc_model.export.stamp import Stamp, about, note_lines
 from kc_model.money import NumberError, parse_number
 from kc_model.wording import Language
 
@@ -39,32 +42,33 @@ def shown_workbook(
     last = len(lines[0]) - 1
     sheet = book.sheet("shown", (_FIRST, *([_OTHERS] * last)))
     row = book.paragraph(sheet, 0, (0, last), title, "title")
+    row = book.paragraph(sheet, row, (0, last), about(book, stamp), "italic", "center")
     book.merge(sheet, (row, 0, row, last), unit, "italic", "right")
     head = row + 1
     for column, text in enumerate(lines[0]):
         book.text(sheet, head, column, text, "cell", "head")
     for row, line in enumerate(lines[1:], head + 1):
         book.text(sheet, row, 0, line[0], "cell", "wrap")
-        for column, text in enumerate(line[1:], 1):
-            _write(book, (row, column), text)
+    for column in range(1, last + 1):
+        _write(book, sheet, (head + 1, column), [line[column] for line in lines[1:]])
     row = head + len(lines)
     for note in note_lines(book, stamp):
         row = book.paragraph(sheet, row, (0, last), f"- {note}", "small")
     sheet.freeze_panes(head + 1, 1)
-    sheet.repeat_rows(head)
-    warning = book.say("synthetic") if stamp.synthetic else ""
-    book.footer(sheet, stamp_line(book, stamp), warning)
-    return book.close(title=title[:255], comments=stamp_line(book, stamp))
+    book.print_rows(sheet, row - 1, (head, head))
+    return finish(book, stamp, title)
 
 
-def _write(book: Book, at: tuple[int, int], text: str) -> None:
-    (sheet,) = book.workbook.worksheets()
-    figure = _figure(text, book.language)
-    if figure is None:
-        book.text(sheet, *at, text, "cell", "right")
-    else:
-        whole = figure == figure.to_integral_value()
-        book.number(sheet, *at, float(figure), "cell", "whole" if whole else "decimal")
+def _write(book: Book, sheet: Worksheet, at: tuple[int, int], texts: Sequence[str]) -> None:
+    """Write a column from a row on, its figures all with a decimal mark or all without."""
+    figures = [_figure(text, book.language) for text in texts]
+    whole = all(figure is None or figure == figure.to_integral_value() for figure in figures)
+    for row, (text, figure) in enumerate(zip(texts, figures, strict=True), at[0]):
+        if figure is None:
+            book.text(sheet, row, at[1], text, "cell", "right")
+        else:
+            look = "whole" if whole else "decimal"
+            book.number(sheet, row, at[1], float(figure), "cell", look)
 
 
 def _figure(text: str, language: Language) -> Decimal | None:

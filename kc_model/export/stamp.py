@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kc_model.errors import Fault
 from kc_model.export.book import Book
 from kc_model.export.table import Amount
 from kc_model.tables import Note
 
-__all__ = ["Stamp", "baseline_heading", "cut_off", "note_lines", "stamp_line", "years_of"]
+__all__ = [
+    "Stamp",
+    "about",
+    "baseline_heading",
+    "cut_off",
+    "form_notes",
+    "note_lines",
+    "stamp_line",
+    "years_of",
+]
 
 _SHORT = 12  # characters of a hash in a footer
+_STANDINGS = ("synthetic", "assumed", "derived", "estimate", "real", "settled")  # the weakest first
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Stamp:
     summary : tuple of str
         The plan in sentences, in the language of the workbook.
     reserve : tuple of (str, int)
-        Money left unallocated: id of the budget row (``budget:1``), VND.
+        Money left unallocated: what the budget row is called, VND.
     notes : tuple of Note
         What is assumed, estimated, made up.
     warnings : tuple of Fault
@@ -85,13 +95,25 @@ def cut_off(book: Book, stamp: Stamp) -> str:
     return book.say(f"as_of.{key}", month=stamp.as_of, year=stamp.year)
 
 
+def about(book: Book, stamp: Stamp) -> str:
+    """Return which scenario, data and month a sheet shows, as a line under its title."""
+    key = "scenario" if stamp.scenario else "data"
+    data = book.say(f"head.{key}", name=stamp.scenario, title=stamp.title)
+    return "; ".join(part for part in (data, cut_off(book, stamp)) if part)
+
+
 def stamp_line(book: Book, stamp: Stamp) -> str:
-    """Return the line under every page that tells which data and scenario made it."""
+    """Return the line under every page: year, standing, which data and scenario made it."""
+    present = {note.standing for note in stamp.notes} | (
+        {"synthetic"} if stamp.synthetic else set()
+    )
+    kinds = [book.say(f"standing.{kind}") for kind in _STANDINGS if kind in present]
     parts = [
+        cut_off(book, stamp) or book.say("year", year=stamp.year),
+        ", ".join(kinds).capitalize(),
         book.say("stamp.dataset", hash=stamp.dataset_hash[:_SHORT]),
         stamp.scenario_hash and book.say("stamp.scenario", hash=stamp.scenario_hash[:_SHORT]),
         f"kc_model {stamp.versions.get('kc_model', '')}".strip(),
-        cut_off(book, stamp),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -125,3 +147,15 @@ def note_lines(book: Book, stamp: Stamp, columns: Sequence[str] = ()) -> list[st
     if columns and book.money.rounds:
         lines.append(book.say("notes.rounded"))
     return lines
+
+
+def form_notes(book: Book, stamp: Stamp, columns: Sequence[str]) -> list[str]:
+    """Return the lines that stand on a form that is signed; how a forecast is made is no part."""
+    notes = tuple(note for note in stamp.notes if not _is_method(note))
+    return note_lines(book, replace(stamp, notes=notes), columns)
+
+
+def _is_method(note: Note) -> bool:
+    """Whether a note is on how the forecast is made, which the sheet of grounds tells."""
+    how = note.standing == "estimate" and note.column in {"", "expected"}
+    return note.table == "forecast" and (how or note.column == "capacity")

@@ -30,6 +30,7 @@ __all__ = [
     "grow",
     "levels_of",
     "numeral",
+    "write_label",
 ]
 
 KEYS = ("year", "place", "area", "activity")
@@ -201,21 +202,12 @@ class Table:
         for number, node in enumerate(nodes):
             own, (row, parts) = row, self._write_nodes(node.children, row + 1, depth + 1)
             rows.append(own)
-            styles = ("cell", "bold", "band") if depth == 0 and parts else ("cell",)
-            styles = (*styles, "bold") if parts and depth else styles
-            self.book.text(
-                self.sheet,
-                own,
-                0,
-                numeral(_NUMERALS.get(node.level, "dash"), number),
-                *styles,
-                "center",
-            )
-            label = self.book.name(node.level, node.value)
-            indent = (f"indent{min(depth, 3)}",) if depth else ()
-            self.book.text(self.sheet, own, 1, label, *styles, "wrap", *indent)
+            own_number = numeral(_NUMERALS.get(node.level, "dash"), number)
+            name = (own_number, self.book.name(node.level, node.value))
+            styles = write_label(self.book, self.sheet, own, name, (depth, bool(parts)))
             figures = self.figures(node.amounts)
             if parts:
+                self.book.tie(self.sheet, own, parts[0])
                 self._write_sums(own, parts, figures, styles)
             else:
                 self._write_leaf(own, node, figures, styles)
@@ -326,6 +318,25 @@ class Table:
             shown.append(f"{i}={follows[key]}" if key in follows else str(i))
         for column, text in enumerate(shown):
             self.book.text(self.sheet, row, column, text, "cell", "index")
+
+
+def write_label(
+    book: Book, sheet: Worksheet, row: int, name: tuple[str, str], at: tuple[int, bool]
+) -> tuple[str, ...]:
+    """Write number and name of a row of a tree; return the styles of its other cells.
+
+    Parameters
+    ----------
+    name : (str, str)
+    at : (int, bool)
+        How deep it stands, and whether rows under it add up to it.
+    """
+    depth, is_sum = at
+    styles = ("cell", *(("bold",) if is_sum else ()), *(("band",) if is_sum and not depth else ()))
+    book.text(sheet, row, 0, name[0], *styles, "center")
+    indent = (f"indent{min(depth, 3)}",) if depth else ()
+    book.text(sheet, row, 1, name[1], *styles, "wrap", *indent)
+    return styles
 
 
 def numeral(style: Literal["letter", "roman", "arabic", "dash"], number: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.offered import Offered, offered_of
 from kc_model.problem.absorption import absorption_of, risks_on
 from kc_model.problem.model import Problem, directions_of, grid_of, sure_on
-from kc_model.projects import build_offers
+from kc_model.projects import offers_at
 from kc_model.results import Forecast
 from kc_model.risk import Risk
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
@@ -41,7 +40,7 @@ def build_problem(
         Source of the absorption of cells that no ``absorption.csv`` knows; None: a forecast for
         the scenario's year is made when one is needed.
     as_of : int or None
-        Last month known of a mid-year plan; None: a plan for the whole year.
+        Last month known of a mid-year plan; None: the scenario's own, or a plan for the whole year.
 
     Raises
     ------
@@ -49,6 +48,7 @@ def build_problem(
         With every fault of the scenario against the data at once.
     """
     faults: list[Fault] = []
+    as_of = scenario.month(as_of)
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
     faults.extend(_other_month(scenario, outlook, as_of))
@@ -122,9 +122,8 @@ def _offered(
 ) -> Offered | None:
     if not len(data.projects):
         return None
-    day = date(scenario.year, min((as_of or 0) + 1, 12), 1)
     try:
-        offers = build_offers(data, day, is_mid_year=as_of is not None)
+        offers = offers_at(data, scenario.year, as_of)
     except InputError as error:
         faults.extend(error.faults)
         return None

@@ -11,7 +11,7 @@ from kc_model.projects.caps import Cap
 from kc_model.projects.force import IN_FORCE, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules
-from kc_model.projects.offers import Offers, build_offers
+from kc_model.projects.offers import Offers, build_offers, offers_at
 
 __all__ = [
     "IN_FORCE",
@@ -23,5 +23,6 @@ __all__ = [
     "given_parts",
     "in_force",
     "management_rules",
+    "offers_at",
     "registration",
 ]

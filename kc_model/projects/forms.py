@@ -25,6 +25,9 @@ __all__ = ["adjustment", "assigned_plan", "registration"]
 def registration(data: Dataset, year: int, language: Language = "vi", office: str = "") -> bytes:
     """Return Mẫu số 2 and Mẫu số 1 of every project, as an Excel workbook.
 
+    The columns of Mẫu số 2 after the national money, and its footnote (1), were not seen in the
+    circular's print: they follow Mẫu số 1 (see `kc_model.export.projects`).
+
     Parameters
     ----------
     data : Dataset

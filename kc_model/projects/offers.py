@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
+from kc_model.money import format_number
 from kc_model.projects.caps import Cap, Norms, WrongNormError
 from kc_model.projects.force import IN_FORCE, given_before
 from kc_model.projects.management import management_share
@@ -21,8 +22,9 @@ from kc_model.projects.payments import payable
 from kc_model.reading import dong, linked_ids, needed_by, place_shares
 from kc_model.sheets import choice_code
 from kc_model.tables import Dataset, as_rows
+from kc_model.wording import LANGUAGES
 
-__all__ = ["Offers", "build_offers"]
+__all__ = ["Offers", "build_offers", "offers_at"]
 
 Row = Mapping[str, Any]
 
@@ -46,6 +48,25 @@ _DERIVED = {
     "stays": "bool",
     "sure": "Int64",
 }
+
+
+def offers_at(data: Dataset, year: int, as_of: int | None) -> Offers:
+    """Return what every project may be given in a year's plan, or in its adjustment after a month.
+
+    Parameters
+    ----------
+    data : Dataset
+    year : int
+    as_of : int or None
+        Last month known, 0 to 12; None: the plan is for the whole year.
+
+    Raises
+    ------
+    InputError
+        See `build_offers`.
+    """
+    day = date(year, min((as_of or 0) + 1, 12), 1)
+    return build_offers(data, day, is_mid_year=as_of is not None)
 
 
 @dataclass(frozen=True)
@@ -268,10 +289,13 @@ class _Judge:
         if cap.only_difficult and not row["difficult"]:
             yield "place-not-difficult", {"norm": cap.norm}
         if share is not None and (row["management"] or 0.0) > share[0]:
-            yield (
-                "management-over",
-                {"most": share[0], "found": row["management"], "basis": share[1]},
-            )
+            parts = {"most": share[0], "found": row["management"]}
+            told = {
+                f"{name}_{language}": format_number(round(100 * part, 6), None, language)
+                for name, part in parts.items()
+                for language in LANGUAGES
+            }
+            yield "management-over", {**told, "basis": share[1]}
 
     def _add_needed(
         self, rows: list[dict[str, Any]], reasons: list[dict[str, dict[str, object]]]

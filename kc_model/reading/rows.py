@@ -142,5 +142,5 @@ def _stated(typed: Typed, row: int, column: Column, faults: list[Fault]) -> int 
 
 
 def dong(vnd: int) -> str:
-    """Return an amount in đồng as both languages read it: 1 234 567."""
+    """Return an amount in đồng for either language; `say` puts its own mark between thousands."""
     return f"{vnd:,}".replace(",", "\u202f")

@@ -209,7 +209,8 @@ def _find(kind: str, find: Callable[[str], str], text: str) -> str:
         if error.successor:
             return Renamed(error.successor)
         code = "ambiguous-name" if error.ambiguous else f"unknown-{kind}"
-        raise WrongError(code, found=text, near="; ".join(error.suggestions) or "–") from None
+        near = "; ".join(error.suggestions)
+        raise WrongError(code, found=text, near=near, **error.near) from None
 
 
 def _area(value: Value, _column: Column, _terms: Terms) -> str:

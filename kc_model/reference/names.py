@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from kc_model.errors import KcError
-from kc_model.wording import Language, say
+from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = ["Names", "UnknownNameError", "fold", "plain"]
 
@@ -67,6 +67,15 @@ class UnknownNameError(KcError, ValueError):
         kind = say(f"reference.kind.{self.kind}", language)
         near = "; ".join(self.suggestions)
         return say(f"reference.find.{key}", language, kind=kind, text=self.text, near=near)
+
+    @property
+    def near(self) -> dict[str, str]:
+        """The fields ``near_vi`` and ``near_en`` of a remedy, blank where no name is near."""
+        names = "; ".join(self.suggestions)
+        return {
+            f"near_{one}": say("reference.find.near_names", one, names=names) if names else ""
+            for one in LANGUAGES
+        }
 
 
 def plain(text: str) -> str:

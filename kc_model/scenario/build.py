@@ -9,15 +9,13 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 
 from kc_model.errors import Address, Fault
-from kc_model.scenario.model import TIERS, Budget, Goal, Rule, Scenario, Where
+from kc_model.scenario.model import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
 from kc_model.sheets import Item
 from kc_model.tables import Note
 
 __all__ = ["build_scenario"]
 
 _SPEND = ("all", "at_most")
-_MAXIMISE = ("money", "disbursed", "evenness", "outputs")
-_MINIMISE = ("change", "moves", "risk")
 _MACHINE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -64,6 +62,7 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
         goals=goals,
         spend=_choice(merged.get("spend"), _SPEND, "", faults),
         round_to=round_to,
+        as_of=_as_of(merged.get("as_of"), faults),
         notes=_notes(merged.get("notes"), faults),
         at=at,
     )
@@ -78,6 +77,7 @@ _SCENARIO_KEYS = (
     "rules",
     "goals",
     "round_to",
+    "as_of",
     "notes",
 )
 _RULE_KEYS = (*(part.name for part in fields(Rule) if part.name != "at"), "drop")
@@ -291,10 +291,10 @@ def _goal(item: Item, faults: list[Fault]) -> Goal | None:
         what = f"column:{_text(named.value.get('column'), faults)}"
         if sense == "minimise":
             faults.append(
-                Fault("not-one-of", named.at, {"found": what, "choices": ", ".join(_MINIMISE)})
+                Fault("not-one-of", named.at, {"found": what, "choices": ", ".join(GOALS[sense])})
             )
     else:
-        what = _choice(named, _MAXIMISE if sense == "maximise" else _MINIMISE, "", faults)
+        what = _choice(named, GOALS[sense], "", faults)
     per = _text(row.get("per"), faults)
     if (what == "evenness") != bool(per):
         faults.append(Fault("evenness-per", item.at))
@@ -322,6 +322,16 @@ def _notes(item: Item | None, faults: list[Fault]) -> tuple[Note, ...]:
         _known_keys(row, known, faults)
         notes.append(Note(**{key: _text(row.get(key), faults) for key in known}))
     return tuple(notes)
+
+
+def _as_of(item: Item | None, faults: list[Fault]) -> int | None:
+    month = _number(item, faults)
+    if item is None or month is None:
+        return None
+    if month != int(month) or not 0 <= month <= 12:
+        faults.append(Fault("bad-as-of", item.at, {"found": month}))
+        return None
+    return int(month)
 
 
 def _whole_year(year: Decimal | None, merged: Mapping[str, Item], faults: list[Fault]) -> int:

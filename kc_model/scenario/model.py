@@ -14,10 +14,16 @@ from kc_model.errors import Address, Fault
 from kc_model.money import largest_remainder
 from kc_model.tables import SCHEMAS, Note
 
-__all__ = ["TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
+__all__ = ["GOALS", "TIERS", "Budget", "Goal", "Rule", "Scenario", "Where"]
 
 TIERS = ("law", "directive", "preference")
 """Standing of a rule: bắt buộc, theo chỉ đạo, ưu tiên."""
+
+GOALS: Mapping[str, tuple[str, ...]] = {
+    "maximise": ("money", "disbursed", "evenness", "outputs"),
+    "minimise": ("change", "moves", "risk"),
+}
+"""What a goal can be about, by its sense; what is maximised may also be a column."""
 
 _RATIOS = {"previous_year"} | {c.name for c in SCHEMAS["cells"].columns if c.kind == "money"}
 
@@ -156,6 +162,9 @@ class Scenario:
         "" takes the default: all, or at_most where projects are chosen.
     round_to : Decimal or None
         Grid of the amounts in the dataset's unit; None: one đồng.
+    as_of : int or None
+        Last month known, 0 to 12, of an adjustment within the year, where nobody asks for another;
+        None: the plan is for the whole year.
     notes : tuple of Note
     warnings : tuple of Fault
     missed_up_to : mapping of str to Decimal
@@ -170,6 +179,7 @@ class Scenario:
     goals: tuple[Goal, ...] = ()
     spend: str = ""
     round_to: Decimal | None = None
+    as_of: int | None = None
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = field(default=(), compare=False)
     at: Address = field(default=Address(), compare=False)
@@ -208,7 +218,11 @@ class Scenario:
             for r in self.rules
         ]
         goals = [(goal.name, goal.where, goal.per, goal.level) for goal in self.goals]
-        return self.year, self.spend, budget, rules, goals
+        return self.year, self.as_of, self.spend, budget, rules, goals
+
+    def month(self, asked: int | None) -> int | None:
+        """Return the last month known: the one asked for, or else its own."""
+        return self.as_of if asked is None else asked
 
     def with_rule(self, rule_id: str, **changes: Any) -> Scenario:
         """Return a copy in which one rule is changed.

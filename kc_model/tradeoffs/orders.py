@@ -221,7 +221,7 @@ def compare_presets(
                 plans[preset.id] = walk.plan(preset.apply(scenario))
             except InputError as error:
                 refused[preset.id] = error.faults
-    frame = build_cells(planner.data, scenario.year, planner.as_of, []).frame
+    frame = build_cells(planner.data, scenario.year, scenario.month(planner.as_of), []).frame
     rows = [
         {"preset": name, "status": plan.status, **_measured(plan, frame)}
         for name, plan in plans.items()

@@ -1,4 +1,4 @@
-"""New budgets and rules: the few fields that a planner knows, and the row they make."""
+"""New budgets, rules and goals: the few fields that a planner knows, and the row they make."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
-from kc_model.scenario import TIERS, Budget, Rule, Scenario, Where
+from kc_model.scenario import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.desk import choices
-from kc_model.workbench.editing import read_number
+from kc_model.workbench.editing import number_columns, read_number
 from kc_model.workbench.levers import RuleLever
 
-__all__ = ["Adding", "Asked", "new_budget", "new_rule"]
+__all__ = ["NEW", "Adding", "Asked", "new_budget", "new_goal", "new_rule"]
 
 _EACH = "each"
 _KEYS = ("place", "area", "source")
 _KINDS = ("least", "most", "least_share", "most_share", "fall", "rise", "projects")
 _BASELINE = "baseline"
+_COLUMN = "column"
+_GOALS = [f"{sense} {what}" for sense, kinds in GOALS.items() for what in kinds]
+_GOALS.insert(len(GOALS["maximise"]), f"maximise {_COLUMN}")
+_WITH_COLUMN = ("maximise evenness", f"maximise {_COLUMN}")
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,14 @@ class Asked:
         place, area and source; "" for all of them, ``each`` (of place) for every one by itself.
     kind : str
         ``least`` and ``most`` (money), ``least_share`` and ``most_share`` (of what contains it),
-        ``fall`` and ``rise`` (at most, against the baseline), ``projects`` (at least so many).
+        ``fall`` and ``rise`` (at most, against the baseline), ``projects`` (at least so many);
+        of a goal its name, such as ``maximise evenness``.
     number : str
         As typed; shares in percent.
     tier : {"law", "directive", "preference"}
     basis : str
+    column : str
+        That a goal counts or divides by, where it does.
     """
 
     where: dict[str, str]
@@ -48,6 +56,7 @@ class Asked:
     number: str
     tier: str = "law"
     basis: str = ""
+    column: str = ""
 
 
 def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language) -> Scenario:
@@ -102,6 +111,21 @@ def new_budget(scenario: Scenario, asked: Asked, data: Dataset, language: Langua
     text = say("screen.adding.texts.budget", "vi", what=_named(asked.where, data.vintage))
     made = replace(row, amount=amount or Decimal(0), text=text)
     return replace(scenario, budget=(*scenario.budget, made))
+
+
+def new_goal(scenario: Scenario, asked: Asked, _data: Dataset, _language: Language) -> Scenario:
+    """Return the scenario with one goal more, the least important.
+
+    Parameters are those of `new_rule`; only kind and column are read.
+    """
+    sense, _, what = asked.kind.partition(" ")
+    per = asked.column if what == "evenness" else ""
+    what = f"{_COLUMN}:{asked.column}" if what == _COLUMN else what
+    return replace(scenario, goals=(*scenario.goals, Goal(sense, what, per=per)))
+
+
+NEW = {"rules": new_rule, "budget": new_budget, "goals": new_goal}
+"""What adds a row to each table."""
 
 
 def _bounded(rule: Rule, side: str, bound: Decimal) -> Rule:
@@ -165,13 +189,13 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     add : callable (table, Asked) -> None
-        Told ``rules`` or ``budget``, and what was filled in.
+        Told ``rules``, ``budget`` or ``goals``, and what was filled in.
 
     Attributes
     ----------
     fields : dict of str to Dropdown
         place, area and source.
-    kind, tier : Dropdown
+    kind, tier, goal, column : Dropdown
     number, basis : Text
     add : dict of str to Button
         By table.
@@ -188,26 +212,32 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         self.kind = ipywidgets.Dropdown(options=[("", _KINDS[0])], style=wide)
         self.tier = ipywidgets.Dropdown(options=[("", TIERS[0])], style=wide)
         self.number = ipywidgets.Text(style=wide, layout={"width": "170px"})
+        self.goal = ipywidgets.Dropdown(options=[("", _GOALS[0])], style=wide)
+        self.column = ipywidgets.Dropdown(options=[("", "")], style=wide)
+        self.goal.observe(lambda _change: self._need_column(), "value")
         self.basis = ipywidgets.Text(style=wide, layout={"width": "330px"})
         self.add = {
-            table: ipywidgets.Button(icon="plus", layout={"width": "auto"})
-            for table in ("rules", "budget")
+            table: ipywidgets.Button(icon="plus", layout={"width": "auto"}) for table in NEW
         }
         for table, button in self.add.items():
-            button.on_click(lambda _button, table=table: add(table, self.asked()))
-        self.said, self.title = screen.Text(), screen.Text()
+            button.on_click(lambda _button, table=table: add(table, self.asked(table)))
+        self.said, self.title, self._goals = screen.Text(), screen.Text(), screen.Text()
         super().__init__(
             [
                 self.title,
                 screen.row(*self.fields.values()),
                 screen.row(self.kind, self.number, self.tier, self.basis),
-                screen.row(*self.add.values()),
+                screen.row(self.add["rules"], self.add["budget"]),
+                self._goals,
+                screen.row(self.goal, self.column, self.add["goals"]),
                 self.said,
             ]
         )
 
-    def asked(self) -> Asked:
-        """Return what is filled in."""
+    def asked(self, table: str) -> Asked:
+        """Return what is filled in for a new row of a table."""
+        if table == "goals":
+            return Asked({}, str(self.goal.value), "", column=str(self.column.value))
         where = {key: str(field.value) for key, field in self.fields.items()}
         kind, tier = str(self.kind.value), str(self.tier.value)
         return Asked(where, kind, self.number.value, tier, self.basis.value)
@@ -229,14 +259,32 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         kinds = _KINDS if len(data.projects) else _KINDS[:-1]
         _set(self.kind, choices("screen.adding.kinds", kinds, language))
         _set(self.tier, choices("explain.tiers", TIERS, language))
-        for name in ("kind", "number", "tier", "basis"):
+        columns, words = number_columns(data), Words(data.unit, data.vintage, language)
+        goals = [name for name in _GOALS if columns or name not in _WITH_COLUMN]
+        _set(self.goal, [(_goal_kind(name, words), name) for name in goals])
+        _set(self.column, [(words.column(name), name) for name in columns] or [("", "")])
+        self._need_column()
+        for name in ("kind", "number", "tier", "basis", "goal", "column"):
             getattr(self, name).description = say(f"screen.adding.fields.{name}", language)
         self.number.placeholder = say("screen.adding.example", language)
         self.title.value = screen.bullets(
             say("screen.adding.title", language), [say("screen.adding.hint", language)]
         )
+        self._goals.value = screen.bullets(
+            say("screen.adding.goals", language), [say("screen.adding.order", language)]
+        )
         for table, button in self.add.items():
             button.description = say(f"screen.adding.add.{table}", language)
+
+    def _need_column(self) -> None:
+        self.column.layout.display = "" if self.goal.value in _WITH_COLUMN else "none"
+
+
+def _goal_kind(name: str, words: Words) -> str:
+    """Return what a kind of goal is called before its column is known."""
+    is_column = name == f"maximise {_COLUMN}"
+    told = say("screen.adding.by_column", words.language) if is_column else words.goal(name)
+    return told[:1].upper() + told[1:]
 
 
 def _set(field: ipywidgets.Dropdown, options: Sequence[tuple[str, str]]) -> None:

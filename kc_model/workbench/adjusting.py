@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import ipywidgets
 import pandas as pd
 
-from kc_model import reference
-from kc_model.money import format_number, unit_name
+from kc_model.errors import InputError
+from kc_model.money import unit_name
 from kc_model.moves import moves, refuse
 from kc_model.results import Allocation
-from kc_model.scenario import Rule, Scenario
+from kc_model.scenario import GOALS, Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import is_refusal
-from kc_model.workbench.picking import Picked, Picks
+from kc_model.workbench.editing import read_number
+from kc_model.workbench.marking import month_label
+from kc_model.workbench.picking import Group, Picked, Picks
 
 __all__ = ["Adjusting", "months_known"]
 
@@ -30,8 +35,10 @@ _HEADS = {
     "reason": "text",
 }
 _WHO = ("minister", "agency", "department", "province")
-_WHOLE = 0  # the whole year; a value None would mean that nothing is chosen
+_WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
+_FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
+_VIEWS = {"": "all", "ticked": _REFUSED}
 
 
 def months_known(data: Dataset, year: int) -> list[int]:
@@ -53,51 +60,75 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     switch : callable (month or None) -> None
         Told the last month known; None: the plan is for the whole year.
-    take : callable (tuple of Rule) -> None
-        Told the rules of the scenario once a move was refused, or accepted again.
+    take : callable (Scenario) -> None
+        Told the scenario once a move was refused, or accepted again, or fewer were asked for.
     undo : callable () -> None
 
     Attributes
     ----------
     month : Dropdown
         The desk puts it elsewhere.
+    few : Checkbox
+        Asks for a plan of few moves: one more goal of the scenario.
+    least : Text
+        Smaller moves are not listed; the plan makes them all the same.
     listed : Picks
+        By who decides, and by the place that gives (of new money: that gets it).
     told : Text
+        What the plan moves in all; the desk puts it elsewhere.
+    hidden : Text
+        What is not listed.
     """
 
     def __init__(
         self,
         switch: Callable[[int | None], None],
-        take: Callable[[tuple[Rule, ...]], None],
+        take: Callable[[Scenario], None],
         undo: Callable[[], None],
     ) -> None:
         self._take, self._is_quiet = take, False
-        self._plan: Allocation | None = None
-        self._rules: tuple[Rule, ...] = ()
+        self._scenario: Scenario | None = None
+        self._shown: tuple[Allocation, Scenario, pd.DataFrame, Language] | None = None
+        wide = {"description_width": "initial"}
         self.month = ipywidgets.Dropdown(
-            options=[("", _WHOLE)],
-            style={"description_width": "initial"},
-            layout={"width": "500px"},
+            options=[("", _WHOLE)], style=wide, layout={"width": "500px"}
         )
         self.month.observe(
-            lambda change: None if self._is_quiet else switch(change["new"] or None), "value"
+            lambda change: None if self._is_quiet else switch(_month(change["new"])), "value"
         )
-        self.told, self.listed = screen.Text(), Picks(self._ticked, undo)
-        super().__init__([self.told, self.listed])
+        self.least = ipywidgets.Text(style=wide, layout={"width": "380px"}, continuous_update=False)
+        self.least.observe(lambda _change: self._list(), "value")
+        self.few = ipywidgets.Checkbox(indent=False, layout={"width": "auto"})
+        self.few.observe(lambda change: self._ask_few(is_asked=change["new"]), "value")
+        self.told, self.hidden = screen.Text(), screen.Text()
+        self.listed = Picks(self._ticked, undo)
+        few = [self.few] if "moves" in GOALS["minimise"] else []
+        super().__init__([*few, screen.row(self.least, self.hidden), self.listed])
 
-    def stand_at(self, data: Dataset, year: int, as_of: int | None, lang: Language) -> None:
+    def stand_at(self, data: Dataset, scenario: Scenario, language: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
-        known = months_known(data, year)
-        names = [(_say("month", lang, month=one, year=year), one) for one in known]
-        options = [(_say("whole", lang, year=year), _WHOLE), *names]
+        as_of = scenario.as_of
+        known = {*months_known(data, scenario.year), *([] if as_of is None else [as_of])}
+        stands = [(replace(scenario, as_of=_month(one)), one) for one in (_WHOLE, *sorted(known))]
+        names = [(month_label(stand, language), one) for stand, one in stands]
+        options = [(name[:1].upper() + name[1:], one) for name, one in names]
         self._is_quiet = True
         if self.month.options != tuple(options):
             self.month.options = options
-        self.month.value = as_of or _WHOLE
+        self.month.value = _WHOLE if as_of is None else as_of
+        self.few.value = _is_few(scenario)
         self._is_quiet = False
-        self.month.description = _say("switch", lang)
+        self.month.description = _say("switch", language)
+        self.few.description = _say("few", language)
+        self._scenario = scenario
         self.month.layout.display = "" if known else "none"
         self.layout.display = "" if as_of is not None else "none"
+        if as_of is None:
+            self.told.value = ""
+
+    def wait_for(self, language: Language) -> None:
+        """Say that the list is still that of the plan before: it is made when it is calm."""
+        self.told.value = screen.message([_say("pending", language)])
 
     def show(self, plan: Allocation, scenario: Scenario, language: Language) -> None:
         """Show what a plan moves.
@@ -110,36 +141,61 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             With the moves refused so far.
         language : {"vi", "en"}
         """
-        self._plan, self._rules = plan, scenario.rules
-        heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
-        ticks, views = {_REFUSE: _say("refuse", language)}, ("", _REFUSED)
+        self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(plan.unit, language)
-        self.listed.name(
-            _say("title", language, unit=unit),
-            _say("sought", language),
-            heads,
-            ticks,
-            {"ticked" if key else "": _say(f"views.{key or 'all'}", language) for key in views},
-        )
-        found = moves(plan, language)
-        teller = _Teller(plan, language)
+        self.least.description = _say("least", language, unit=unit)
+        self.listed.name("moves", unit, _HEADS, (_REFUSE,), _VIEWS, language)
+        self._list()
+
+    def _list(self) -> None:
+        """List the moves that are large enough, and say what the others come to."""
+        if self._shown is None:
+            return
+        plan, scenario, found, language = self._shown
+        typed, any_money = self.least.value.strip() or "0", Budget(Decimal(0), {})
+        try:
+            least = read_number(typed, "amount", any_money, plan.unit, language)
+        except InputError as error:
+            self.hidden.value = screen.message([error.faults[0].text(language)], "stop")
+            return
+        teller = _Teller(plan, found, float(least or 0), language)
         refused = [rule for rule in scenario.rules if is_refusal(rule)]
-        rows = [teller.line(number, row) for number, row in found.iterrows()]
-        rows += [teller.refused(rule) for rule in refused]
-        groups = dict(teller.groups(found, len(refused)))
-        self.listed.show(groups, rows, _say("shown", language, count=len(found)))
-        money = teller.number(float(found["amount"].sum()))
-        key = "total" if len(found) else "none"
-        told = _say(key, language, count=len(found), amount=f"{money} {unit}", month=plan.as_of)
-        self.told.value = screen.message([told])
+        rows = [*teller.lines(), *map(teller.refused, refused)]
+        told = _say("shown", language, count=len(rows))
+        self.listed.show(list(teller.groups(len(refused))), rows, told)
+        self.told.value = screen.message([teller.total()])
+        self.hidden.value = screen.message(teller.hidden())
 
     def _ticked(self, key: str, code: str) -> None:
         """Refuse a move, or let one that was refused be made again."""
-        if code and self._plan is not None:
+        if self._shown is None:
+            return
+        plan, scenario, _, _ = self._shown
+        if code:
             # Only the rules: name and notes of the plan's scenario say what the screen has changed.
-            self._take(refuse(self._plan, [int(key)]).rules)
+            rules = refuse(plan, [int(key)]).rules
         else:
-            self._take(tuple(rule for rule in self._rules if rule.id != key))
+            rules = tuple(rule for rule in scenario.rules if rule.id != key)
+        self._take(replace(scenario, rules=rules))
+
+    def _ask_few(self, *, is_asked: bool) -> None:
+        """Put the goal of few moves before that of little change, or take it away."""
+        if self._is_quiet or self._scenario is None:
+            return
+        goals = [goal for goal in self._scenario.goals if goal.name != _FEW.name]
+        if is_asked:
+            names = [goal.name for goal in goals]
+            at = names.index(_CHANGE) if _CHANGE in names else len(goals)
+            goals.insert(at, _FEW)
+        self._take(replace(self._scenario, goals=tuple(goals)))
+
+
+def _is_few(scenario: Scenario) -> bool:
+    return any(goal.name == _FEW.name for goal in scenario.goals)
+
+
+def _month(chosen: int) -> int | None:
+    return None if chosen == _WHOLE else chosen
 
 
 def _say(key: str, language: Language, **values: object) -> str:
@@ -147,32 +203,66 @@ def _say(key: str, language: Language, **values: object) -> str:
 
 
 class _Teller:
-    def __init__(self, plan: Allocation, language: Language) -> None:
-        self.plan, self.language = plan, language
+    """Says what a plan moves: who decides on it, from where to where, and why."""
+
+    def __init__(
+        self, plan: Allocation, found: pd.DataFrame, least: float, language: Language
+    ) -> None:
+        self.plan, self.language, self.least = plan, language, least
+        self.words = Words.of(plan, language)
         projects = plan.data.projects
         self.names = dict(zip(projects["id"], projects["name"], strict=True))
+        giver = found["from_place"].where(found["from_place"] != "", found["to_place"])
+        self.found = found.assign(at=giver, is_small=found["amount"] < least)
+        self.large = self.found[~self.found["is_small"]].sort_values(
+            "amount", ascending=False, kind="stable"
+        )
 
-    def groups(self, found: pd.DataFrame, refused: int) -> Iterator[tuple[str, str]]:
-        """Yield who decides, with how many moves of how much."""
+    def total(self) -> str:
+        key = "total" if len(self.found) else "none"
+        return _say(key, self.language, **self.sums(self.found), month=self.plan.as_of)
+
+    def hidden(self) -> list[str]:
+        """Say what is not listed, so that it and what is listed add up to the plan's moves."""
+        small = self.found[self.found["is_small"]]
+        if small.empty:
+            return []
+        least, listed = self.words.money(self.least), self.sums(self.large)
+        told = {"listed": listed["count"], "money": listed["amount"], "least": least}
+        return [_say("hidden", self.language, **self.sums(small), **told)]
+
+    def groups(self, refused: int) -> Iterator[Group]:
+        """Yield who decides, and under that the places that give, the largest sum first."""
         for who in _WHO:
-            own = found[found["who_decides"] == who]
-            if len(own):
-                name = say(f"moves.who.{who}", self.language)
-                amount = self.number(float(own["amount"].sum()))
-                unit = unit_name(self.plan.unit, self.language)
-                values = {"who": name, "count": len(own), "amount": f"{amount} {unit}"}
-                grounds = "; ".join(dict.fromkeys(own["basis"]))
-                yield who, _say("group", self.language, **values, basis=grounds)
+            own = self.found[self.found["who_decides"] == who]
+            if own.empty:
+                continue
+            large, small = own[~own["is_small"]], own[own["is_small"]]
+            name = say(f"moves.who.{who}", self.language)
+            grounds = "; ".join(dict.fromkeys(own["basis"]))
+            told = _say("group", self.language, who=name, **self.sums(own), basis=grounds)
+            left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
+            yield Group(who, told + left_out)
+            sums = large.groupby("at", sort=False)["amount"].sum()
+            for place in sums.sort_values(ascending=False, kind="stable").index:
+                inside = self.sums(large[large["at"] == place])
+                told = _say("place", self.language, name=self.words.name(place, "place"), **inside)
+                yield Group(f"{who}|{place}", told, over=who)
         if refused:
-            yield _REFUSED, _say("views.refused", self.language)
+            yield Group(_REFUSED, _say("views.refused", self.language))
 
-    def line(self, number: Any, row: pd.Series[Any]) -> Picked:
-        ends = [self.end(row, side) for side in ("from", "to")]
-        gain = "–" if pd.isna(row["gain"]) else self.number(float(row["gain"]))
-        amount = self.number(float(row["amount"]))
-        source = say(f"export.sources.{row['source']}", self.language)
-        cells = (*ends, source, amount, gain, str(row["reason"]))
-        return Picked(str(number), str(row["who_decides"]), cells, "on", "", (_REFUSE,))
+    def sums(self, part: pd.DataFrame) -> dict[str, object]:
+        return {"count": len(part), "amount": self.words.money(float(part["amount"].sum()))}
+
+    def lines(self) -> Iterator[Picked]:
+        """Yield the moves that are listed, the largest first."""
+        for number, row in self.large.iterrows():
+            ends = [self.end(row, side) for side in ("from", "to")]
+            source = say(f"export.sources.{row['source']}", self.language)
+            numbers = [self.words.amount(float(row[key])) for key in ("amount", "gain")]
+            cells = (*ends, source, *(one.replace("-", "−") for one in numbers), str(row["reason"]))
+            group = f"{row['who_decides']}|{row['at']}"
+            yield Picked(str(number), group, cells, "on", "", (_REFUSE,))
 
     def refused(self, rule: Rule) -> Picked:
         cells = (rule.text, "", "", "", "", rule.basis)
@@ -182,13 +272,9 @@ class _Teller:
         """Return where money comes from or goes: a project, or a place and an area."""
         if not row[f"{side}_place"]:
             return _say(f"nowhere.{side}", self.language)
-        place = reference.place_name(row[f"{side}_place"], self.plan.vintage, self.language)
-        area = reference.area_name(row[f"{side}_area"], self.language)
+        place, area = (self.words.name(row[f"{side}_{key}"], key) for key in ("place", "area"))
         own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)
 
     def project(self, one: str | None) -> str:
         return f"{one}. {self.names[one]}" if one else ""
-
-    def number(self, amount: float) -> str:
-        return format_number(round(amount, 1), None, self.language).replace("-", "−")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any
 
 import ipywidgets
@@ -13,16 +12,16 @@ import pandas as pd
 from kc_model import reference
 from kc_model.export.table import numeral
 from kc_model.money import format_money, format_number, to_unit, unit_name
-from kc_model.projects import Offers, build_offers
+from kc_model.projects import offers_at
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import IN, OUT, decided
-from kc_model.workbench.picking import Picked, Picks
+from kc_model.workbench.picking import Group, Picked, Picks
 
-__all__ = ["Choosing", "offers_of"]
+__all__ = ["Choosing"]
 
 _HEADS = {
     "name": "text",
@@ -33,6 +32,7 @@ _HEADS = {
     "amount": "number",
     "reason": "text",
 }
+_VIEWS = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
 
 
 class Choosing(ipywidgets.VBox):  # type: ignore[misc]
@@ -74,37 +74,18 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         language : {"vi", "en"}
         """
         if self._about != (plan.data, plan.as_of):
-            self._rows, self._about = as_rows(offers_of(plan).frame), (plan.data, plan.as_of)
-        heads = [(_say(f"heads.{key}", language), kind) for key, kind in _HEADS.items()]
-        ticks = {key: _say(f"ticks.{key}", language) for key in (IN, OUT)}
-        views = {"": "all", "on": "chosen", "off": "left", "ticked": "ticked"}
+            offers = offers_at(plan.data, plan.year, plan.as_of)
+            self._rows, self._about = as_rows(offers.frame), (plan.data, plan.as_of)
         unit = unit_name(plan.unit, language)
-        self.listed.name(
-            _say("title", language, unit=unit),
-            _say("sought", language),
-            heads,
-            ticks,
-            {code: _say(f"views.{key}", language) for code, key in views.items()},
-        )
+        self.listed.name("projects", unit, _HEADS, (IN, OUT), _VIEWS, language)
         teller = _Teller(plan, decided(scenario), language)
         rows = sorted(self._rows, key=teller.order)
         told = _say("shown", language, count=teller.count(len(rows)))
-        self.listed.show(dict(teller.groups(rows)), [teller.line(row) for row in rows], told)
+        self.listed.show(list(teller.groups(rows)), [teller.line(row) for row in rows], told)
         kind, unproven = (
             ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
         )
         self.told.value = screen.message([teller.total(), *unproven], kind)
-
-
-def offers_of(plan: Allocation) -> Offers:
-    """Return what every project may be given on the day of a plan.
-
-    Parameters
-    ----------
-    plan : Allocation
-    """
-    day = date(plan.year, min((plan.as_of or 0) + 1, 12), 1)
-    return build_offers(plan.data, day, is_mid_year=plan.as_of is not None)
 
 
 def _say(key: str, language: Language, **values: object) -> str:
@@ -133,12 +114,12 @@ class _Teller:
         amount = self.found.get(str(row["id"]), {}).get("amount")
         return 0 if amount is None or pd.isna(amount) else int(amount)
 
-    def groups(self, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    def groups(self, rows: list[dict[str, Any]]) -> Iterator[Group]:
         """Yield every area with its Roman numeral, its projects and its money."""
         counts = Counter(row["area"] for row in rows)
         for number, area in enumerate(counts):
             inside = [row for row in rows if row["area"] == area]
-            yield (
+            yield Group(
                 area,
                 _say(
                     "group",

@@ -21,6 +21,7 @@ from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
+from kc_model.workbench.marking import month_label
 from kc_model.workbench.newest import Progress
 
 __all__ = ["MOST", "Comparing", "Kept"]
@@ -245,6 +246,7 @@ def _side_by_side(
 
 def _facts(plan: Allocation, words: Words) -> Iterator[tuple[str, str]]:
     language, cells = words.language, plan.cells
+    yield say("screen.comparing.period", language), month_label(plan.scenario, language)
     yield say("screen.total", language), words.money(to_unit(int(cells["amount"].sum()), plan.unit))
     disbursed = float(cells["expected_disbursed"].sum(skipna=False))
     told = "–" if pd.isna(disbursed) else words.money(to_unit(disbursed, plan.unit))

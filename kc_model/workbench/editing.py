@@ -1,4 +1,4 @@
-"""Budgets and rules as tables to be filled in: what stands in a cell, and what typing there means.
+"""Budgets, rules and goals as tables: what stands in a cell, and what typing there means.
 
 Numbers are read digit by digit as decimals with the marks of the language on screen (2.500,5 in
 Vietnamese); what cannot be read that way is refused at its cell and changes nothing.
@@ -9,146 +9,197 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-from kc_model import reference
+import pandas as pd
+
 from kc_model.errors import Address, Fault, InputError
 from kc_model.money import UNITS, DecimalMark, NumberError, parse_money, parse_number
-from kc_model.scenario import TIERS, Budget, Rule, Scenario
+from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario
+from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.wording import LANGUAGES, Language, say
+from kc_model.words import Words
 from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
+from kc_model.workbench.selecting import read_selection, selection_text
 
-__all__ = ["TABLES", "budget_label", "columns_of", "edited", "read_number", "rows_of"]
+__all__ = [
+    "ACTIONS",
+    "TABLES",
+    "budget_label",
+    "columns_of",
+    "edited",
+    "number_columns",
+    "read_number",
+    "rows_of",
+]
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "budget": ("what", "amount", "text", "basis", "drop"),
     "rules": ("what", "min", "max", "tier", "text", "basis", "drop"),
+    "goals": ("what", "where", "column", "level", "give", "up", "down", "drop"),
 }
-"""The columns of each table, the one that names its rows first, the one that removes them last."""
+"""The columns of each table, named like the scenario's own lists; the first names its rows."""
+
+ACTIONS: Mapping[str, int] = {"up": -1, "down": 1, "drop": 0}
+"""Columns that act on their row, and by how many lines the row goes on."""
+
+Entry = Budget | Rule | Goal
 
 _KINDS = {
     "what": "fixed",
-    "amount": "number",
-    "min": "number",
-    "max": "number",
     "tier": "choice",
-    "drop": "action",
+    "column": "choice",
+    **dict.fromkeys(("amount", "min", "max", "level", "give"), "number"),
+    **dict.fromkeys(ACTIONS, "action"),
 }
 _MARKS: Mapping[Language, DecimalMark] = {"vi": "comma", "en": "point"}
+_BLANK = GridCell("", "–")  # what a goal has no use for
 
 
-def columns_of(table: str, language: Language) -> list[GridColumn]:
+def columns_of(table: str, data: Dataset, language: Language) -> list[GridColumn]:
     """Return the columns of a table.
 
     Parameters
     ----------
-    table : {"budget", "rules"}
+    table : {"budget", "rules", "goals"}
+    data : Dataset
     language : {"vi", "en"}
     """
-    tiers = tuple(say(f"explain.tiers.{tier}", language) for tier in TIERS)
+    words = Words(data.unit, data.vintage, language)
+    columns = number_columns(data) if table == "goals" else ()
+    options = {
+        "tier": tuple(say(f"explain.tiers.{tier}", language) for tier in TIERS),
+        "column": tuple(words.column(name) for name in columns),
+    }
     return [
         GridColumn(
             say(f"screen.edit.{table}.{key}", language),
             _KINDS.get(key, "text"),
-            tiers if key == "tier" else (),
+            options.get(key, ()),
         )
         for key in TABLES[table]
     ]
 
 
-def rows_of(
-    scenario: Scenario, table: str, unit: str, vintage: str, language: Language
-) -> list[list[GridCell]]:
-    """Return what stands in a table.
+def number_columns(data: Dataset) -> tuple[str, ...]:
+    """Return the columns that a goal can count or divide by: numbers told of places and cells."""
+    frames = (data.places, data.cells)
+    found = [
+        str(name)
+        for frame in frames
+        for name in frame.columns
+        if name not in CELL_KEYS
+        and pd.api.types.is_numeric_dtype(frame[name])
+        and frame[name].notna().any()
+    ]
+    return tuple(dict.fromkeys(found))
 
-    Parameters
-    ----------
-    scenario : Scenario
-    table : {"budget", "rules"}
-    unit, vintage : str
-        The dataset's.
-    language : {"vi", "en"}
-    """
-    if table == "budget":
-        return [
-            [_cell(row, key, unit, vintage, language) for key in TABLES[table]]
-            for row in scenario.budget
-        ]
+
+def rows_of(
+    scenario: Scenario, table: str, data: Dataset, language: Language
+) -> list[list[GridCell]]:
+    """Return what stands in a table; parameters as for `columns_of`."""
+    words = Words(data.unit, data.vintage, language)
+    entries = getattr(scenario, table)
     return [
-        [_cell(rule, key, unit, vintage, language) for key in TABLES[table]]
-        for rule in scenario.rules
+        [_cell(entries, number, key, words) for key in TABLES[table]]
+        for number in range(len(entries))
     ]
 
 
-def _cell(entry: Budget | Rule, key: str, unit: str, vintage: str, language: Language) -> GridCell:
+def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> GridCell:
+    entry, language = entries[number], words.language
+    if key in ACTIONS:
+        is_idle = key != "drop" and not 0 <= number + ACTIONS[key] < len(entries)
+        return GridCell("", "" if is_idle else say(f"screen.edit.any.{key}", language))
     if key == "what":
-        name = entry.id if isinstance(entry, Rule) else budget_label(entry, vintage, language)
+        name = _label(entry, number, words)
         return GridCell(name, name)
     if key == "tier":
         tier = say(f"explain.tiers.{getattr(entry, key)}", language)
         return GridCell(tier, tier)
-    if key == "drop":
-        return GridCell("", say("screen.edit.any.drop", language))
+    if isinstance(entry, Goal) and not _has(entry, key):
+        return _BLANK
+    if key == "column" and isinstance(entry, Goal):
+        name = words.column(_column(entry))
+        return GridCell(name, name)
     if _KINDS.get(key) == "number":
         value: Decimal | None = getattr(entry, key)
         if value is None:
             return GridCell("", "")
-        lever = _lever(entry, unit)
+        lever = _lever(entry, words.unit)
         return GridCell(lever.number(value, language), lever.shown(value, language))
+    if key == "where" and isinstance(entry, Goal):
+        text = selection_text(entry.where, words)
+        return GridCell(text, text or say("screen.edit.any.everywhere", language))
     text = str(getattr(entry, key))
     return GridCell(text, text)
 
 
-def _lever(entry: Budget | Rule, unit: str) -> Lever:
+def _label(entry: Entry, number: int, words: Words) -> str:
+    if isinstance(entry, Goal):
+        return f"{number + 1}. {words.goal(entry.name)}"
+    return entry.id if isinstance(entry, Rule) else budget_label(entry, words)
+
+
+def _has(goal: Goal, key: str) -> bool:
+    """Whether a goal has any use for a column of its table."""
+    return bool({"column": _column(goal), "level": goal.what == "risk"}.get(key, True))
+
+
+def _column(goal: Goal) -> str:
+    """Return the data's column that a goal counts or divides by; "" for none."""
+    kind, _, name = goal.what.partition(":")
+    return name if kind == "column" else goal.per
+
+
+def _lever(entry: Entry, unit: str) -> Lever:
     """Return what reads and writes a number of a row: money, a share in percent, or a number."""
     if isinstance(entry, Budget):
         return Lever(entry.amount, "money", unit)
+    if isinstance(entry, Goal):
+        return Lever(entry.give, "share", unit)
     side = "min" if entry.min is not None else "max"
     lever = RuleLever.of(entry, side, unit)
     return lever if lever is not None else Lever(Decimal(0), "money", unit)
 
 
-def budget_label(row: Budget, vintage: str, language: Language) -> str:
+def budget_label(row: Budget, words: Words) -> str:
     """Return a budget by what it may be spent on: its fund, place and area.
 
     Parameters
     ----------
     row : Budget
-    vintage : str
-        Of the place codes.
-    language : {"vi", "en"}
+    words : Words
     """
-    names = {
-        "source": lambda code: reference.source_name(code, language),
-        "place": lambda code: reference.place_name(code, vintage, language),
-        "area": lambda code: reference.area_name(code, language),
-    }
-    known = {"source": reference.source_order(), "area": reference.area_order()}
-    known["place"] = reference.place_order(vintage)
-    parts = []
-    for key in sorted(row.where, key=lambda key: (key != "source", key)):
-        shown = [
-            names[key](code) if code in known.get(key, ()) else code for code in row.where[key]
-        ]
-        parts.append("; ".join(shown))
-    return " – ".join(parts) or say("screen.total", language)
+    parts = [
+        "; ".join(words.name(code, key) for code in row.where[key])
+        for key in sorted(row.where, key=lambda key: (key != "source", key))
+    ]
+    return " – ".join(parts) or say("screen.total", words.language)
 
 
 def edited(
-    scenario: Scenario, table: str, where: tuple[int, int], text: str, unit: str, language: Language
+    scenario: Scenario,
+    table: str,
+    where: tuple[int, int],
+    text: str,
+    data: Dataset,
+    language: Language,
 ) -> Scenario:
-    """Return the scenario with one cell of a table filled in anew; or with one row fewer.
+    """Return the scenario with one cell filled in anew; or with a row moved or removed.
 
     Parameters
     ----------
     scenario : Scenario
-    table : {"budget", "rules"}
+    table : {"budget", "rules", "goals"}
     where : (row, column)
-        From 0; in the last column the row is removed.
+        From 0; in a column of `ACTIONS` it acts on the row.
     text : str
         As typed.
-    unit : str
-        The dataset's; of an amount that names none.
+    data : Dataset
+        Its unit is that of an amount that names none.
     language : {"vi", "en"}
         Whose decimal mark counts.
 
@@ -156,46 +207,72 @@ def edited(
     ------
     InputError
         typed-number, fraction-of-dong, amount-too-large, scenario-negative, not-one-of, no-bound,
-        rule-min-above-max or last-budget; the scenario is as it was.
+        rule-min-above-max, last-budget, not-of-this-goal, typed-share, or as `read_selection`; the
+        scenario is as it was.
     """
     row, key = where[0], TABLES[table][where[1]]
-    if key == "drop":
-        return _without(scenario, table, row)
-    entries: Sequence[Budget | Rule] = scenario.budget if table == "budget" else scenario.rules
+    if key in ACTIONS:
+        return _with(scenario, table, _acted(getattr(scenario, table), row, key))
+    entries = list(getattr(scenario, table))
     entry = entries[row]
-    value: object = " ".join(text.split())
+    if isinstance(entry, Goal) and not _has(entry, key):
+        if text.strip() in {"", _BLANK.shown}:
+            return scenario
+        values = {"goal": Words(data.unit, data.vintage, language).goal(entry.name)}
+        raise InputError([Fault("not-of-this-goal", Address(column=key), values)])
+    entries[row] = replace(entry, **_read(entry, key, text, (scenario, data), language))
+    if isinstance(entries[row], Rule):
+        _check(entries[row], data.unit, language)
+    return _with(scenario, table, entries)
+
+
+def _with(scenario: Scenario, table: str, entries: Sequence[Entry]) -> Scenario:
+    changes: dict[str, Any] = {table: tuple(entries)}
+    return replace(scenario, **changes)
+
+
+def _read(
+    entry: Entry, key: str, text: str, about: tuple[Scenario, Dataset], language: Language
+) -> dict[str, Any]:
+    """Return what typing says of a row: field -> value."""
+    scenario, data = about
+    plain = " ".join(text.split())
     if key == "tier":
-        value = _tier(str(value))
-    elif _KINDS.get(key) == "number":
-        value = read_number(text.strip(), key, entry, unit, language)
-    changed = replace(entry, **{key: value})  # type: ignore[arg-type]
-    if isinstance(changed, Rule):
-        _check(changed, unit, language)
-        rules = tuple(changed if n == row else one for n, one in enumerate(scenario.rules))
-        return replace(scenario, rules=rules)
-    budget = tuple(changed if n == row else one for n, one in enumerate(scenario.budget))
-    return replace(scenario, budget=budget)
+        names = {tier: _spelled(f"explain.tiers.{tier}") for tier in TIERS}
+        return {"tier": _one_of(plain, names, key, language)}
+    if key == "column" and isinstance(entry, Goal):
+        both = [Words(data.unit, data.vintage, one) for one in LANGUAGES]
+        names = {
+            name: [name, *(words.column(name) for words in both)] for name in number_columns(data)
+        }
+        name = _one_of(plain, names, key, language)
+        return {"per": name} if entry.per else {"what": f"column:{name}"}
+    if key == "where":
+        return {"where": read_selection(plain, scenario, data)}
+    if _KINDS.get(key) == "number":
+        return {key: read_number(text.strip(), key, entry, data.unit, language)}
+    return {key: plain}
 
 
-def _without(scenario: Scenario, table: str, row: int) -> Scenario:
-    """Return the scenario without one row; something has to be spent."""
-    if table == "rules":
-        return replace(scenario, rules=scenario.rules[:row] + scenario.rules[row + 1 :])
-    if len(scenario.budget) == 1:
-        raise InputError([Fault("last-budget", Address())])
-    return replace(scenario, budget=scenario.budget[:row] + scenario.budget[row + 1 :])
+def _acted(entries: tuple[Entry, ...], row: int, key: str) -> tuple[Entry, ...]:
+    """Return rows with one moved or removed; something has to be spent."""
+    rest = entries[:row] + entries[row + 1 :]
+    if key == "drop":
+        if not rest and isinstance(entries[row], Budget):
+            raise InputError([Fault("last-budget", Address())])
+        return rest
+    to = min(max(row + ACTIONS[key], 0), len(rest))
+    return rest[:to] + entries[row : row + 1] + rest[to:]
 
 
-def read_number(
-    text: str, key: str, entry: Budget | Rule, unit: str, language: Language
-) -> Decimal | None:
+def read_number(text: str, key: str, entry: Entry, unit: str, language: Language) -> Decimal | None:
     """Read a number as a planner writes it, exactly; a share is typed in percent.
 
     Parameters
     ----------
     text : str
-    key : {"amount", "min", "max"}
-    entry : Budget or Rule
+    key : {"amount", "min", "max", "level", "give"}
+    entry : Budget, Rule or Goal
         What the number is of; its bound says what it counts.
     unit : str
         The dataset's.
@@ -205,15 +282,18 @@ def read_number(
     Returns
     -------
     Decimal or None
-        None for nothing typed where a rule may be left open.
+        None for nothing typed where a rule may be left open; for nothing typed of a goal what it
+        is when nobody says.
 
     Raises
     ------
     InputError
-        typed-number, fraction-of-dong, amount-too-large, scenario-negative.
+        typed-number, fraction-of-dong, amount-too-large, scenario-negative, typed-share.
     """
     if not text and isinstance(entry, Rule):
         return None
+    if not text and isinstance(entry, Goal):
+        return Decimal(getattr(Goal(entry.sense, entry.what), key))
     kind, mark = _lever(entry, unit).kind, _MARKS[language]
     try:
         if kind == "money":
@@ -229,16 +309,23 @@ def read_number(
     if value < 0:
         values = {"key": say(f"screen.edit.any.{key}", language), "found": text}
         raise InputError([Fault("scenario-negative", Address(column=key), values)])
+    if isinstance(entry, Goal) and value >= 1:
+        raise InputError([Fault("typed-share", Address(column=key), {"found": text})])
     return value
 
 
-def _tier(text: str) -> str:
-    for tier in TIERS:
-        if text.casefold() in {say(f"explain.tiers.{tier}", one).casefold() for one in LANGUAGES}:
-            return tier
-    choices = ", ".join(say(f"explain.tiers.{tier}") for tier in TIERS)
-    values = {"found": text, "choices": choices}
-    raise InputError([Fault("not-one-of", Address(column="tier"), values)])
+def _spelled(key: str) -> list[str]:
+    return [say(key, language) for language in LANGUAGES]
+
+
+def _one_of(text: str, names: Mapping[str, Sequence[str]], key: str, language: Language) -> str:
+    """Return the code that a text names, in any language."""
+    for code, spellings in names.items():
+        if text.casefold() in {one.casefold() for one in spellings}:
+            return code
+    at = LANGUAGES.index(language) - len(LANGUAGES)  # the last ones are those of the languages
+    values = {"found": text, "choices": ", ".join(known[at] for known in names.values())}
+    raise InputError([Fault("not-one-of", Address(column=key), values)])
 
 
 def _check(rule: Rule, unit: str, language: Language) -> None:

@@ -40,7 +40,8 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self._language: Language = "vi"
         self._is_stopped, self._since = False, 0.0
         self.stop = ipywidgets.Button(
-            icon="stop", layout=ipywidgets.Layout(width="auto", display="none")
+            icon="stop",
+            layout=ipywidgets.Layout(width="auto", display="none", align_self="flex-start"),
         )
         self.told = screen.Text()
         self.stop.on_click(lambda _button: self._stop())

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
 
+from kc_model.errors import KcError
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import adjustment, assigned_plan
+from kc_model.projects import adjustment, assigned_plan, offers_at
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.choosing import offers_of
+from kc_model.workbench.desk import explain_error
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.making import Maker
 from kc_model.workbench.newest import Newest, Progress, Step
@@ -35,8 +37,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         What is on screen, with the notes that say what was changed.
     maker : callable () -> Maker
         Makes its plan afresh.
-    exports : Newest
-        Runs the export.
+    kept : callable (Path, Scenario) -> list of str
+        Told what was saved; returns what else is to be said of it.
+    lock : RLock
+        Of the desk.
 
     Attributes
     ----------
@@ -53,9 +57,11 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self,
         scenario: Callable[[], Scenario],
         maker: Callable[[], Maker],
-        exports: Newest,
+        kept: Callable[[Path, Scenario], list[str]],
+        lock: threading.RLock,
     ) -> None:
-        self._scenario, self._maker, self._exports = scenario, maker, exports
+        self._scenario, self._maker, self._kept = scenario, maker, kept
+        self._exports = Newest(self._failed, lock)
         self._language: Language = "vi"
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
@@ -82,13 +88,31 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"
 
-    def save(self) -> tuple[Path, Scenario]:
-        """Save the scenario under its name; never over somebody else's file.
+    def opened(self, file: Path) -> None:
+        """Let a file be saved again under its name: one that we wrote and nobody has changed."""
+        if file.is_file() and file.read_bytes() == scenario_yaml(self._scenario()).encode():
+            self._files[file] = fingerprint(file.parent, [file.name])
 
-        Raises
-        ------
-        SaveError
-        """
+    def save(self) -> None:
+        """Save the scenario under its name, never over somebody else's file; say where."""
+        try:
+            file, scenario = self._save()
+        except (KcError, OSError) as error:
+            self._failed(error)
+            return
+        told = self._kept(file, scenario)
+        first = say("screen.keep.saved", self._language, file=file)
+        self.saved.value = screen.message([first, *told])
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for an export; tell whether it came in time (seconds)."""
+        return self._exports.wait(timeout)
+
+    def _failed(self, error: Exception) -> None:
+        self.export.disabled = False
+        self.saved.value = screen.message(explain_error(error, self._language), "stop")
+
+    def _save(self) -> tuple[Path, Scenario]:
         scenario = self._scenario()
         scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
         file = self.home / f"{plain_name(scenario.name)}.yaml"
@@ -139,6 +163,9 @@ def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
     """Yield the office's forms: the assigned plan by project, mid-year what is adjusted."""
     if len(plan.projects):
         chosen = plan.project_table(language)
-        yield _PROJECTS, assigned_plan(plan.data, offers_of(plan), chosen, language)
+        yield (
+            _PROJECTS,
+            assigned_plan(plan.data, offers_at(plan.data, plan.year, plan.as_of), chosen, language),
+        )
     if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
         yield _ADJUSTMENT, adjustment(plan, language)

@@ -1,4 +1,4 @@
-"""Budgets and rules of the scenario on screen as tables: filled in, added to, removed from."""
+"""Budgets, rules and goals on screen as tables: filled in, added to, put in order, removed from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.adding import Adding, Asked, new_budget, new_rule
-from kc_model.workbench.editing import TABLES, columns_of, edited, rows_of
+from kc_model.workbench.adding import NEW, Adding, Asked
+from kc_model.workbench.editing import ACTIONS, TABLES, columns_of, edited, rows_of
 
 __all__ = ["Filling"]
 
@@ -35,7 +35,7 @@ class _Owner(Protocol):
 
 
 class Filling(ipywidgets.VBox):  # type: ignore[misc]
-    """Two tables, and the fields of a new row under them.
+    """Three tables, and the fields of a new row under them.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
     Attributes
     ----------
     grids : dict of str to Grid
-        ``budget`` and ``rules``.
+        ``budget``, ``rules`` and ``goals``.
     adding : Adding
     refused : mapping of (table, row, column) to (text, InputError)
         What was typed and could not be read; it stays at its cell with the reason.
@@ -56,6 +56,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         self.refused: Mapping[tuple[str, int, int], tuple[str, InputError]] = {}
         self.grids = {table: self._grid(table) for table in TABLES}
         self.adding = Adding(lambda table, asked: owner.guarded(lambda: self._add(table, asked)))
+        self._shown: tuple[Scenario, pd.DataFrame] | None = None
         super().__init__([*self.grids.values(), self.adding])
 
     def _grid(self, table: str) -> screen.Grid:
@@ -66,7 +67,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         )
 
     def show(self, scenario: Scenario, cells: pd.DataFrame) -> None:
-        """Show a scenario.
+        """Show a scenario; tables that are folded away are filled when they are opened.
 
         Parameters
         ----------
@@ -74,9 +75,14 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         cells : DataFrame
             Of the newest plan: what a new row can be about.
         """
+        if not len(cells) and self._shown is not None:
+            cells = self._shown[1]
+        self._shown = scenario, cells
+        if self.layout.display == "none":
+            return
         data, language = self._owner.data, self._owner.language
         for table, grid in self.grids.items():
-            rows = rows_of(scenario, table, data.unit, data.vintage, language)
+            rows = rows_of(scenario, table, data, language)
             for (name, r, c), (text, error) in self.refused.items():
                 if name == table:
                     fault = error.faults[0]
@@ -84,10 +90,17 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
                     rows[r][c] = screen.GridCell(text, text or rows[r][c].shown, why)
             with grid.hold_sync():
                 unit = unit_name(data.unit, language)
-                grid.label = say(f"screen.edit.tables.{table}", language, unit=unit)
-                grid.show(columns_of(table, language), rows)
+                label = say(f"screen.edit.tables.{table}", language, unit=unit)
+                grid.label = label if rows else self._say("empty", table=label)
+                grid.show(columns_of(table, data, language), rows)
         if len(cells):
             self.adding.offer(cells, data, language)
+
+    def unfold(self, *, is_open: bool) -> None:
+        """Show the tables, or fold them away."""
+        self.layout.display = "" if is_open else "none"
+        if is_open and self._shown is not None:
+            self.show(*self._shown)
 
     def announce(self, text: str) -> None:
         """Let screen readers say something."""
@@ -99,23 +112,25 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         owner, grid = self._owner, self.grids[table]
         scenario, refused = owner.now(), dict(self.refused)
         taken: list[tuple[int, int]] = []
-        is_dropped = any(TABLES[table][column] == "drop" for _, column, _ in edits)
+        acted = next((key for _, c, _ in edits if (key := TABLES[table][c]) in ACTIONS), "")
         for row, column, text in edits:
             refused.pop((table, row, column), None)
             try:
                 where = (row, column)
-                scenario = edited(scenario, table, where, text, owner.data.unit, owner.language)
+                scenario = edited(scenario, table, where, text, owner.data, owner.language)
                 taken.append(where)
             except InputError as error:
                 refused[table, row, column] = (text, error)
-        named = grid.rows[edits[0][0]][0]["shown"] if is_dropped else ""
-        if is_dropped and taken:
+        named = grid.rows[edits[0][0]][0]["shown"]
+        if acted and taken:
             refused = {}  # its rows are others now
         owner.go(scenario)
         self.refused = refused
         self.show(owner.now(), pd.DataFrame())
-        if is_dropped:
-            grid.said = self._say("dropped", what=named) if taken else ""
+        if acted:
+            for row, column in taken:
+                grid.go(row + ACTIONS[acted], column)
+            grid.said = self._say(f"acted.{acted}", what=named) if taken else ""
             return
         told = [
             self._say("said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
@@ -125,19 +140,20 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         grid.said = " ".join([*told, *missed])
 
     def _add(self, table: str, asked: Asked) -> None:
-        owner, added = self._owner, new_rule if table == "rules" else new_budget
+        owner = self._owner
         try:
-            scenario = added(owner.now(), asked, owner.data, owner.language)
+            scenario = NEW[table](owner.now(), asked, owner.data, owner.language)
         except InputError as error:
             fault = error.faults[0]
             why = [fault.found(owner.language), fault.remedy(owner.language)]
             self.adding.said.value = screen.message([" ".join(why)], "stop")
             return
-        self.adding.number.value = ""
+        if table != "goals":
+            self.adding.number.value = ""
         owner.go(scenario)
         grid = self.grids[table]
-        row = grid.rows[-1]
-        text = row[list(TABLES[table]).index("text")]["shown"]
+        names = "what" if table == "goals" else "text"
+        text = grid.rows[-1][TABLES[table].index(names)]["shown"]
         grid.said = self._say("added", what=text)
         self.adding.said.value = screen.message([grid.said])
 

@@ -21,7 +21,11 @@ function render({ model, el }) {
   const kindOf = (column) => model.get("columns")[column]?.kind;
   const isOpen = (column) => !["fixed", "action"].includes(kindOf(column));
   const send = (edits) => edits.length && model.send({ edits });
-  const act = (row, column) => kindOf(column) === "action" && (send([[row, column, ""]]), true);
+  const act = (row, column) => {
+    if (kindOf(column) !== "action") return false;
+    if (model.get("rows")[row][column].shown) send([[row, column, ""]]);
+    return true;
+  };
 
   const build = () => {
     const head = document.createElement("thead");
@@ -198,9 +202,11 @@ function render({ model, el }) {
     event.preventDefault();
   });
 
+  const follow = ({ go }) => go && grid.contains(document.activeElement) && move(...go);
   model.on("change", fill);
+  model.on("msg:custom", follow);
   fill();
-  return () => model.off("change", fill);
+  return () => (model.off("change", fill), model.off("msg:custom", follow));
 }
 
 export default { initialize, render };

@@ -1,27 +1,35 @@
-"""What a slider may move: the total of a scenario, or a bound of one of its rules."""
+"""What a slider may move: a scenario's total, a bound of a rule, what a goal may lose."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
 from kc_model.explain import rule_label
 from kc_model.money import UNITS, format_number, unit_name
-from kc_model.scenario import Budget, Goal, Rule, Scenario
-from kc_model.tables import SCHEMAS, Note
+from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.tables import SCHEMAS
 from kc_model.wording import LANGUAGES, Language, say
+from kc_model.words import Words
 from kc_model.workbench.deciding import is_decision
 
-__all__ = ["BudgetLever", "Lever", "RuleLever", "TotalLever", "adjust", "levers_of", "mark", "move"]
+__all__ = [
+    "BudgetLever",
+    "GoalLever",
+    "Lever",
+    "RuleLever",
+    "TotalLever",
+    "levers_of",
+    "move",
+]
 
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
-_HALF_PERCENT = Decimal("0.005")
+_HALF_PERCENT, _TENTH = Decimal("0.005"), Decimal("0.1")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Lever:
 
     @property
     def key(self) -> str:
-        """``total``, or ``rule-id:min``, ``rule-id:max``."""
+        """``total``; ``rule-id:min``, ``rule-id:max``; ``goal:1``."""
         return "total"
 
     def choices(self) -> tuple[Decimal, ...]:
@@ -193,15 +201,56 @@ class BudgetLever(Lever):
         return rule_label(f"budget:{self.place}", self.row.text, language)
 
 
-def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
-    """Return every lever of a scenario: its total, then the rules' bounds in their order.
+@dataclass(frozen=True)
+class GoalLever(Lever):
+    """The share of its best that a goal may lose for those after it.
 
-    Rules about one project or one cell have none: those are ticked.
+    Parameters
+    ----------
+    name : str
+        Of the goal.
+    place : int
+        Its place in the order, from 1.
+    """
+
+    name: str
+    place: int
+
+    @property
+    def key(self) -> str:
+        """The goal's place."""
+        return f"goal:{self.place}"
+
+    def choices(self) -> tuple[Decimal, ...]:
+        """Return half percentage points up to ten percent, or to twice what it is."""
+        return _steps(self.start, Decimal(0), max(_TENTH, 2 * self.start), _HALF_PERCENT)
+
+    def title(self, value: Decimal, language: Language) -> str:  # noqa: ARG002
+        """Return which goal gives way."""
+        goal = Words(self.unit, "34", language).goal(self.name)  # names no place
+        return say("screen.gives", language, number=self.place, goal=goal)
+
+    def apply(self, scenario: Scenario, value: Decimal) -> Scenario:
+        """Return the scenario in which the goal gives so much."""
+        at = self.place - 1
+        changed = replace(scenario.goals[at], give=value)
+        return replace(scenario, goals=(*scenario.goals[:at], changed, *scenario.goals[at + 1 :]))
+
+
+def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
+    """Return every lever of a scenario: its total, the rules' bounds in their order, its goals.
+
+    Rules about one project or one cell have none: those are ticked; nor has the last goal, which
+    nothing comes after.
     """
     rules = [rule for rule in scenario.rules if not is_decision(rule)]
     sides = [(rule, side) for rule in rules for side in ("min", "max")]
     found = [RuleLever.of(rule, side, unit) for rule, side in sides]
-    return (TotalLever.of(scenario, unit), *(lever for lever in found if lever is not None))
+    goals = [
+        GoalLever(goal.give, "share", unit, goal.name, place)
+        for place, goal in enumerate(scenario.goals[:-1], 1)
+    ]
+    return (TotalLever.of(scenario, unit), *(one for one in found if one is not None), *goals)
 
 
 def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
@@ -219,153 +268,6 @@ def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decim
         if values.get(lever.key, lever.start) != lever.start:
             scenario = lever.apply(scenario, values[lever.key])
     return scenario
-
-
-def mark(scenario: Scenario, changed: Scenario, unit: str) -> Scenario:
-    """Return a changed scenario whose name and notes say on every output what was changed.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        As it was.
-    changed : Scenario
-        With other numbers, tiers, words or goals; with budgets and rules added or removed.
-    unit : str
-        The dataset's.
-    """
-    if changed == scenario:
-        return scenario
-    notes = [*_budget_notes(scenario, changed, unit), *_rule_notes(scenario, changed, unit)]
-    if scenario.goals != changed.goals:
-        notes.append(_goal_note(scenario, changed))
-    name = say("screen.adjusted", "vi", name=scenario.name)
-    return replace(changed, name=name, notes=(*scenario.notes, *notes))
-
-
-def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
-    before, after = (_by_cells(one.budget) for one in (scenario, changed))
-    kept = [key for key in before if key in after]
-    moved = [key for key in kept if before[key][1].amount != after[key][1].amount]
-    total, now = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
-    if total.kind == now.kind == "money" and total.start != now.start:
-        yield _note(total, now.start)
-    if total.kind != "money" or len(moved) < len(before):
-        for key in moved:
-            place, old = before[key]
-            yield _note(BudgetLever(old.amount, "money", unit, old, place), after[key][1].amount)
-    for which, rows, others in (("added", after, before), ("removed", before, after)):
-        for key, (place, row) in rows.items():
-            if key not in others:
-                lever = BudgetLever(row.amount, "money", unit, row, place)
-                yield _row_note(which, lever)
-
-
-def _by_cells(rows: Sequence[Budget]) -> dict[object, tuple[int, Budget]]:
-    """Return budgets with their places, from 1, by what they may be spent on."""
-    found: dict[object, tuple[int, Budget]] = {}
-    count: Counter[object] = Counter()
-    for place, row in enumerate(rows, 1):
-        cells = tuple(sorted(row.where.items())), row.pooled
-        count[cells] += 1
-        found[cells, count[cells]] = place, row
-    return found
-
-
-def _rule_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
-    before, after = ({rule.id: rule for rule in one.rules} for one in (scenario, changed))
-    for old in scenario.rules:
-        new = after.get(old.id)
-        if new is None:
-            yield _rule_note("removed", old)
-            continue
-        for side in ("min", "max"):
-            was, now = getattr(old, side), getattr(new, side)
-            if was != now:
-                lever = RuleLever.of(old if was is not None else new, side, unit)
-                if lever is not None:
-                    yield _note(lever, now, is_new=was is None)
-        if old.tier != new.tier:
-            yield _tier_note(old, new)
-    for rule in changed.rules:
-        if rule.id not in before:
-            yield _rule_note("added", rule)
-
-
-def _row_note(which: str, lever: BudgetLever) -> Note:
-    """Say that a budget came or went."""
-
-    def text(one: Language) -> str:
-        what = f"{lever.title(lever.start, one)}: {lever.shown(lever.start, one)}"
-        return say(f"screen.{which}", one, what=what)
-
-    return _assumed(text)
-
-
-def _rule_note(which: str, rule: Rule) -> Note:
-    """Say that a rule came or went."""
-    return _assumed(
-        lambda one: say(f"screen.{which}", one, what=rule_label(rule.id, rule.text, one))
-    )
-
-
-def _tier_note(old: Rule, new: Rule) -> Note:
-    return _told(
-        lambda one: rule_label(old.id, old.text, one),
-        lambda one: say(f"explain.tiers.{old.tier}", one),
-        lambda one: say(f"explain.tiers.{new.tier}", one),
-    )
-
-
-def _goal_note(old: Scenario, new: Scenario) -> Note:
-    def named(scenario: Scenario, one: Language) -> str:
-        return "; ".join(_goal_label(goal, one) for goal in scenario.goals) or "–"
-
-    return _told(
-        lambda one: say("screen.trading.goals", one),
-        lambda one: named(old, one),
-        lambda one: named(new, one),
-    )
-
-
-def _goal_label(goal: Goal, one: Language) -> str:
-    what, _, column = goal.what.partition(":")
-    key = "least_money" if goal.name == "minimise money" else what
-    where = "; ".join(f"{name}: {', '.join(values)}" for name, values in goal.where.items())
-    return say(f"explain.goals.{key}", one, column=column) + (f" ({where})" if where else "")
-
-
-def adjust(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decimal]) -> Scenario:
-    """Return the scenario with levers moved; its name and notes say so on every output.
-
-    Parameters are those of `move`.
-    """
-    return mark(scenario, move(scenario, levers, values), levers[0].unit)
-
-
-def _note(lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
-    """Say what a number is now and was before; a bound may have come or gone."""
-
-    def shown(number: Decimal | None, one: Language) -> str:
-        return say("screen.open", one) if number is None else lever.shown(number, one)
-
-    return _told(
-        lambda one: lever.title(lever.start, one),
-        lambda one: shown(None if is_new else lever.start, one),
-        lambda one: shown(value, one),
-    )
-
-
-def _told(
-    what: Callable[[Language], str], old: Callable[[Language], str], new: Callable[[Language], str]
-) -> Note:
-    return _assumed(
-        lambda one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
-    )
-
-
-def _assumed(text: Callable[[Language], str]) -> Note:
-    texts = {one: text(one) for one in LANGUAGES}
-    return Note("assumed", texts["vi"], texts["en"], table="scenario")
 
 
 def _apart(one: Budget, other: Budget) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kc_model.allocate import RANGES_UP_TO, Planner, allocate
+from kc_model.allocate import Planner, allocate
+from kc_model.explain import RANGES_UP_TO
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset

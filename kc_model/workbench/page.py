@@ -161,7 +161,8 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         """Offer a scenario that was just saved; what is on screen stays there."""
         chosen = self.pick.value
         self._scenarios[file.name] = scenario
-        self.plans.pop(file.name, None)
+        if file.name != chosen:
+            self.plans.pop(file.name, None)
         self._offer(chosen)
 
     def _named(self, key: str) -> str:
@@ -188,6 +189,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             path = self._loaded.path
             is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
             desk.filing.home = scenario_home(path if is_here else self.data.folder / path.name)
+            desk.filing.opened(desk.filing.home / key)
             desk.on_keep = self._kept
             desk.on_change = self._changed
             self.plans[key] = self._placed(desk)

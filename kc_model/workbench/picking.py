@@ -8,9 +8,29 @@ from typing import Any
 
 import traitlets
 
+from kc_model.wording import Language, say
 from kc_model.workbench.screen import Part
 
-__all__ = ["Picked", "Picks"]
+__all__ = ["Group", "Picked", "Picks"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines that are folded together.
+
+    Parameters
+    ----------
+    name : str
+        Unlike any other's.
+    told : str
+        What stands over it.
+    over : str
+        The group that it is a part of; "" for none. That one has no lines of its own.
+    """
+
+    name: str
+    told: str
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,41 +92,55 @@ class Picks(Part):
 
     def name(
         self,
-        label: str,
-        sought: str,
-        heads: Sequence[tuple[str, str]],
-        ticks: Mapping[str, str],
+        room: str,
+        unit: str,
+        heads: Mapping[str, str],
+        ticks: Sequence[str],
         views: Mapping[str, str],
+        language: Language,
     ) -> None:
         """Set what everything is called.
 
         Parameters
         ----------
-        label, sought : str
-            Of the list and of its filter.
-        heads : sequence of (text, kind)
+        room : str
+            Of the texts ``screen``: title, sought, heads, ticks and views.
+        unit : str
+            That the title names.
+        heads : mapping of key to kind
             Columns; a kind is ``text``, ``number`` or ``fixed``.
-        ticks, views : mapping of code to text
-            Boxes; what the list can be narrowed to ("" for everything, ``ticked``, or a state).
+        ticks : sequence of str
+            Codes of the boxes.
+        views : mapping of code to key
+            What the list can be narrowed to ("" for everything, ``ticked``, or a state).
+        language : {"vi", "en"}
         """
-        with self.hold_sync():
-            self.label, self.sought = label, sought
-            self.heads = [{"label": text, "kind": kind} for text, kind in heads]
-            self.ticks = _labelled(ticks)
-            self.views = _labelled(views)
 
-    def show(self, groups: Mapping[str, str], rows: Sequence[Picked], told: str) -> None:
+        def told(key: str, **values: str) -> str:
+            return say(f"screen.{room}.{key}", language, **values)
+
+        with self.hold_sync():
+            self.label, self.sought = told("title", unit=unit), told("sought")
+            self.heads = [
+                {"label": told(f"heads.{key}"), "kind": kind} for key, kind in heads.items()
+            ]
+            self.ticks = [{"code": code, "label": told(f"ticks.{code}")} for code in ticks]
+            self.views = [
+                {"code": code, "label": told(f"views.{key}")} for code, key in views.items()
+            ]
+
+    def show(self, groups: Sequence[Group], rows: Sequence[Picked], told: str) -> None:
         """Show lines, in one message.
 
         Parameters
         ----------
-        groups : mapping of group to text
-            In order, with what stands over each.
+        groups : sequence of Group
+            In order; a group stands before its parts.
         rows : sequence of Picked
         told : str
         """
         with self.hold_sync():
-            self.groups = [{"name": name, "told": text} for name, text in groups.items()]
+            self.groups = [asdict(group) for group in groups]
             self.rows = [asdict(row) for row in rows]
             self.told = told
 
@@ -116,7 +150,3 @@ class Picks(Part):
         else:
             key, code = content["tick"]
             self._tick(str(key), str(code))
-
-
-def _labelled(texts: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"code": code, "label": text} for code, text in texts.items()]

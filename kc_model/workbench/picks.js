@@ -57,22 +57,25 @@ function render({ model, el }) {
     const focused = document.activeElement?.dataset?.at;
     const first = made("tr");
     for (const { label } of [...ticks, ...heads]) first.append(made("th", { scope: "col", textContent: label }));
-    const bodies = groups.map(({ name, told }) => {
+    const isShut = (name, has) => (asked ? false : (folded.get(name) ?? (!has && all.length > OPEN)));
+    const bodies = groups.map(({ name, told, over }) => {
       const body = made("tbody");
-      const inside = rows.filter((row) => row.group === name);
-      if (!inside.length) return body;
-      const shut = asked ? false : (folded.get(name) ?? all.length > OPEN);
+      const parts = groups.filter((one) => one.over === name).map((one) => one.name);
+      const own = rows.filter((row) => row.group === name);
+      const is = own.length || rows.some((row) => parts.includes(row.group));
+      if (!is || (over && isShut(over, true))) return body;
+      const shut = isShut(name, parts.length);
       const fold = made("button", { textContent: `${shut ? "▸" : "▾"} ${told}` });
       fold.setAttribute("aria-expanded", !shut);
       fold.dataset.at = `group|${name}`;
       fold.addEventListener("click", () => (folded.set(name, !shut), fill()));
-      body.append(made("tr", { className: "kc-group" }, made("th", { colSpan: 99, scope: "rowgroup" }, fold)));
+      body.append(made("tr", { className: over ? "kc-group kc-part" : "kc-group" }, made("th", { colSpan: 99, scope: "rowgroup" }, fold)));
       if (shut) return body;
       const most = drawn.get(name) ?? MOST;
-      body.append(...inside.slice(0, most).map((row) => line(row, heads, ticks)));
-      if (inside.length > most) {
-        const more = made("button", { textContent: `▾ +${inside.length - most}` });
-        more.setAttribute("aria-label", `${told} +${inside.length - most}`);
+      body.append(...own.slice(0, most).map((row) => line(row, heads, ticks)));
+      if (own.length > most) {
+        const more = made("button", { textContent: `▾ +${own.length - most}` });
+        more.setAttribute("aria-label", `${told} +${own.length - most}`);
         more.addEventListener("click", () => (drawn.set(name, most + MOST), fill()));
         body.append(made("tr", { className: "kc-group" }, made("th", { colSpan: 99 }, more)));
       }

@@ -20,6 +20,7 @@ from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.funds import funds_table
+from kc_model.workbench.lateness import Lateness
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["ProgressDesk", "show_forecast"]
@@ -61,6 +62,8 @@ class ProgressDesk(FiguresDesk):
     measure : Dropdown
         What the places are coloured by.
     ranges, completion, fan, tiles : Figure
+    lateness : Lateness
+        Project by project, where the data have any.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class ProgressDesk(FiguresDesk):
         self._when(self.scope, lambda _new: self._draw_months())
         self._when(self.measure, lambda _new: self._draw_places())
         self.findings, self.saved, self.funds = screen.Text(), screen.Text(), screen.Text()
+        self.lateness = Lateness(_FUND, lock)
         self.late, self.ground, self.by_month = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
         self._words()
@@ -113,12 +117,14 @@ class ProgressDesk(FiguresDesk):
     def _arrange(self) -> None:
         has_fund = _FUND in set(self.data.history["source"])
         late = [self.arrival] if has_fund else []
+        projects = [self.lateness] if late and len(self.data.projects) else []
         self._lay_out(
             screen.row(self.year, self.level, self.export),
             screen.row(self.as_of, *late),
             self.saved,
             self.status,
             self.late,
+            *projects,
             self.funds,
             screen.row(self.ranges, self.findings),
             self.ranges.table,
@@ -203,6 +209,7 @@ class ProgressDesk(FiguresDesk):
         self.late.value = self._lateness(outlook)
         if self._found is not None:
             stamp = self._found.stamp
+            self.lateness.show(self._late_asked(), stamp, self.language)
             ranges = forecast_chart(outlook, self.data, level, self.language)
             shares = completion_chart(outlook, self.data, level, self.language)
             self.ranges.show(ranges, stamp, self.language)
@@ -305,6 +312,7 @@ class ProgressDesk(FiguresDesk):
         return (
             super().wait(timeout)
             and self._exports.wait(timeout)
+            and self.lateness.wait(timeout)
             and all(figure.wait(timeout) for figure in self._figures())
         )
 
@@ -340,6 +348,12 @@ class ProgressDesk(FiguresDesk):
             if key in before
         ]
         return screen.message(lines, "warn")
+
+    def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
+        """Return what is asked of projects; None where the money is not late."""
+        year, as_of, arrives = self.year.value, self.as_of.value, self.arrival.value
+        is_late = arrives is not None and arrives > as_of
+        return (self.data, int(year), int(as_of), int(arrives)) if is_late else None
 
     def _change(self, amount: float) -> str:
         kind = "less" if amount < 0 else "more"

@@ -212,7 +212,7 @@ class GridColumn:
     Parameters
     ----------
     label : str
-    kind : {"fixed", "text", "number", "choice"}
+    kind : {"fixed", "text", "number", "choice", "action"}
     options : tuple of str
         Of a choice.
     """
@@ -274,6 +274,10 @@ class Grid(Part):
         with self.hold_sync():
             self.columns = [asdict(column) for column in columns]
             self.rows = [[asdict(cell) for cell in row] for row in rows]
+
+    def go(self, row: int, column: int) -> None:
+        """Let the cursor follow a row that went elsewhere, if it is in the table."""
+        self.send({"go": [row, column]})
 
     def _told(self, content: Any) -> None:
         if "undo" in content:

@@ -100,7 +100,8 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         own = say("tradeoffs.presets.scenario", self._language)
         options = [(own, _OWN), *((one.label(self._language), one.id) for one in ready)]
         goals = plan.scenario.goals
-        chosen = next((key for key, one in self._goals.items() if one == goals), None)
+        offered = (key for key in self._goals if key not in self._faults)
+        chosen = next((key for key in offered if self._goals[key] == goals), None)
         self._is_quiet = True
         if self.order.options != tuple(options):
             self.order.options = options

@@ -1,226 +1,32 @@
-"""What a forecast and an allocation give back: frozen, and true to their own totals."""
+"""What an allocation gives back."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from kc_model import reference
 from kc_model.errors import Fault
-from kc_model.explain import explain, loosening, why_left
+from kc_model.explain import explain, loosening, rule_label, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
+from kc_model.results.forecast import Forecast
+from kc_model.results.provenance import Provenance, run_of, told
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 
-__all__ = [
-    "ALLOCATION_FILES",
-    "FORECAST_FILES",
-    "Allocation",
-    "Forecast",
-    "Provenance",
-    "versions_of",
-]
-
-FORECAST_FILES = ("forecast.csv", "forecast.json")
-"""What a forecast is saved as, beside ``run.json``."""
+__all__ = ["ALLOCATION_FILES", "Allocation"]
 
 ALLOCATION_FILES = (
     *("allocation.csv", "projects.csv", "rules.csv"),
     *("allocation.xlsx", "proof.json", "run.json"),
 )
 """What a plan is saved as, beside ``result.json``; removed where there is none."""
-
-
-_MILLION = 1_000_000
-
-_LEVELS = {
-    "cell": ["place", "area", "activity", "source"],
-    "place": ["place"],
-    "area": ["area"],
-    "source": ["source"],
-    "region": ["region"],
-    "all": [],
-}
-_ORDERS: Mapping[str, Callable[[], list[str]]] = {
-    "area": reference.area_order,
-    "source": reference.source_order,
-    "region": lambda: ["R-N", "R-C", "R-S"],
-}
-_QUANTILES = (0.1, 0.9, 0.025, 0.975)
-_LABELS = ["level", "place", "area", "activity", "source"]
-_MONEY = ["plan", "disbursed", "expected", "lower_80", "upper_80", "lower_95", "upper_95"]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What a result was made from: printed on every output.
-
-    Parameters
-    ----------
-    versions : mapping
-        Package name to version: kc_model and what its numbers depend on.
-    dataset, scenario : str
-        SHA-256 of the dataset and of the scenario ("" for a forecast).
-    seed : int
-        Seed of the draws.
-    """
-
-    versions: Mapping[str, str]
-    dataset: str
-    scenario: str = ""
-    seed: int = 0
-
-
-def versions_of(*packages: str) -> dict[str, str]:
-    """Return the version of kc_model and of the packages named; "?" if one is not installed."""
-    found = {}
-    for name, package in (("kc_model", "kc-model"), *((one, one) for one in packages)):
-        try:
-            found[name] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[name] = "?"
-    return found
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Year-end disbursement of every cell, as joint draws.
-
-    Parameters
-    ----------
-    year, as_of : int
-        Budget year and the last month known (0: before the year).
-    year_end : int
-        13 (after the settlement period), or 12 for a history without it.
-    unit : str
-        The dataset's unit, used by `table`.
-    cells : DataFrame
-        One row per cell in official order: place, area, activity, source, region (text); plan in
-        force and disbursed so far (Int64 VND, <NA> where not reported); basis (text: a key of the
-        wording file ``forecast`` telling what the cell's expectation rests on).
-    draws : array (n_draws, n_cells), float64, million VND
-        Joint draws of year-end disbursement under the plan in force, each within
-        [disbursed, max(plan, disbursed)] where the past kept to its plans.
-    capacity : array (n_draws, n_cells), float64, million VND
-        Joint draws of what the cell could disburse by year-end if it were given the money.
-    slices : DataFrame
-        Absorption for the allocation: place, area, activity, source (text), upto (Int64 VND),
-        rate (float64, not increasing within a cell).
-    legs : DataFrame
-        The single forecasts the year-end is made of: place, area, activity, source, leg
-        (benktander, cape-cod, trend, donors), expected (float64, million VND; NaN where a leg says
-        nothing of a cell), weight (how much the leg counts, the same for all cells).
-    notes : tuple of Note
-        What it rests on: borrowed history, assumed arrival, estimates used.
-    warnings : tuple of Fault
-    provenance : Provenance
-    """
-
-    year: int
-    as_of: int
-    year_end: int
-    unit: str
-    cells: pd.DataFrame
-    draws: NDArray[np.float64]
-    capacity: NDArray[np.float64]
-    slices: pd.DataFrame
-    legs: pd.DataFrame
-    notes: tuple[Note, ...]
-    warnings: tuple[Fault, ...]
-    provenance: Provenance
-    details: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = field(default=0.0, compare=False)
-
-    def table(self) -> pd.DataFrame:
-        """Return the year-end as ``forecast.csv`` has it: amounts in the dataset's unit.
-
-        Returns
-        -------
-        DataFrame
-            level (cell, place, area, source, region, all), place (of a region its code), area,
-            activity (only where there are any), source, plan, disbursed, expected, lower_80,
-            upper_80, lower_95, upper_95, completion_expected, probability_full. A key that a level
-            does not fix is "". `expected` is the mean of the draws to the đồng, of a level the sum
-            of its cells; the ranges of a level come from sums of draws. `disbursed` is NaN where a
-            cell in it did not report, the last two where the plan is zero.
-        """
-        expected = np.rint(self.draws.mean(0) * _MILLION).astype(np.int64)
-        cells = self.cells.assign(expected=pd.array(expected, dtype="Int64"))
-        levels = {level: _groups(cells, by) for level, by in _LEVELS.items()}
-        parts = [self._level(cells, level, *of) for level, of in levels.items() if len(of[0])]
-        frame = pd.concat(parts, ignore_index=True)
-        planned = frame["plan"].to_numpy(dtype=float)
-        planned = np.where(planned > 0, planned, np.nan)
-        completion = frame["expected"].to_numpy(dtype=float) / planned
-        full = frame["probability_full"].where(np.isfinite(planned))
-        columns = [*_LABELS, *_MONEY]
-        if not (cells["activity"] != "").any():
-            columns.remove("activity")
-        money = {name: to_unit(frame[name], self.unit) for name in _MONEY}
-        return frame[columns].assign(**money, completion_expected=completion, probability_full=full)
-
-    def _level(
-        self, cells: pd.DataFrame, level: str, labels: pd.DataFrame, group: NDArray[np.intp]
-    ) -> pd.DataFrame:
-        """Return one level of the table in VND."""
-        inside = group >= 0
-        sums = cells[inside].groupby(group[inside])[_MONEY[:3]].sum(skipna=False)
-        total = np.stack([self.draws[:, group == g].sum(1) for g in range(len(labels))], 1)
-        ranges = np.rint(np.quantile(total, _QUANTILES, axis=0) * _MILLION).astype(np.int64)
-        plan = sums["plan"].to_numpy(dtype=float) / _MILLION
-        full = (total >= plan - 1e-9 * np.maximum(1.0, plan)).mean(0)
-        return labels.assign(
-            level=level, **sums, **dict(zip(_MONEY[3:], ranges, strict=True)), probability_full=full
-        )
-
-    def summary(self) -> dict[str, Any]:
-        """Return what ``forecast.json`` holds: everything but the table."""
-        return {
-            "year": self.year,
-            "as_of": self.as_of,
-            "year_end": self.year_end,
-            "unit": self.unit,
-            "cells": self.cells[["place", "area", "activity", "source", "basis"]].to_dict(
-                "records"
-            ),
-            "details": dict(self.details),
-            "warnings": _warnings(self.warnings),
-            "notes": [asdict(note) for note in self.notes],
-            "provenance": asdict(self.provenance),
-        }
-
-    def save(self, folder: str | Path, expected: Mapping[str, str] | None = None) -> None:
-        """Write ``forecast.csv``, ``forecast.json`` and ``run.json``, whole or not at all.
-
-        Parameters
-        ----------
-        folder : path
-        expected : mapping or None
-            Fingerprints of the files as they were when the command began.
-
-        Raises
-        ------
-        SaveError
-            If it cannot be saved, or somebody else saved in between.
-        """
-        files = {
-            "forecast.csv": csv_bytes(self.table()),
-            "forecast.json": json_bytes(self.summary()),
-            "run.json": json_bytes(_run(self.seconds)),
-        }
-        save_files(folder, files, (), expected)
 
 
 @dataclass(frozen=True)
@@ -409,7 +215,7 @@ class Allocation:
                 },
             },
             "defaults": [dict(default) for default in self.defaults],
-            "warnings": _warnings(self.warnings),
+            "warnings": told(self.warnings),
             "notes": [asdict(note) for note in self.notes],
             "sentences": {language: self.explain(language) for language in LANGUAGES},
             "provenance": asdict(self.provenance),
@@ -440,7 +246,7 @@ class Allocation:
         """
         files = {"result.json": json_bytes(self.summary())}
         if self.status == "optimal":
-            files["run.json"] = json_bytes(_run(self.seconds))
+            files["run.json"] = json_bytes(run_of(self.seconds))
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
             files["allocation.xlsx"] = self.workbook(language)
@@ -462,6 +268,8 @@ class Allocation:
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of the plan says about itself."""
+        rules = self.rule_rows
+        texts = {} if rules.empty else dict(zip(rules["id"], rules["text"], strict=True))
         return Stamp(
             title=self.data.title,
             scenario=self.scenario_name,
@@ -476,42 +284,12 @@ class Allocation:
             seed=self.provenance.seed,
             baseline_year=self.baseline_year,
             summary=tuple(self.explain(language)),
-            reserve=tuple((row["budget"], row["amount"]) for row in self.reserve),
+            reserve=tuple(
+                (rule_label(row["budget"], texts.get(row["budget"], ""), language), row["amount"])
+                for row in self.reserve
+            ),
             notes=self.notes,
             warnings=self.warnings,
             sources=self.data.sources,
             defaults=tuple(default[language] for default in self.defaults),
         )
-
-
-def _run(seconds: float) -> dict[str, Any]:
-    """Return what may differ between two runs of the same input."""
-    return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 3),
-        "machine": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _warnings(faults: Sequence[Fault]) -> list[dict[str, str]]:
-    return [
-        {"code": fault.code, "at": str(fault.at), "vi": fault.text("vi"), "en": fault.text("en")}
-        for fault in faults
-    ]
-
-
-def _groups(cells: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-    """Return the keys of every group of a level in official order, and each cell's group.
-
-    A region's code stands as its place; a cell of no region is in no group (-1).
-    """
-    if not by:
-        return pd.DataFrame("", index=[0], columns=_LABELS[1:]), np.zeros(len(cells), dtype=np.intp)
-    keys = cells[by].drop_duplicates()
-    order = _ORDERS[by[0]]() if len(by) == 1 and by[0] in _ORDERS else None
-    if order is not None:
-        keys = keys[keys[by[0]] != ""].sort_values(by, key=lambda code: code.map(order.index))
-    group = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells[by]))
-    labels = keys.rename(columns={"region": "place"}).reindex(columns=_LABELS[1:], fill_value="")
-    return labels.reset_index(drop=True), group.astype(np.intp)

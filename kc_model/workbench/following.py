@@ -1,0 +1,135 @@
+"""Plans that follow the screen: amounts at once, prices when it is calm, projects as an errand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from kc_model.allocate.choice import gap_told
+from kc_model.money import format_number
+from kc_model.results import Allocation
+from kc_model.scenario import Scenario
+from kc_model.wording import Language, say
+from kc_model.workbench import screen
+from kc_model.workbench.errand import Aside, Errand
+from kc_model.workbench.making import Maker
+from kc_model.workbench.newest import Newest, Progress, Step
+
+__all__ = ["Following"]
+
+_PATIENCE = 2.0  # seconds after which it is said how long prices still take
+_CALM = 0.4  # seconds without a move before prices are worked out
+
+
+class _Owner(Protocol):
+    """The desk whose screen is followed."""
+
+    language: Language
+    status: screen.Text
+    work: Newest
+
+    def scenario_now(self) -> Scenario: ...
+    def show(self, plan: Allocation, *, is_whole: bool) -> None: ...
+    def grey(self) -> None: ...
+
+
+class Following:
+    """Makes the plans of what is on screen; one that a newer move has overtaken is dropped.
+
+    Parameters
+    ----------
+    owner : PlanDesk
+    maker : Maker
+    after : callable () or None
+        Waited for before the first plan.
+
+    Attributes
+    ----------
+    maker : Maker
+    pricing : Aside
+        How far a plan or its prices are, where they take their time.
+    solving : Errand
+        Chooses projects: seconds, or a minute where there are thousands.
+    """
+
+    def __init__(self, owner: _Owner, maker: Maker, after: Callable[[], None] | None) -> None:
+        self._owner, self.maker, self._after = owner, maker, after
+        lock = owner.work.lock
+        self.pricing = Aside(lock, _PATIENCE)
+        self.solving = Errand(
+            self._begin_choice, lambda plan: owner.show(plan, is_whole=True), lock
+        )
+
+    def words(self, language: Language) -> None:
+        """Show every text again, in this language."""
+        self.pricing.words(language)
+        self.solving.words(say("screen.plan.solve", language), language)
+
+    def start(self) -> None:
+        """Follow what the screen says now."""
+        if len(self.maker.data.projects):
+            self.solving.button.click()
+            return
+        owner, maker, scenario = self._owner, self.maker, self._owner.scenario_now()
+        owner.status.value = screen.message([say("screen.working", owner.language)])
+        made: list[Allocation] = []
+
+        def plan(progress: Progress, *, detail: bool) -> Allocation | None:
+            found: Allocation | None = self.pricing.run(
+                lambda told: maker.plan(scenario, told, detail=detail), progress
+            )
+            return found
+
+        def soon(progress: Progress) -> Allocation | None:
+            self._wait_for_others()
+            made.extend([found] if (found := plan(progress, detail=False)) is not None else [])
+            return made[0] if made else None
+
+        def in_full(progress: Progress) -> Allocation | None:
+            if not made or made[0].status != "optimal":
+                return None
+            return plan(progress, detail=True) or made[0]
+
+        def show(found: Allocation | None, *, is_whole: bool) -> None:
+            if found is not None:
+                owner.show(found, is_whole=is_whole)
+            elif not is_whole:  # stopped
+                owner.grey()
+
+        owner.work.start(
+            Step(soon, partial(show, is_whole=False)),
+            Step(in_full, partial(show, is_whole=True), pause=_CALM),
+        )
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for projects being chosen; tell whether they were in time (seconds)."""
+        return self.solving.wait(timeout)
+
+    def _begin_choice(self) -> Callable[[Progress], Allocation]:
+        owner, maker, scenario = self._owner, self.maker, self._owner.scenario_now()
+        owner.grey()
+
+        def work(progress: Progress) -> Allocation:
+            def tell(step: str, share: float) -> None:
+                progress(step, share)
+                gap = gap_told(share) if step == "choose" else None
+                if gap is not None:
+                    with owner.work.lock:
+                        self._tell_gap(gap)
+
+            self._wait_for_others()
+            return maker.plan(scenario, tell, detail=True)
+
+        return work
+
+    def _tell_gap(self, gap: float) -> None:
+        language = self._owner.language
+        shown = format_number(round(100 * gap, 2), None, language)
+        self._owner.status.value = screen.message([say("screen.plan.gap", language, gap=shown)])
+
+    def _wait_for_others(self) -> None:
+        """Let what stands in front begin; two at once would only keep each other waiting."""
+        if self._after is not None:
+            self._after()
+            self._after = None

@@ -1,0 +1,174 @@
+"""What was changed on screen, told by the scenario's name and notes on every output."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from kc_model.explain import rule_label
+from kc_model.scenario import Budget, Goal, Rule, Scenario
+from kc_model.tables import Dataset, Note
+from kc_model.wording import LANGUAGES, Language, say
+from kc_model.words import Words
+from kc_model.workbench.levers import BudgetLever, Lever, RuleLever, TotalLever
+
+__all__ = ["mark", "month_label"]
+
+
+def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
+    """Return a changed scenario whose name and notes say on every output what was changed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As it was.
+    changed : Scenario
+        With other numbers, tiers, words, goals or month; with budgets and rules added or removed.
+    data : Dataset
+    """
+    if changed == scenario:
+        return scenario
+    unit = data.unit
+    notes = [*_budget_notes(scenario, changed, unit), *_rule_notes(scenario, changed, unit)]
+    if scenario.goals != changed.goals:
+        notes.append(_goal_note(scenario, changed, data))
+    if scenario.as_of != changed.as_of:
+        notes.append(_month_note(scenario, changed))
+    name = say("screen.adjusted", "vi", name=scenario.name)
+    return replace(changed, name=name, notes=(*scenario.notes, *notes))
+
+
+def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+    before, after = (_by_cells(one.budget) for one in (scenario, changed))
+    kept = [key for key in before if key in after]
+    moved = [key for key in kept if before[key][1].amount != after[key][1].amount]
+    total, now = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
+    if total.kind == now.kind == "money" and total.start != now.start:
+        yield _note(total, now.start)
+    if total.kind != "money" or len(moved) < len(before):
+        for key in moved:
+            place, old = before[key]
+            yield _note(BudgetLever(old.amount, "money", unit, old, place), after[key][1].amount)
+    for which, rows, others in (("added", after, before), ("removed", before, after)):
+        for key, (place, row) in rows.items():
+            if key not in others:
+                lever = BudgetLever(row.amount, "money", unit, row, place)
+                yield _row_note(which, lever)
+
+
+def _by_cells(rows: Sequence[Budget]) -> dict[object, tuple[int, Budget]]:
+    """Return budgets with their places, from 1, by what they may be spent on."""
+    found: dict[object, tuple[int, Budget]] = {}
+    count: Counter[object] = Counter()
+    for place, row in enumerate(rows, 1):
+        cells = tuple(sorted(row.where.items())), row.pooled
+        count[cells] += 1
+        found[cells, count[cells]] = place, row
+    return found
+
+
+def _rule_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+    before, after = ({rule.id: rule for rule in one.rules} for one in (scenario, changed))
+    for old in scenario.rules:
+        new = after.get(old.id)
+        if new is None:
+            yield _rule_note("removed", old)
+            continue
+        for side in ("min", "max"):
+            was, now = getattr(old, side), getattr(new, side)
+            if was != now:
+                lever = RuleLever.of(old if was is not None else new, side, unit)
+                if lever is not None:
+                    yield _note(lever, now, is_new=was is None)
+        if old.tier != new.tier:
+            yield _tier_note(old, new)
+    for rule in changed.rules:
+        if rule.id not in before:
+            yield _rule_note("added", rule)
+
+
+def _row_note(which: str, lever: BudgetLever) -> Note:
+    """Say that a budget came or went."""
+
+    def text(one: Language) -> str:
+        what = f"{lever.title(lever.start, one)}: {lever.shown(lever.start, one)}"
+        return say(f"screen.{which}", one, what=what)
+
+    return _assumed(text)
+
+
+def _rule_note(which: str, rule: Rule) -> Note:
+    """Say that a rule came or went."""
+    return _assumed(
+        lambda one: say(f"screen.{which}", one, what=rule_label(rule.id, rule.text, one))
+    )
+
+
+def _tier_note(old: Rule, new: Rule) -> Note:
+    return _told(
+        lambda one: rule_label(old.id, old.text, one),
+        lambda one: say(f"explain.tiers.{old.tier}", one),
+        lambda one: say(f"explain.tiers.{new.tier}", one),
+    )
+
+
+def _goal_note(old: Scenario, new: Scenario, data: Dataset) -> Note:
+    def named(scenario: Scenario, one: Language) -> str:
+        words = Words(data.unit, data.vintage, one)
+        return "; ".join(_goal_label(goal, words) for goal in scenario.goals) or "–"
+
+    return _told(
+        lambda one: say("screen.trading.goals", one),
+        lambda one: named(old, one),
+        lambda one: named(new, one),
+    )
+
+
+def _goal_label(goal: Goal, words: Words) -> str:
+    label = words.goal(goal.name, goal.where)
+    if not goal.give:
+        return label
+    return say("screen.giving", words.language, goal=label, share=words.percent(float(goal.give)))
+
+
+def _month_note(old: Scenario, new: Scenario) -> Note:
+    return _told(
+        lambda one: say("screen.moves.switch", one),
+        lambda one: month_label(old, one),
+        lambda one: month_label(new, one),
+    )
+
+
+def month_label(scenario: Scenario, language: Language) -> str:
+    """Return what a scenario plans: the whole year, or an adjustment after a month of it."""
+    key = "whole" if scenario.as_of is None else "month"
+    values = {"year": scenario.year, "month": scenario.as_of}
+    return say(f"screen.moves.{key}", language, **values)
+
+
+def _note(lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
+    """Say what a number is now and was before; a bound may have come or gone."""
+
+    def shown(number: Decimal | None, one: Language) -> str:
+        return say("screen.open", one) if number is None else lever.shown(number, one)
+
+    return _told(
+        lambda one: lever.title(lever.start, one),
+        lambda one: shown(None if is_new else lever.start, one),
+        lambda one: shown(value, one),
+    )
+
+
+def _told(
+    what: Callable[[Language], str], old: Callable[[Language], str], new: Callable[[Language], str]
+) -> Note:
+    return _assumed(
+        lambda one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
+    )
+
+
+def _assumed(text: Callable[[Language], str]) -> Note:
+    texts = {one: text(one) for one in LANGUAGES}
+    return Note("assumed", texts["vi"], texts["en"], table="scenario")

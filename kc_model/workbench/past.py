@@ -1,0 +1,62 @@
+"""Where the screen stands, where it stood before, and what of it is safe in a file."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
+
+__all__ = ["Past", "Stand"]
+
+_UNDO = 20
+
+
+class Stand(NamedTuple):
+    """What the screen stands at: a change of any of it can be undone."""
+
+    scenario: Scenario
+    data: Dataset
+
+
+class Past:
+    """Remembers the last 20 stands of a screen.
+
+    Parameters
+    ----------
+    loaded : Stand
+        What it began with.
+
+    Attributes
+    ----------
+    loaded, here : Stand
+    safe : Scenario
+        The newest one that stands in a file.
+    """
+
+    def __init__(self, loaded: Stand) -> None:
+        self.loaded = self.here = loaded
+        self.safe = loaded.scenario
+        self._before: deque[Stand] = deque(maxlen=_UNDO)
+
+    def __len__(self) -> int:
+        """Return how many changes can be taken back."""
+        return len(self._before)
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether what is on screen stands in no file."""
+        return self.here.scenario != self.safe
+
+    def go(self, stand: Stand) -> None:
+        """Go on to a stand, as a change that can be taken back."""
+        if stand.scenario != self.here.scenario or stand.data is not self.here.data:
+            self._before.append(self.here)
+        self.here = stand
+
+    def back(self) -> Stand:
+        """Go back to the stand before, or stay where there is none."""
+        if self._before:
+            self.here = self._before.pop()
+        return self.here

@@ -1,0 +1,199 @@
+"""What stands folded on the desks, in a real browser: goals, mid-year moves, late money."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import urllib.parse
+from base64 import b64decode
+
+import openpyxl
+import pytest
+from datasets import dataset
+from lab import ROOT, running_app
+from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, tab
+
+from kc_model import read_scenario, write_workbook
+
+GOALS = "Mục tiêu, quan trọng nhất ở dòng đầu"
+EDIT = "Sửa kinh phí, quy định và mục tiêu"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Serve a planner's folder with reported figures; give its address and the folder."""
+    folder = new_home(tmp_path_factory.mktemp("bàn"))
+    (folder / "số liệu.xlsx").unlink()
+    told = HISTORY.replace("estimate", "reported")
+    write_workbook(dataset(history=told), folder / "số liệu.xlsx", SCENARIO)
+    with running_app(folder, folder.parent / "app.log") as (address, _):
+        yield address, folder
+    assert "Traceback" not in (folder.parent / "app.log").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def september(tmp_path_factory):
+    """Serve a province's projects in September; give the address."""
+    folder = tmp_path_factory.mktemp("đề án") / "tháng 9"
+    shutil.copytree(ROOT / "data" / "sample-projects" / "september", folder)
+    with running_app(folder, folder.parent / "app.log") as (address, _):
+        yield address
+    assert "Traceback" not in (folder.parent / "app.log").read_text(encoding="utf-8")
+
+
+def names(page):
+    rows = page.get_by_role("grid", name=GOALS).locator("tbody tr th")
+    return rows.all_inner_texts()
+
+
+def typed(page, row, column, text):
+    cell(page, GOALS, row, column).focus()
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.browser
+def test_goals_are_added_ordered_limited_and_taken_back(served, watched, shots):
+    page = watched.page
+    open_plan(page, served[0])
+    page.get_by_role("button", name=EDIT).click()
+    page.get_by_label("Mục tiêu", exact=True).select_option(label="Giải ngân cao nhất")
+    page.get_by_role("button", name="Thêm mục tiêu").click()
+    page.get_by_text("Đã thêm: 2. giải ngân cao nhất.").first.wait_for()
+    assert names(page) == ["1. ít thay đổi nhất", "2. giải ngân cao nhất"]
+
+    cell(page, GOALS, 1, 4).focus()  # ▲
+    page.keyboard.press("Enter")
+    page.get_by_text("Đã chuyển lên: 2. giải ngân cao nhất.").wait_for()
+    assert names(page) == ["1. giải ngân cao nhất", "2. ít thay đổi nhất"]
+    page.wait_for_function("document.activeElement.dataset.row === '0'")  # the cursor follows
+
+    typed(page, 0, 3, "1")
+    page.get_by_text("Được lùi cho mục tiêu sau (%): 1 %").wait_for()
+    for wrong, told in (("nhiều", "không đọc được là số"), ("100", "phải nhỏ hơn 100 %")):
+        typed(page, 0, 3, wrong)
+        page.locator("td[aria-invalid=true]", has_text=told).wait_for()
+    typed(page, 0, 3, "1")
+    typed(page, 0, 2, "90")
+    page.locator("td[aria-invalid=true]", has_text="không dùng ô này").wait_for()
+    typed(page, 0, 0, "Hà Nộii")
+    page.locator("td[aria-invalid=true]", has_text="Tên gần giống: Hà Nội").wait_for()
+    page.screenshot(path=shots / "desk-goals.png")
+    typed(page, 0, 0, "hà nội; KCQG")
+    page.get_by_text("Chỉ tính cho: Hà Nội; Khuyến công quốc gia").wait_for()
+    page.get_by_text("Mục tiêu 1 (giải ngân cao nhất, tính riêng").first.wait_for()
+
+    page.get_by_role("button", name=re.compile("^Các mức khác")).click()
+    page.get_by_role("slider", name=re.compile("^Mục tiêu 1 .* được lùi")).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "name => [...document.querySelectorAll('[role=grid] td')].some(one => "
+        "one.ariaLabel?.startsWith(name) && one.textContent === '1,5 %')",
+        arg="Được lùi cho mục tiêu sau (%), 1. giải ngân",
+    )
+    cell(page, GOALS, 0, 6).click()
+    page.get_by_text("Đã bỏ: 1. giải ngân cao nhất. Hoàn tác được.").wait_for()
+    assert names(page) == ["1. ít thay đổi nhất"]
+    undo = page.get_by_role("button", name="Hoàn tác")
+    while undo.is_enabled():
+        before = page.get_by_role("grid", name=GOALS).inner_text()
+        undo.click()
+        page.wait_for_timeout(300)
+    assert names(page) == ["1. ít thay đổi nhất"]
+    assert "1,5 %" not in before
+    chart_total(page, "7.000")
+
+
+@pytest.mark.browser
+def test_a_saved_scenario_opens_at_its_month_again(served, watched):
+    address, folder = served
+    page = watched.page
+    open_plan(page, address)
+    page.get_by_label("Lập phương án cho").select_option(index=1)
+    page.locator(".kc-chart text", has_text="Phân bổ năm 2024 (số liệu đến hết tháng 6)").wait_for()
+    page.get_by_text("Điều chỉnh giữa năm: số liệu đến hết tháng 6/2024. ").wait_for()
+    page.get_by_label("Tên", exact=True).fill("Giữa năm")
+    page.get_by_role("button", name="Lưu (có thay đổi)").click()
+    page.get_by_text("Đã lưu phương án: ").wait_for()
+    saved = read_scenario(folder / "phuong-an" / "Giữa-năm.yaml")
+    assert saved.as_of == 6
+    assert any("Lập phương án cho" in note.vi and "tháng 6/2024" in note.vi for note in saved.notes)
+    page.goto("about:blank")
+    page.goto(address)
+    tab(page, "Phương án")
+    page.get_by_label("Phương án", exact=True).select_option(label="Giữa năm (Giữa-năm.yaml)")
+    page.get_by_text("Số đã giải ngân đến hết tháng 6 giữ nguyên").wait_for()
+    chosen = page.get_by_label("Lập phương án cho").locator("visible=true")
+    assert "tháng" in chosen.locator("option:checked").inner_text()
+    page.get_by_role("button", name="Lưu phương án").locator("visible=true").wait_for()
+    (folder / "phuong-an" / "Giữa-năm.yaml").unlink()
+
+
+@pytest.mark.browser
+def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, watched, shots):
+    page = watched.page
+    page.goto(september)
+    tab(page, "Phương án")
+    page.get_by_text(re.compile("^Chọn .* đề án, tổng hỗ trợ")).first.wait_for()
+    september_known = "Điều chỉnh giữa năm: số liệu đến hết tháng 9/2026"
+    page.get_by_label("Lập phương án cho").select_option(label=september_known)
+    page.get_by_text("Phương án điều chuyển 4 khoản, tổng 153 triệu đồng").wait_for()
+    losers = page.get_by_role("region", name="Ai giảm trước hết")
+    moved = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
+    projects = page.get_by_role("table", name="Đề án (triệu đồng)")
+    tops = [one.bounding_box()["y"] for one in (losers, moved, projects)]
+    assert tops == sorted(tops)
+
+    least = page.get_by_label("Không liệt kê khoản dưới (triệu đồng)")
+    least.fill("ba mươi")
+    least.press("Enter")
+    page.get_by_role("alert").get_by_text("không đọc được là số").wait_for()
+    least.fill("30")
+    least.press("Enter")
+    page.get_by_text(
+        "Không liệt kê 2 khoản dưới 30 triệu đồng, tổng 35 triệu đồng; phương án vẫn có các khoản "
+        "này. Đang liệt kê 2 khoản, tổng 118 triệu đồng."
+    ).wait_for()
+    head = moved.get_by_role("button", name=re.compile("quyết định: 4 khoản, 153 triệu đồng"))
+    assert head.inner_text().endswith("không liệt kê 2 khoản, 35 triệu đồng")
+    moved.get_by_role("button", name=re.compile("Thái Nguyên: 2 khoản, 118 triệu đồng")).wait_for()
+    amounts = moved.locator("tbody tr:not(.kc-group) td:nth-child(5)").all_inner_texts()
+    assert amounts == ["61", "57"]
+    page.screenshot(path=shots / "desk-moves.png")
+    head.click()
+    assert moved.locator("tbody tr").count() == 1
+    head.click()
+    moved.get_by_role("checkbox", name=re.compile("^Từ chối: DA04")).first.check()
+    page.get_by_text(re.compile("Phương án điều chuyển .* khoản, tổng")).first.wait_for()
+    page.get_by_text("Bạn yêu cầu phải chọn 1").wait_for()
+    page.goto("about:blank")
+
+
+@pytest.mark.browser
+def test_late_money_is_told_project_by_project(september, watched, shots):
+    page = watched.page
+    page.goto(september)
+    page.get_by_text(re.compile("^Ước cả năm 2026: ")).first.wait_for()
+    fold = page.get_by_text("Từng đề án khi tiền quốc gia về muộn")
+    fold.click()
+    page.get_by_text("Kéo thanh “tiền về” sang một tháng").wait_for()
+    page.get_by_role("slider", name="Khuyến công quốc gia: tiền về").focus()
+    for _ in range(11):
+        page.keyboard.press("ArrowRight")
+    page.get_by_text("Kinh phí KCQG về tháng 11/2026: 6 đề án").wait_for()
+    table = page.get_by_role("table", name="Đề án theo hướng xử lý (triệu đồng)")
+    groups = [one.split(":")[0] for one in table.locator(".kc-group").all_inner_texts()]
+    assert groups == ["▾ Còn kịp hoàn thành trong năm", "▾ Nên đăng ký lại cho năm sau"]
+    row = table.locator("tbody tr", has_text="DA16. ").locator("td").all_inner_texts()
+    assert row[:2] == ["Thái Nguyên", "592"]
+    assert row[3:] == ["8", "–", "–"]
+    page.screenshot(path=shots / "desk-late.png")
+    link = page.get_by_role("link", name="Tải de_an_tien_ve_muon.xlsx").get_attribute("href")
+    book = openpyxl.load_workbook(io.BytesIO(b64decode(urllib.parse.unquote(link).split(",")[1])))
+    cells = [[one.value for one in line] for line in book.worksheets[0].iter_rows()]
+    (told,) = (line for line in cells if str(line[0]).startswith("DA16. "))
+    assert told[1:3] == ["Thái Nguyên", 592]
+    assert told[7] == "Còn kịp trong năm"
+    page.get_by_role("button", name="English").locator("visible=true").click()
+    page.get_by_text("To be registered again for the next year: 3 projects").wait_for()
