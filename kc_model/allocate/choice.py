@@ -130,21 +130,16 @@ def gap_told(share: float) -> float | None:
 
 def forbid(live: Live, choice: Choice) -> None:
     """Let one choice not be made again: its sizes keep the laws only between đồng."""
-    parts = [] if choice.chosen is None else [(_of(live, "z", choice.chosen), choice.chosen)]
-    if choice.kept is not None:
-        for name in _WAYS:
-            moves = _of(live, name, choice.kept)
-            parts.append((moves, ~choice.kept & (moves >= 0)))
-    columns, taken = (np.concatenate(some) for some in zip(*parts, strict=True))
+    chosen = np.zeros(0, dtype=bool) if choice.chosen is None else choice.chosen
+    kept = np.zeros(0, dtype=bool) if choice.kept is None else choice.kept
+    ways = [live.columns(name, range(len(kept))) for name in _WAYS]  # a line goes one way only
+    moved = ~kept & (np.maximum(*ways) >= 0)
+    columns = np.concatenate([live.columns("z", range(len(chosen))), *ways])
     known = columns >= 0
-    sign = np.where(taken[known], -1.0, 1.0)
+    sign = np.where(np.concatenate([chosen, moved, moved])[known], -1.0, 1.0)
     live.ladder.back()
-    live.solver.add([Cut(columns[known], sign, 1.0 - float(taken[known].sum()))])
+    live.solver.add([Cut(columns[known], sign, 1.0 - float(chosen.sum() + moved.sum()))])
     live.ladder.stand()
-
-
-def _of(live: Live, name: str, some: Mask) -> NDArray[np.int64]:
-    return live.columns(name, range(len(some)))
 
 
 def _closed(gap: float) -> float:
