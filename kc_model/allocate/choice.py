@@ -7,7 +7,7 @@ project in a stage of its own, twice the next one's; so many at a time that the 
 
 Lines that are to move are chosen the same way. Of sets that are as good the one goes first by which
 the least money moves, and then the one whose first line in official order moves, then its second.
-Where many lines may move the least money is found to one part in a hundred, and that is the end.
+Where many lines may move only those that do, and those nearest to it, are tried against each other.
 """
 
 from __future__ import annotations
@@ -158,21 +158,16 @@ def gap_told(share: float) -> float | None:
 
 def forbid(live: Live, choice: Choice) -> None:
     """Let one choice not be made again: its sizes keep the laws only between đồng."""
-    parts = [] if choice.chosen is None else [(_of(live, "z", choice.chosen), choice.chosen)]
-    if choice.kept is not None:
-        for name in _WAYS:
-            moves = _of(live, name, choice.kept)
-            parts.append((moves, ~choice.kept & (moves >= 0)))
-    columns, taken = (np.concatenate(some) for some in zip(*parts, strict=True))
+    chosen = np.zeros(0, dtype=bool) if choice.chosen is None else choice.chosen
+    kept = np.zeros(0, dtype=bool) if choice.kept is None else choice.kept
+    ways = [live.columns(name, range(len(kept))) for name in _WAYS]  # a line goes one way only
+    moved = ~kept & (np.maximum(*ways) >= 0)
+    columns = np.concatenate([live.columns("z", range(len(chosen))), *ways])
     known = columns >= 0
-    sign = np.where(taken[known], -1.0, 1.0)
+    sign = np.where(np.concatenate([chosen, moved, moved])[known], -1.0, 1.0)
     live.ladder.back()
-    live.solver.add([Cut(columns[known], sign, 1.0 - float(taken[known].sum()))])
+    live.solver.add([Cut(columns[known], sign, 1.0 - float(chosen.sum() + moved.sum()))])
     live.ladder.stand()
-
-
-def _of(live: Live, name: str, some: Mask) -> NDArray[np.int64]:
-    return live.columns(name, range(len(some)))
 
 
 def _closed(gap: float) -> float:

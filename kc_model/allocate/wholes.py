@@ -31,8 +31,6 @@ _CORE = 300
 _NEAR = 120
 _NODES = 60
 _ENOUGH = 0.99
-_ROUGH = 0.01  # gap to which the least money is moved where many lines may move
-_ROUGH_NODES = 500
 _EDGE = 1e-6
 
 Array = NDArray[np.float64]
@@ -119,22 +117,29 @@ class WholeLadder(Ladder):
         return found
 
     def _at_once(self, free: Indices, *, is_last: bool) -> Outcome:
-        """Decide everything together; where it is much, from the last plan made better."""
+        """Decide everything together; what comes last, where it is much, beside the last plan."""
         solver = self.solver
         if not len(free) and solver.complete is None:
             return self._kept(self._without()[0])
         if len(free) <= _FEW:
             solver.ask(0.0 if is_last else GAP)
             return self._kept(solver.run())
-        if self._standing is not None:
-            best = self._with(free, np.rint(self._standing[free]), GAP_WHOLE)
-            if len(best.values):
-                solver.hint(best.values)
         if is_last:
-            solver.ask(_ROUGH, _ROUGH_NODES)
-        else:
-            solver.ask(_ENOUGH * GAP_WHOLE)
+            return self._beside_last(free)
+        solver.ask(_ENOUGH * GAP_WHOLE)
         return self._kept(solver.run())
+
+    def _beside_last(self, free: Indices) -> Outcome:
+        """Decide what the last plan moves, and what is nearest to it, anew; the others stay."""
+        bound, _ = self._without()
+        if self._standing is None or bound.status is not Status.OPTIMAL:
+            return bound
+        last = np.rint(self._standing)
+        far = (last[free] == 0) & (bound.values[free] <= _EDGE)
+        order = np.lexsort((np.arange(len(free)), np.abs(bound.column_duals[free]), far))
+        still = free[order[_FEW:]]
+        found = self._with(still, last[still], GAP_WHOLE)
+        return self._kept(found) if len(found.values) else self._with(free, last[free], GAP_WHOLE)
 
     def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
         """Return the best plan that searches find before one closes the gap; no values: none."""
