@@ -352,7 +352,7 @@ def test_what_was_read_ahead_is_shown_as_it_is_now(home, is_changed):
     else:
         assert desk_page.data.loaded is ahead.first
         desk = desk_page.plans["số liệu.xlsx"]
-        assert desk._maker is ahead.maker
+        assert desk.following.maker is ahead.maker
         assert desk.shares.chart.picture["heading"] == "Tổng: 7.000 triệu đồng"
 
 
