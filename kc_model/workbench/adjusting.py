@@ -178,14 +178,12 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._take(replace(scenario, rules=rules))
 
     def _ask_few(self, *, is_asked: bool) -> None:
-        """Put the goal of few moves before that of little change, or take it away."""
+        """Put the goal of few moves in place of that of little change, or the other way."""
         if self._is_quiet or self._scenario is None:
             return
-        goals = [goal for goal in self._scenario.goals if goal.name != _FEW.name]
-        if is_asked:
-            names = [goal.name for goal in goals]
-            at = names.index(_CHANGE) if _CHANGE in names else len(goals)
-            goals.insert(at, _FEW)
+        old, new = (_CHANGE, _FEW) if is_asked else (_FEW.name, replace(_FEW, what="change"))
+        goals = [new if goal.name == old else goal for goal in self._scenario.goals]
+        goals += [] if new in goals else [new]
         self._take(replace(self._scenario, goals=tuple(goals)))
 
 
