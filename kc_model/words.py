@@ -179,7 +179,7 @@ class Words:
             return ""
         return say(f"explain.and_more.{kind}", self.language, count=count - shown)
 
-    def selection(self, where: Mapping[str, Sequence[str]]) -> str:
+    def selection(self, where: Mapping[str, Sequence[str]], between: str = " – ") -> str:
         """Show which cells are selected, the fund first; a selection of all as such."""
         parts = [
             ", ".join(self.name(value, key) for value in where[key])
@@ -187,7 +187,7 @@ class Words:
             else f"{self.column(key)}: {', '.join(where[key])}"
             for key in sorted(where, key=lambda key: key != "source")
         ]
-        return "; ".join(parts) or say("explain.everything", self.language)
+        return between.join(parts) or say("explain.everything", self.language)
 
     # ------------------------------------------------------------------ goals
 
@@ -206,7 +206,8 @@ class Words:
         told = say(f"explain.goals.{key}", self.language, column=self.column(column))
         if not where:
             return told
-        return say("explain.goals.within", self.language, goal=told, where=self.selection(where))
+        told_where = self.selection(where, "; ")
+        return say("explain.goals.within", self.language, goal=told, where=told_where)
 
     def achieved(self, name: str, value: float, per: str) -> str:
         """Show what is achieved of a goal.

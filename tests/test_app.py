@@ -674,7 +674,7 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
     with running_app(home, tmp_path / "app.log") as (address, _):
         page.goto(address)
         tab(page, "Phương án")
-        page.get_by_text("Chọn 36/42 đề án, tổng hỗ trợ 4.812 triệu đồng").wait_for()
+        page.get_by_text("Chọn 36/42 đề án, tổng hỗ trợ 4.798 triệu đồng").wait_for()
         table = page.get_by_role("table", name="Đề án (triệu đồng)")
         group = table.get_by_role("button", name=re.compile("^▾ III. Mô hình, công nghệ, máy móc"))
         assert group.inner_text().endswith("chọn 16/20 đề án, 3.556 triệu đồng")
@@ -683,11 +683,11 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         row = table.locator("tbody tr", has_text="DA05. ")
         assert row.locator("td").all_inner_texts()[-4:-1] == ["72", "72", "–"]
         row.get_by_role("checkbox", name=re.compile("^Phải chọn: DA05")).check()
-        page.get_by_text("tổng hỗ trợ 4.697 triệu đồng. Bạn yêu cầu phải chọn 1,").wait_for()
-        chart_total(page, "4.697")
+        page.get_by_text("tổng hỗ trợ 4.683 triệu đồng. Bạn yêu cầu phải chọn 1,").wait_for()
+        chart_total(page, "4.683")
         assert row.locator("td").all_inner_texts()[-2:] == ["72", "Bạn yêu cầu phải chọn."]
         page.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).check()
-        page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.504 triệu đồng").wait_for()
+        page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.490 triệu đồng").wait_for()
         page.get_by_label("Đề án (triệu đồng)").and_(page.locator("select")).select_option("ticked")
         assert table.locator("tbody tr:not(.kc-group)").count() == 2
         page.screenshot(path=shots / "app-projects.png")
@@ -695,9 +695,9 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         assert table.locator("tbody tr:not(.kc-group)").count() == 1
         table.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).focus()
         page.keyboard.press("Control+z")
-        chart_total(page, "4.697")
+        chart_total(page, "4.683")
         page.get_by_role("button", name="Hoàn tác").click()
-        chart_total(page, "4.812")
+        chart_total(page, "4.798")
         page.get_by_role("button", name="Xuất đề xuất").click()
         page.get_by_text("Tải ke_hoach_de_an.xlsx").wait_for()
         page.goto("about:blank")

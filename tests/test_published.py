@@ -136,7 +136,7 @@ PRINTED_INCONSISTENCIES = {
     "south-2016": {"19": "evidence-inconsistent"},
     # −8.5 % where 170.8 and 186.5 give −8.42; three later percentages of rounded amounts
     "north-2024": {
-        "-8,5": "evidence-rounding",
+        "−8,5": "evidence-rounding",
         "89,36": "evidence-rounding",
         "84,4": "evidence-rounding",
         "90,4": "evidence-rounding",

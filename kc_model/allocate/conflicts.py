@@ -252,7 +252,7 @@ def is_off_grid(problem: Problem, deadline: float) -> bool:
     if problem.grid == 1:
         return False
     steps = Elastic(problem, deadline, {}, on_grid=True)
-    return steps.judge(steps.ids) is False
+    return steps.judge(steps.ids) is False or steps.is_impossible()
 
 
 def find_choice_conflicts(
@@ -278,9 +278,11 @@ def find_choice_conflicts(
     if problem.grid == 1 or not free.judge(free.ids):
         return find_conflicts(exact, deadline, as_of, progress)
     steps = Elastic(problem, deadline, {}, on_grid=True)
-    if steps.judge(steps.ids) is not False:
-        return []
-    rules, is_sure = steps.smallest(steps.ids, tell)
+    rules, is_sure = tuple[str, ...](), True
+    if not steps.is_impossible():  # or what was paid in each place meets no step
+        if steps.judge(steps.ids) is not False:
+            return []
+        rules, is_sure = steps.smallest(steps.ids, tell)
     texts = {row.id: row.text for row in steps.laws}
     finer: list[dict[str, Any]] = []
     for parts in (*_FINER, problem.grid):

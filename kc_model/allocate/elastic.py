@@ -226,6 +226,10 @@ class Elastic:
             return None
         return outcome.objective <= self.nothing
 
+    def is_impossible(self) -> bool:
+        """Whether not even laws that all give way leave a plan."""
+        return self._loosest(self.ids).status is Status.INFEASIBLE
+
     def smallest(
         self, rules: Sequence[str], tell: Callable[[], None]
     ) -> tuple[tuple[str, ...], bool]:
