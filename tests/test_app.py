@@ -699,7 +699,7 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         page.get_by_role("button", name="Hoàn tác").click()
         chart_total(page, "4.798")
         page.get_by_role("button", name="Xuất đề xuất").click()
-        page.get_by_text("Tải ke_hoach_de_an.xlsx").wait_for()
+        page.get_by_text("Tải allocation.xlsx").wait_for()
         page.goto("about:blank")
 
 

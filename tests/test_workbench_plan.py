@@ -210,13 +210,13 @@ def test_a_proposal_with_projects_has_the_assigned_plan(choice, tmp_path):
     choice.filing.folder = tmp_path / "đề xuất"
     choice.export.click()
     assert choice.wait(60)
-    assert {"allocation.xlsx", "projects.csv", "ke_hoach_de_an.xlsx"} <= {
+    assert {"allocation.xlsx", "projects.csv"} <= {
         file.name for file in choice.filing.folder.iterdir()
     }
-    book = openpyxl.load_workbook(choice.filing.folder / "ke_hoach_de_an.xlsx")
-    texts = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    book = openpyxl.load_workbook(choice.filing.folder / "allocation.xlsx")
+    texts = {str(cell.value) for row in book["Kế hoạch giao"].iter_rows() for cell in row}
     assert "Máy-sấy" in texts
-    assert "ke_hoach_de_an.xlsx" in choice.saved.value
+    assert "allocation.xlsx" in choice.saved.value
 
 
 # --- Rows that are added and removed -------------------------------------------------------------
@@ -404,7 +404,7 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     shown.export.click()
     assert shown.wait(60)
     book = openpyxl.load_workbook(shown.filing.folder / "dieu_chinh.xlsx")
-    texts = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
+    texts = {str(cell.value) for row in book["Kế hoạch giao"].iter_rows() for cell in row}
     names = shown.data.projects.set_index("id")["name"]
     later = moves(shown.plan).iloc[0]
     assert any(names[later["from_project"]] in text for text in texts)

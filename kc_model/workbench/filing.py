@@ -11,7 +11,7 @@ import ipywidgets
 
 from kc_model.errors import KcError
 from kc_model.export import fingerprint, save_file
-from kc_model.projects import adjustment, assigned_plan, offers_at
+from kc_model.projects import adjustment
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
 from kc_model.wording import Language, say
@@ -24,7 +24,6 @@ from kc_model.workbench.newest import Newest, Progress, Step
 __all__ = ["Filing"]
 
 _BOOK = "allocation.xlsx"
-_PROJECTS = "ke_hoach_de_an.xlsx"
 _ADJUSTMENT = "dieu_chinh.xlsx"
 
 
@@ -160,12 +159,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
 
 def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
-    """Yield the office's forms: the assigned plan by project, mid-year what is adjusted."""
-    if len(plan.projects):
-        chosen = plan.project_table(language)
-        yield (
-            _PROJECTS,
-            assigned_plan(plan.data, offers_at(plan.data, plan.year, plan.as_of), chosen, language),
-        )
+    """Yield the form of a mid-year adjustment; the assigned plan by project is in the workbook."""
     if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
         yield _ADJUSTMENT, adjustment(plan, language)
