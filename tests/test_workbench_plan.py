@@ -404,7 +404,7 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     shown.export.click()
     assert shown.wait(60)
     book = openpyxl.load_workbook(shown.filing.folder / "dieu_chinh.xlsx")
-    texts = {str(cell.value) for row in book["Kế hoạch giao"].iter_rows() for cell in row}
+    texts = {str(cell.value) for row in book.active.iter_rows() for cell in row}
     names = shown.data.projects.set_index("id")["name"]
     later = moves(shown.plan).iloc[0]
     assert any(names[later["from_project"]] in text for text in texts)
