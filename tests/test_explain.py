@@ -19,7 +19,7 @@ from oracle import instances
 
 from kc_model import read_dataset, read_scenario
 from kc_model.allocate import allocate
-from kc_model.explain import explain, loosening, rule_label
+from kc_model.explain import explain, holding, loosening, rule_label
 from kc_model.explain.reasons import find_reasons
 from kc_model.money import UNITS, format_money, format_number
 from kc_model.reference import area_name, place_name
@@ -397,6 +397,22 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Ràng buộc"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_of_what_holds_says_how_far_a_price_holds(language):
+    plan = plan_of()
+    head, *lines = holding(plan, language)
+    assert len(head) == len(set(head)) == 4
+    rules = plan.rules().set_index("id")
+    told = {line[0]: line[1:] for line in lines}
+    assert lines[0][0] == "Mỗi tỉnh khó khăn ít nhất 55,5 triệu"  # what is missed stands first
+    until = rules.loc["budget:1", "price_to"]
+    assert told["Vốn trung ương"][2] == million(until, language)
+    best = [plan_of(TEXT.replace("120", str(until + n))).goals[0]["best"] for n in (-1, 0, 1)]
+    assert best[1] - best[0] == pytest.approx(rules.loc["budget:1", "price"])
+    assert best[2] - best[1] < rules.loc["budget:1", "price"] - 0.01
+    assert holding(plan_of(detail=False), language) == []
 
 
 def test_goals_of_one_name_are_told_apart():

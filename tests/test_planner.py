@@ -321,3 +321,35 @@ def test_threads_take_turns(data):
         found = list(pool.map(lambda one: planner.plan(one, detail=False), asked))
     for hot, one in zip(found, asked, strict=True):
         same(hot, allocate(data, one, detail=False))
+
+
+# --- What the screen does not wait for ------------------------------------------------------------
+
+
+def test_a_rule_of_many_groups_shows_the_most_that_each_price_can_be():
+    places = "01 02 04 06 08 10 11 12 14 15 17 19 20 22 24".split()
+    cells = "place area source baseline max\n" + "".join(
+        f"{place} TECH KCQG {100 + n} -\n" for n, place in enumerate(places)
+    )
+    slices = "place area source upto rate\n" + "".join(
+        f"{place} TECH KCQG 100 0.{95 - n}\n{place} TECH KCQG 900 0.{60 - n}\n"
+        for n, place in enumerate(places)
+    )
+    asked = """
+budget: [{source: KCQG, amount: 1600}]
+rules:
+  - {id: most, each: place, where: {source: KCQG}, max: 120}
+  - {id: floor, where: {place: "24"}, min: 110}
+goals: [{maximise: disbursed}]
+"""
+    planner = Planner(dataset(cells=cells, absorption=slices))
+    exact, quick = (
+        planner.plan(scenario(asked), ranges=ranges).rules() for ranges in (None, False)
+    )
+    many = exact["id"] == "most"
+    assert (exact["price"][many] > 0.01).sum() > 5
+    assert (quick["price"][many] >= exact["price"][many] - 1e-9).all()
+    assert quick.loc[many, ["price_from", "price_to"]].isna().all(axis=None)
+    told = ["price", "price_from", "price_to", "step", "gain"]
+    assert quick[~many][told].equals(exact[~many][told])
+    assert quick["gain"].equals(exact["gain"])  # of the rule's number, in all groups at once

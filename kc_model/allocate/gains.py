@@ -7,7 +7,7 @@ readable step, in all groups of its rule at once, and the tiers and the first go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -130,6 +130,9 @@ class _Seeker:
         ladder, best = self.live.ladder, [np.inf] * self.first
         value = np.nan
         for s in range(self.first + 1):
+            if s < self.first and self._stays(s, best):
+                best[s] = self.tiers.best[s]
+                continue
             ladder.cap(best)
             status, value = self._aim(s)
             if status is not Status.OPTIMAL:
@@ -139,6 +142,10 @@ class _Seeker:
         ladder.cap(self.tiers.best)
         self._aim(self.first, solve=False)
         return value
+
+    def _stays(self, s: int, best: Sequence[float]) -> bool:
+        """Whether a tier nothing of which is missed stays so: those before it are as they were."""
+        return self.tiers.best[s] <= _SMALL and list(best[:s]) == list(self.tiers.best[:s])
 
     def _aim(self, s: int, *, solve: bool = True) -> tuple[Status, float]:
         cost = np.zeros(len(self.live.solver.cost))

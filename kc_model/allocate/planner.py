@@ -49,6 +49,7 @@ REASONS_UP_TO = 2000
 WHYS_UP_TO = 60
 """Projects up to which the choice is made again with each that is left out, to say why it is."""
 
+_FEW = 12  # groups of a rule up to which each has its price where the screen waits
 _TRIES = 20
 _HAIR = 1e-5
 
@@ -364,10 +365,8 @@ def _find_prices(draft: Draft, live: Live, ranges: bool | None, tell: Progress) 
     """Find out what rules cost, and what a readable step of each would give."""
     tell("price", 0.8)
     told = partial(_share, tell, "price", (0.8, 0.85))
-    wanted = ranges is not False
-    draft.fill_prices(
-        find_prices(live.problem, live.ladder, draft.tight(), ranges=wanted, told=told)
-    )
+    most = _FEW if ranges is False else np.inf
+    draft.fill_prices(find_prices(live.problem, live.ladder, draft.tight(), most=most, told=told))
     told = partial(_share, tell, "price", (0.85, 0.9))
     draft.fill_gains(find_gains(live, draft.result.rule_rows, told))
 

@@ -7,6 +7,7 @@ it keeps that slope between two ends: those at which the line still touches V.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,7 +44,7 @@ class Price(NamedTuple):
         The first goal's units, as the user has them, for one unit of the row.
     down, up : float
         How far the row's right-hand side may go down and up, in the row's own unit, before the
-        price changes; infinite where it never does, NaN where that was not asked for.
+        price changes; infinite where it never does, NaN where the value is the most it can be.
     """
 
     value: float
@@ -56,7 +57,7 @@ def find_prices(
     ladder: Ladder,
     tight: Sequence[int],
     *,
-    ranges: bool,
+    most: float = np.inf,
     told: Told,
 ) -> dict[int, Price]:
     """Return the price of every row that is tight, in the plan or at the first goal's best.
@@ -74,8 +75,9 @@ def find_prices(
         It is taken back to the bottom.
     tight : sequence of int
         Numbers of the rows that bind or are missed.
-    ranges : bool
-        Whether to find how far each price holds, piece by piece of V.
+    most : float
+        Held rows of one rule's side up to which each is asked for itself. Those of longer sides
+        have the most that their price can be, the dual, and no word of how far it holds.
     told : callable (share done)
 
     Returns
@@ -103,12 +105,14 @@ def find_prices(
     held = {*tight, *np.flatnonzero(np.abs(now.row_duals[at]) > _SAME).tolist()}
     places = {r: int(at[r]) for r in sorted(held)}
     curves = _curves(problem, ladder.solver, now, places, is_partial=is_partial)
+    sides = Counter((problem.rows[r].id, problem.rows[r].side) for r in curves)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
-        scale = problem.rows[r].scale
-        slope = curve.slope()
+        row = problem.rows[r]
+        scale, is_asked = row.scale, sides[row.id, row.side] <= most
+        slope = curve.slope() if is_asked else curve.promise
         if slope is not None:
-            down, up = curve.ends(slope) if ranges else (np.nan, np.nan)
+            down, up = curve.ends(slope) if is_asked else (np.nan, np.nan)
             prices[r] = Price(slope * goal / scale, down * scale, up * scale)
         told(n / len(curves))
     ladder.back()
@@ -173,10 +177,18 @@ class _Curve:
     bounds: tuple[float, float]
     is_partial: bool
 
+    @property
+    def _loosening(self) -> int:
+        return -1 if self.side == "min" else 1
+
+    @property
+    def promise(self) -> float:
+        """The most that a unit of loosening can give: V is convex."""
+        return -self._loosening * self.dual
+
     def slope(self) -> float | None:
         """Return the gain for each unit of loosening; None where loosening leaves no plan."""
-        way = -1 if self.side == "min" else 1
-        slope = -way * self.dual
+        way, slope = self._loosening, self.promise
         if _side(self.reach, way)[0] < self.step:
             status, value, duals = self._moved(way * self.step)
             if status is not Status.OPTIMAL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kc_model.explain.changes import tell_changes
 from kc_model.explain.conflicts import Trouble, tell_conflicts, troubles
-from kc_model.explain.gains import loosening, tell_gains
+from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
 from kc_model.explain.outcome import (
@@ -22,6 +22,7 @@ __all__ = [
     "Trouble",
     "budget_texts",
     "explain",
+    "holding",
     "loosening",
     "rule_label",
     "troubles",

@@ -11,7 +11,7 @@ import pandas as pd
 from kc_model.explain.teller import Explained, Teller
 from kc_model.wording import Language
 
-__all__ = ["loosening", "tell_gains"]
+__all__ = ["holding", "loosening", "tell_gains"]
 
 _TOLD = 5
 _WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
@@ -31,7 +31,7 @@ def tell_gains(teller: Teller) -> Iterator[str]:
     if not rules["price"].notna().any():
         return
     best = abs(plan.goals[0]["best"])
-    worth = [rows for rows in _sides(rules) if _gain(rows[0]) > _WORTH * best]
+    worth = [rows for rows in _sides(rules) if _is_worth(teller, rows[0])]
     if not worth:
         yield teller.say("free", goal=teller.goal(1))
         return
@@ -75,6 +75,44 @@ def loosening(plan: Explained, language: Language = "vi") -> list[str]:
     return told
 
 
+def holding(plan: Explained, language: Language = "vi") -> list[tuple[str, ...]]:
+    """Return everything that holds the plan, or the first goal's best, as a table.
+
+    Parameters
+    ----------
+    plan : Allocation
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    list of tuple of str
+        The head; then for each rule and side its name, its state and where, what a readable step
+        gives, and the limit up to which each further unit gives as much as the first one ("" where
+        the rule has several groups, or nothing ends it). Missed ones first, then what gives most.
+        Empty without prices.
+    """
+    teller, rules = Teller(plan, language), plan.rule_rows
+    if not rules["price"].notna().any():
+        return []
+    sides = list(_sides(rules))
+    sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(rows[0])))
+    lines = []
+    for rows in sides:
+        clause = _clause(teller, rows[0])
+        gives = len(rows) == 1 and _is_worth(teller, rows[0])
+        end = _end(teller, rows[0]) if gives else ""
+        named = (teller.rule(rows[0]["id"]), _state(teller, rows), clause, end)
+        lines.append(tuple(f"{text[:1].upper()}{text[1:]}" for text in named))
+    head = ("rule", "state", "step", "until")
+    return [tuple(teller.say(f"holding.{name}") for name in head), *lines]
+
+
+def _end(teller: Teller, row: Row) -> str:
+    """Return the limit up to which a row's price holds as it is loosened; "" where none ends it."""
+    end = row["price_from"] if row["side"] == "min" else row["price_to"]
+    return "" if math.isnan(end) else teller.quantity(row["measure"], end)
+
+
 def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
     """Yield the rows that hold something by rule and side: missed first, then the dearest."""
     first = rules["status"].map({"missed": 0, "binding": 1, "met": 2})
@@ -105,6 +143,10 @@ def _gain(row: Row) -> float:
     return 0.0 if math.isnan(promised) else float(promised)
 
 
+def _is_worth(teller: Teller, row: Row) -> bool:
+    return _gain(row) > _WORTH * abs(teller.plan.goals[0]["best"])
+
+
 def _one(row: Row) -> float:
     """Return a point of a share, or 1, in the row's own unit."""
     is_share = row["measure"] == "share" and row["factor"]
@@ -116,7 +158,7 @@ def _clause(teller: Teller, row: Row) -> str:
     name = teller.plan.goals[0]["name"]
     is_asked = not math.isnan(row["gain"])
     step = _step(teller, row) if is_asked else _least_step(teller, row)
-    if _gain(row) <= _WORTH * abs(teller.plan.goals[0]["best"]):
+    if not _is_worth(teller, row):
         return teller.say("nothing", step=step, goal=teller.goal(1))
     key = "disbursed" if name == "maximise disbursed" else "other"
     return teller.say(f"gives.{key}", step=step, gain=_shown(teller, row), goal=teller.goal(1))

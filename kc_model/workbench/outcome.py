@@ -9,6 +9,7 @@ import ipywidgets
 
 from kc_model.charts import Picture, allocation_chart, change_chart, heat_map
 from kc_model.errors import Fault
+from kc_model.explain import holding
 from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.wording import Language, say
@@ -127,8 +128,9 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str) -> str:
-    """Return what a plan means: the first sentences, the others and the warnings on a click."""
+    """Return what a plan means: the first sentences; the rest, and what holds it, on a click."""
     told = plan.explain(language)
+    held, head = holding(plan, language), say("screen.plan.holding", language)
     first = [*told[:_SHOWN], *([pending] if pending else [])]
     more = say("screen.more", language, count=len(told) - _SHOWN)
     texts = [fault.text(language) for fault in warnings]
@@ -137,6 +139,7 @@ def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pendi
         [
             screen.bullets(say("screen.plan.findings", language), first),
             screen.fold(more, screen.bullets("", told[_SHOWN:])),
+            screen.fold(head, screen.table(held, head, kind="words") if held else ""),
             screen.fold(known, screen.bullets("", texts)),
         ]
     )
