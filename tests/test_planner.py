@@ -327,7 +327,8 @@ def test_threads_take_turns(data):
 
 
 def test_a_rule_of_many_groups_shows_the_most_that_each_price_can_be():
-    places = "01 02 04 06 08 10 11 12 14 15 17 19 20 22 24".split()
+    codes = "01, 02, 04, 06, 08, 10, 11, 12, 14, 15, 17, 19, 20, 22, 24"
+    places = codes.split(", ")
     cells = "place area source baseline max\n" + "".join(
         f"{place} TECH KCQG {100 + n} -\n" for n, place in enumerate(places)
     )
@@ -336,7 +337,7 @@ def test_a_rule_of_many_groups_shows_the_most_that_each_price_can_be():
         for n, place in enumerate(places)
     )
     asked = """
-budget: [{source: KCQG, amount: 1600}]
+budget: [{source: KCQG, amount: 1785}]
 rules:
   - {id: most, each: place, where: {source: KCQG}, max: 120}
   - {id: floor, where: {place: "24"}, min: 110}

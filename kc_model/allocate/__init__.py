@@ -52,8 +52,8 @@ def allocate(
         None: the scenario's own, or a plan for the whole year, with a warning where the forecast
         knows months of it.
     ranges : bool or None
-        Whether to find each cell's lowest and highest; None: up to 200 cells. False, for the screen:
-        nor is each of a rule's groups priced where more than 12 hold; the most it can be stands.
+        Whether to find each cell's lowest and highest; None: up to 200 cells. False, for the
+        screen: where over 12 groups of a rule hold, each one's price is the most it can be, too.
     detail : bool
         False leaves out prices, ranges, reasons, grounds and the list of undecided cells: what a
         moving slider cannot wait for.
