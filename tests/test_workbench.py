@@ -513,9 +513,10 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     shown, stop = plan_desk.following.pricing.told, plan_desk.following.pricing.stop
 
     def endless(_asked, *, progress, **_kwargs):
+        progress("reasons", 0.9)
         while True:
-            progress("reasons", 0.25)
             time.sleep(0.01)
+            progress("reasons", 0.925)
 
     monkeypatch.setattr(plan_desk.following.maker._planners[True], "plan", endless)
     plan_desk.sliders["total"].value = Decimal(9000)
@@ -758,7 +759,7 @@ def test_what_is_typed_is_read_exactly(table, where, text, language, value):
         ("rules", (1, 1), "0,0000001", "fraction-of-dong"),
         ("rules", (2, 1), "300", "rule-min-above-max"),
         ("rules", (0, 3), "tùy", "not-one-of"),
-        ("budget", (0, 1), "", "typed-number-comma"),
+        ("budget", (0, 1), "", "typed-nothing"),
         ("budget", (0, 1), "99999999999999999999", "amount-too-large"),
     ],
 )
@@ -823,10 +824,15 @@ def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
         grid._told({"edits": [[0, 1, str(amount)]]})
     assert plan_desk.wait(30)
     for _ in range(30):
-        grid._told({"undo": True})
+        plan_desk.pressed._told({"step": -1})
     assert plan_desk.wait(30)
     assert shown(grid, 0, 1) == "8.005 triệu đồng"
     assert plan_desk.undo.disabled
+    for amount in ("8.006", "8.007"):
+        plan_desk.pressed._told({"step": 1})
+        assert shown(grid, 0, 1) == f"{amount} triệu đồng"
+    plan_desk.undo.click()
+    plan_desk.undo.click()
     assert plan_desk.shares.chart.picture["heading"] == "Tổng: 8.005 triệu đồng"
     plan_desk.reset.click()
     assert plan_desk.wait(30)
@@ -844,9 +850,15 @@ def test_a_bound_that_comes_or_goes_has_its_slider(plan_desk):
     told = " ".join(note.vi for note in plan_desk.plan.notes)
     assert "6.000 triệu đồng, thay cho để trống" in told
     assert "bắt buộc, thay cho theo chỉ đạo" in told
-    grid._told({"undo": True})
+    plan_desk.undo.click()
     assert plan_desk.wait(30)
     assert "floor:max" not in plan_desk.sliders
+    plan_desk.redo.click()
+    assert plan_desk.sliders["floor:max"].value == 6000
+    plan_desk.undo.click()
+    grid._told({"edits": [[1, 1, "2.000"]]})  # another way: what was taken back is gone
+    assert plan_desk.redo.disabled
+    assert plan_desk.wait(30)
 
 
 def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):

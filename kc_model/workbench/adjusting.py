@@ -62,7 +62,6 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         Told the last month known; None: the plan is for the whole year.
     take : callable (Scenario) -> None
         Told the scenario once a move was refused, or accepted again, or fewer were asked for.
-    undo : callable () -> None
 
     Attributes
     ----------
@@ -84,7 +83,6 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self,
         switch: Callable[[int | None], None],
         take: Callable[[Scenario], None],
-        undo: Callable[[], None],
     ) -> None:
         self._take, self._is_quiet = take, False
         self._scenario: Scenario | None = None
@@ -101,8 +99,10 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self.few = ipywidgets.Checkbox(indent=False, layout={"width": "auto"})
         self.few.observe(lambda change: self._ask_few(is_asked=change["new"]), "value")
         self.told, self.hidden = screen.Text(), screen.Text()
-        self.listed = Picks(self._ticked, undo)
-        super().__init__([self.few, screen.row(self.least, self.hidden), self.listed])
+        self.listed = Picks(self._ticked)
+        self._limit = screen.row(self.least, self.hidden)
+        super().__init__([self.few, self._limit, self.listed])
+        self.hide()
 
     def stand_at(self, data: Dataset, scenario: Scenario, language: Language) -> None:
         """Offer the months that have figures; show at which of them the screen stands."""
@@ -123,10 +123,15 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self.month.layout.display = "" if known else "none"
         self.layout.display = "" if as_of is not None else "none"
         if as_of is None:
-            self.told.value = ""
+            self.hide()
+
+    def hide(self) -> None:
+        """Show no list: there is no plan that it could be of."""
+        self._shown, self.told.value = None, ""
+        self._limit.layout.display = self.listed.layout.display = "none"
 
     def wait_for(self, language: Language) -> None:
-        """Say that the list is still that of the plan before: it is made when it is calm."""
+        """Say that the list is being made; until then that of the plan before stands there."""
         self.told.value = screen.message([_say("pending", language)])
 
     def show(self, plan: Allocation, scenario: Scenario, language: Language) -> None:
@@ -142,6 +147,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         """
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(plan.unit, language)
+        self._limit.layout.display = ""
         self.least.description = _say("least", language, unit=unit)
         self.listed.name("moves", unit, _HEADS, (_REFUSE,), _VIEWS, language)
         self._list()

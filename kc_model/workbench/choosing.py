@@ -42,7 +42,6 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     take : callable (id, choice) -> None
         Told ``in``, ``out`` or "" for a project.
-    undo : callable () -> None
 
     Attributes
     ----------
@@ -52,10 +51,10 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         elsewhere.
     """
 
-    def __init__(self, take: Callable[[str, str], None], undo: Callable[[], None]) -> None:
+    def __init__(self, take: Callable[[str, str], None]) -> None:
         self._rows: list[dict[str, Any]] = []
         self._about: tuple[Dataset, int | None] | None = None
-        self.told, self.listed = screen.Text(), Picks(take, undo)
+        self.told, self.listed = screen.Text(), Picks(take)
         super().__init__([self.listed])
 
     def name_of(self, project: str) -> str:

@@ -190,9 +190,8 @@ def edited(
     Raises
     ------
     InputError
-        typed-number, fraction-of-dong, amount-too-large, scenario-negative, not-one-of, no-bound,
-        rule-min-above-max, last-budget, not-of-this-goal, typed-share, or as `read_selection`; the
-        scenario is as it was.
+        As `read_number` or `read_selection`; not-one-of, no-bound, rule-min-above-max, last-budget,
+        not-of-this-goal; the scenario is as it was.
     """
     row, key = where[0], TABLES[table][where[1]]
     if key in ACTIONS:
@@ -272,8 +271,11 @@ def read_number(text: str, key: str, entry: Entry, unit: str, language: Language
     Raises
     ------
     InputError
-        typed-number, fraction-of-dong, amount-too-large, scenario-negative, typed-share.
+        typed-nothing, typed-number, fraction-of-dong, amount-too-large, scenario-negative,
+        typed-share.
     """
+    if text == _BLANK.shown or (not text and isinstance(entry, Budget)):
+        raise InputError([Fault("typed-nothing", Address(column=key))])
     if not text and isinstance(entry, Rule):
         return None
     if not text and isinstance(entry, Goal):

@@ -17,6 +17,9 @@ from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Aside", "Errand"]
 
+_COUNTED = {"backtest", "bridge", "frontier", "presets", "reasons", "why"}  # to the end, at one pace
+_CERTAIN = 2.0  # seconds of a step after which its pace is known
+
 
 class Aside(ipywidgets.VBox):  # type: ignore[misc]
     """Tells of work that goes on how far it is and how long it still takes; a button stops it.
@@ -39,6 +42,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self._lock, self._patience = lock, patience
         self._language: Language = "vi"
         self._is_stopped, self._since = False, 0.0
+        self._step = ("", 0.0, 0.0)  # name, when it began, and at what share
         self.stop = ipywidgets.Button(
             icon="stop",
             layout=ipywidgets.Layout(width="auto", display="none", align_self="flex-start"),
@@ -53,16 +57,18 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
 
     def run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
         """Do the work and return its result; None if it was stopped before there was one."""
-        self._since = time.monotonic()
+        self._since, self._step = time.monotonic(), ("", 0.0, 0.0)
 
         def tell(step: str, share: float) -> None:
             progress(step, share)
             if self._is_stopped:
                 raise KeyboardInterrupt
+            if step != self._step[0]:
+                self._step = step, time.monotonic(), share
             if time.monotonic() - self._since >= self._patience:
                 with self._lock:
                     self.stop.layout.display, self.stop.disabled = "", False
-                    self.told.value = screen.message([self._how_far(share)])
+                    self.told.value = screen.message([self._how_far(step, share)])
 
         try:
             return work(tell)
@@ -78,13 +84,20 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self.stop.layout.display = "none"
         self.told.value = screen.message(told, kind)
 
-    def _how_far(self, share: float) -> str:
-        done = format_number(round(100 * share), 0, self._language)
-        if not 0 < share < 1:
-            return say("screen.errand.done", self._language, share=done)
-        left = (time.monotonic() - self._since) * (1 - share) / share
-        seconds = format_number(max(1, round(left)), 0, self._language)
-        return say("screen.errand.left", self._language, share=done, seconds=seconds)
+    def _how_far(self, step: str, share: float) -> str:
+        """Say how much is done and left where a step counts it, else how long it has taken."""
+        now, language = time.monotonic(), self._language
+        if step not in _COUNTED or share >= 1:
+            seconds = format_number(round(now - self._since), 0, language)
+            return say("screen.errand.busy", language, seconds=seconds)
+        _, began, first = self._step
+        part, spent = (share - first) / (1 - first), now - began
+        done = format_number(round(100 * part), 0, language)
+        if part <= 0 or spent < _CERTAIN:
+            return say("screen.errand.done", language, share=done)
+        left = spent * (1 - part) / part
+        seconds = format_number(max(1, round(left)), 0, language)
+        return say("screen.errand.left", language, share=done, seconds=seconds)
 
     def _stop(self) -> None:
         self._is_stopped = self.stop.disabled = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import ipywidgets
@@ -19,6 +20,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.making import Maker
+from kc_model.workbench.marking import adjusted
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
@@ -28,7 +30,7 @@ _ADJUSTMENT = "dieu_chinh.xlsx"
 
 
 class Filing(ipywidgets.HBox):  # type: ignore[misc]
-    """A name, a button that saves the scenario under it, and one that exports the proposal.
+    """A name, buttons that save the scenario under it or a copy, and one that exports the proposal.
 
     Parameters
     ----------
@@ -38,12 +40,14 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         Makes its plan afresh.
     kept : callable (Path, Scenario) -> list of str
         Told what was saved; returns what else is to be said of it.
+    standing : callable () -> list of str
+        Says what on screen was refused; while there is any, nothing is saved or exported.
     lock : RLock
         Of the desk.
 
     Attributes
     ----------
-    name, keep, export : Text, Button, Button
+    name, keep, copy, export : Text, Button, Button, Button
     saved : Text
         Where it went; the desk puts it elsewhere.
     folder : Path or None
@@ -57,32 +61,44 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         scenario: Callable[[], Scenario],
         maker: Callable[[], Maker],
         kept: Callable[[Path, Scenario], list[str]],
+        standing: Callable[[], list[str]],
         lock: threading.RLock,
     ) -> None:
         self._scenario, self._maker, self._kept = scenario, maker, kept
+        self._standing, self._is_exporting = standing, False
         self._exports = Newest(self._failed, lock)
         self._language: Language = "vi"
+        self._called = ""
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
         self.home = Path("phuong-an")
         self.name = ipywidgets.Text(layout={"width": "230px"}, style={"description_width": "40px"})
         self.keep = ipywidgets.Button()
+        self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self.saved = screen.Text()
-        super().__init__([self.name, self.keep, self.export])
+        super().__init__([self.name, self.keep, self.copy, self.export])
 
-    def words(self, placeholder: str, language: Language) -> None:
+    def words(self, language: Language) -> None:
         """Show every text again, in this language."""
         self._language = language
-        self.name.description, self.name.placeholder = (
-            say("screen.keep.name", language),
-            placeholder,
-        )
+        self.name.description = say("screen.keep.name", language)
+        self.copy.description = say("screen.keep.copy", language)
         self.export.description = say("screen.plan.export", language)
         self.saved.value = ""
 
-    def show(self, *, is_safe: bool) -> None:
-        """Show whether what is on screen stands in a file."""
+    def show(self, called: str, *, is_safe: bool) -> None:
+        """Show whether what is on screen stands in a file.
+
+        Parameters
+        ----------
+        called : str
+            The scenario that it began with.
+        is_safe : bool
+        """
+        self._called = called
+        is_kept = is_safe or self._file(called) in self._files
+        self.name.placeholder = called if is_kept else adjusted(called)
         key = "button" if is_safe else "unsaved"
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"
@@ -94,6 +110,8 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     def save(self) -> None:
         """Save the scenario under its name, never over somebody else's file; say where."""
+        if self._is_refused():
+            return
         try:
             file, scenario = self._save()
         except (KcError, OSError) as error:
@@ -103,18 +121,44 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         first = say("screen.keep.saved", self._language, file=file)
         self.saved.value = screen.message([first, *told])
 
+    def duplicate(self) -> None:
+        """Save the scenario under a name that is free: the typed one, or one that says "copy"."""
+        typed = self.name.value.strip()
+        copies = (
+            say("screen.keep.copied", self._language, name=typed or self._called, number=number)
+            for number in count(1)
+        )
+        names = chain([typed] if typed else [], copies)
+        self.name.value = next(name for name in names if not self._file(name).exists())
+        self.save()
+
+    def outdate(self) -> None:
+        """Take back what was said of a scenario that is no longer on screen."""
+        if not self._is_exporting:
+            self.saved.value = ""
+
+    def _is_refused(self) -> bool:
+        told = self._standing()
+        if told:
+            self.saved.value = screen.message(told, "stop")
+        return bool(told)
+
+    def _file(self, name: str) -> Path:
+        return self.home / f"{plain_name(name)}.yaml"
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for an export; tell whether it came in time (seconds)."""
         return self._exports.wait(timeout)
 
     def _failed(self, error: Exception) -> None:
-        self.export.disabled = False
+        self._is_exporting = False
         self.saved.value = screen.message(explain_error(error, self._language), "stop")
 
     def _save(self) -> tuple[Path, Scenario]:
         scenario = self._scenario()
-        scenario = replace(scenario, name=self.name.value.strip() or scenario.name)
-        file = self.home / f"{plain_name(scenario.name)}.yaml"
+        called = self._called if self._file(self._called) in self._files else scenario.name
+        scenario = replace(scenario, name=self.name.value.strip() or called)
+        file = self._file(scenario.name)
         expected = self._files.get(file, {file.name: ""})
         save_file(file, scenario_yaml(scenario).encode(), expected)
         self._files[file] = fingerprint(file.parent, [file.name])
@@ -122,9 +166,11 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     def start_export(self) -> None:
         """Solve afresh what is on screen (contract, section 6.1) and save the proposal."""
+        if self._is_exporting or self._is_refused():
+            return
         scenario, maker, language = self._scenario(), self._maker(), self._language
         folder = self.folder or new_folder(scenario.name)
-        self.export.disabled = True
+        self._is_exporting = True  # the button stays: the keyboard would lose its place
         self.saved.value = screen.message([say("screen.plan.exporting", language)])
 
         def save(progress: Progress) -> tuple[Allocation, list[str]]:
@@ -140,7 +186,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
         def link(found: tuple[Allocation, list[str]]) -> None:
             plan, names = found
-            self.export.disabled = False
+            self._is_exporting = False
             if not names:
                 self.saved.value = screen.message(plan.explain(language), "stop")
                 return
@@ -152,8 +198,12 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
                 )
                 for name in names
             ]
-            told = say("screen.plan.saved", language, folder=folder)
-            self.saved.value = screen.message([told]) + "".join(links)
+            told = [say("screen.plan.saved", language, folder=folder)]
+            now = replace(self._scenario(), name=scenario.name, notes=scenario.notes)
+            if now != scenario:
+                told.append(say("screen.plan.saved_before", language))
+            kind = "" if now == scenario else "warn"
+            self.saved.value = screen.message(told, kind) + "".join(links)
 
         self._exports.start(Step(save, link))
 

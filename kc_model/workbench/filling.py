@@ -21,6 +21,9 @@ __all__ = ["Filling"]
 
 Edits = Sequence[tuple[int, int, str]]
 
+_EMPTY = "–"  # what was emptied
+_NAMED = 6  # values of a block that are named
+
 
 class _Owner(Protocol):
     """What stands on screen: read before a change, told after it."""
@@ -31,7 +34,6 @@ class _Owner(Protocol):
     def now(self) -> Scenario: ...
     def go(self, scenario: Scenario) -> None: ...
     def guarded(self, act: Callable[[], None]) -> None: ...
-    def undo_last(self) -> None: ...
 
 
 class Filling(ipywidgets.VBox):  # type: ignore[misc]
@@ -63,7 +65,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         guarded = self._owner.guarded
         return screen.Grid(
             lambda edits: guarded(lambda: self._edit(table, edits)),
-            lambda: guarded(self._owner.undo_last),
+            lambda *block: guarded(lambda: self._refuse_block(table, *block)),
         )
 
     def show(self, scenario: Scenario, cells: pd.DataFrame) -> None:
@@ -85,9 +87,9 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
             rows = rows_of(scenario, table, data, language)
             for (name, r, c), (text, error) in self.refused.items():
                 if name == table:
-                    fault = error.faults[0]
-                    why = f"{fault.found(language)} {fault.remedy(language)}"
-                    rows[r][c] = screen.GridCell(text, text or rows[r][c].shown, why)
+                    fault, now = error.faults[0], self._in_force(rows[r][c])
+                    why = f"{fault.found(language)} {fault.remedy(language)} {now}"
+                    rows[r][c] = screen.GridCell(text, text or _EMPTY, why)
             with grid.hold_sync():
                 unit = unit_name(data.unit, language)
                 label = say(f"screen.edit.tables.{table}", language, unit=unit)
@@ -102,10 +104,35 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         if is_open and self._shown is not None:
             self.show(*self._shown)
 
-    def announce(self, text: str) -> None:
-        """Let screen readers say something."""
-        for grid in self.grids.values():
-            grid.said = text
+    def announce(self, text: str = "") -> None:
+        """Say something under the first table; take back what was said before."""
+        self.adding.said.value = ""
+        for grid, told in zip(self.grids.values(), (text, "", ""), strict=True):
+            grid.say(told)
+
+    def standing(self) -> list[str]:
+        """Return what was refused and still stands in a cell, with what to do about it."""
+        owner, told = self._owner, []
+        for (table, r, c), (text, _error) in self.refused.items():
+            rows = rows_of(owner.now(), table, owner.data, owner.language)
+            values = {
+                "table": self.grids[table].label,
+                "row": rows[r][0].shown,
+                "column": columns_of(table, owner.data, owner.language)[c].label,
+                "text": text or _EMPTY,
+            }
+            told.append(self._say("standing", **values, in_force=self._in_force(rows[r][c])))
+        return told
+
+    def _in_force(self, cell: screen.GridCell) -> str:
+        shown = cell.shown or say("screen.open", self._owner.language)
+        return self._say("in_force", shown=shown)
+
+    def _refuse_block(self, table: str, values: Sequence[str], lines: int, room: int) -> None:
+        """Say why nothing of a block was taken: it has no cell for everything."""
+        quoted = "; ".join(f"“{one}”" for one in values[:_NAMED]) + "…" * (len(values) > _NAMED)
+        told = self._say("over", lines=lines, room=room, values=quoted)
+        self.grids[table].say(told, is_refusal=True)
 
     def _edit(self, table: str, edits: Edits) -> None:
         """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
@@ -120,24 +147,27 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
                 scenario = edited(scenario, table, where, text, owner.data, owner.language)
                 taken.append(where)
             except InputError as error:
+                if acted:  # the row stays as it was
+                    grid.say(error.faults[0].text(owner.language), is_refusal=True)
+                    return
                 refused[table, row, column] = (text, error)
         named = grid.rows[edits[0][0]][0]["shown"]
-        if acted and taken:
-            refused = {}  # its rows are others now
+        if acted:  # its rows are others now
+            refused = {at: one for at, one in refused.items() if at[0] != table}
         owner.go(scenario)
         self.refused = refused
         self.show(owner.now(), pd.DataFrame())
         if acted:
             for row, column in taken:
                 grid.go(row + ACTIONS[acted], column)
-            grid.said = self._say(f"acted.{acted}", what=named) if taken else ""
+            grid.say(self._say(f"acted.{acted}", what=named))
             return
         told = [
             self._say("said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
             for r, c in taken[-1:]
         ]
         missed = [self._say("refused", count=len(refused))] if refused else []
-        grid.said = " ".join([*told, *missed])
+        grid.say(" ".join([*told, *missed]), is_refusal=bool(missed))
 
     def _add(self, table: str, asked: Asked) -> None:
         owner = self._owner
@@ -154,7 +184,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         grid = self.grids[table]
         names = "what" if table == "goals" else "text"
         text = grid.rows[-1][TABLES[table].index(names)]["shown"]
-        grid.said = self._say("added", what=text)
+        grid.say(self._say("added", what=text))
         self.adding.said.value = screen.message([grid.said])
 
     def _say(self, key: str, **values: object) -> str:

@@ -33,7 +33,7 @@ class _Owner(Protocol):
     def scenario_now(self) -> Scenario: ...
     def show_total(self, plan: Allocation) -> None: ...
     def show(self, plan: Allocation, *, is_whole: bool) -> None: ...
-    def grey(self) -> None: ...
+    def grey(self, *, is_stopped: bool = False) -> None: ...
 
 
 class Following:
@@ -110,8 +110,8 @@ class Following:
     def _show(self, found: Allocation | None, *, is_whole: bool) -> None:
         if found is not None:
             self._owner.show(found, is_whole=is_whole)
-        elif not is_whole:  # stopped
-            self._owner.grey()
+        elif not is_whole:
+            self._owner.grey(is_stopped=True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for projects being chosen; tell whether they were in time (seconds)."""
@@ -130,7 +130,12 @@ class Following:
                         self._tell_gap(gap)
 
             self._wait_for_others()
-            return maker.plan(scenario, tell, detail=True)
+            try:
+                return maker.plan(scenario, tell, detail=True)
+            except KeyboardInterrupt:
+                with owner.work.lock:
+                    owner.grey(is_stopped=True)
+                raise
 
         return work
 

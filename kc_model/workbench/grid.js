@@ -10,6 +10,7 @@ function render({ model, el }) {
   frame.className = "kc-frame";
   said.setAttribute("role", "status");
   grid.setAttribute("role", "grid");
+  grid.tabIndex = -1; // where the cursor stays once the last row is gone
   grid.setAttribute("aria-labelledby", title.id);
   frame.append(grid);
   el.append(title, frame, said);
@@ -53,6 +54,15 @@ function render({ model, el }) {
     grid.replaceChildren(head, body);
   };
 
+  // The one cell that Tab reaches; the first filling has no columns yet.
+  const stand = (row, column) => {
+    const before = cellAt(...at);
+    if (before) before.tabIndex = -1;
+    at = [row, column];
+    const here = cellAt(row, column);
+    if (here) here.tabIndex = 0;
+  };
+
   const fill = () => {
     const rows = model.get("rows");
     const columns = model.get("columns");
@@ -82,21 +92,17 @@ function render({ model, el }) {
         }
       }),
     );
-    at = [Math.max(0, Math.min(at[0], rows.length - 1)), Math.min(at[1], columns.length - 1)];
-    const here = cellAt(...at);
-    if (here) here.tabIndex = 0;
-    if (held) here?.focus();
+    stand(Math.max(0, Math.min(at[0], rows.length - 1)), Math.max(1, Math.min(at[1], columns.length - 1)));
+    if (held) (cellAt(...at) ?? grid).focus();
     title.textContent = model.get("label");
     said.textContent = model.get("said");
+    said.className = !said.textContent ? "" : model.get("is_refusal") ? "kc-say kc-stop" : "kc-say kc-note";
   };
 
   const move = (row, column) => {
     const next = cellAt(row, column);
     if (!next || column < 1) return false;
-    const here = cellAt(...at);
-    if (here) here.tabIndex = -1;
-    at = [row, column];
-    next.tabIndex = 0;
+    stand(row, column);
     next.focus();
     next.scrollIntoView({ block: "nearest", inline: "nearest" });
     return true;
@@ -138,6 +144,7 @@ function render({ model, el }) {
     const { key } = event;
     const command = event.ctrlKey || event.metaKey;
     const [row, column] = at;
+    if (!cellAt(row, column)) return;
     if (editor) {
       if (key === "Escape" || key === "Enter" || key === "Tab") {
         close(key !== "Escape");
@@ -148,9 +155,7 @@ function render({ model, el }) {
       event.stopPropagation();
       return;
     }
-    if (command && key.toLowerCase() === "z") {
-      model.send({ undo: true });
-    } else if (command && key.toLowerCase() === "c") {
+    if (command && key.toLowerCase() === "c") {
       navigator.clipboard?.writeText(model.get("rows")[row][column].text);
     } else if (command || event.altKey) {
       return;
@@ -174,7 +179,7 @@ function render({ model, el }) {
 
   grid.addEventListener("focusin", ({ target }) => {
     const cell = target.closest("td");
-    if (cell && !editor) at = [Number(cell.dataset.row), Number(cell.dataset.column)];
+    if (cell && !editor) stand(Number(cell.dataset.row), Number(cell.dataset.column));
   });
   grid.addEventListener("click", ({ target }) => {
     const cell = target.closest("td");
@@ -187,18 +192,22 @@ function render({ model, el }) {
     if (cell && editor?.cell !== cell) open(cell);
   });
 
-  // A block from Excel: lines by line ends, cells by tabs.
+  // A block from Excel: lines by line ends, cells by tabs. It is taken whole or not at all.
   grid.addEventListener("paste", (event) => {
     if (editor) return;
-    const text = event.clipboardData.getData("text/plain").replace(/\r?\n$/, "");
+    const text = event.clipboardData.getData("text/plain").replace(/[\r\n\t ]+$/, "");
+    const lines = text.split(/\r?\n/).map((line) => line.split("\t"));
     const edits = [];
-    text.split(/\r?\n/).forEach((line, r) =>
-      line.split("\t").forEach((value, c) => {
+    const over = [];
+    lines.forEach((line, r) =>
+      line.forEach((value, c) => {
         const [row, column] = [at[0] + r, at[1] + c];
         if (cellAt(row, column) && isOpen(column)) edits.push([row, column, value]);
+        else if (value.trim()) over.push(value.trim());
       }),
     );
-    send(edits);
+    if (over.length) model.send({ over, lines: lines.length, room: model.get("rows").length - at[0] });
+    else send(edits);
     event.preventDefault();
   });
 

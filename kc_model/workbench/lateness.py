@@ -70,7 +70,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
         self._stamp: Callable[[Language], Stamp] | None = None
         self._work = Newest(self._failed, lock)
         self.told, self.saved = screen.Text(), screen.Text()
-        self.listed = Picks(lambda _key, _code: None, lambda: None)
+        self.listed = Picks(lambda _key, _code: None)
         inside = ipywidgets.VBox([self.told, self.listed, self.saved])
         super().__init__([inside], selected_index=None)
         self.observe(lambda _change: self._look(), "selected_index")

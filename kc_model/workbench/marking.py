@@ -14,7 +14,7 @@ from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
 from kc_model.workbench.levers import BudgetLever, Lever, RuleLever, TotalLever
 
-__all__ = ["mark", "month_label"]
+__all__ = ["adjusted", "mark", "month_label"]
 
 
 def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
@@ -36,8 +36,13 @@ def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
         notes.append(_goal_note(scenario, changed, data))
     if scenario.as_of != changed.as_of:
         notes.append(_month_note(scenario, changed))
-    name = say("screen.adjusted", "vi", name=scenario.name)
-    return replace(changed, name=name, notes=(*scenario.notes, *notes))
+    return replace(changed, name=adjusted(scenario.name), notes=(*scenario.notes, *notes))
+
+
+def adjusted(name: str) -> str:
+    """Return what a scenario is called once it was changed on screen."""
+    is_said = name.endswith(say("screen.adjusted", "vi", name=""))
+    return name if is_said else say("screen.adjusted", "vi", name=name)
 
 
 def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:

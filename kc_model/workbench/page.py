@@ -160,12 +160,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self._open(self.pick.value)
 
     def _kept(self, file: Path, scenario: Scenario) -> None:
-        """Offer a scenario that was just saved; what is on screen stays there."""
-        chosen = self.pick.value
+        """Offer a scenario that was just saved, and go on from it with the desk on screen."""
         self._scenarios[file.name] = scenario
-        if file.name != chosen:
-            self.plans.pop(file.name, None)
-        self._offer(chosen)
+        if self.pick.value in self.plans:
+            self.plans[file.name] = self.plans.pop(self.pick.value)
+        self._offer(file.name)
 
     def _named(self, key: str) -> str:
         name = self._scenarios[key].name

@@ -63,11 +63,12 @@ class Picked:
 class Picks(Part):
     """A list of lines in groups, each with boxes of which at most one is ticked.
 
+    Until it is shown something it is not there.
+
     Parameters
     ----------
     tick : callable (key, code) -> None
         Told which box was ticked; "" where one was cleared.
-    undo : callable () -> None
 
     Attributes
     ----------
@@ -86,9 +87,9 @@ class Picks(Part):
     groups = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
 
-    def __init__(self, tick: Callable[[str, str], None], undo: Callable[[], None]) -> None:
-        super().__init__()
-        self._tick, self._undo = tick, undo
+    def __init__(self, tick: Callable[[str, str], None]) -> None:
+        super().__init__(layout={"display": "none"})
+        self._tick = tick
 
     def name(
         self,
@@ -143,10 +144,8 @@ class Picks(Part):
             self.groups = [asdict(group) for group in groups]
             self.rows = [asdict(row) for row in rows]
             self.told = told
+        self.layout.display = ""
 
     def _told(self, content: Any) -> None:
-        if "undo" in content:
-            self._undo()
-        else:
-            key, code = content["tick"]
-            self._tick(str(key), str(code))
+        key, code = content["tick"]
+        self._tick(str(key), str(code))

@@ -54,6 +54,8 @@ function render({ model, el }) {
     const all = model.get("rows");
     const rows = all.filter(wanted);
     const asked = words.value.trim() || view.value;
+    const open = () => [...table.querySelectorAll("[data-at]:not(:disabled)")];
+    const place = open().indexOf(document.activeElement);
     const focused = document.activeElement?.dataset?.at;
     const first = made("tr");
     for (const { label } of [...ticks, ...heads]) first.append(made("th", { scope: "col", textContent: label }));
@@ -84,7 +86,10 @@ function render({ model, el }) {
     table.replaceChildren(made("thead", {}, first), ...bodies);
     title.textContent = model.get("label");
     count.textContent = model.get("told").replace("{shown}", rows.length);
-    if (focused) [...table.querySelectorAll("[data-at]")].find((one) => one.dataset.at === focused)?.focus();
+    if (place < 0) return;
+    // Where the cursor stood, or where that line stood if it is gone.
+    const now = open();
+    (now.find((one) => one.dataset.at === focused) ?? now[Math.min(place, now.length - 1)])?.focus();
   };
 
   const name = () => {
@@ -98,10 +103,7 @@ function render({ model, el }) {
   };
 
   // Keys typed into the filter are no commands of a notebook.
-  el.addEventListener("keydown", (event) => {
-    if (event.ctrlKey && event.key.toLowerCase() === "z" && event.target.type !== "search") model.send({ undo: true });
-    event.stopPropagation();
-  });
+  words.addEventListener("keydown", (event) => event.stopPropagation());
   words.addEventListener("input", fill);
   view.addEventListener("change", fill);
   model.on("change", name);

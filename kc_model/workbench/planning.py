@@ -64,7 +64,9 @@ class PlanDesk(FiguresDesk):
         By `Lever.key` (``total``, ``tech-share:min``); their values are the scenario's own numbers.
     edit : ToggleButton
         Opens the tables.
-    undo, reset : Button
+    undo, redo, reset : Button
+    pressed : Keys
+        Undo and redo by keyboard, wherever the cursor stands.
     view : Dropdown
         What the charts are by.
     steering, filling, choosing, following, adjusting, mending, outcome, heat, comparing
@@ -90,7 +92,8 @@ class PlanDesk(FiguresDesk):
     ) -> None:
         super().__init__(data, language)
         self.scenario, self.outlook = scenario, outlook
-        self._past = Past(Stand(scenario, data))
+        self._base = Stand(scenario, data)  # what kept scenarios stand beside
+        self._past = Past(self._base)
         self.following = Following(self, maker or Maker(data, outlook, scenario.as_of), after)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
@@ -110,17 +113,20 @@ class PlanDesk(FiguresDesk):
         narrow = ipywidgets.Layout(width="auto")
         self.view = ipywidgets.Dropdown(options=[("", "area")])
         self.reset = ipywidgets.Button(layout=narrow)
+        self.view.layout.display = "none"  # until there is a plan to look at
         self.undo = ipywidgets.Button(icon="undo", layout=narrow)
+        self.redo = ipywidgets.Button(icon="repeat", layout=narrow)
+        self.undo.add_class("kc-undo")
+        self.pressed = screen.Keys(*(self._guarding(act) for act in (self.undo_last, self.redo_last)))
         self.edit = ipywidgets.ToggleButton(layout=narrow)
         self.filling = Filling(self)
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
-        undo = self._guarding(self.undo_last)
-        self.choosing = Choosing(self._decide, undo)
-        self.adjusting = Adjusting(self._switch_month, self._take_adjusted, undo)
+        self.choosing = Choosing(self._decide)
+        self.adjusting = Adjusting(self._switch_month, self._take_adjusted)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
         self.trading = Trading(lambda: self.plan, self.scenario, self._take_goals, lock)
-        self.filing = Filing(self.scenario_now, lambda: self.following.maker, self._kept, lock)
+        self.filing = Filing(self.scenario_now, self._maker, self._kept, self._refused, lock)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
         self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
@@ -128,7 +134,9 @@ class PlanDesk(FiguresDesk):
         self._when(self.edit, self._open_tables)
         self._on_click(self.reset, lambda: self._go(self._past.loaded))
         self._on_click(self.undo, self.undo_last)
+        self._on_click(self.redo, self.redo_last)
         self._on_click(self.filing.keep, self.filing.save)
+        self._on_click(self.filing.copy, self.filing.duplicate)
         self._on_click(self.filing.export, self.filing.start_export)
         self._open_tables(is_open=False)
         # What programs and tests reach for, wherever it stands.
@@ -151,10 +159,10 @@ class PlanDesk(FiguresDesk):
         choice = [screen.row(self.following.solving, self.choosing.told)] if projects else []
         self._lay_out(
             self.steering,
-            screen.row(self.edit, self.undo, self.reset, self.filing),
+            screen.row(self.edit, self.undo, self.redo, self.reset, self.filing, self.pressed),
             screen.row(self.adjusting.month, self.view),
-            self.filling,
             self.filing.saved,
+            self.filling,
             self.status,
             self.mending,
             self.following.pricing,
@@ -186,11 +194,22 @@ class PlanDesk(FiguresDesk):
             self._guarded(lambda _none: act(), None)
 
     def undo_last(self) -> None:
-        """Take the last change back."""
-        self.filling.refused = {}
-        self._stand_at(self._past.back())
-        self._solve()
+        """Take the last change back; what was refused is the last, as it changed nothing yet."""
+        if self.filling.refused:
+            self.filling.refused = {}
+            self.filing.outdate()
+            self._fill()
+        else:
+            self._stand_at(self._past.back())
+            self._solve()
         self.filling.announce(self.say("edit.undone"))
+
+    def redo_last(self) -> None:
+        """Make the change again that was taken back last."""
+        if self._past.can_redo:
+            self._stand_at(self._past.forth())
+            self._solve()
+            self.filling.announce(self.say("edit.redone"))
 
     def _guarding(self, act: Callable[[], None]) -> Callable[[], None]:
         return lambda: self.guarded(act)
@@ -235,7 +254,7 @@ class PlanDesk(FiguresDesk):
         month = stand.scenario.as_of
         if stand.data is not self.data or month != self.following.maker.as_of:
             self.data = stand.data
-            outlook = self.outlook if month == self.scenario.as_of else None
+            outlook = self.outlook if month == self._base.scenario.as_of else None
             self.following.maker = Maker(stand.data, outlook, month)
         self.filling.refused = {}
         with self._quiet():
@@ -264,20 +283,21 @@ class PlanDesk(FiguresDesk):
         self.filling.show(self._past.here.scenario, cells)
         self.adjusting.stand_at(self.data, self._past.here.scenario, self.language)
         self.undo.disabled = not (self._past or self.filling.refused)
+        self.redo.disabled = not self._past.can_redo
         month = month_label(self._past.here.scenario, self.language)
         self.title.value = screen.heading(
             self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
             f"{month[:1].upper()}{month[1:]}. {self.data.title}",
         )
-        self.filing.show(is_safe=not self._past.is_unsaved)
+        self.filing.show(self.scenario.name, is_safe=not self._past.is_unsaved)
         self.on_change()
 
     def _words(self) -> None:
         self.steering.words(self.language)
         self.edit.description = self.edit.tooltip = self.say("edit.title")
-        self.undo.description = self.say("edit.undo")
+        self.undo.description, self.redo.description = self.say("edit.undo"), self.say("edit.redo")
         self.reset.description, self.view.description = self.say("reset"), self.say("view")
-        self.filing.words(self.scenario.name, self.language)
+        self.filing.words(self.language)
         self.following.words(self.language)
         for number, name in enumerate(("comparing", "trading", "heat")):
             self._more.set_title(number, self.say(f"{name}.title"))
@@ -295,30 +315,38 @@ class PlanDesk(FiguresDesk):
     def _solve(self) -> None:
         """Follow what sliders, tables and boxes say now."""
         self._past.go(Stand(self.now(), self.data))
+        self.filing.outdate()
+        self.filling.announce()
         self.steering.label(self.language)
         self.following.start()
         self._fill()
+        if self.as_of is not None:
+            self.adjusting.wait_for(self.language)
 
-    def grey(self) -> None:
+    def grey(self, *, is_stopped: bool = False) -> None:
         """Let what is shown be no longer true: the next plan takes its time, or was stopped."""
         self.status.value = ""
+        if is_stopped:
+            self.adjusting.hide()
         self.filing.export.disabled = True
         self.outcome.grey(is_blank=False)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
+        self.adjusting.hide()
         self.outcome.grey(is_blank=False)
         self.filing.export.disabled = True
 
     def show_total(self, plan: Allocation) -> None:
         """Take a plan that was made, and show at once what is looked at first."""
-        self.plan = plan
+        plan = self.plan = self._called_now(plan)
         if plan.status != "optimal":
             return
         is_first, self._drawn = self._drawn is None, plan
         self._keep_base(plan)
         with self._quiet():
             self.outcome.offer(plan, self.language)
+        self.view.layout.display = ""
         self.outcome.show_total(plan, self.language)
         if is_first:
             self._fill()
@@ -330,12 +358,18 @@ class PlanDesk(FiguresDesk):
         self._draw(is_pricing=is_pricing)
         self._show_status(is_pricing=is_pricing)
 
+    def _called_now(self, plan: Allocation) -> Allocation:
+        """Return a plan under the name that it was saved by since it was begun."""
+        now = self.scenario_now()
+        is_same = replace(plan.scenario, name=now.name, notes=now.notes) == now
+        return replace(plan, scenario=now) if is_same and plan.scenario != now else plan
+
     def _keep_base(self, plan: Allocation) -> None:
-        """Let the first plan of the scenario as it was loaded be what others stand beside."""
-        loaded = self._past.loaded
-        if plan.scenario == loaded.scenario and plan.data is loaded.data:
-            name = say("screen.comparing.base", self.language, name=self.scenario.name)
-            self.comparing.start_from(Kept(name, self.scenario, loaded.data, plan))
+        """Let the plan of the scenario as it was opened be what others stand beside."""
+        base = self._base
+        if plan.scenario == base.scenario and plan.data is base.data:
+            name = say("screen.comparing.base", self.language, name=base.scenario.name)
+            self.comparing.start_from(Kept(name, base.scenario, base.data, plan))
 
     # ------------------------------------------------------------------ showing
 
@@ -362,6 +396,8 @@ class PlanDesk(FiguresDesk):
         """Show the last plan that there is, grey if the sliders are no longer at it."""
         plan, is_plan = self._drawn, self.plan is not None and self.plan.status == "optimal"
         if plan is None or not is_plan:
+            if self.plan is not None:
+                self.adjusting.hide()
             self._standing((*self.data.notes, *self.scenario.notes))
             self.outcome.grey(is_blank=True)
             return
@@ -379,9 +415,23 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ files
 
+    def _maker(self) -> Maker:
+        return self.following.maker
+
+    def _refused(self) -> list[str]:
+        """Say what was refused and still stands in a table, and open the tables where it does."""
+        told = self.filling.standing()
+        self.edit.value = self.edit.value or bool(told)
+        return told
+
     def _kept(self, file: Path, scenario: Scenario) -> list[str]:
-        """Take note that what is on screen is safe; return what the file does not hold."""
-        self._past.safe = self._past.here.scenario
+        """Stand on the scenario that was saved; return what its file does not hold."""
+        self.scenario = scenario
+        self._past.rest(scenario)
+        with self._quiet():
+            self.steering.stand_at(scenario, self.data.unit, self.language)
+        if self.plan is not None and self._called_now(self.plan) is not self.plan:
+            self.show(self.plan, is_whole=self.work.wait(0))
         self._fill()
         moved = [note for note in self.data.notes if note not in self._past.loaded.data.notes]
         self.on_keep(file, scenario)

@@ -33,6 +33,7 @@ __all__ = [
     "GridCell",
     "GridColumn",
     "Here",
+    "Keys",
     "Part",
     "Slider",
     "Text",
@@ -248,13 +249,17 @@ class Grid(Part):
     ----------
     edit : callable (list of (row, column, text)) -> None
         Told what was typed or pasted, cell by cell.
-    undo : callable () -> None
+    over : callable (list of str, int, int) -> None
+        Told of a block of which nothing is taken: the values that have no cell to go to, how many
+        lines it has, and how many the table has from there on.
 
     Attributes
     ----------
     label : str
     said : str
-        What screen readers announce after a change.
+        What stands under the table after a change, and screen readers announce.
+    is_refusal : bool
+        Whether that says why nothing was done.
     """
 
     _file = "grid.js"
@@ -262,12 +267,20 @@ class Grid(Part):
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.List(traitlets.Dict())).tag(sync=True)
     said = traitlets.Unicode("").tag(sync=True)
+    is_refusal = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
-        self, edit: Callable[[list[tuple[int, int, str]]], None], undo: Callable[[], None]
+        self,
+        edit: Callable[[list[tuple[int, int, str]]], None],
+        over: Callable[[list[str], int, int], None],
     ) -> None:
         super().__init__()
-        self._edit, self._undo = edit, undo
+        self._edit, self._over = edit, over
+
+    def say(self, text: str, *, is_refusal: bool = False) -> None:
+        """Say what was done, or why nothing was; "" takes back what was said."""
+        with self.hold_sync():
+            self.said, self.is_refusal = text, is_refusal
 
     def show(self, columns: Sequence[GridColumn], rows: Sequence[Sequence[GridCell]]) -> None:
         """Show a table; the first column names the rows."""
@@ -280,8 +293,9 @@ class Grid(Part):
         self.send({"go": [row, column]})
 
     def _told(self, content: Any) -> None:
-        if "undo" in content:
-            self._undo()
+        if "over" in content:
+            values = [str(one) for one in content["over"]]
+            self._over(values, int(content["lines"]), int(content["room"]))
         else:
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
 
@@ -308,6 +322,26 @@ class Here(Part):
 
     def _told(self, _content: Any) -> None:
         self._up()
+
+
+class Keys(Part):
+    """Hears Ctrl+Z, Ctrl+Y and Ctrl+Shift+Z on a whole desk, and keeps the cursor from being lost.
+
+    A cursor whose button is gone goes to the one of the class ``kc-undo``.
+
+    Parameters
+    ----------
+    undo, redo : callable () -> None
+    """
+
+    _file = "keys.js"
+
+    def __init__(self, undo: Callable[[], None], redo: Callable[[], None]) -> None:
+        super().__init__()
+        self._undo, self._redo = undo, redo
+
+    def _told(self, content: Any) -> None:
+        (self._undo if content["step"] < 0 else self._redo)()
 
 
 class Text(ipywidgets.HTML):  # type: ignore[misc]
