@@ -476,6 +476,13 @@ HERE = """() => {
     return [here.getAttribute("role"), here.textContent, style.outlineStyle, style.outlineWidth];
 }"""
 
+PASTE = """text => {
+    const data = new DataTransfer();
+    data.setData("text/plain", text);
+    const paste = new ClipboardEvent("paste", {clipboardData: data, bubbles: true});
+    document.activeElement.dispatchEvent(paste);
+}"""
+
 MORE = "Các mức khác: giới hạn của quy định, mức lùi của mục tiêu"
 
 
@@ -539,15 +546,7 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
 
     amount.click()
     block = "5.000\tTừ Excel\n1.234,5\tDòng hai\n"
-    page.evaluate(
-        """text => {
-            const data = new DataTransfer();
-            data.setData("text/plain", text);
-            const paste = new ClipboardEvent("paste", {clipboardData: data, bubbles: true});
-            document.activeElement.dispatchEvent(paste);
-        }""",
-        block,
-    )
+    page.evaluate(PASTE, block)
     chart_total(page, "6.234,5")
     assert wrong.inner_text() == "1.234,5 triệu đồng"
     assert cell(page, "Kinh phí (triệu đồng)", 1, 1).inner_text() == "Dòng hai"
@@ -567,6 +566,93 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
 
 
+def tab_into(page, text):
+    """Press Tab until the cursor stands on a button, or in a cell, that is called so."""
+    called = "(document.activeElement.ariaLabel || document.activeElement.textContent)"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(called).startswith(text):
+            return
+    raise AssertionError(text)
+
+
+@pytest.mark.browser
+def test_tables_are_reached_filled_and_cut_by_tab_alone(app, watched, shots):
+    page = watched.page
+    open_plan(page, app)
+    tab_into(page, "Sửa kinh phí, quy định và mục tiêu")
+    page.keyboard.press("Enter")
+    cell(page, "Kinh phí (triệu đồng)", 0, 0).wait_for()
+    tab_into(page, "Số tiền, Khuyến công quốc gia")
+    page.keyboard.type("2.500,5")
+    page.keyboard.press("Enter")
+    chart_total(page, "3.500,5")
+    page.evaluate(PASTE, "1.000\n2.000\n3.000\n")  # two lines more than there are
+    page.get_by_text("nên không có ô nhận “2.000”; “3.000”").wait_for()
+    assert cell(page, "Kinh phí (triệu đồng)", 1, 0).inner_text() == "1.000 triệu đồng"
+    page.screenshot(path=shots / "app-over.png")
+    page.keyboard.press("Delete")
+    page.locator("td[aria-invalid=true]", has_text="Đang dùng: 1.000 triệu đồng").wait_for()
+    tab_into(page, "Bỏ, floor")
+    page.keyboard.press("Enter")
+    page.get_by_text("Đã bỏ: floor. Hoàn tác được.").wait_for()
+    assert page.evaluate("document.activeElement.role") == "grid"
+    page.get_by_label("Xem theo").locator("visible=true").focus()
+    page.keyboard.press("Control+z")  # what was refused goes first
+    page.locator("td[aria-invalid=true]").wait_for(state="detached")
+    page.keyboard.press("Control+z")
+    cell(page, "Quy định", 0, 0).wait_for()
+    page.keyboard.press("Control+z")
+    chart_total(page, "7.000")
+    page.keyboard.press("Control+y")
+    chart_total(page, "3.500,5")
+    name = page.get_by_label("Tên", exact=True)
+    name.fill("x")
+    name.press("Control+z")  # of the text alone
+    page.get_by_role("slider", name="Tổng kinh phí", exact=True).focus()
+    page.keyboard.press("Control+z")
+    chart_total(page, "7.000")
+    page.keyboard.press("Control+Shift+Z")
+    chart_total(page, "3.500,5")
+
+
+@pytest.mark.browser
+def test_what_is_saved_copied_and_exported_is_what_is_on_screen(app, served, watched, shots):
+    page = watched.page
+    open_plan(page, app)
+    press_total(page, "ArrowLeft")
+    chart_total(page, "6.950")
+    page.get_by_label("Tên", exact=True).fill("Của vùng")
+    page.get_by_role("button", name="Lưu (có thay đổi)").click()
+    page.get_by_role("heading", name="Phương án Của vùng, năm 2024").wait_for()
+    page.locator(".kc-chart text", has_text="phương án Của vùng").first.wait_for()
+    picked = page.get_by_label("Phương án", exact=True).locator("option:checked")
+    assert picked.inner_text().replace("\xa0", " ") == "Của vùng (Của-vùng.yaml)"
+    page.get_by_role("button", name="Nhân bản").click()
+    page.get_by_role("heading", name="Phương án Của vùng (bản sao 1), năm 2024").wait_for()
+    page.screenshot(path=shots / "app-copied.png")
+    export = page.get_by_role("button", name="Xuất đề xuất")
+    export.focus()
+    page.keyboard.press("Enter")
+    link = page.get_by_role("link", name="Tải allocation.xlsx")
+    link.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Xuất đề xuất"
+    press_total(page, "ArrowLeft")
+    link.wait_for(state="detached")
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").click()
+    cell(page, "Kinh phí (triệu đồng)", 1, 0).focus()
+    page.keyboard.type("abc")
+    page.keyboard.press("Enter")
+    page.locator("td[aria-invalid=true]").wait_for()
+    export.click()
+    page.get_by_role("alert").get_by_text("cột “Số tiền” đang có “abc” chưa nhận được").wait_for()
+    page.get_by_role("button", name="Hoàn tác").click()
+    page.locator("td[aria-invalid=true]").wait_for(state="detached")
+    chart_total(page, "6.900")
+    for name in ("Của-vùng", "Của-vùng-bản-sao-1"):
+        (served[1] / "phuong-an" / f"{name}.yaml").unlink()
+
+
 @pytest.mark.browser
 def test_a_conflict_is_mended_by_a_button_and_taken_back(app, watched, shots):
     page = watched.page
@@ -579,8 +665,10 @@ def test_a_conflict_is_mended_by_a_button_and_taken_back(app, watched, shots):
     conflict.wait_for()
     assert "“Kinh phí quốc gia”" in conflict.inner_text()
     page.screenshot(path=shots / "app-conflict.png")
-    page.locator(".kc-way", has_text="Hạ").first.click()
+    page.locator(".kc-way", has_text="Hạ").first.focus()
+    page.keyboard.press("Enter")
     conflict.wait_for(state="detached")
+    page.wait_for_function("document.activeElement.classList.contains('kc-undo')")
     chart_total(page, "7.000")
     lowered = cell(page, "Quy định", 0, 0).inner_text()
     assert lowered.endswith("triệu đồng")

@@ -818,6 +818,52 @@ def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
     assert plan_desk.wait(30)
 
 
+def test_a_refused_cell_holds_back_files_until_it_is_taken_back(plan_desk, tmp_path):
+    grid = plan_desk.grids["rules"]
+    grid._told({"edits": [[1, 1, "2.500"]]})
+    grid._told({"edits": [[1, 1, "nhiều"]]})
+    assert "Đang dùng: 2.500 triệu đồng." in grid.rows[1][1]["error"]
+    plan_desk.edit.value = False
+    for button in (plan_desk.export, plan_desk.keep, plan_desk.filing.copy):
+        plan_desk.saved.value = ""
+        button.click()
+        assert plan_desk.wait(30)
+        told = words(plan_desk.saved)
+        assert "bảng “Quy định”, dòng “floor”, cột “Tối thiểu” đang có “nhiều”" in told
+    assert plan_desk.edit.value  # where it stands is to be seen
+    assert not list(tmp_path.iterdir())
+    plan_desk.undo.click()
+    assert not words(plan_desk.saved).strip()
+    assert shown(grid, 1, 1) == "2.500 triệu đồng"
+    plan_desk.undo.click()
+    assert shown(grid, 1, 1) == "1.500 triệu đồng"
+    assert plan_desk.wait(30)
+
+
+def test_a_block_with_no_room_is_refused_whole(plan_desk):
+    grid = plan_desk.grids["budget"]
+    grid._told({"over": ["2.000", "3.000"], "lines": 3, "room": 1})
+    assert grid.is_refusal
+    assert "khối dán có 3 dòng" in grid.said
+    assert "“2.000”; “3.000”" in grid.said
+    assert plan_desk.undo.disabled
+    grid._told({"edits": [[0, TABLES["budget"].index("drop"), ""]]})  # the only one
+    assert "khoản kinh phí duy nhất" in grid.said
+    assert not plan_desk.filling.standing()
+
+
+def test_what_was_said_of_an_older_plan_goes(plan_desk):
+    plan_desk.export.click()
+    assert plan_desk.wait(60)
+    assert "allocation.xlsx" in plan_desk.saved.value
+    plan_desk.reset.click()
+    assert not plan_desk.saved.value
+    plan_desk.export.click()
+    plan_desk.sliders["total"].value = Decimal(7000)  # while it is being made
+    assert plan_desk.wait(60)
+    assert "chưa có những thay đổi sau đó" in words(plan_desk.saved)
+
+
 def test_twenty_changes_can_be_undone_and_all_by_reset(plan_desk):
     grid = plan_desk.grids["budget"]
     for amount in range(8001, 8026):
@@ -876,8 +922,21 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     assert saved.name == "Sàn cao / 1"
     assert saved.rules[1].min == Decimal("2500.5")
     assert str(file) in words(plan_desk.saved)
+    assert "Phương án Sàn cao / 1, năm" in words(plan_desk.title)
+    assert plan_desk.wait(30)
+    assert plan_desk.plan.scenario_name == "Sàn cao / 1"
+    assert plan_desk.scenario_now() == saved
     plan_desk.keep.click()  # our own file
     assert len(kept) == 2
+    plan_desk.filing.copy.click()
+    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1)"
+    plan_desk.undo.click()
+    assert plan_desk.scenario_now().rules[1].min == 1500
+    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1) (điều chỉnh)"
+    plan_desk.reset.click()
+    assert plan_desk.scenario_now() == kept[-1][1]
+    plan_desk.name.value = "Sàn cao / 1"
+    assert plan_desk.wait(30)
     file.write_text("của người khác", encoding="utf-8")
     plan_desk.keep.click()
     assert "kc-stop" in plan_desk.saved.value

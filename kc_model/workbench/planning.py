@@ -117,7 +117,7 @@ class PlanDesk(FiguresDesk):
         self.undo = ipywidgets.Button(icon="undo", layout=narrow)
         self.redo = ipywidgets.Button(icon="repeat", layout=narrow)
         self.undo.add_class("kc-undo")
-        self.pressed = screen.Keys(*(self._guarding(act) for act in (self.undo_last, self.redo_last)))
+        self.pressed = screen.Keys(self._guarding(self.undo_last), self._guarding(self.redo_last))
         self.edit = ipywidgets.ToggleButton(layout=narrow)
         self.filling = Filling(self)
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
