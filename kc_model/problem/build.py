@@ -15,12 +15,13 @@ from kc_model.offered import Offered, offered_of
 from kc_model.problem.absorption import absorption_of, risks_on
 from kc_model.problem.model import Problem, directions_of, grid_of, sure_on
 from kc_model.projects import offers_at
-from kc_model.reading import dong
 from kc_model.results import Forecast
 from kc_model.risk import Risk
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
 from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
+from kc_model.wording import LANGUAGES
+from kc_model.words import Words
 
 __all__ = ["PARTIAL", "build_problem", "problem_of"]
 
@@ -136,7 +137,7 @@ def _offered(
         return None
     grid = grid_of(scenario, data.unit, [])
     offered, warnings = offered_of(data, offers, cells, scenario, grid)
-    faults.extend([*offers.findings, *warnings, *_partial(cells, offered)])
+    faults.extend([*offers.findings, *warnings, *_partial(data, cells, offered)])
     return offered
 
 
@@ -151,26 +152,25 @@ def _ignored(data: Dataset, scenario: Scenario) -> Fault:
     return Fault("projects-ignored", scenario.at, values, level="warning")
 
 
-def _partial(cells: Cells, offered: Offered) -> Iterator[Fault]:
+def _partial(data: Dataset, cells: Cells, offered: Offered) -> Iterator[Fault]:
     """Yield what a list of projects cannot take that the plan, or money already paid, has there."""
     most = np.zeros(len(cells), dtype=np.int64)
     paying = offered.may[offered.project]
     np.add.at(most, offered.cell[paying], offered.whole_parts[paying])
     names = cells.names()
-    for code, column, least in (
-        ("projects-partial", "baseline", PARTIAL),
-        ("paid-beyond", "min", 0.0),
-    ):
-        told = cells.frame[column].to_numpy(dtype=np.int64)
-        short = {int(i): int(told[i] - most[i]) for i in offered.named if told[i] > most[i]}
-        if short and sum(short.values()) > least * told[offered.named].sum():
-            first = sorted(short, key=lambda i: -short[i])
-            values = {
-                "count": len(short),
-                "cells": ", ".join(names[i] for i in first[:3]) + ("…" if len(short) > 3 else ""),
-                "told": dong(sum(int(told[i]) for i in short)),
-                "most": dong(sum(int(most[i]) for i in short)),
-            }
+    told_of = (("projects-partial", "baseline", PARTIAL), ("paid-beyond", "min", 0.0))
+    for code, column, least in told_of:
+        has = cells.frame[column].to_numpy(dtype=np.int64)
+        short = {int(i): int(has[i] - most[i]) for i in offered.named if has[i] > most[i]}
+        if short and sum(short.values()) > least * has[offered.named].sum():
+            at = sorted(short, key=lambda i: -short[i])
+            values: dict[str, object] = {"count": len(at)}
+            for language in LANGUAGES:
+                words = Words(data.unit, data.vintage, language)
+                first = [words.group(names[i]) for i in at[:2]]
+                values[f"cells_{language}"] = "; ".join([*first, *(["…"] if at[2:] else [])])
+                values[f"told_{language}"] = words.vnd(int(has[at].sum()))
+                values[f"most_{language}"] = words.vnd(int(most[at].sum()))
             yield Fault(code, Address("projects.csv"), values, level="warning")
 
 

@@ -32,7 +32,7 @@ from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
-_TOLD = ("paid-beyond",)  # warnings that say why there is no plan
+_TOLD = ("projects-partial", "paid-beyond")  # warnings without which a plan is not understood
 
 
 class PlanDesk(FiguresDesk):
@@ -358,15 +358,18 @@ class PlanDesk(FiguresDesk):
         self.trading.stand_at(plan)
         if len(plan.data.projects):
             self.choosing.show(plan, self._past.here.scenario, self.language)
+        tongue = self.language
+        known = [one for one in plan.warnings if one.code in _TOLD]
+        told_first = [f"{one.found(tongue)} {one.remedy(tongue)}" for one in known]
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
             told = [] if plan.conflicts else plan.explain(self.language)
-            told += [fault.text(self.language) for fault in plan.warnings if fault.code in _TOLD]
-            self.status.value = screen.message([*told, *old], "stop")
+            self.status.value = screen.message([*told, *told_first, *old], "stop")
             return
         proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
         pending = [self.say("plan.pricing")] if is_pricing else []
-        self.status.value = screen.message([" ".join([proven, *pending])])
+        beside = screen.message(told_first, "warn") if told_first else ""
+        self.status.value = screen.message([" ".join([proven, *pending])]) + beside
 
     def _draw(self, *, is_pricing: bool = False) -> None:
         """Show the last plan that there is, grey if the sliders are no longer at it."""
