@@ -41,6 +41,7 @@ from kc_model.workbench import (
     trading,
 )
 from kc_model.workbench.editing import TABLES, edited, rows_of
+from kc_model.workbench.errand import Aside
 from kc_model.workbench.folders import find_data, new_folder
 from kc_model.workbench.levers import TotalLever, levers_of, move
 from kc_model.workbench.marking import mark
@@ -538,6 +539,21 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     assert plan_desk.shares.chart.greyed
     assert plan_desk.export.disabled
     assert not words(plan_desk.status).strip()
+
+
+@pytest.mark.parametrize("step", ["choose", "conflicts"])
+def test_no_time_left_is_told_that_is_not_known(step):
+    aside = Aside(threading.RLock())
+    aside.words("vi")
+    told = []
+
+    def work(progress):
+        for share in (0.5, 0.99, 1.0):
+            progress(step, share)
+            told.append(words(aside.told))
+
+    aside.run(work, lambda _step, _share: None)
+    assert all("chưa biết còn bao lâu" in one and "%" not in one for one in told)
 
 
 def test_sliders_asked_for_stand_in_front(data):

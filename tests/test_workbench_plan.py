@@ -354,8 +354,10 @@ def test_a_budget_is_added_named_and_removed(plain):
 def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
     assert year.adjusting.layout.display == "none"
     assert [value for _, value in year.adjusting.month.options] == [-1, 6]
+    assert year.adjusting.listed.layout.display == "none"
     year.adjusting.month.value = 6
     assert year.wait(60)
+    assert year.adjusting.listed.layout.display == ""
     assert year.plan.as_of == 6
     assert year.adjusting.layout.display == ""
     (move,) = moves(year.plan).to_dict("records")
@@ -383,6 +385,20 @@ def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
 
 
 # --- Who loses, places by areas ------------------------------------------------------------------
+
+
+def test_without_a_plan_no_list_of_moves_stands_there(year):
+    year.adjusting.month.value = 6
+    with year.work.lock:  # nothing is shown meanwhile
+        year.grids["budget"]._told({"edits": [[0, 1, "0"]]})
+        assert "Đang lập danh sách" in words(year.adjusting.told)
+    assert year.wait(60)
+    assert year.plan.status == "infeasible"
+    assert year.adjusting.listed.layout.display == "none"
+    assert not words(year.adjusting.told).strip()
+    year.undo.click()
+    assert year.wait(60)
+    assert year.adjusting.listed.layout.display == ""
 
 
 def test_the_loser_stands_on_top_and_in_the_heat_map(year):
