@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import dataclass, field
 from itertools import product
 from types import SimpleNamespace
@@ -17,8 +18,10 @@ from scipy.optimize import linprog
 from benchmarks.projects import SHAPES, write
 from kc_model.allocate import allocate, apply_repair
 from kc_model.allocate.choice import gap_of, gap_told
+from kc_model.allocate.live import Live
 from kc_model.allocate.stages import Climb
 from kc_model.errors import InputError
+from kc_model.problem import build_problem
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.solver import Status
@@ -716,3 +719,44 @@ def test_a_list_set_aside_leaves_the_plan_of_its_cells():
     assert [one.values["rules"] for one in plan.warnings if one.code == "projects-ignored"] == [
         "two; one"
     ]
+
+
+# ---------------------------------------------------------------------------- what none can beat
+
+
+def _bounds(seed: int) -> tuple[float, float, float] | None:
+    """Return the first stage's best, and what chords and points of cells say none can beat."""
+    instance = draw(seed)
+    try:
+        problem = build_problem(instance.data(), instance.scenario())
+    except InputError:
+        return None
+    return _bounds_of(problem)
+
+
+def _bounds_of(problem) -> tuple[float, float, float] | None:
+    ladder = Live(problem, time.monotonic() + 60).ladder
+    ladder.back()
+    best = ladder.solve(0)
+    if best.status is not Status.OPTIMAL:
+        return None
+    chords, relaxed = ladder._without()
+    hull = ladder.guess.hull.bound(relaxed, chords.values, best.values, lambda: True)
+    found = chords.objective if hull is None else hull.objective
+    return best.objective, chords.objective, found
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_no_plan_beats_what_the_points_of_cells_say(seed):
+    found = _bounds(seed)
+    if found is not None:
+        best, _, bound = found
+        assert bound <= best + 1e-6 * max(1.0, abs(best))
+
+
+def test_points_of_cells_say_more_than_chords(tmp_path):
+    write(tmp_path, replace(SHAPES["one-goal"], places=8), 240)
+    problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    best, chords, hull = _bounds_of(problem)
+    assert best - hull < (best - chords) / 2

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.hull import Hull
 from kc_model.allocate.reach import chords
 from kc_model.problem import Problem
 from kc_model.solver import Solver, Status
@@ -34,6 +35,10 @@ class Guess:
         Projects not decided.
     column : mapping of str to int
         Columns of its program by name.
+
+    Attributes
+    ----------
+    hull : Hull
     """
 
     def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
@@ -41,6 +46,7 @@ class Guess:
         if offered is None:
             raise ValueError("the problem has no projects")
         self._problem, self._column = problem, dict(column)
+        self.hull = Hull(problem, column)
         self._z = np.array([column.get(f"z_{p}", -1) for p in range(len(offered))], dtype=np.int64)
         self._x = np.array([column[f"x_{i}"] for i in range(len(problem.cells))], dtype=np.int64)
         parts = np.bincount(offered.project, minlength=len(offered))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,7 @@ class WholeLadder(Ladder):
     _resting: tuple[Indices, Array, Array] | None = None  # columns that wake, and their bounds
     _rows: tuple[Indices, Array, Array] | None = None  # the rows that tie them to money
     _is_awake = False
+    _floor: float = -np.inf  # what no plan can beat, in the stage that is solved now
 
     def rest(self, rows: Indices, columns: Indices) -> None:
         """Let some rows hold nothing, and some whole numbers be 0, up to the stage of moves."""
@@ -143,17 +145,18 @@ class WholeLadder(Ladder):
 
     def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
         """Return the best plan that searches find before one closes the gap; no values: none."""
-        solver, self.gap = self.solver, np.inf
+        solver, self.gap, self._floor = self.solver, np.inf, bound.objective
         best = replace(bound, status=Status.LIMIT, values=bound.values[:0], gap=np.inf)
         for still, at in self._searches(free, bound, relaxed, is_last=is_last):
             found = self._with(still, at, GAP_WHOLE / (10 if len(best.values) else 2))
             if len(found.values) and (not len(best.values) or found.objective < best.objective):
-                size = max(solver.scale, abs(found.objective))
-                self.gap = max(0.0, (found.objective - bound.objective) / size)
-                best = self._kept(replace(found, status=Status.OPTIMAL, gap=self.gap))
+                best = self._kept(replace(found, status=Status.OPTIMAL))
+            if len(best.values):  # what none can beat may be known better by now
+                size = max(solver.scale, abs(best.objective))
+                self.gap = max(0.0, (best.objective - self._floor) / size)
             if not solver.goes_on(self.gap) or self.gap <= GAP_WHOLE:
                 break
-        return best
+        return replace(best, gap=self.gap)
 
     def _searches(
         self, free: Indices, bound: Outcome, relaxed: Solver, *, is_last: bool
@@ -170,6 +173,8 @@ class WholeLadder(Ladder):
             yield guess
         if guess is None or self._standing is before:
             yield self._beside_core(free, bound.values, bound.column_duals)
+        if not is_last:
+            yield from self._from_hull(free)
         nearby = self.neighbours[np.isin(self.neighbours, free)]
         for shift in () if is_last else (0, _NEAR // 2):
             for start in range(-shift, len(nearby), _NEAR):
@@ -177,6 +182,20 @@ class WholeLadder(Ladder):
                     return
                 still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
                 yield still, np.rint(self._standing[still])
+
+    def _from_hull(self, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Learn better what none can beat; yield the guess and the core that come of it."""
+        if self.guess is None or self._standing is None:
+            return
+        bound, relaxed = self._without()
+        goes_on = partial(self.solver.goes_on, self.gap)
+        hull = self.guess.hull.bound(relaxed, bound.values, self._standing, goes_on)
+        if hull is not None:
+            self._floor = max(self._floor, hull.objective)
+            guess = self.guess.of(relaxed, hull.values)
+            yield from [] if guess is None else [guess]
+            if len(free) > _CORE:
+                yield self._beside_core(free, hull.values, hull.column_duals)
 
     def _beside_core(self, free: Indices, values: Array, reduced: Array) -> tuple[Indices, Array]:
         near = np.abs(values[free] - np.rint(values[free])) > _EDGE

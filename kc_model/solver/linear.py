@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -262,6 +262,32 @@ class Solver:
         self._by_column = self.matrix.T
         self._size = np.append(self._size, np.full(count, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
+        self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
+        self.cost = np.append(self.cost, none)
+        self._scaled = self._scale_matrix()
+
+    def widen(self, entries: Sequence[tuple[Indices, Array]]) -> None:
+        """Add columns from 0 up behind those that are there; their values are not scaled.
+
+        Parameters
+        ----------
+        entries : sequence of (rows, coefficients)
+            What each new column has.
+        """
+        height, width = self.matrix.shape
+        starts = np.cumsum([0, *(len(rows) for rows, _ in entries)])
+        rows, data = (np.concatenate([parts[n] for parts in entries]) for n in (0, 1))
+        new = sparse.csc_array((data, rows, starts), shape=(height, len(entries)))
+        self.matrix = sparse.csr_array(sparse.hstack([self.matrix, new]))
+        self._by_column = self.matrix.T
+        none, ones = np.zeros(len(entries)), np.full(len(entries), _INF)
+        names = [f"part_{width + n}" for n in range(len(entries))]
+        self.model = replace(
+            self.model,
+            columns=(*self.model.columns, *names),
+            whole=np.append(self.model.whole, none.astype(bool)),
+        )
+        self._size = np.append(self._size, np.ones(len(entries)))
         self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
