@@ -209,9 +209,10 @@ class Engine:
             return Status.FAILED
         # HiGHS counts the time of all runs of a model together.
         self.set(time_limit=self.highs.getRunTime() + seconds)
-        is_begun = self.highs.getSolution().value_valid
+        is_whole = self._told is not None and bool(self._told.whole.any())
+        is_begun = is_whole and self.highs.getSolution().value_valid
         self.highs.run()
-        if is_begun and self._told is not None and self._told.whole.any() and not self._searched():
+        if is_begun and not self._searched():
             # HiGHS 1.15.1 takes the plan it begins from for the best where presolve leaves no cost.
             self.forget()
             self.highs.run()
