@@ -434,6 +434,42 @@ def test_both_ends_of_a_move_say_who_decides(projects, plans, budget, who):
     assert dict(zip(ends, found["who_decides"], strict=True)) == who
 
 
+@pytest.mark.parametrize(
+    ("projects", "who"),
+    [
+        # Whatever it was paid, a stopped project is one (Điều 11.2.a, 11.3).
+        ("S x 01 TECH KCQG 100 - 9 normal - stopped - -", {"S": "minister"}),
+        ("S x 01 TECH KCQG 100 - 9 normal - stopped 30 -", {"S": "minister"}),
+        # So is one that keeps what it was paid, because what it needs was stopped.
+        (
+            "S x 19 TECH KCQG 10 - 9 normal - stopped - -\n"
+            "A x 01 TECH KCQG 100 20 9 normal S contracted 30 -",
+            {"A": "minister"},
+        ),
+        # One that goes on with less is not.
+        ("A x 01 TECH KCQG 100 20 9 normal - contracted 30 -", {"A": "agency"}),
+    ],
+)
+def test_the_minister_decides_of_a_stopped_project_whatever_it_was_paid(projects, who):
+    found = find_moves(september_of(projects, "01 TECH 100", 60))
+    assert dict(zip(found["from_project"], found["who_decides"], strict=True)) == who
+
+
+def test_a_move_that_a_link_asks_for_names_it():
+    rows = """
+K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+Q x 01 PROD KCQG 30 - 9 normal R  registered - -
+R x 19 TECH KCQG 10 - 9 normal -  registered - -
+F x 19 PROD KCQG 10 - 9 normal -  registered - -
+"""
+    plan = september_of(rows, "01 TECH 20", 80)
+    reasons = find_moves(plan).set_index("to_project")["reason"]
+    for one, others in (("Q", "Q"), ("R", "Q, R")):
+        text = f"Đề án K đã được chi hoặc nghiệm thu nên phải giữ, và phải có {others} đi cùng;"
+        assert reasons[one].startswith(text)
+    assert "phải có" not in reasons["F"]
+
+
 def test_a_project_that_gets_no_more_says_why():
     rows = """
 P x 01 TECH KCQG 60 - 9 normal S contracted 28 -

@@ -21,6 +21,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
 from kc_model.errors import Address, Fault
 from kc_model.money import told
+from kc_model.moves import ONLY_PAID
 from kc_model.problem import Problem
 from kc_model.program import Stage
 from kc_model.projects import management_warnings, unproven_caps
@@ -31,7 +32,6 @@ from kc_model.tables import Dataset
 __all__ = ["Draft", "versions"]
 
 _OPEN = 1e-6
-_ONLY_PAID = "only_paid"  # and the codes of why a project gets no more
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
@@ -111,9 +111,7 @@ class Draft:
             return
         out = [";".join(why) for why in offered.frame["why"]]
         stays = np.where(offered.frame["disbursed"].fillna(0) > 0, "paid", "accepted")
-        kept = [
-            f"{_ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)
-        ]
+        kept = [f"{ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)]
         open_ = np.where(offered.may, "left", "ruled_out")
         left = [why or code for why, code in zip(out, open_, strict=True)]
         reason = np.where(offered.chosen, np.where(offered.must, kept, ""), left)
