@@ -367,6 +367,7 @@ C x 01 TECH KCQG 40 - 9 normal - contracted - -
 def test_what_a_stopped_project_leaves_is_its_own_and_gains_nothing_in_the_reserve():
     plan = september_of(STOPPED, "01 TECH 80\n01 PROD 0", 80)
     (move,) = find_moves(plan).to_dict("records")
+    assert move["refusable"]
     assert (move["from_project"], move["to_project"], move["amount"]) == ("A", "B", 40_000_000)
     assert move["gain"] == pytest.approx(40e6)  # nobody could have spent it where it was
     assert (move["who_decides"], "11.3" in move["basis"]) == ("minister", True)
@@ -379,6 +380,9 @@ def test_what_a_stopped_project_leaves_is_its_own_and_gains_nothing_in_the_reser
     assert again.reserve[0]["amount"] == 40_000_000
     (move,) = find_moves(again).to_dict("records")
     assert (move["from_project"], move["to_place"], move["gain"]) == ("A", "", 0.0)
+    assert not move["refusable"]
+    assert "có từ chối thì tiền vẫn về dự phòng" in move["reason"]
+    assert refuse(again, [0]) == again.scenario  # which says so: no rule keeps it anywhere else
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ class Options:
         at = np.array([starts[kind] + int(k) for kind, k in names])
         column = {int(k): j for j, (kind, k) in enumerate(names) if kind == "z"}
         row = {name: r for r, name in enumerate(model.rows)}
-        facts = {Fact("stays", p): column[p] for p in np.flatnonzero(offered.must).tolist()}
+        stay = np.flatnonzero(offered.must).tolist()
+        facts = {Fact("stays", p): column[p] for p in stay if p in column}
         for k, (one, other) in enumerate(offered.requires.tolist()):
             facts[Fact("requires", one, other)] = row[f"requires_{k}"]
         for k, (one, other) in enumerate(offered.excludes.tolist()):

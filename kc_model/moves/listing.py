@@ -50,7 +50,8 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
         from_activity, to_activity, from_project, to_project, to_source, year only where there are
         any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
         the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
-        agency, department or province), basis (articles).
+        agency, department or province), basis (articles), refusable (bool: not so what goes into
+        the reserve because nobody can use it; refused or not, it would).
 
     Notes
     -----
@@ -76,8 +77,9 @@ def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
             rows.append(_row(plan, ends[giver], ends[taker], amount, language))
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
-    columns += ["from_cell", "to_cell"]
-    frame = pd.DataFrame(rows, columns=columns).astype({"amount": "Int64", "gain": "float64"})
+    columns += ["refusable", "from_cell", "to_cell"]
+    kinds = {"amount": "Int64", "gain": "float64", "refusable": "bool"}
+    frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
     for key in ("activity", "project"):
         if not (frame[[f"from_{key}", f"to_{key}"]] != "").any(axis=None):
@@ -171,6 +173,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "refusable": taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0,
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }
