@@ -221,7 +221,8 @@ def offered_of(
     requires, excludes = _links(offers, may, must, eligible, warn)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
-    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]
+    sure = np.minimum(frame["sure"].to_numpy(dtype=np.float64), least)
+    sure = parts["share"].to_numpy() * sure[row]
     sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
     offered = Offered(
         *(frame, may, must, exact & must, least, most, frame["before"].to_numpy(dtype=np.int64)),
@@ -283,10 +284,17 @@ def _held(
 def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong, Mask]:
     """Return least and most in whole steps, and what stays at an amount of its own.
 
+    A cap is a ceiling, not a size: a project that would get all it may gets the step below it.
     Where no step lies between the bounds of what stays it gets the least.
     """
     low, high = (frame[name].to_numpy(dtype=np.int64) for name in ("least", "most"))
     paid = frame["disbursed"].fillna(0).to_numpy(dtype=np.int64)
+    is_cut = frame["min_support"].isna() & (frame["support"] > frame["cap"]).fillna(False)
+    is_cut &= (frame["most"] == frame["cap"]).fillna(False)
+    below = high // grid * grid
+    is_open = is_cut.to_numpy(dtype=bool) & (below >= paid)
+    is_open &= ~(stays & (frame["stage"] == "accepted").to_numpy(dtype=bool))
+    low = np.where(is_open, np.minimum(low, below), low)
     low = np.where(stays, low, np.maximum(low, np.minimum(high, _LITTLE)))
     least, most = -(-low // grid) * grid, high // grid * grid
     exact = stays & ((least > most) | ((low == high) & (high == paid)))

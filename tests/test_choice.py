@@ -498,6 +498,38 @@ def test_what_is_paid_holds_to_the_dong_on_the_grid_or_off_it(rows, more, wanted
     assert verify(tmp_path).proven
 
 
+@pytest.mark.parametrize(
+    ("row", "more", "amount"),
+    [
+        # 30 % of 115 is 34.5: the cap is kept a step below it, whatever the stage.
+        ("contracted - - 115", "round_to: 1", 34),
+        ("registered - - 115", "round_to: 1", 34),
+        ("contracted - 20 115", "round_to: 1", 34),
+        ("contracted - - 115", "round_to: 10", 30),
+        ("contracted - - 115", "round_to: 0.5", 34.5),
+        ("contracted 32 - 115", "round_to: 5", None),  # 32 at the least, 34.5 at most
+        # What was paid, or is owed for what was accepted, holds to the đồng.
+        ("contracted - 34.2 115", "round_to: 1", 34.5),
+        ("accepted - - 115", "round_to: 1", 34.5),
+        # Its own size is no ceiling.
+        ("contracted - - 400", "round_to: 10", None),
+    ],
+)
+def test_a_cap_off_the_grid_is_kept_by_the_step_below(row, more, amount):
+    stage, least, paid, cost = row.split()
+    head = "id name place area source cost support min_support kind stage disbursed norm quantity"
+    data = dataset(
+        vintage="34",
+        projects=f"{head}\nA x 01 TECH KCQG {cost} 68 {least} normal {stage} {paid} N01 1",
+        history="year month place area source plan disbursed\n2026 9 01 TECH KCQG 68 0",
+        absorption="place area source upto rate\n01 TECH KCQG 1000 1",
+    )
+    text = f"budget: [{{source: KCQG, amount: 100}}]\ngoals: [{{maximise: disbursed}}]\n{more}\n"
+    plan = allocate(data, scenario(text, head="name: x\nyear: 2026\n"), as_of=9)
+    assert plan.status == "optimal"
+    assert given_to(plan) == ({} if amount is None else {"A": amount})
+
+
 def test_paid_parts_hold_in_each_place_and_free_ones_never_fall_below(tmp_path):
     rows = "S x 01;04 TECH KCQG 150 - 1 group - - stopped 71"
     plan = planned(rows, "round_to: 1", history=HISTORY, as_of=6)
