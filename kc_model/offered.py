@@ -318,23 +318,25 @@ def _links(
 ) -> tuple[Indices, Indices]:
     """Return the links that hold: those that what stays would break do not.
 
-    What only keeps the money it was paid asks nothing of others. Of what goes on the links among
-    themselves are void, and what they need where all of that cannot be together.
+    What only keeps the money it was paid needs nothing more, but stays beside nothing it excludes,
+    unless it was stopped. Among what stays the links are void, and what it needs where all of that
+    cannot be together.
     """
     idle = must & ~eligible
+    stopped = offers.frame["stage"].to_numpy() == "stopped"
     needs, apart = _among(offers.requires, may), _among(offers.excludes, may)
     for one, other in offers.requires[must[offers.requires[:, 0]]].tolist():
         if eligible[one] and (idle[other] or not may[other]):
             warn("links-void", one, others=warn.names([other]))
     needs = needs[~idle[needs].any(axis=1)]
-    apart = apart[~idle[apart].any(axis=1)]
+    apart = apart[~stopped[apart].any(axis=1)]
     both = must[apart].all(axis=1)
     for one, other in apart[both].tolist():
         warn("links-void", one, others=warn.names([other]))
     apart = apart[~both]
     for one in np.flatnonzero(must & ~idle).tolist():
         # Beside all that stays: one project after the other loses what it cannot have.
-        together = _needed(needs, must & ~idle)
+        together = _needed(needs, must)
         clash = apart[together[apart].all(axis=1)]
         own = _needed(needs, np.arange(len(must)) == one) & ~must
         wrong = clash[own[clash].any(axis=1)]

@@ -627,6 +627,29 @@ LINKS = [
         {"P": 19, "Q": 10},
         {("links-void", "P", "Q")},
     ),
+    # what is paid and goes no further (it needs a project that was stopped) still excludes
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\nB x 01 TECH KCQG 20 - 9 normal - - - -",
+        {"A": 40},
+        set(),
+    ),
+    # unless the other was paid too
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\n"
+        "B x 01 TECH KCQG 20 - 9 normal - - contracted 5",
+        {"A": 40, "B": 20},
+        {("links-void", "A", "B")},
+    ),
+    # or is needed by one that goes on
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\nB x 01 TECH KCQG 20 - 9 normal - - - -\n"
+        "P x 01 TECH KCQG 19 - 1 normal B - contracted 9",
+        {"A": 40, "P": 19},
+        {("links-void", "P", "A; B")},
+    ),
     # one that stays needs what another shuts out
     (
         "P x 01 TECH KCQG 10 - 1 normal R - contracted 5\n"
