@@ -18,9 +18,10 @@ from kc_model.reading import dong
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
-__all__ = ["Offered", "offered_of"]
+__all__ = ["LITTLE", "Offered", "offered_of"]
 
-_LITTLE = 1_000  # đồng: what is chosen gets more than nothing, and solvers see no less
+LITTLE = 1_000
+"""Đồng: what is chosen gets more than nothing, and solvers see no less."""
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -295,7 +296,7 @@ def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong, M
     is_open = is_cut.to_numpy(dtype=bool) & (below >= paid)
     is_open &= ~(stays & (frame["stage"] == "accepted").to_numpy(dtype=bool))
     low = np.where(is_open, np.minimum(low, below), low)
-    low = np.where(stays, low, np.maximum(low, np.minimum(high, _LITTLE)))
+    low = np.where(stays, low, np.maximum(low, np.minimum(high, LITTLE)))
     least, most = -(-low // grid) * grid, high // grid * grid
     exact = stays & ((least > most) | ((low == high) & (high == paid)))
     return np.where(exact, low, least), np.where(exact, low, most), exact

@@ -129,19 +129,57 @@ def test_a_loss_counts_from_the_best_also_where_later_goals_may_cost_something()
     assert (row["kind"], row["loss"], row["out"]) == ("loss", pytest.approx(20.0), "A")
 
 
-@pytest.mark.parametrize("needs", ["-", "C"])
-def test_a_project_that_has_to_stay_is_named(needs):
-    rows = f"""
-A x 01 TECH KCQG 40 - 1 - - - contracted 20
-B x 01 TECH KCQG 20 - 1 - {needs} {"A" if needs == "-" else "-"} - -
-C x 01 TECH KCQG 10 - 1 - - A - -
-"""
+@pytest.mark.parametrize(
+    ("rows", "links", "text"),
+    [
+        (
+            "B x 01 TECH KCQG 20 - 1 - - A - -\nC x 01 TECH KCQG 10 - 1 - - A - -",
+            "",
+            "Không chọn được cùng A, là đề án đã giải ngân",
+        ),
+        (
+            "B x 01 TECH KCQG 20 - 1 - C - - -\nC x 01 TECH KCQG 10 - 1 - - A - -",
+            "A;A!C;B>C",
+            "Không chọn được vì đề án A đã được chi hoặc nghiệm thu nên phải giữ; đề án A và C "
+            "loại trừ nhau; đề án B phải có C đi cùng.",
+        ),
+        # What A needs keeps B out as well.
+        (
+            "B x 01 TECH KCQG 20 - 1 - - - - -\nC x 01 TECH KCQG 10 - 1 - - B - -",
+            "A;A>C;C!B",
+            "đề án A phải có C đi cùng; đề án C và B loại trừ nhau.",
+        ),
+    ],
+)
+def test_a_project_that_has_to_stay_is_named(rows, links, text):
+    needs = "C" if links.startswith("A;A>C") else "-"
+    rows = f"A x 01 TECH KCQG 40 - 1 - {needs} - contracted 20\n{rows}"
     history = "year month place area source plan disbursed\n2024 6 01 TECH KCQG 40 20"
     plan = of_100(rows, as_of=6, tables={"history": history})
     row = plan.whys.set_index("id").loc["B"]
-    assert (row["kind"], row["out"], row["rules"]) == ("law", "A", "")
+    assert (row["kind"], row["out"], row["rules"], row["links"]) == ("law", "A", "", links)
     reason = plan.project_table("vi").set_index("id").loc["B", "reason"]
-    assert "Không chọn được cùng A" in reason
+    assert text in reason
+
+
+def test_what_a_project_gets_at_the_least_is_nobodys_loss():
+    # A and C may have nothing; chosen, each has 1,000 đồng, which the wish and the goal would miss.
+    rows = """
+A x 01 TECH KCQG 60 0 1 - - - - -
+B x 01 PROD KCQG 90 90 9 - - - - -
+C x 01 TECH KCQG 60 0 2 - - - - -
+"""
+    text = (
+        "rules: [{id: none, where: {area: TECH}, max: 0, tier: directive}]\n"
+        "goals: [{maximise: disbursed}]"
+    )
+    plan = of_100(rows, text)
+    whys = plan.whys.set_index("id")
+    assert whys["kind"].to_dict() == {"A": "tie", "C": "tie"}
+    assert whys["short"].sum() == 0
+    beside = "A x 01 TECH KCQG 95 0 9 - - - - -\nD x 01 PROD KCQG 107 107 1 - - - - -"
+    (row,) = of_100(beside).whys.to_dict("records")
+    assert (row["id"], row["short"]) == ("D", 7_000_000)
 
 
 def test_a_purse_lacks_only_what_others_could_not_do_without():

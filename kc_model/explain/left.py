@@ -39,12 +39,24 @@ def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    links = [_link(teller, link) for link in row["links"].split(";") if link]
+    if row["out"] and links:
+        return teller.say("left.linked", links="; ".join(links))
     if row["out"]:
         return teller.say("left.kept", out=teller.words.listed(row["out"].split(";"), "project"))
     rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
     if not rules:
         return teller.say("left.laws")
-    return teller.say("left.law", rules=teller.words.listed(rules, "rule"))
+    return teller.say("left.law", rules="; ".join([teller.words.listed(rules, "rule"), *links]))
+
+
+def _link(teller: Teller, link: str) -> str:
+    """Say what a column of links tells."""
+    for sign, key in ((">", "requires"), ("!", "excludes")):
+        one, found, other = link.partition(sign)
+        if found:
+            return teller.say(f"link.{key}", one=one, other=other)
+    return teller.say("link.kept", one=link)
 
 
 def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
@@ -57,6 +69,8 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         goal, loss = teller.say(f"tiers.{stage}"), words.number(row["loss"], 3)
     elif stage:
         goal, loss = words.goal(stage), words.gained(stage, row["loss"])
+    if row["at_most"]:
+        loss = teller.say("left.at_most", loss=loss)
     moved = {
         key: teller.say(f"left.{key}", names=words.listed(row[key].split(";"), "project"))
         if row[key]
