@@ -8,7 +8,7 @@ which projects would make room.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice, by_purse
 from kc_model.allocate.conflicts import find_conflicts
+from kc_model.allocate.glance import Glance
 from kc_model.allocate.kept import Fact
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
@@ -30,12 +31,20 @@ from kc_model.scenario import Rule
 from kc_model.solver import GAP, Outcome, Status
 from kc_model.standing import goal_unit
 
-__all__ = ["COLUMNS", "find_whys"]
+__all__ = ["COLUMNS", "find_whys", "seen_whys"]
 
 COLUMNS = (
-    *("id", "kind", "short", "budget", "stage", "loss", "at_most"),
-    *("out", "joins", "rules", "links"),
+    *("id", "kind", "short", "tight", "budget", "stage", "loss", "at_most"),
+    *("out", "joins", "rules", "links", "here", "last", "there", "proven"),
 )
+_KINDS = {
+    "short": "Int64",
+    "tight": "Int64",
+    "at_most": "bool",
+    "proven": "bool",
+    **dict.fromkeys(("loss", "here", "there"), "float64"),
+}
+_SEEN = ("short", "out", "joins", "rules")
 _FEW = 60  # projects up to which all may make room for one
 _NEAR = 12
 _DIRECT = 2  # facts of a project that stays and excludes another: these two
@@ -44,7 +53,14 @@ _LAWS = 12  # contradictions that are looked into; of others it is said that the
 Mask = NDArray[np.bool_]
 
 
-def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progress) -> pd.DataFrame:
+def seen_whys(glance: Glance, numbers: Iterable[int]) -> pd.DataFrame:
+    """Return what `find_whys` does as far as it is seen without solving: nothing is proven."""
+    return _table([_row(glance, p) for p in numbers])
+
+
+def find_whys(
+    live: Live, choice: Choice, glance: Glance, numbers: Collection[int], tell: Progress
+) -> pd.DataFrame:
     """Return why projects that may be chosen are not.
 
     Parameters
@@ -53,6 +69,8 @@ def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progre
         Of the problem, projects not decided.
     choice : Choice
         Proven.
+    glance : Glance
+        Of the plan made of it.
     numbers : collection of int
         Of the projects.
     tell : callable (name of the step, share done)
@@ -68,33 +86,49 @@ def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progre
         the project costs no more, perhaps less); out, joins (ids joined by ``;``: other projects
         that would make room, or come in as well; where the laws allow no plan those that have to
         stay and exclude it); rules (ids of the laws, joined by ``;``); links (what of the projects
-        keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes).
+        keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes);
+        here, last, there (see `Glance.row`); proven (bool). Of what is not proven (``open``) short,
+        tight, out, joins and rules are those of `Glance.row`.
 
     Notes
     -----
-    Those first by rank are looked into first. Of those that no time is left for, or after a
-    KeyboardInterrupt, only what their purse lacks is said (``open``). Where there are many, only
+    Those first by rank are looked into first, where there are many those of which nothing is seen
+    without solving. Of those that no time is left for, or after a KeyboardInterrupt, what is seen
+    is said (``open``). Where there are many, only
     the projects nearest in the same purse may make room, the others stay as they are: the loss is
     then the most that choosing the project costs. A project that may get nothing at all counts as
     one here: what a chosen one gets beside it, 1,000 đồng, is nobody's loss.
     """
-    seek, solver = _Search(live, choice), live.solver
+    seek, solver = _Search(live, choice, glance), live.solver
     rank = seek.offered.rank
-    rows = {}
+    rows = {p: _row(glance, p) for p in numbers}
+    many = len(numbers) > _FEW
+    seen = {p: many and any(row[key] for key in _SEEN) for p, row in rows.items()}
     with solver.stoppable():
-        for k, p in enumerate(sorted(numbers, key=rank.__getitem__)):
+        for k, p in enumerate(sorted(numbers, key=lambda p: (seen[p], rank[p]))):
             try:
                 tell("why", k / len(numbers))
             except KeyboardInterrupt:
                 solver.deadline = time.monotonic()
-            rows[p] = seek.row(p)
+            found = seek.row(p)
+            rows[p] = found if found["proven"] else rows[p]
     live.ladder.back()
-    frame = pd.DataFrame([rows[p] for p in numbers], columns=list(COLUMNS))
-    return frame.astype({"short": "Int64", "loss": "float64"})
+    return _table([rows[p] for p in numbers])
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_KINDS)
+
+
+def _row(glance: Glance, p: int) -> dict[str, Any]:
+    """Return what is seen of a project."""
+    found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "open", "loss": np.nan}
+    flags = {"id": glance.offered.ids[p], "at_most": False, "proven": False}
+    return {**found, **flags, **glance.row(p)}
 
 
 class _Search:
-    def __init__(self, live: Live, choice: Choice) -> None:
+    def __init__(self, live: Live, choice: Choice, glance: Glance) -> None:
         if live.problem.offered is None or choice.chosen is None:
             raise ValueError("the problem has no projects, or none were chosen")
         self.live, self.problem, self.best = live, live.problem, choice.best
@@ -103,18 +137,16 @@ class _Search:
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
         self.twins = np.array(twins, dtype=np.int64)
         self.order, self.ids = by_purse(self.problem), self.offered.ids
-        self.laws = 0
-        self.is_little = self.offered.may & (self.offered.least <= LITTLE)
-        self.noise = LITTLE / MILLION * int(self.is_little.sum())
+        self.laws, self.glance = 0, glance
+        self.noise = LITTLE / MILLION * int(glance.is_little.sum())
 
     def row(self, p: int) -> dict[str, Any]:
-        budget, short = self._short(p)
-        found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "tie", "loss": np.nan}
-        found["at_most"] = False
-        found |= {"id": self.ids[p], "short": short, "budget": budget}
+        found = {**_row(self.glance, p), "kind": "tie", "proven": True}
+        found |= {**dict.fromkeys(("out", "joins", "rules"), ""), "tight": 0}
+        found["budget"], found["short"] = self.glance.short([p])
         ladder, solver = self.live.ladder, self.live.solver
         if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
-            return {**found, "kind": "open"}
+            return {**found, "proven": False}
         ladder.back()
         still = self._away(p)
         stays = self.chosen[still].astype(np.float64)
@@ -177,13 +209,13 @@ class _Search:
     def _ids(self, some: Mask) -> str:
         return ";".join(self.ids[p] for p in np.flatnonzero(some))
 
-    def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
+    def _without_plan(self, p: int, outcome: Outcome) -> dict[str, Any]:
         """Return what speaks against a project, if laws or projects that stay do."""
         if outcome.status is Status.INFEASIBLE and (links := self._kept_against(p)):
             kept = [fact for fact in links if fact.kind == "stays"]
             return {"kind": "law", "out": self._ids(_mask(kept, self.chosen)), **self._told(links)}
         if outcome.status is not Status.INFEASIBLE or len(self._away(p)):
-            return {"kind": "open"}  # others might make room that stay as they are
+            return {"proven": False}  # others might make room that stay as they are
         self.laws += 1
         return {"kind": "law", **(self._against(p) if self.laws <= _LAWS else {})}
 
@@ -235,32 +267,6 @@ class _Search:
             for one in conflicts[0]["projects"]
         ]
         return {**found, **self._told(facts)}
-
-    def _short(self, p: int) -> tuple[str, int]:
-        """Return the budget that lacks most for a project beside those chosen, and how much."""
-        own = self.offered.project == p
-        least = 0 if self.is_little[p] else int(self.offered.least[p])
-        parts = zip(self.offered.cell[own].tolist(), np.flatnonzero(own).tolist(), strict=True)
-        need = {cell: float(self.offered.share[k]) * least for cell, k in parts}
-        used = self._least_used()
-        budget, most = "", 0.0
-        for row in self.problem.rows:
-            if row.id.startswith("budget:") and row.side != "min":
-                inside = sum(need.get(cell, 0.0) for cell in row.cells.tolist())
-                left = int(row.exact or 0) - float(used[row.cells].sum())
-                if inside and inside - left > most:
-                    budget, most = row.id, inside - left
-        return budget, round(most)  # parts of a split may be off by less than a đồng
-
-    def _least_used(self) -> NDArray[np.float64]:
-        """Return what every cell needs at least, for the projects chosen or by itself, VND."""
-        least = self.problem.cells.frame["min"].fillna(0).to_numpy(dtype=np.float64)
-        least[self.offered.named] = 0.0
-        for k in np.flatnonzero(self.chosen[self.offered.project]).tolist():
-            project = self.offered.project[k]
-            vnd = 0 if self.is_little[project] else int(self.offered.least[project])
-            least[self.offered.cell[k]] += float(self.offered.share[k]) * vnd
-        return least
 
 
 def _chains(offered: Offered, some: Mask) -> dict[int, list[Fact]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from kc_model.explain.teller import Explained, Teller
+import numpy as np
+
+from kc_model.explain.teller import SMALL, Explained, Teller
 from kc_model.wording import Language
 
 __all__ = ["why_left"]
 
+_RATES = ("here", "there")
 _TIERS = ("directive", "preference")
 
 
@@ -31,11 +34,35 @@ def why_left(plan: Explained, language: Language = "vi") -> dict[str, str]:
 
 
 def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
-    against = _law(teller, row) if row["kind"] == "law" else _swap(teller, row)
+    tellers = {"law": _law, "open": _seen}
+    against = tellers.get(str(row["kind"]), _swap)(teller, row)
     if not row["short"]:
         return against
     amount = teller.words.vnd(row["short"])
-    return f"{teller.say('left.short', budget=teller.rule(row['budget']), amount=amount)} {against}"
+    short = teller.say("left.short", budget=teller.rule(row["budget"]), amount=amount)
+    return f"{short} {against}".strip()
+
+
+def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    """Say what is seen of a project of which nothing was proven."""
+    told = []
+    if row["tight"]:
+        values = {"budget": teller.rule(row["budget"]), "amount": teller.words.vnd(row["tight"])}
+        told.append(teller.say("left.tight", **values))
+    for key, kind in (("out", "beside"), ("joins", "needs")):
+        names = [one for one in row[key].split(";") if one]
+        if names:
+            told.append(teller.say(f"left.{kind}", names=teller.words.listed(names, "project")))
+    rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
+    if rules:
+        told.append(teller.say("left.full", rules=teller.words.listed(rules, "rule")))
+    rates = {key: teller.words.percent(row[key]) for key in _RATES if not np.isnan(row[key])}
+    if row["last"]:
+        key = "less" if row["here"] < row["there"] - SMALL else "worth"
+        told.append(teller.say(f"left.{key}", last=row["last"], **rates))
+    elif rates:
+        told.append(teller.say("left.here", **rates))
+    return " ".join(told) or ("" if row["short"] else teller.say("left.open"))
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
@@ -61,8 +88,6 @@ def _link(teller: Teller, link: str) -> str:
 
 def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     """Say what would be worse, and which projects would go or come in."""
-    if row["kind"] == "open":
-        return teller.say("left.open")
     words, stage = teller.words, row["stage"]
     goal = loss = ""
     if stage in _TIERS:
