@@ -410,6 +410,7 @@ def test_a_search_that_is_stopped_keeps_the_best_found_unproven(many, tmp_path):
     assert found.gap == pytest.approx(gaps[0], rel=1e-6)
     assert found.projects["chosen"].any()
     assert found.cells.empty
+    assert found.explain()[0].startswith("Đã dừng theo yêu cầu")
     assert "CHƯA CHỨNG MINH" in " ".join(found.explain())
     found.save(tmp_path)
     assert [file.name for file in tmp_path.glob("*.[cx]*")] == []
@@ -428,8 +429,16 @@ def test_ctrl_c_ends_the_search_not_the_program(many):
     found = allocate(data, wanted, progress=tell)
     assert asked
     assert found.status == "limit"
+    assert found.stopped
     assert found.projects["chosen"].any()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_time_that_runs_out_is_not_called_a_stop(many):
+    data, wanted = read_dataset(many), read_scenario(many / "scenario.yaml")
+    found = allocate(data, wanted, time_limit=0.5)
+    assert (found.status, found.stopped) == ("limit", False)
+    assert "trong thời gian cho phép" in found.explain()[0]
 
 
 # ---------------------------------------------------------------------------- the grid and links

@@ -84,6 +84,8 @@ class Draft:
         conflicts: Sequence[Mapping[str, Any]] = (),
         certificate: Mapping[str, Any] | None = None,
         choice: Choice | None = None,
+        *,
+        stopped: bool = False,
     ) -> Allocation:
         """Return the result that says why there is no plan, with the best choice not yet proven."""
         if choice is not None and choice.chosen is not None and self.problem.offered is not None:
@@ -96,7 +98,11 @@ class Draft:
             gap = choice.gap if np.isfinite(choice.gap) else None
             self.result = replace(self.result, projects=projects.assign(amount=amount), gap=gap)
         return replace(
-            self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
+            self.result,
+            status=status,
+            stopped=stopped,
+            conflicts=tuple(conflicts),
+            certificate=certificate or {},
         )
 
     def warn(self, code: str, **values: object) -> None:

@@ -136,7 +136,8 @@ class Planner:
             return partial(_contradiction, draft, deadline, tell)
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
-            return partial(draft.without_plan, "limit", choice=choice)
+            stopped = live.solver.stopped
+            return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
         draft.problem = problem
