@@ -207,6 +207,25 @@ def test_a_blank_kind_is_normal():
     assert plan.projects.set_index("id")["chosen"].to_dict() == {"A": False, "B": True}
 
 
+def test_what_a_law_asks_for_beside_a_project_comes_in_with_it():
+    # Nothing is best; DA03 may be half of all money only beside DA02.
+    rows = """
+DA02 x 01 TECH KCQG 40 38 1 - - - - -
+DA03 x 01 PROD KCQG 40 -  1 - - - - -
+"""
+    text = """
+rules:
+  - {id: none, max: 0, tier: preference, each: area}
+  - {id: half, where: {area: PROD}, of: all, max: 0.5}
+goals: [{maximise: disbursed}]
+"""
+    plan = of_100(rows, text)
+    assert not plan.projects["chosen"].any()
+    row = plan.whys.set_index("id").loc["DA03"]
+    assert (row["kind"], row["joins"]) == ("loss", "DA02")
+    assert row["loss"] == pytest.approx(80.0)
+
+
 # ---------------------------------------------------------------------------- at a glance
 
 

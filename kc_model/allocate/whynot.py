@@ -162,7 +162,8 @@ class _Search:
             column = np.array([ladder.columns[s]])
             over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
-            worst = max(stage.highest(self.best[s]), outcome.objective + FROZEN * size)
+            hair = FROZEN * max(size, abs(outcome.objective))
+            worst = max(stage.highest(self.best[s]), outcome.objective + hair)
             solver.set_columns(column, solver.col_low[column], np.array([worst]))
             if over > max(GAP, outcome.gap) * size + self.noise:
                 loss = outcome.objective - self.best[s]
