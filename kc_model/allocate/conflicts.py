@@ -99,17 +99,24 @@ def find_conflicts(
 def _facts(
     problem: Problem, elastic: Elastic, rules: Collection[str], tell: Callable[[], None]
 ) -> list[dict[str, Any]]:
-    """Return what of the projects contradicts some laws, as results tell it."""
+    """Return what of the projects contradicts some laws, as results tell it; none out of time."""
     offered = problem.offered
     if offered is None or not elastic.facts:
         return []
 
+    is_sure = True
+
     def clash(facts: Sequence[Fact]) -> bool:
+        nonlocal is_sure
         elastic.hold(facts)
-        return elastic.judge(rules) is False
+        holds = elastic.judge(rules) if is_sure else None
+        is_sure = is_sure and holds is not None
+        return holds is False
 
     found = needed_facts(elastic.facts, clash, tell)
     elastic.hold(elastic.facts)
+    if not is_sure:
+        return []
     return [
         {
             "kind": fact.kind,
