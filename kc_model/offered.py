@@ -18,9 +18,10 @@ from kc_model.reading import dong
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
-__all__ = ["Offered", "offered_of"]
+__all__ = ["LITTLE", "Offered", "offered_of"]
 
-_LITTLE = 1_000  # đồng: what is chosen gets more than nothing, and solvers see no less
+LITTLE = 1_000
+"""Đồng: what is chosen gets more than nothing, and solvers see no less."""
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -221,7 +222,8 @@ def offered_of(
     requires, excludes = _links(offers, may, must, eligible, warn)
     shares = [share for every in frame["shares"] for share in every]
     inside = may[row]
-    sure = parts["share"].to_numpy() * frame["sure"].to_numpy(dtype=np.float64)[row]
+    sure = np.minimum(frame["sure"].to_numpy(dtype=np.float64), least)
+    sure = parts["share"].to_numpy() * sure[row]
     sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
     offered = Offered(
         *(frame, may, must, exact & must, least, most, frame["before"].to_numpy(dtype=np.int64)),
@@ -283,11 +285,18 @@ def _held(
 def _on_grid(frame: pd.DataFrame, stays: Mask, grid: int) -> tuple[Dong, Dong, Mask]:
     """Return least and most in whole steps, and what stays at an amount of its own.
 
+    A cap is a ceiling, not a size: a project that would get all it may gets the step below it.
     Where no step lies between the bounds of what stays it gets the least.
     """
     low, high = (frame[name].to_numpy(dtype=np.int64) for name in ("least", "most"))
     paid = frame["disbursed"].fillna(0).to_numpy(dtype=np.int64)
-    low = np.where(stays, low, np.maximum(low, np.minimum(high, _LITTLE)))
+    is_cut = frame["min_support"].isna() & (frame["support"] > frame["cap"]).fillna(False)
+    is_cut &= (frame["most"] == frame["cap"]).fillna(False)
+    below = high // grid * grid
+    is_open = is_cut.to_numpy(dtype=bool) & (below >= paid)
+    is_open &= ~(stays & (frame["stage"] == "accepted").to_numpy(dtype=bool))
+    low = np.where(is_open, np.minimum(low, below), low)
+    low = np.where(stays, low, np.maximum(low, np.minimum(high, LITTLE)))
     least, most = -(-low // grid) * grid, high // grid * grid
     exact = stays & ((least > most) | ((low == high) & (high == paid)))
     return np.where(exact, low, least), np.where(exact, low, most), exact
@@ -310,23 +319,25 @@ def _links(
 ) -> tuple[Indices, Indices]:
     """Return the links that hold: those that what stays would break do not.
 
-    What only keeps the money it was paid asks nothing of others. Of what goes on the links among
-    themselves are void, and what they need where all of that cannot be together.
+    What only keeps the money it was paid needs nothing more, but stays beside nothing it excludes,
+    unless it was stopped. Among what stays the links are void, and what it needs where all of that
+    cannot be together.
     """
     idle = must & ~eligible
+    stopped = offers.frame["stage"].to_numpy() == "stopped"
     needs, apart = _among(offers.requires, may), _among(offers.excludes, may)
     for one, other in offers.requires[must[offers.requires[:, 0]]].tolist():
         if eligible[one] and (idle[other] or not may[other]):
             warn("links-void", one, others=warn.names([other]))
     needs = needs[~idle[needs].any(axis=1)]
-    apart = apart[~idle[apart].any(axis=1)]
+    apart = apart[~stopped[apart].any(axis=1)]
     both = must[apart].all(axis=1)
     for one, other in apart[both].tolist():
         warn("links-void", one, others=warn.names([other]))
     apart = apart[~both]
     for one in np.flatnonzero(must & ~idle).tolist():
         # Beside all that stays: one project after the other loses what it cannot have.
-        together = _needed(needs, must & ~idle)
+        together = _needed(needs, must)
         clash = apart[together[apart].all(axis=1)]
         own = _needed(needs, np.arange(len(must)) == one) & ~must
         wrong = clash[own[clash].any(axis=1)]

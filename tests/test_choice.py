@@ -413,6 +413,7 @@ def test_a_search_that_is_stopped_keeps_the_best_found_unproven(many, tmp_path):
     assert found.gap == pytest.approx(gaps[0], rel=1e-6)
     assert found.projects["chosen"].any()
     assert found.cells.empty
+    assert found.explain()[0].startswith("Đã dừng theo yêu cầu")
     assert "CHƯA CHỨNG MINH" in " ".join(found.explain())
     found.save(tmp_path)
     assert [file.name for file in tmp_path.glob("*.[cx]*")] == []
@@ -431,8 +432,16 @@ def test_ctrl_c_ends_the_search_not_the_program(many):
     found = allocate(data, wanted, progress=tell)
     assert asked
     assert found.status == "limit"
+    assert found.stopped
     assert found.projects["chosen"].any()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_time_that_runs_out_is_not_called_a_stop(many):
+    data, wanted = read_dataset(many), read_scenario(many / "scenario.yaml")
+    found = allocate(data, wanted, time_limit=0.5)
+    assert (found.status, found.stopped) == ("limit", False)
+    assert "trong thời gian cho phép" in found.explain()[0]
 
 
 # ---------------------------------------------------------------------------- the grid and links
@@ -499,6 +508,38 @@ def test_what_is_paid_holds_to_the_dong_on_the_grid_or_off_it(rows, more, wanted
     assert plan.cells["amount"].sum() == sum(wanted.values()) * 10**6
     plan.save(tmp_path)
     assert verify(tmp_path).proven
+
+
+@pytest.mark.parametrize(
+    ("row", "more", "amount"),
+    [
+        # 30 % of 115 is 34.5: the cap is kept a step below it, whatever the stage.
+        ("contracted - - 115", "round_to: 1", 34),
+        ("registered - - 115", "round_to: 1", 34),
+        ("contracted - 20 115", "round_to: 1", 34),
+        ("contracted - - 115", "round_to: 10", 30),
+        ("contracted - - 115", "round_to: 0.5", 34.5),
+        ("contracted 32 - 115", "round_to: 5", None),  # 32 at the least, 34.5 at most
+        # What was paid, or is owed for what was accepted, holds to the đồng.
+        ("contracted - 34.2 115", "round_to: 1", 34.5),
+        ("accepted - - 115", "round_to: 1", 34.5),
+        # Its own size is no ceiling.
+        ("contracted - - 400", "round_to: 10", None),
+    ],
+)
+def test_a_cap_off_the_grid_is_kept_by_the_step_below(row, more, amount):
+    stage, least, paid, cost = row.split()
+    head = "id name place area source cost support min_support kind stage disbursed norm quantity"
+    data = dataset(
+        vintage="34",
+        projects=f"{head}\nA x 01 TECH KCQG {cost} 68 {least} normal {stage} {paid} N01 1",
+        history="year month place area source plan disbursed\n2026 9 01 TECH KCQG 68 0",
+        absorption="place area source upto rate\n01 TECH KCQG 1000 1",
+    )
+    text = f"budget: [{{source: KCQG, amount: 100}}]\ngoals: [{{maximise: disbursed}}]\n{more}\n"
+    plan = allocate(data, scenario(text, head="name: x\nyear: 2026\n"), as_of=9)
+    assert plan.status == "optimal"
+    assert given_to(plan) == ({} if amount is None else {"A": amount})
 
 
 def test_paid_parts_hold_in_each_place_and_free_ones_never_fall_below(tmp_path):
@@ -597,6 +638,29 @@ LINKS = [
         "Q x 01 TECH KCQG 10 - 1 normal - - contracted 6",
         {"P": 19, "Q": 10},
         {("links-void", "P", "Q")},
+    ),
+    # what is paid and goes no further (it needs a project that was stopped) still excludes
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\nB x 01 TECH KCQG 20 - 9 normal - - - -",
+        {"A": 40},
+        set(),
+    ),
+    # unless the other was paid too
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\n"
+        "B x 01 TECH KCQG 20 - 9 normal - - contracted 5",
+        {"A": 40, "B": 20},
+        {("links-void", "A", "B")},
+    ),
+    # or is needed by one that goes on
+    (
+        "A x 01 TECH KCQG 40 - 1 normal S B contracted 40\n"
+        "S x 01 TECH KCQG 10 - 1 normal - - stopped -\nB x 01 TECH KCQG 20 - 9 normal - - - -\n"
+        "P x 01 TECH KCQG 19 - 1 normal B - contracted 9",
+        {"A": 40, "P": 19},
+        {("links-void", "P", "A; B")},
     ),
     # one that stays needs what another shuts out
     (

@@ -543,3 +543,72 @@ def test_a_contradiction_that_nobody_can_name_is_not_believed(monkeypatch):
     monkeypatch.setattr(door, "Ladder", Wrong)
     plan = allocate(dataset(cells=CELLS), scenario(BUDGET))
     assert (plan.status, plan.conflicts) == ("limit", ())
+
+
+# ---------------------------------------------------------------------------- projects
+
+LINKED = """
+id   place area  source cost support min_support kind   stage      disbursed requires excludes
+DA05 19    TECH  KCDP   214  72      -           normal registered -         -        -
+DA14 19    TECH  KCQG   1927 772     540         group  registered -         -        -
+DA32 19    TRAIN KCDP   66   61      -           normal registered -         -        -
+DA38 19    INFO  KCDP   43   43      -           normal accepted   43        DA32     -
+"""
+PAID = """
+id place area source cost support min_support kind   stage      disbursed requires excludes
+A  19    TECH KCQG   90   90      60          normal contracted 60        B        -
+B  19    TECH KCQG   40   40      -           normal registered -         C        -
+C  19    TECH KCQG   20   20      -           normal registered -         -        D
+D  19    TECH KCQG   20   20      -           normal registered -         -        -
+E  19    TECH KCQG   20   20      -           normal contracted 20        -        -
+"""
+
+
+def listed(projects):
+    cells = sorted({tuple(line.split()[1:4]) for line in projects.strip().splitlines()[1:]})
+    lines = [f"{' '.join(cell)} 5000 1" for cell in cells]
+    return dataset(
+        vintage="34",
+        projects=projects,
+        absorption="\n".join(["place area source upto rate", *lines]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("projects", "text", "rules", "facts"),
+    [
+        (
+            LINKED,
+            "rules: [{id: no, count: projects, where: {id: DA32}, max: 0}]\n",
+            ["no"],
+            [("stays", "DA38", ""), ("requires", "DA38", "DA32")],
+        ),
+        (
+            PAID,
+            "rules: [{id: yes, count: projects, where: {id: D}, min: 1}]\n",
+            ["yes"],
+            [
+                ("stays", "A", ""),
+                ("requires", "A", "B"),
+                ("requires", "B", "C"),
+                ("excludes", "C", "D"),
+            ],
+        ),
+        (PAID, "rules: [{id: no, where: {area: TECH}, max: 50}]\n", ["no"], [("stays", "A", "")]),
+    ],
+)
+def test_links_and_paid_projects_that_contradict_a_rule_are_named(projects, text, rules, facts):
+    # A run that begins from the last plan may end in it where presolve leaves HiGHS no cost: the
+    # search then left out every rule.
+    funds = "budget: [{source: KCQG, amount: 1700}, {source: KCDP, place: '19', amount: 3200}]\n"
+    asked = scenario((funds if "KCDP" in projects else BUDGET.replace("100", "1700")) + text)
+    plan = allocate(listed(projects), asked)
+    assert plan.status == "infeasible"
+    (conflict,) = plan.conflicts
+    assert conflict["rules"] == rules
+    assert [(one["kind"], one["project"], one["other"]) for one in conflict["projects"]] == facts
+    for one in {name for fact in facts for name in fact[1:] if name}:
+        assert one in plan.explain()[0]
+    steps = conflict["repairs"]
+    assert steps
+    assert allocate(listed(projects), apply_repair(asked, steps)).status == "optimal"

@@ -367,6 +367,7 @@ C x 01 TECH KCQG 40 - 9 normal - contracted - -
 def test_what_a_stopped_project_leaves_is_its_own_and_gains_nothing_in_the_reserve():
     plan = september_of(STOPPED, "01 TECH 80\n01 PROD 0", 80)
     (move,) = find_moves(plan).to_dict("records")
+    assert move["refusable"]
     assert (move["from_project"], move["to_project"], move["amount"]) == ("A", "B", 40_000_000)
     assert move["gain"] == pytest.approx(40e6)  # nobody could have spent it where it was
     assert (move["who_decides"], "11.3" in move["basis"]) == ("minister", True)
@@ -379,6 +380,9 @@ def test_what_a_stopped_project_leaves_is_its_own_and_gains_nothing_in_the_reser
     assert again.reserve[0]["amount"] == 40_000_000
     (move,) = find_moves(again).to_dict("records")
     assert (move["from_project"], move["to_place"], move["gain"]) == ("A", "", 0.0)
+    assert not move["refusable"]
+    assert "có từ chối thì tiền vẫn về dự phòng" in move["reason"]
+    assert refuse(again, [0]) == again.scenario  # which says so: no rule keeps it anywhere else
 
 
 @pytest.mark.parametrize(
@@ -432,6 +436,42 @@ def test_both_ends_of_a_move_say_who_decides(projects, plans, budget, who):
     found = find_moves(plan)
     ends = zip(found["from_project"], found["to_project"], strict=True)
     assert dict(zip(ends, found["who_decides"], strict=True)) == who
+
+
+@pytest.mark.parametrize(
+    ("projects", "who"),
+    [
+        # Whatever it was paid, a stopped project is one (Điều 11.2.a, 11.3).
+        ("S x 01 TECH KCQG 100 - 9 normal - stopped - -", {"S": "minister"}),
+        ("S x 01 TECH KCQG 100 - 9 normal - stopped 30 -", {"S": "minister"}),
+        # So is one that keeps what it was paid, because what it needs was stopped.
+        (
+            "S x 19 TECH KCQG 10 - 9 normal - stopped - -\n"
+            "A x 01 TECH KCQG 100 20 9 normal S contracted 30 -",
+            {"A": "minister"},
+        ),
+        # One that goes on with less is not.
+        ("A x 01 TECH KCQG 100 20 9 normal - contracted 30 -", {"A": "agency"}),
+    ],
+)
+def test_the_minister_decides_of_a_stopped_project_whatever_it_was_paid(projects, who):
+    found = find_moves(september_of(projects, "01 TECH 100", 60))
+    assert dict(zip(found["from_project"], found["who_decides"], strict=True)) == who
+
+
+def test_a_move_that_a_link_asks_for_names_it():
+    rows = """
+K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+Q x 01 PROD KCQG 30 - 9 normal R  registered - -
+R x 19 TECH KCQG 10 - 9 normal -  registered - -
+F x 19 PROD KCQG 10 - 9 normal -  registered - -
+"""
+    plan = september_of(rows, "01 TECH 20", 80)
+    reasons = find_moves(plan).set_index("to_project")["reason"]
+    for one, others in (("Q", "Q"), ("R", "Q, R")):
+        text = f"Đề án K đã được chi hoặc nghiệm thu nên phải giữ, và phải có {others} đi cùng;"
+        assert reasons[one].startswith(text)
+    assert "phải có" not in reasons["F"]
 
 
 def test_a_project_that_gets_no_more_says_why():

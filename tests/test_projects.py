@@ -194,6 +194,15 @@ D x 01 TECH KCQG 9 - - -"""
     ]
 
 
+def test_projects_that_need_each_other_are_not_told_to_need_themselves():
+    rows = "A x 01 TECH KCQG 9 B C\nB x 01 TECH KCQG 9 A;C -\nC x 01 TECH KCQG 9 - -"
+    found = offers(rows, f"{HEAD} requires excludes").findings
+    others = {
+        str(one.values["id"]): one.values["others"] for one in found if "others" in one.values
+    }
+    assert others == {"A": "B", "B": "A"}
+
+
 def test_a_difficult_place_is_of_class_d_or_marked_so():
     places = "place difficult\n01 1\n02 0"
     rows = "A x 01 MGMT KCQG 9 N06\nB x 02 MGMT KCQG 9 N06\nC x 01;02 MGMT KCQG 9 N06"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from datasets import dataset, scenario
@@ -15,6 +16,10 @@ from test_midyear import built, drawn
 
 import kc_model as kc
 from kc_model.allocate import allocate
+from kc_model.allocate.glance import Glance
+from kc_model.allocate.whynot import seen_whys
+from kc_model.explain import why_left
+from kc_model.problem import build_problem
 from kc_model.scenario import Rule
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample-projects"
@@ -129,19 +134,57 @@ def test_a_loss_counts_from_the_best_also_where_later_goals_may_cost_something()
     assert (row["kind"], row["loss"], row["out"]) == ("loss", pytest.approx(20.0), "A")
 
 
-@pytest.mark.parametrize("needs", ["-", "C"])
-def test_a_project_that_has_to_stay_is_named(needs):
-    rows = f"""
-A x 01 TECH KCQG 40 - 1 - - - contracted 20
-B x 01 TECH KCQG 20 - 1 - {needs} {"A" if needs == "-" else "-"} - -
-C x 01 TECH KCQG 10 - 1 - - A - -
-"""
+@pytest.mark.parametrize(
+    ("rows", "links", "text"),
+    [
+        (
+            "B x 01 TECH KCQG 20 - 1 - - A - -\nC x 01 TECH KCQG 10 - 1 - - A - -",
+            "",
+            "Không chọn được cùng A, là đề án đã giải ngân",
+        ),
+        (
+            "B x 01 TECH KCQG 20 - 1 - C - - -\nC x 01 TECH KCQG 10 - 1 - - A - -",
+            "A;A!C;B>C",
+            "Không chọn được vì đề án A đã được chi hoặc nghiệm thu nên phải giữ; đề án A và C "
+            "loại trừ nhau; đề án B phải có C đi cùng.",
+        ),
+        # What A needs keeps B out as well.
+        (
+            "B x 01 TECH KCQG 20 - 1 - - - - -\nC x 01 TECH KCQG 10 - 1 - - B - -",
+            "A;A>C;C!B",
+            "đề án A phải có C đi cùng; đề án C và B loại trừ nhau.",
+        ),
+    ],
+)
+def test_a_project_that_has_to_stay_is_named(rows, links, text):
+    needs = "C" if links.startswith("A;A>C") else "-"
+    rows = f"A x 01 TECH KCQG 40 - 1 - {needs} - contracted 20\n{rows}"
     history = "year month place area source plan disbursed\n2024 6 01 TECH KCQG 40 20"
     plan = of_100(rows, as_of=6, tables={"history": history})
     row = plan.whys.set_index("id").loc["B"]
-    assert (row["kind"], row["out"], row["rules"]) == ("law", "A", "")
+    assert (row["kind"], row["out"], row["rules"], row["links"]) == ("law", "A", "", links)
     reason = plan.project_table("vi").set_index("id").loc["B", "reason"]
-    assert "Không chọn được cùng A" in reason
+    assert text in reason
+
+
+def test_what_a_project_gets_at_the_least_is_nobodys_loss():
+    # A and C may have nothing; chosen, each has 1,000 đồng, which the wish and the goal would miss.
+    rows = """
+A x 01 TECH KCQG 60 0 1 - - - - -
+B x 01 PROD KCQG 90 90 9 - - - - -
+C x 01 TECH KCQG 60 0 2 - - - - -
+"""
+    text = (
+        "rules: [{id: none, where: {area: TECH}, max: 0, tier: directive}]\n"
+        "goals: [{maximise: disbursed}]"
+    )
+    plan = of_100(rows, text)
+    whys = plan.whys.set_index("id")
+    assert whys["kind"].to_dict() == {"A": "tie", "C": "tie"}
+    assert whys["short"].sum() == 0
+    beside = "A x 01 TECH KCQG 95 0 9 - - - - -\nD x 01 PROD KCQG 107 107 1 - - - - -"
+    (row,) = of_100(beside).whys.to_dict("records")
+    assert (row["id"], row["short"]) == ("D", 7_000_000)
 
 
 def test_a_purse_lacks_only_what_others_could_not_do_without():
@@ -162,3 +205,124 @@ def test_a_blank_kind_is_normal():
     rule = "rules: [{id: none, count: projects, where: {kind: normal}, max: 0}]"
     plan = of_100(rows, f"{rule}\ngoals: [{{maximise: disbursed}}]")
     assert plan.projects.set_index("id")["chosen"].to_dict() == {"A": False, "B": True}
+
+
+def test_what_a_law_asks_for_beside_a_project_comes_in_with_it():
+    # Nothing is best; DA03 may be half of all money only beside DA02.
+    rows = """
+DA02 x 01 TECH KCQG 40 38 1 - - - - -
+DA03 x 01 PROD KCQG 40 -  1 - - - - -
+"""
+    text = """
+rules:
+  - {id: none, max: 0, tier: preference, each: area}
+  - {id: half, where: {area: PROD}, of: all, max: 0.5}
+goals: [{maximise: disbursed}]
+"""
+    plan = of_100(rows, text)
+    assert not plan.projects["chosen"].any()
+    row = plan.whys.set_index("id").loc["DA03"]
+    assert (row["kind"], row["joins"]) == ("loss", "DA02")
+    assert row["loss"] == pytest.approx(80.0)
+
+
+# ---------------------------------------------------------------------------- at a glance
+
+
+def seen(plan, wanted=None):
+    """Return what is seen of the projects that a plan leaves out, by id."""
+    problem = build_problem(plan.data, wanted or plan.scenario, plan.outlook, plan.as_of)
+    amounts = (frame["amount"].to_numpy(dtype=np.int64) for frame in (plan.cells, plan.projects))
+    chosen = plan.projects["chosen"].to_numpy(dtype=bool)
+    whys = seen_whys(Glance(problem, chosen, *amounts), plan_left(plan))
+    told = why_left(replace(plan, whys=whys))
+    return whys.set_index("id"), told
+
+
+def plan_left(plan):
+    out = ~plan.projects["chosen"] & (plan.projects["reason"] == "left")
+    return np.flatnonzero(out).tolist()
+
+
+ROWS = """
+A x 01 TECH KCQG 60 40 9 flagship - - - -
+B x 01 TECH KCQG 80 70 1 normal   - - - -
+C x 01 PROD KCQG 20 -  1 normal   - - - -
+D x 01 TECH KCQG 10 -  1 normal   - A - -
+E x 01 TECH KCQG 10 -  1 normal   B - - -
+"""
+
+
+def test_what_is_seen_of_a_project_are_facts_of_the_plan():
+    text = """
+rules:
+  - {id: flag, where: {id: A}, count: projects, min: 1}
+  - {id: no-prod, text: Không quá 15 triệu cho PROD, where: {area: PROD}, max: 15}
+goals: [{maximise: disbursed}]
+"""
+    plan = of_100(ROWS, text)
+    assert set(plan.projects.loc[plan.projects["chosen"], "id"]) == {"A"}
+    whys, told = seen(plan)
+    assert not whys["proven"].any()
+    assert set(whys["kind"]) == {"open"}
+    # A could do with 40: B lacks 10 of its 70. A has 60: C's 20 fit, but its area is full.
+    assert whys["short"].to_dict() == {"B": 10 * 10**6, "C": 0, "D": 0, "E": 20 * 10**6}
+    assert (whys.loc["C", "rules"], whys.loc["D", "out"], whys.loc["E", "joins"]) == (
+        "no-prod",
+        "A",
+        "B",
+    )
+    assert whys["here"].to_dict() == pytest.approx({"B": 1, "C": 0.5, "D": 1, "E": 1})
+    assert "Thêm đề án này thì vượt: “Không quá 15 triệu cho PROD”." in told["C"]
+    assert "giải ngân được khoảng 50 %, kém A (100 %)" in told["C"]
+    assert told["D"].startswith("Loại trừ A đã được chọn.")
+    assert "còn thiếu 20 triệu đồng" in told["E"]
+    assert "Phải có B đi cùng" in told["E"]
+
+
+def test_a_purse_that_is_spent_above_the_least_is_told():
+    rows = "A x 01 TECH KCQG 100 40 9 - - - - -\nB x 01 PROD KCQG 30 - 1 - - - - -"
+    whys, told = seen(of_100(rows))
+    assert (whys.loc["B", "short"], whys.loc["B", "tight"]) == (0, 30 * 10**6)
+    assert "phải bớt 30 triệu đồng của đề án khác" in told["B"]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_what_is_seen_agrees_with_what_is_proven(seed):
+    projects, budgets, goals = drawn(seed)
+    for p in projects:
+        p |= {"stage": "registered", "disbursed": None}
+    data, wanted, _ = built(projects, budgets, goals, given=True)
+    plan = allocate(data, wanted)
+    if plan.status != "optimal":
+        return
+    whys, told = seen(plan)
+    for row in plan.whys.to_dict("records"):
+        now = whys.loc[row["id"]]
+        assert told[row["id"]]
+        alone = not now["joins"]
+        assert now["short"] == row["short"] if alone else now["short"] >= row["short"]
+        if row["kind"] in ("loss", "tie") and now["out"]:
+            assert set(now["out"].split(";")) <= set(row["out"].split(";"))
+        if row["kind"] in ("loss", "tie") and not alone:
+            assert set(now["joins"].split(";")) <= set(row["joins"].split(";"))
+        # What would be left for it is what the projects lack that would make room.
+        if row["kind"] in ("loss", "tie") and now["short"]:
+            assert row["out"]
+
+
+def test_every_project_of_a_long_list_that_is_left_out_has_its_own_words():
+    rows = "\n".join(
+        f"P{k:02d} x 01 {'TECH' if k % 2 else 'PROD'} KCQG {10 + k} - {k} - - - - -"
+        for k in range(70)
+    )
+    plan = of_100(rows)
+    assert len(plan.whys) == len(plan_left(plan)) > 60
+    assert not plan.whys["proven"].any()
+    reasons = plan.project_table().set_index("id")["reason"]
+    assert reasons[plan.whys["id"]].str.contains("giải ngân được khoảng|còn thiếu").all()
+    assert any(f"0/{len(plan.whys)} đề án đã chứng minh" in told for told in plan.explain())
+    one = kc.why_not(plan, [str(plan.whys["id"][0])])
+    assert one["proven"].all()
+    assert one["at_most"].all() or (one["kind"] != "loss").all()

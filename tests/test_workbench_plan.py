@@ -195,6 +195,10 @@ def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):
     told = " ".join(words(text) for text in choice.mending.told)
     assert "Phải chọn đề án P4" in told
     assert "Không chọn đề án P1" in told
+    assert "đề án P4 phải có P1 đi cùng" in told
+    said = words(choice.choosing.told)
+    assert said.strip().startswith("Không có cách chọn đề án nào giữ được mọi quy định")
+    assert "CHƯA CHỨNG MINH" not in said
     choice.mending.ways[0].click()
     assert choice.wait(60)
     assert choice.plan.status == "optimal"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.elastic import Elastic
+from kc_model.allocate.kept import Fact, needed_facts
 from kc_model.allocate.live import Progress
 from kc_model.allocate.plain import Contradiction, PlainLaws
 from kc_model.allocate.repairs import Mender, loosest_bounds
@@ -52,7 +53,10 @@ def find_conflicts(
     Returns
     -------
     list of dict
-        rules (ids), texts; sums: None, or what can be checked by hand (year or None where it is
+        rules (ids), texts; projects: what holds of projects whatever the rules say and is part of
+        it (kind: ``stays``, ``requires`` or ``excludes``; project; other: the one needed or
+        excluded, ""; stage; amount: what that which stays keeps at least, in the user's unit);
+        sums: None, or what can be checked by hand (year or None where it is
         several, needs: the ids that ask for money, needed, total: what there is, both in the
         user's unit, measure);
         repairs: steps (option, rule, group, side; by: what the group lacks, measure its unit; now
@@ -79,6 +83,7 @@ def find_conflicts(
             {
                 "rules": list(found.rules),
                 "texts": [texts[rule] for rule in found.rules],
+                "projects": _facts(problem, elastic, found.rules, tell),
                 "sums": _sums(found.sums, problem),
                 "repairs": mender.options(found.rules, others),
                 "combination": [],
@@ -89,6 +94,39 @@ def find_conflicts(
     if conflicts and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
         conflicts[0]["combination"] = mender.combination([found.rules for found in search.found])
     return conflicts
+
+
+def _facts(
+    problem: Problem, elastic: Elastic, rules: Collection[str], tell: Callable[[], None]
+) -> list[dict[str, Any]]:
+    """Return what of the projects contradicts some laws, as results tell it; none out of time."""
+    offered = problem.offered
+    if offered is None or not elastic.facts:
+        return []
+
+    is_sure = True
+
+    def clash(facts: Sequence[Fact]) -> bool:
+        nonlocal is_sure
+        elastic.hold(facts)
+        holds = elastic.judge(rules) if is_sure else None
+        is_sure = is_sure and holds is not None
+        return holds is False
+
+    found = needed_facts(elastic.facts, clash, tell)
+    elastic.hold(elastic.facts)
+    if not is_sure:
+        return []
+    return [
+        {
+            "kind": fact.kind,
+            "project": offered.ids[fact.project],
+            "other": "" if fact.other < 0 else offered.ids[fact.other],
+            "stage": str(offered.frame["stage"][fact.project]),
+            "amount": int(offered.least[fact.project]) / MILLION * problem.million,
+        }
+        for fact in sorted(found, key=elastic.facts.index)
+    ]
 
 
 def _sums(found: Contradiction | None, problem: Problem) -> dict[str, Any] | None:
@@ -238,6 +276,7 @@ def _of_grid(
     return {
         "rules": ["round_to", *rules],
         "texts": ["", *(texts[rule] for rule in rules)],
+        "projects": [],
         "grid": problem.grid / MILLION * problem.million,
         "sums": None,
         "repairs": steps,

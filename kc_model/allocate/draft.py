@@ -21,6 +21,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
 from kc_model.errors import Address, Fault
 from kc_model.money import told
+from kc_model.moves import ONLY_PAID
 from kc_model.problem import Problem
 from kc_model.program import Stage
 from kc_model.projects import management_warnings, unproven_caps
@@ -31,7 +32,6 @@ from kc_model.tables import Dataset
 __all__ = ["Draft", "versions"]
 
 _OPEN = 1e-6
-_ONLY_PAID = "only_paid"  # and the codes of why a project gets no more
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
@@ -84,6 +84,8 @@ class Draft:
         conflicts: Sequence[Mapping[str, Any]] = (),
         certificate: Mapping[str, Any] | None = None,
         choice: Choice | None = None,
+        *,
+        stopped: bool = False,
     ) -> Allocation:
         """Return the result that says why there is no plan, with the best choice not yet proven."""
         if choice is not None and choice.chosen is not None and self.problem.offered is not None:
@@ -96,7 +98,11 @@ class Draft:
             gap = choice.gap if np.isfinite(choice.gap) else None
             self.result = replace(self.result, projects=projects.assign(amount=amount), gap=gap)
         return replace(
-            self.result, status=status, conflicts=tuple(conflicts), certificate=certificate or {}
+            self.result,
+            status=status,
+            stopped=stopped,
+            conflicts=tuple(conflicts),
+            certificate=certificate or {},
         )
 
     def warn(self, code: str, **values: object) -> None:
@@ -111,9 +117,7 @@ class Draft:
             return
         out = [";".join(why) for why in offered.frame["why"]]
         stays = np.where(offered.frame["disbursed"].fillna(0) > 0, "paid", "accepted")
-        kept = [
-            f"{_ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)
-        ]
+        kept = [f"{ONLY_PAID};{why}" if why else code for why, code in zip(out, stays, strict=True)]
         open_ = np.where(offered.may, "left", "ruled_out")
         left = [why or code for why, code in zip(out, open_, strict=True)]
         reason = np.where(offered.chosen, np.where(offered.must, kept, ""), left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kc_model.allocate.fewest import fewest_owners
+from kc_model.allocate.kept import Fact, Options
 from kc_model.allocate.levers import Lever, find_levers, is_amount, is_stuck, sides_of, step_of
-from kc_model.allocate.steps import build_steps
-from kc_model.arrays import Model, compile_program
+from kc_model.arrays import Model
 from kc_model.problem import Problem
-from kc_model.program import build_program, shared_wholes
+from kc_model.program import shared_wholes
 from kc_model.rules import Row
 from kc_model.solver import Outcome, Solver, Status
 
@@ -56,6 +56,8 @@ class Elastic:
     ids : tuple of str
         Rules, budgets and bounds, each once.
     levers : mapping of (rule, side) to Lever
+    facts : tuple of Fact
+        What holds of projects whatever the laws say.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Elastic:
         if on_grid:
             room = problem.sums.tolerances(problem.grid)[problem.sums.law]
             self._low, self._high = self._low - room, self._high + room
-        self._choice = _Choice.of(problem, on_grid=on_grid)
+        self._choice = Options.of(problem, on_grid=on_grid)
         self.n = self._start + (0 if self._choice is None else self._choice.width)
+        self.facts = () if self._choice is None else tuple(self._choice.facts)
         self.nothing = _NOTHING * problem.size
         # Rows of outputs and of money weigh alike if each is measured by its own coefficients.
         self.unit = np.array(
@@ -173,6 +176,21 @@ class Elastic:
         if moved:
             low, high = _bounds([rows[r] for r in moved])
             self._low[moved], self._high[moved] = low, high
+
+    def hold(self, facts: Collection[Fact]) -> None:
+        """Let only these of `facts` hold."""
+        choice = self._choice
+        if choice is None:
+            return
+        first = len(self._low) + len(self._b)
+        for fact, k in choice.facts.items():
+            is_held = fact in facts
+            if fact.kind == "stays":
+                at, low = choice.at[[k]], float(is_held)
+                self.solver.set_columns(at, np.array([low]), self.solver.col_high[at])
+                continue
+            row, high = np.array([first + k]), choice.model.row_high[[k]]
+            self.solver.set_rows(row, choice.model.row_low[[k]], high if is_held else high + np.inf)
 
     def _set(self, on: Mask, high: Mapping[int, float], low: Mapping[int, float]) -> None:
         """Only the rows of a mask count; columns of rooms are open as far as `high` says."""
@@ -458,43 +476,6 @@ class Elastic:
         if chosen is None or len(chosen) >= len(used):
             return free
         return np.isin(owner, list(chosen))
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """What projects are, as rows of their own.
-
-    Parameters
-    ----------
-    model : Model
-    at : array of int (n_columns,)
-        Where its columns stand among those of `Elastic`.
-    width : int
-        Of what stands behind the cells.
-    """
-
-    model: Model
-    at: NDArray[np.int64]
-    width: int
-
-    @classmethod
-    def of(cls, problem: Problem, *, on_grid: bool) -> _Choice | None:
-        if problem.offered is None:
-            return None
-        program = build_steps(problem) if on_grid else build_program(problem.bare())[0]
-        model = compile_program(program)
-        n, m = len(problem.cells), len(problem.offered)
-        # Projects stand right behind the cells, where rows count them.
-        starts = {"x": 0, "z": n, "a": n + m, "m": n + 2 * m, "q": 2 * (n + m)}
-        names = (name.split("_") for name in model.columns)
-        at = np.array([starts[kind] + int(k) for kind, k in names])
-        return cls(model, at, n + 2 * m + len(problem.offered.cell))
-
-    def entries(self, first: int) -> list[tuple[int, int, float]]:
-        """Return the coefficients, the rows numbered from `first`."""
-        matrix = self.model.matrix.tocoo()
-        rows, columns = first + matrix.row, self.at[matrix.col]
-        return list(zip(rows.tolist(), columns.tolist(), matrix.data.tolist(), strict=True))
 
 
 def _bounds(rows: Sequence[Row]) -> tuple[Money, Money]:

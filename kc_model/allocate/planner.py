@@ -23,13 +23,14 @@ from kc_model.allocate.conflicts import (
 )
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.gains import find_gains
+from kc_model.allocate.glance import Glance
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
 from kc_model.allocate.rounding import round_plan
 from kc_model.allocate.sizes import Rounded, round_projects
 from kc_model.allocate.stages import Climb
-from kc_model.allocate.whynot import find_whys
+from kc_model.allocate.whynot import find_whys, seen_whys
 from kc_model.cells import MILLION
 from kc_model.explain import RANGES_UP_TO
 from kc_model.money import UNITS
@@ -135,7 +136,8 @@ class Planner:
             return partial(_contradiction, draft, deadline, tell)
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
-            return partial(draft.without_plan, "limit", choice=choice)
+            stopped = live.solver.stopped
+            return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
         draft.problem = problem
@@ -321,7 +323,7 @@ def why_not(
     ids = left if ids is None else list(ids)
     if plan.status != "optimal" or not set(ids) <= set(left):
         raise ValueError(f"why_not tells of projects that are left out: {', '.join(left) or '-'}")
-    if set(ids) <= set(plan.whys["id"] if len(plan.whys) else ()):
+    if len(plan.whys) and set(ids) <= set(plan.whys.loc[plan.whys["proven"], "id"]):
         return plan.whys[plan.whys["id"].isin(ids)].reset_index(drop=True)
     problem = build_problem(plan.data, plan.scenario, plan.outlook, plan.as_of)
     live = Live(problem, time.monotonic() + time_limit)
@@ -329,7 +331,12 @@ def why_not(
     numbers = [order.index(one) for one in ids]
     chosen = known["chosen"].to_numpy(dtype=bool)
     choice = Choice(Status.OPTIMAL, chosen, _best_of(plan, live), (), plan.gap or 0.0)
-    return find_whys(live, choice, numbers, _Telling(progress))
+    return find_whys(live, choice, _glance(plan, problem), numbers, _Telling(progress))
+
+
+def _glance(plan: Allocation, problem: Problem) -> Glance:
+    amount = (frame["amount"].to_numpy(dtype=np.int64) for frame in (plan.cells, plan.projects))
+    return Glance(problem, plan.projects["chosen"].to_numpy(dtype=bool), *amount)
 
 
 def _best_of(plan: Allocation, live: Live) -> tuple[float, ...]:
@@ -343,12 +350,16 @@ def _best_of(plan: Allocation, live: Live) -> tuple[float, ...]:
 
 
 def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None:
-    """Find out why projects that may be chosen are not."""
+    """Find out why projects that may be chosen are not; of many, what is seen without solving."""
     offered = live.problem.offered
-    if offered is None or choice.chosen is None or len(offered) > WHYS_UP_TO:
+    if offered is None or choice.chosen is None:
         return
     left = np.flatnonzero(offered.may & ~choice.chosen).tolist()
-    draft.fill_whys(find_whys(live, choice, left, tell))
+    glance = _glance(draft.result, live.problem)
+    if len(offered) > WHYS_UP_TO:
+        draft.fill_whys(seen_whys(glance, left))
+    else:
+        draft.fill_whys(find_whys(live, choice, glance, left, tell))
 
 
 def _price_before_moves(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:

@@ -8,7 +8,7 @@ which projects would make room.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -19,25 +19,48 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice, by_purse
 from kc_model.allocate.conflicts import find_conflicts
+from kc_model.allocate.glance import Glance
+from kc_model.allocate.kept import Fact
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.wholes import WholeLadder
+from kc_model.cells import MILLION
+from kc_model.offered import LITTLE, Offered
 from kc_model.program import FROZEN
 from kc_model.rules import Sums, rule_rows
 from kc_model.scenario import Rule
 from kc_model.solver import GAP, Outcome, Status
 from kc_model.standing import goal_unit
 
-__all__ = ["COLUMNS", "find_whys"]
+__all__ = ["COLUMNS", "find_whys", "seen_whys"]
 
-COLUMNS = ("id", "kind", "short", "budget", "stage", "loss", "out", "joins", "rules")
+COLUMNS = (
+    *("id", "kind", "short", "tight", "budget", "stage", "loss", "at_most"),
+    *("out", "joins", "rules", "links", "here", "last", "there", "proven"),
+)
+_KINDS = {
+    "short": "Int64",
+    "tight": "Int64",
+    "at_most": "bool",
+    "proven": "bool",
+    **dict.fromkeys(("loss", "here", "there"), "float64"),
+}
+_SEEN = ("short", "out", "joins", "rules")
 _FEW = 60  # projects up to which all may make room for one
 _NEAR = 12
+_DIRECT = 2  # facts of a project that stays and excludes another: these two
 _LAWS = 12  # contradictions that are looked into; of others it is said that there is one
 
 Mask = NDArray[np.bool_]
 
 
-def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progress) -> pd.DataFrame:
+def seen_whys(glance: Glance, numbers: Iterable[int]) -> pd.DataFrame:
+    """Return what `find_whys` does as far as it is seen without solving: nothing is proven."""
+    return _table([_row(glance, p) for p in numbers])
+
+
+def find_whys(
+    live: Live, choice: Choice, glance: Glance, numbers: Collection[int], tell: Progress
+) -> pd.DataFrame:
     """Return why projects that may be chosen are not.
 
     Parameters
@@ -46,6 +69,8 @@ def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progre
         Of the problem, projects not decided.
     choice : Choice
         Proven.
+    glance : Glance
+        Of the plan made of it.
     numbers : collection of int
         Of the projects.
     tell : callable (name of the step, share done)
@@ -57,34 +82,53 @@ def find_whys(live: Live, choice: Choice, numbers: Collection[int], tell: Progre
         worse than later ones may make it), ``tie`` (none would: the order of the law decides),
         ``open`` (not proven in time); short (Int64 VND: what its purse lacks beside the least of
         the projects chosen and of the other cells, 0 for nothing) of `budget`; stage (name of the
-        tier or goal) and loss (float64, in the user's unit: of its best); out, joins (ids joined by
-        ``;``: other projects that would make room, or come in as well; where the laws allow no plan
-        those that have to stay and exclude it); rules (ids of the laws, joined by ``;``).
+        tier or goal), loss (float64, in the user's unit: of its best) and at_most (bool: choosing
+        the project costs no more, perhaps less); out, joins (ids joined by ``;``: other projects
+        that would make room, or come in as well; where the laws allow no plan those that have to
+        stay and exclude it); rules (ids of the laws, joined by ``;``); links (what of the projects
+        keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes);
+        here, last, there (see `Glance.row`); proven (bool). Of what is not proven (``open``) short,
+        tight, out, joins and rules are those of `Glance.row`.
 
     Notes
     -----
-    Those first by rank are looked into first. Of those that no time is left for, or after a
-    KeyboardInterrupt, only what their purse lacks is said (``open``). Where there are many, only
+    Those first by rank are looked into first, where there are many those of which nothing is seen
+    without solving. Of those that no time is left for, or after a KeyboardInterrupt, what is seen
+    is said (``open``). Where there are many, only
     the projects nearest in the same purse may make room, the others stay as they are: the loss is
-    then the most that choosing the project costs.
+    then the most that choosing the project costs. A project that may get nothing at all counts as
+    one here: what a chosen one gets beside it, 1,000 đồng, is nobody's loss.
     """
-    seek, solver = _Search(live, choice), live.solver
+    seek, solver = _Search(live, choice, glance), live.solver
     rank = seek.offered.rank
-    rows = {}
+    rows = {p: _row(glance, p) for p in numbers}
+    many = len(numbers) > _FEW
+    seen = {p: many and any(row[key] for key in _SEEN) for p, row in rows.items()}
     with solver.stoppable():
-        for k, p in enumerate(sorted(numbers, key=rank.__getitem__)):
+        for k, p in enumerate(sorted(numbers, key=lambda p: (seen[p], rank[p]))):
             try:
                 tell("why", k / len(numbers))
             except KeyboardInterrupt:
                 solver.deadline = time.monotonic()
-            rows[p] = seek.row(p)
+            found = seek.row(p)
+            rows[p] = found if found["proven"] else rows[p]
     live.ladder.back()
-    frame = pd.DataFrame([rows[p] for p in numbers], columns=list(COLUMNS))
-    return frame.astype({"short": "Int64", "loss": "float64"})
+    return _table([rows[p] for p in numbers])
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_KINDS)
+
+
+def _row(glance: Glance, p: int) -> dict[str, Any]:
+    """Return what is seen of a project."""
+    found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "open", "loss": np.nan}
+    flags = {"id": glance.offered.ids[p], "at_most": False, "proven": False}
+    return {**found, **flags, **glance.row(p)}
 
 
 class _Search:
-    def __init__(self, live: Live, choice: Choice) -> None:
+    def __init__(self, live: Live, choice: Choice, glance: Glance) -> None:
         if live.problem.offered is None or choice.chosen is None:
             raise ValueError("the problem has no projects, or none were chosen")
         self.live, self.problem, self.best = live, live.problem, choice.best
@@ -93,15 +137,16 @@ class _Search:
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
         self.twins = np.array(twins, dtype=np.int64)
         self.order, self.ids = by_purse(self.problem), self.offered.ids
-        self.laws = 0
+        self.laws, self.glance = 0, glance
+        self.noise = LITTLE / MILLION * int(glance.is_little.sum())
 
     def row(self, p: int) -> dict[str, Any]:
-        budget, short = self._short(p)
-        found: dict[str, Any] = {**dict.fromkeys(COLUMNS, ""), "kind": "tie", "loss": np.nan}
-        found |= {"id": self.ids[p], "short": short, "budget": budget}
+        found = {**_row(self.glance, p), "kind": "tie", "proven": True}
+        found |= {**dict.fromkeys(("out", "joins", "rules"), ""), "tight": 0}
+        found["budget"], found["short"] = self.glance.short([p])
         ladder, solver = self.live.ladder, self.live.solver
         if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
-            return {**found, "kind": "open"}
+            return {**found, "proven": False}
         ladder.back()
         still = self._away(p)
         stays = self.chosen[still].astype(np.float64)
@@ -117,12 +162,14 @@ class _Search:
             column = np.array([ladder.columns[s]])
             over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
-            worst = max(stage.highest(self.best[s]), outcome.objective + FROZEN * size)
+            hair = FROZEN * max(size, abs(outcome.objective))
+            worst = max(stage.highest(self.best[s]), outcome.objective + hair)
             solver.set_columns(column, solver.col_low[column], np.array([worst]))
-            if over > max(GAP, outcome.gap) * size:
+            if over > max(GAP, outcome.gap) * size + self.noise:
                 loss = outcome.objective - self.best[s]
                 unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
                 found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
+                found["at_most"] = len(still) > 0
                 break
         if not self.live.stages:
             outcome = ladder.solve(None)
@@ -163,30 +210,46 @@ class _Search:
     def _ids(self, some: Mask) -> str:
         return ";".join(self.ids[p] for p in np.flatnonzero(some))
 
-    def _without_plan(self, p: int, outcome: Outcome) -> dict[str, str]:
-        """Return which laws speak against a project, if they do."""
-        if outcome.status is Status.INFEASIBLE and (kept := self._kept_against(p)).any():
-            return {"kind": "law", "out": self._ids(kept)}
+    def _without_plan(self, p: int, outcome: Outcome) -> dict[str, Any]:
+        """Return what speaks against a project, if laws or projects that stay do."""
+        if outcome.status is Status.INFEASIBLE and (links := self._kept_against(p)):
+            kept = [fact for fact in links if fact.kind == "stays"]
+            return {"kind": "law", "out": self._ids(_mask(kept, self.chosen)), **self._told(links)}
         if outcome.status is not Status.INFEASIBLE or len(self._away(p)):
-            return {"kind": "open"}  # others might make room that stay as they are
+            return {"proven": False}  # others might make room that stay as they are
         self.laws += 1
-        rules = self._against(p) if self.laws <= _LAWS else []
-        return {"kind": "law", "rules": ";".join(rules)}
+        return {"kind": "law", **(self._against(p) if self.laws <= _LAWS else {})}
 
-    def _kept_against(self, p: int) -> Mask:
-        """Return which projects that have to stay exclude a project or one that it needs."""
-        needed = np.zeros(len(self.offered), dtype=bool)
-        needed[p] = True
-        needs, others = self.offered.requires.T
-        while not needed[others[needed[needs]]].all():
-            needed[others[needed[needs]]] = True
-        pairs = self.offered.excludes
-        against = np.zeros(len(self.offered), dtype=bool)
-        for one, other in (pairs.T, pairs.T[::-1]):
-            against[other[needed[one]]] = True
-        return against & self.offered.must
+    def _kept_against(self, p: int) -> list[Fact]:
+        """Return how projects that have to stay shut a project out: who stays, needs, excludes.
 
-    def _against(self, p: int) -> list[str]:
+        Those that exclude it themselves, if any do; else the first chain.
+        """
+        offered = self.offered
+        kept, needed = _chains(offered, offered.must), _chains(offered, _one(p, len(offered)))
+        found = []
+        for pair in offered.excludes.tolist():
+            for one, other in (pair, pair[::-1]):
+                if one in kept and other in needed:
+                    steps = [*kept[one], Fact("excludes", one, other), *needed[other]]
+                    found.append([fact for fact in steps if fact.other >= 0 or fact.project != p])
+        found.sort(key=len)
+        direct = [fact for steps in found if len(steps) == _DIRECT for fact in steps]
+        return direct or (found[0] if found else [])
+
+    def _told(self, facts: Sequence[Fact]) -> dict[str, str]:
+        """Return facts as the column of links has them; what excludes by itself needs no word."""
+        if len(facts) % _DIRECT == 0 and all(f.kind != "requires" for f in facts):
+            return {}
+        sign = {"stays": "", "requires": ">", "excludes": "!"}
+        links = (
+            f"{self.ids[one.project]}{sign[one.kind]}{'' if one.other < 0 else self.ids[one.other]}"
+            for one in facts
+        )
+        return {"links": ";".join(links)}
+
+    def _against(self, p: int) -> dict[str, str]:
+        """Return the laws that leave no room for a project, and what stays beside them."""
         problem, one = self.problem, self.ids[p]
         forced = Rule(id=f"in-{one}", where={"id": (one,)}, count="projects", min=Decimal(1))
         added = rule_rows(problem.cells, forced, problem.unit, [], self.offered)
@@ -195,30 +258,35 @@ class _Search:
         sums = Sums.of(rows, len(problem.cells))
         again = replace(problem, scenario=scenario, rows=rows, sums=sums)
         conflicts = find_conflicts(again, self.live.solver.deadline)
-        named = [str(rule) for found in conflicts[:1] for rule in found["rules"]]
-        return [rule for rule in named if rule != forced.id]
+        if not conflicts:
+            return {}
+        named = (str(rule) for rule in conflicts[0]["rules"])
+        found = {"rules": ";".join(rule for rule in named if rule != forced.id)}
+        number = {one: k for k, one in enumerate(self.ids)}
+        facts = [
+            Fact(one["kind"], number[one["project"]], number.get(one["other"], -1))
+            for one in conflicts[0]["projects"]
+        ]
+        return {**found, **self._told(facts)}
 
-    def _short(self, p: int) -> tuple[str, int]:
-        """Return the budget that lacks most for a project beside those chosen, and how much."""
-        own = self.offered.project == p
-        least = int(self.offered.least[p])
-        parts = zip(self.offered.cell[own].tolist(), np.flatnonzero(own).tolist(), strict=True)
-        need = {cell: float(self.offered.share[k]) * least for cell, k in parts}
-        used = self._least_used()
-        budget, most = "", 0.0
-        for row in self.problem.rows:
-            if row.id.startswith("budget:") and row.side != "min":
-                inside = sum(need.get(cell, 0.0) for cell in row.cells.tolist())
-                left = int(row.exact or 0) - float(used[row.cells].sum())
-                if inside and inside - left > most:
-                    budget, most = row.id, inside - left
-        return budget, round(most)
 
-    def _least_used(self) -> NDArray[np.float64]:
-        """Return what every cell needs at least, for the projects chosen or by itself, VND."""
-        least = self.problem.cells.frame["min"].fillna(0).to_numpy(dtype=np.float64)
-        least[self.offered.named] = 0.0
-        for k in np.flatnonzero(self.chosen[self.offered.project]).tolist():
-            vnd = int(self.offered.least[self.offered.project[k]])
-            least[self.offered.cell[k]] += float(self.offered.share[k]) * vnd
-        return least
+def _chains(offered: Offered, some: Mask) -> dict[int, list[Fact]]:
+    """Return how every project that some need is reached: who stays, then who needs whom."""
+    found = {p: [Fact("stays", p)] for p in np.flatnonzero(some).tolist()}
+    queue = list(found)
+    for p in queue:  # those that are added are looked into in their turn
+        for one, other in offered.requires[offered.requires[:, 0] == p].tolist():
+            if other not in found:
+                found[other] = [*found[p], Fact("requires", one, other)]
+                queue.append(other)
+    return found
+
+
+def _one(p: int, count: int) -> Mask:
+    return np.asarray(np.arange(count) == p)
+
+
+def _mask(facts: Sequence[Fact], like: Mask) -> Mask:
+    found = np.zeros_like(like)
+    found[[fact.project for fact in facts]] = True
+    return found

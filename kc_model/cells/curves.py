@@ -87,7 +87,7 @@ class Curves:
         """
         cells, curve = self._flat
         total = np.bincount(curve, money[cells], len(self.members)).astype(np.float64)
-        filled = self._filled(np.arange(len(total)), np.zeros(len(total)), total)
+        filled = self.filled(np.arange(len(total)), np.zeros(len(total)), total)
         share = np.divide(filled, total, out=np.zeros(len(total)), where=total > 0)
         expected = np.full(len(money), np.nan)
         expected[cells] = money[cells] * share[curve]
@@ -145,9 +145,9 @@ class Curves:
         below = above - money[cells]
         first = np.searchsorted(curve, curve)  # where the curve's cells begin
         below, above = below - below[first], above - below[first]
-        return float(weight[cells] @ self._filled(curve, below, above))
+        return float(weight[cells] @ self.filled(curve, below, above))
 
-    def _filled(
+    def filled(
         self, curve: NDArray[np.int64], below: NDArray[np.float64], above: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Σ rate · money of the piece of each curve between two amounts."""

@@ -49,7 +49,7 @@ def explain(plan: Explained, language: Language = "vi") -> list[str]:
     """
     teller = Teller(plan, language)
     if plan.status == "limit":
-        return [teller.say("limit"), *tell_unproven(teller)]
+        return [teller.say("stopped" if plan.stopped else "limit"), *tell_unproven(teller)]
     if plan.status != "optimal":
         return list(tell_conflicts(teller))
     return [

@@ -75,8 +75,10 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
             rules = "; ".join(kept) or teller.say("every_rule")
             told = [teller.say("grid", step=step, rules=rules)]
         else:
-            shown = "; ".join(f"“{label}”" for label in labels.values())
-            told = [teller.say("conflict", rules=shown)]
+            shown = [f"“{label}”" for label in labels.values()]
+            facts = list(_facts(teller, conflict.get("projects", ())))
+            key = "conflict_projects" if facts else "conflict"
+            told = [teller.say(key, rules="; ".join([*shown, *facts]))]
         if conflict.get("sums"):
             told.append(_sums(teller, conflict["sums"], labels))
         if more:
@@ -93,6 +95,15 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
             tail += "" if steps[0]["mends_all"] else teller.say("repair.own")
             ways.append((_repair(teller, steps) + tail, tuple(steps)))
         yield Trouble(tuple(told), tuple(ways))
+
+
+def _facts(teller: Teller, facts: Sequence[Step]) -> Iterator[str]:
+    """Yield what holds of projects whatever the rules say."""
+    for fact in facts:
+        is_over = fact["kind"] == "stays" and fact["stage"] == "accepted"
+        values = {"one": fact["project"], "other": fact["other"]}
+        amount = teller.words.money(fact["amount"])
+        yield teller.say(f"link.{'accepted' if is_over else fact['kind']}", **values, amount=amount)
 
 
 def _amounts(conflict: Step) -> list[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from kc_model.explain.teller import Explained, Teller
+import numpy as np
+
+from kc_model.explain.teller import SMALL, Explained, Teller
 from kc_model.wording import Language
 
 __all__ = ["why_left"]
 
+_RATES = ("here", "there")
 _TIERS = ("directive", "preference")
 
 
@@ -31,32 +34,68 @@ def why_left(plan: Explained, language: Language = "vi") -> dict[str, str]:
 
 
 def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
-    against = _law(teller, row) if row["kind"] == "law" else _swap(teller, row)
+    tellers = {"law": _law, "open": _seen}
+    against = tellers.get(str(row["kind"]), _swap)(teller, row)
     if not row["short"]:
         return against
     amount = teller.words.vnd(row["short"])
-    return f"{teller.say('left.short', budget=teller.rule(row['budget']), amount=amount)} {against}"
+    short = teller.say("left.short", budget=teller.rule(row["budget"]), amount=amount)
+    return f"{short} {against}".strip()
+
+
+def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    """Say what is seen of a project of which nothing was proven."""
+    told = []
+    if row["tight"]:
+        values = {"budget": teller.rule(row["budget"]), "amount": teller.words.vnd(row["tight"])}
+        told.append(teller.say("left.tight", **values))
+    for key, kind in (("out", "beside"), ("joins", "needs")):
+        names = [one for one in row[key].split(";") if one]
+        if names:
+            told.append(teller.say(f"left.{kind}", names=teller.words.listed(names, "project")))
+    rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
+    if rules:
+        told.append(teller.say("left.full", rules=teller.words.listed(rules, "rule")))
+    rates = {key: teller.words.percent(row[key]) for key in _RATES if not np.isnan(row[key])}
+    if row["last"]:
+        key = "less" if row["here"] < row["there"] - SMALL else "worth"
+        told.append(teller.say(f"left.{key}", last=row["last"], **rates))
+    elif rates:
+        told.append(teller.say("left.here", **rates))
+    return " ".join(told) or ("" if row["short"] else teller.say("left.open"))
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    links = [_link(teller, link) for link in row["links"].split(";") if link]
+    if row["out"] and links:
+        return teller.say("left.linked", links="; ".join(links))
     if row["out"]:
         return teller.say("left.kept", out=teller.words.listed(row["out"].split(";"), "project"))
     rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
     if not rules:
         return teller.say("left.laws")
-    return teller.say("left.law", rules=teller.words.listed(rules, "rule"))
+    return teller.say("left.law", rules="; ".join([teller.words.listed(rules, "rule"), *links]))
+
+
+def _link(teller: Teller, link: str) -> str:
+    """Say what a column of links tells."""
+    for sign, key in ((">", "requires"), ("!", "excludes")):
+        one, found, other = link.partition(sign)
+        if found:
+            return teller.say(f"link.{key}", one=one, other=other)
+    return teller.say("link.kept", one=link)
 
 
 def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     """Say what would be worse, and which projects would go or come in."""
-    if row["kind"] == "open":
-        return teller.say("left.open")
     words, stage = teller.words, row["stage"]
     goal = loss = ""
     if stage in _TIERS:
         goal, loss = teller.say(f"tiers.{stage}"), words.number(row["loss"], 3)
     elif stage:
         goal, loss = words.goal(stage), words.gained(stage, row["loss"])
+    if row["at_most"]:
+        loss = teller.say("left.at_most", loss=loss)
     moved = {
         key: teller.say(f"left.{key}", names=words.listed(row[key].split(";"), "project"))
         if row[key]

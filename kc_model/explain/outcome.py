@@ -87,6 +87,10 @@ def tell_projects(teller: Teller) -> Iterator[str]:
         if len(part):
             names = words.listed(part["id"].tolist(), "project")
             yield teller.say(f"projects.{key}", count=len(part), names=names)
+    whys = teller.plan.whys
+    if len(whys) and not whys["proven"].all():
+        proven = int(whys["proven"].sum())
+        yield teller.say("projects.seen", proven=proven, count=len(whys))
 
 
 def tell_unproven(teller: Teller) -> Iterator[str]:

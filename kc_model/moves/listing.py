@@ -17,7 +17,8 @@ from kc_model.explain import rule_label
 from kc_model.money import UNITS, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
-from kc_model.moves.planned import Planned
+from kc_model.moves.planned import ONLY_PAID, Planned
+from kc_model.reading import linked_ids
 from kc_model.scenario import Rule, Scenario
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
@@ -49,7 +50,8 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
         from_activity, to_activity, from_project, to_project, to_source, year only where there are
         any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
         the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
-        agency, department or province), basis (articles).
+        agency, department or province), basis (articles), refusable (bool: not so what goes into
+        the reserve because nobody can use it; refused or not, it would).
 
     Notes
     -----
@@ -75,8 +77,9 @@ def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
             rows.append(_row(plan, ends[giver], ends[taker], amount, language))
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
-    columns += ["from_cell", "to_cell"]
-    frame = pd.DataFrame(rows, columns=columns).astype({"amount": "Int64", "gain": "float64"})
+    columns += ["refusable", "from_cell", "to_cell"]
+    kinds = {"amount": "Int64", "gain": "float64", "refusable": "bool"}
+    frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
     for key in ("activity", "project"):
         if not (frame[[f"from_{key}", f"to_{key}"]] != "").any(axis=None):
@@ -94,13 +97,13 @@ def changed(plan: Planned) -> pd.DataFrame:
     DataFrame
         cell (row of ``plan.cells``), year, place, area, activity, project (id, "" for money that
         no project has), source, purse (text), before, after, change, had, has (of all the
-        project's cells), idle (of `before`: what nobody can use any more; Int64 VND), rate
-        (float64: the mean chance that the money given or taken is disbursed by year-end; what is
-        idle has none).
+        project's cells), idle (of `before`: what nobody can use any more; Int64 VND), stops (bool:
+        the project ends, whatever it was paid), rate (float64: the mean chance that the money
+        given or taken is disbursed by year-end; what is idle has none).
     """
     keys = ["cell", "year", "place", "area", "activity", "source", "purse"]
     money = ["before", "after", "change", "had", "has", "idle"]
-    columns = [*keys[:5], "project", *keys[5:], *money, "rate"]
+    columns = [*keys[:5], "project", *keys[5:], *money, "stops", "rate"]
     if plan.cells.empty:
         return pd.DataFrame(columns=columns)
     cells = plan.cells.rename_axis("cell").reset_index()
@@ -115,9 +118,18 @@ def changed(plan: Planned) -> pd.DataFrame:
         change=frame["after"] - frame["before"], had=sums["before"], has=sums["after"]
     )
     frame = frame.astype(dict.fromkeys(money, "Int64"))
-    frame = frame.assign(rate=_rates(cells, frame))
+    frame = frame.assign(stops=frame["project"].isin(_stopping(plan)), rate=_rates(cells, frame))
     frame = frame[frame["change"] != 0].sort_values(["cell", "project"], kind="stable")
     return frame[columns].reset_index(drop=True)
+
+
+def _stopping(plan: Planned) -> set[str]:
+    """Return the projects that were stopped, or get nothing beyond what they were paid."""
+    offered, found = plan.data.projects, plan.projects
+    stopped = set(offered.loc[offered["stage"] == "stopped", "id"])
+    if found.empty:
+        return stopped
+    return stopped | set(found.loc[found["reason"].str.startswith(ONLY_PAID), "id"])
 
 
 def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
@@ -161,6 +173,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "refusable": taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0,
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }
@@ -190,14 +203,16 @@ def _decisions(plan: Planned, giver: End, taker: End) -> list[Decision]:
 def _changes(end: End, other: End, *, gives: bool) -> frozenset[str]:
     """Return what a move changes at one end, in the words of `CHANGES` of the decisions.
 
-    Of a project it is its total; where that stays, or its own places exchange, its place. Money
+    Of a project it is its total, or that it is added or stopped, whatever it was paid before (Điều
+    11.2.a, 11.3); where that stays, or its own places exchange, its place. Money
     that no project has changes area or place, unless it comes from a project or goes to one, or to
     the reserve: then it is another project's total.
     """
     if end["project"]:
         found = set()
         if end["has"] != end["had"]:
-            up, down = "more" if end["had"] else "added", "less" if end["has"] else "stopped"
+            goes_on = end["has"] and not end["stops"]
+            up, down = "more" if end["had"] else "added", "less" if goes_on else "stopped"
             found.add(up if end["has"] > end["had"] else down)
         if not found or end["project"] == other["project"]:
             found.add("place")
@@ -213,7 +228,11 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
     }
     kind, values = "joint", dict[str, str]()
-    if giver["idle"] and giver["idle"] >= -giver["change"]:
+    chain = _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
+    if chain:
+        kind, values = "needed", {"one": chain[0], "others": ", ".join(chain[1:])}
+        kind = kind if shown["there"] else "needed_unknown"
+    elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
         kind = "idle_kept" if taker["cell"] < 0 else to_cell
     elif giver["cell"] < 0:
@@ -227,6 +246,24 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     if kind in ("more", "kept") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
+
+
+def _chain(plan: Planned, one: str) -> list[str]:
+    """Return a project that has to stay and those it needs, up to one of them; empty: none does."""
+    found = plan.projects.set_index("id")["reason"]
+    void = {str(fault.values["id"]) for fault in plan.warnings if fault.code == "links-void"}
+    needs = plan.data.projects.set_index("id")["requires"]
+    kept = [str(id_) for id_ in found.index[found.isin(["paid", "accepted"])] if id_ not in void]
+    chains = [[id_] for id_ in kept]
+    seen = set(kept) - {one}
+    for chain in chains:  # those that are added are looked into in their turn
+        if chain[-1] == one:
+            return chain if len(chain) > 1 else []
+        for other in linked_ids(str(needs[chain[-1]] or "")):
+            if other not in seen:
+                seen.add(other)
+                chains.append([*chain, other])
+    return []
 
 
 def _driver(

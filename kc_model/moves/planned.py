@@ -7,10 +7,14 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from kc_model.errors import Fault
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 
-__all__ = ["Planned"]
+__all__ = ["ONLY_PAID", "Planned"]
+
+ONLY_PAID = "only_paid"
+"""Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
 
 
 class Planned(Protocol):
@@ -40,6 +44,14 @@ class Planned(Protocol):
     @property
     def cells(self) -> pd.DataFrame:
         """The plan's cells."""
+
+    @property
+    def projects(self) -> pd.DataFrame:
+        """Which projects are chosen."""
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What is to be known of it."""
 
     @property
     def parts(self) -> pd.DataFrame:

@@ -339,7 +339,8 @@ class _Judge:
         gone = {row["id"] for row, found in zip(rows, reasons, strict=True) if found}
         requires = {row["id"]: linked_ids(row["requires"]) for row in rows if row["requires"]}
         for row, found in zip(rows, reasons, strict=True):
-            lost = [other for other in needed_by(requires, row["id"]) if other in gone]
+            needed = needed_by(requires, row["id"])
+            lost = [other for other in needed if other in gone and other != row["id"]]
             if lost and not self._is_done(row):
                 found["required-out"] = {"others": "; ".join(lost)}
 

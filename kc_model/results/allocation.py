@@ -88,6 +88,8 @@ class Allocation:
     whys : DataFrame
         Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
         where there are too many, or the plan was made without detail.
+    stopped : bool
+        Whether it is "limit" because somebody ended the search, not time.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
     """
@@ -117,6 +119,7 @@ class Allocation:
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
+    stopped: bool = False
     seconds: float = field(default=0.0, compare=False)
 
     @property

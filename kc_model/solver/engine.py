@@ -209,7 +209,13 @@ class Engine:
             return Status.FAILED
         # HiGHS counts the time of all runs of a model together.
         self.set(time_limit=self.highs.getRunTime() + seconds)
+        is_whole = self._told is not None and bool(self._told.whole.any())
+        is_begun = is_whole and self.highs.getSolution().value_valid
         self.highs.run()
+        if is_begun and not self._searched():
+            # HiGHS 1.15.1 takes the plan it begins from for the best where presolve leaves no cost.
+            self.forget()
+            self.highs.run()
         status = self.highs.getModelStatus()
         if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             self.set(presolve="off")
@@ -217,6 +223,11 @@ class Engine:
             self.set(presolve=self._presolve)
             status = self.highs.getModelStatus()
         return _ENDINGS.get(status, Status.FAILED)
+
+    def _searched(self) -> bool:
+        """Whether the last run looked for whole numbers, or found no plan to end with."""
+        is_over = self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return not is_over or self.highs.getInfo().mip_node_count > 0
 
     def forget(self) -> None:
         """Begin the next run afresh."""

@@ -102,6 +102,8 @@ class Solver:
         self.cost = np.zeros(len(model.columns))
         self.complete: Callable[[Array], bool] | None = None
         """Adds what a plan breaks of rows not written down, True if any; None: all are there."""
+        self.stopped = False
+        """Whether somebody, not time, ended the last search that could be stopped."""
         self.goes_on: Callable[[float], bool] = lambda _gap: time.monotonic() < self.deadline
         """Tells the gap so far to who listens; whether there is time for more."""
         self._scaled = self._scale_matrix()
@@ -176,22 +178,26 @@ class Solver:
             try:
                 told(gap)
             except KeyboardInterrupt:
-                self.deadline = time.monotonic()
+                self._stop()
             return time.monotonic() < self.deadline
 
         self.goes_on = goes_on
         self._engine.listen(goes_on)
 
+    def _stop(self) -> None:
+        self.deadline, self.stopped = time.monotonic(), True
+
     @contextmanager
     def stoppable(self) -> Iterator[None]:
         """Let Ctrl-C end the search as the deadline would; pressed again it ends everything."""
+        self.stopped = False
         before = signal.getsignal(signal.SIGINT)
         if before is None or threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def stop(*_: object) -> None:
-            self.deadline = time.monotonic()
+            self._stop()
             signal.signal(signal.SIGINT, before)
 
         signal.signal(signal.SIGINT, stop)

@@ -265,7 +265,8 @@ class _Teller:
             numbers = [self.words.amount(float(row[key])) for key in ("amount", "gain")]
             cells = (*ends, source, *(one.replace("-", "−") for one in numbers), str(row["reason"]))
             group = f"{row['who_decides']}|{row['at']}"
-            yield Picked(str(number), group, cells, "on", "", (_REFUSE,))
+            boxes = (_REFUSE,) if row["refusable"] else ()
+            yield Picked(str(number), group, cells, "on", "", boxes)
 
     def refused(self, rule: Rule) -> Picked:
         cells = (rule.text, "", "", "", "", rule.basis)

@@ -93,10 +93,10 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         rows = sorted(self._rows, key=teller.order)
         told = _say("shown", language, count=teller.count(len(rows)))
         self.listed.show(list(teller.groups(rows)), [teller.line(row) for row in rows], told)
-        kind, unproven = (
-            ("", []) if plan.status == "optimal" else ("stop", [_say("none", language)])
-        )
-        self.told.value = screen.message([teller.total(), *unproven], kind)
+        said = [teller.total()] if len(plan.projects) else []
+        if plan.status != "optimal":
+            said.append(_say("clash" if plan.status == "infeasible" else "none", language))
+        self.told.value = screen.message(said, "" if plan.status == "optimal" else "stop")
 
 
 def _say(key: str, language: Language, **values: object) -> str:
