@@ -23,7 +23,7 @@ from kc_model.charts.pictures import (
     waterfall_chart,
 )
 from kc_model.charts.structures import COLOURS, FIGURES
-from kc_model.charts.words import DIGITS, Picture, Tongue, known
+from kc_model.charts.words import DIGITS, ESTIMATED, Picture, Tongue, known
 from kc_model.money import to_unit, unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.tables import Dataset
@@ -32,6 +32,7 @@ from kc_model.wording import Language
 __all__ = [
     "COLOURS",
     "DIGITS",
+    "ESTIMATED",
     "MEASURES",
     "Picture",
     "allocation_chart",

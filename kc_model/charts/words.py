@@ -15,7 +15,10 @@ from kc_model.money import format_number, unit_name
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS, Words
 
-__all__ = ["DIGITS", "Picture", "Tongue", "known"]
+__all__ = ["DIGITS", "ESTIMATED", "Picture", "Tongue", "known"]
+
+ESTIMATED: Mapping[str, int] = {unit: max(0, digits - 1) for unit, digits in DIGITS.items()}
+"""Digits after the decimal mark of money that is no more than an estimate: one fewer."""
 
 Record = Mapping[str, Any]
 Line = tuple[str, ...]
@@ -106,8 +109,7 @@ class Tongue(Words):
         """Return an amount that is no more than an estimate: a digit fewer."""
         if pd.isna(amount):
             return "–"
-        digits = max(0, DIGITS[self.unit] - 1)
-        return format_number(round(float(amount), digits), None, self.language)
+        return format_number(float(amount), ESTIMATED[self.unit], self.language)
 
     def points(self, percent: float | None) -> str:
         """Return a share given in percent, without its sign; "–" where there is none."""

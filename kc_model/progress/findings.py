@@ -121,9 +121,13 @@ class _Teller:
 
     def money(self, vnd: float) -> Shown:
         """Show an amount to as many digits as a sentence needs."""
-        step = UNITS[self.outlook.unit] // 10 ** DIGITS[self.outlook.unit]
-        rounded = round(vnd / step) * step
+        rounded = self.rounded(vnd)
         return lambda language: format_money(rounded, self.outlook.unit, language)
+
+    def rounded(self, vnd: float) -> int:
+        """Return an amount as it is shown: the difference of two of these is what a reader sees."""
+        step = UNITS[self.outlook.unit] // int(10 ** DIGITS[self.outlook.unit])
+        return round(vnd / step) * step
 
     def share(self, value: float, digits: int = 1) -> Shown:
         return lambda language: format_number(round(100 * value, digits), digits, language)
@@ -322,7 +326,9 @@ class _Teller:
     def arrivals(self, late: Mapping[str, tuple[int, Forecast]]) -> Iterator[Note]:
         """Tell what the arrival that was set changes for its source."""
         for source, (month, without) in late.items():
-            moved, before = (_expected(one, source) for one in (self.outlook, without))
+            moved, before = (
+                self.rounded(_expected(one, source)) for one in (self.outlook, without)
+            )
             yield _note(
                 "arrival",
                 "assumed",

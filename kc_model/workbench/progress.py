@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model import reference
-from kc_model.charts import completion_chart, fan_chart, forecast_chart, tile_map
+from kc_model.charts import ESTIMATED, completion_chart, fan_chart, forecast_chart, tile_map
 from kc_model.forecast import Months, forecast, months_of
 from kc_model.money import UNITS, format_money
 from kc_model.progress import Progress as Standing
@@ -334,20 +335,18 @@ class ProgressDesk(FiguresDesk):
         """Say what the arrival set on screen changes, for the fund and in all."""
         if self.arrival.value is None or self._unmoved is None:
             return ""
-        after, before = _totals(outlook), _totals(self._unmoved)
-        lines = [
-            self.say(
-                "progress.late",
-                month=self.arrival.value,
-                name=reference.source_name(key, self.language) if key else self.say("progress.all"),
-                expected=self._money(after[key]),
-                before=self._money(before[key]),
-                change=self._change(after[key] - before[key]),
-            )
-            for key in after
-            if key in before
-        ]
-        return screen.message(lines, "warn")
+        after, before = self._totals(outlook), self._totals(self._unmoved)
+        told = {
+            f"{key}_{when}": self._money(figures[code])
+            for when, figures in (("after", after), ("before", before))
+            for key, code in (("fund", _FUND), ("all", ""))
+        }
+        change = after[_FUND] - before[_FUND]
+        kind = "less" if change < 0 else "more" if change > 0 else "same"
+        told["change"] = self.say(f"progress.{kind}", amount=self._money(abs(change)))
+        name = reference.source_name(_FUND, self.language)
+        line = self.say("progress.late", month=self.arrival.value, name=name, **told)
+        return screen.message([line], "warn")
 
     def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
         """Return what is asked of projects; None where the money is not late."""
@@ -355,13 +354,21 @@ class ProgressDesk(FiguresDesk):
         is_late = arrives is not None and arrives > as_of
         return (self.data, int(year), int(as_of), int(arrives)) if is_late else None
 
-    def _change(self, amount: float) -> str:
-        kind = "less" if amount < 0 else "more"
-        return self.say(f"progress.{kind}", amount=self._money(abs(amount)))
+    def _totals(self, outlook: Forecast) -> dict[str, Decimal]:
+        """Return what is expected of the late fund and in all (""), to the digit that is shown."""
+        table = outlook.table()
+        step = Decimal(1).scaleb(-ESTIMATED[self.data.unit])
+        return {
+            key: Decimal(str(table.loc[rows, "expected"].sum())).quantize(step)
+            for key, rows in (
+                (_FUND, (table["level"] == "source") & (table["source"] == _FUND)),
+                ("", table["level"] == "all"),
+            )
+        }
 
-    def _money(self, amount: float) -> str:
-        vnd = round(amount) * UNITS[self.data.unit]
-        return format_money(vnd, self.data.unit, self.language)
+    def _money(self, amount: Decimal) -> str:
+        unit = self.data.unit
+        return format_money(amount * UNITS[unit], unit, self.language, ESTIMATED[unit])
 
 
 def show_forecast(
@@ -375,12 +382,3 @@ def show_forecast(
 ) -> ProgressDesk:
     """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
     return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
-
-
-def _totals(outlook: Forecast) -> dict[str, float]:
-    """Return what is expected of the late fund and in all ("")."""
-    table = outlook.table()
-    fund = table[(table["level"] == "source") & (table["source"] == _FUND)]
-    whole = table[table["level"] == "all"]
-    found = {key: frame["expected"] for key, frame in ((_FUND, fund), ("", whole)) if len(frame)}
-    return {key: float(expected.iloc[0]) for key, expected in found.items()}
