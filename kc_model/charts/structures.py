@@ -84,6 +84,8 @@ def _structure(
             title=alt.TitleParams(text=alt.ExprRef("heading"), anchor="start", offset=14),
             width=size[0],
             height=size[1],
+            # new figures may have longer labels: the picture grows with them
+            autosize=alt.AutoSizeParams(type="pad", resize=True),
         )
         .configure(font=_FONT, locale={"number": number})
         .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
