@@ -28,6 +28,7 @@ from kc_model.money import to_unit, unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
+from kc_model.words import NOTICED
 
 __all__ = [
     "COLOURS",
@@ -109,19 +110,29 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     ----------
     plan, by, language
         As for `allocation_chart`.
+
+    Returns
+    -------
+    Picture
+        A change no larger than `kc_model.words.NOTICED` is none; where no line changes there are
+        no rows, and the heading says so.
     """
     tongue = Tongue("change", plan.unit, plan.vintage, language)
     sums = plan.cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
     change = sums["amount"] - sums["baseline"]
-    sums = sums.assign(change=change).sort_values("change", kind="stable")
+    is_tiny = change.ne(0) & (change.abs() <= NOTICED * sums["baseline"])
+    change = change.mask(is_tiny, 0)
+    sums = sums.assign(change=change, tiny=is_tiny).sort_values("change", kind="stable")
     rows, table = [], [tongue.head(by, "baseline", "amount", "change", "change_share")]
-    for key, base, amount, vnd in sums.itertuples(name=None):
-        sign = "+" if vnd > 0 else "−" if vnd < 0 else ""
+    for key, base, amount, vnd, tiny in sums.itertuples(name=None):
+        sign = "+" if vnd > 0 else "−" if vnd < 0 else "≈ " if tiny else ""
         money = to_unit(vnd, plan.unit)
         shown = sign + tongue.amount(abs(money))
         share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(key, by)
         label = tongue.say("label" if base else "new", amount=shown, share=share)
+        if tiny:
+            share = label = shown
         room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "label": label, "room": room})
         was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
@@ -131,6 +142,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
         told = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
         parts[part] = tongue.say(part if len(some) else f"none_{part}", **told)
+    if not change.any():
+        parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []
     axis = tongue.say("axis", unit=unit_name(plan.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),
@@ -139,7 +152,7 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=by_name,
-        **parts,
+        told="; ".join(parts.values()),
     )
 
 
