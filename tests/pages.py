@@ -62,9 +62,9 @@ def tab(page, name):
 
 _CUT = """() => [...document.querySelectorAll(".kc-chart svg.marks")].flatMap(picture => {
     const { left, right } = picture.getBoundingClientRect();
-    const boxes = [...picture.querySelectorAll("text")].map(one => [one, one.getBoundingClientRect()]);
-    return boxes.filter(([, box]) => box.right > right + 0.5 || box.left < left - 0.5)
-        .map(([one]) => one.textContent);
+    const is_cut = ({ left: from, right: to }) => from < left - 0.5 || to > right + 0.5;
+    const texts = [...picture.querySelectorAll("text")];
+    return texts.filter(one => is_cut(one.getBoundingClientRect())).map(one => one.textContent);
 })"""
 
 

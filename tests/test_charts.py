@@ -31,8 +31,9 @@ from kc_model.charts import (
     tile_map,
     waterfall_chart,
 )
+from kc_model.charts.words import even
 from kc_model.forecast import forecast, months_of
-from kc_model.money import parse_money
+from kc_model.money import format_number, parse_money
 from kc_model.wording import LANGUAGES
 from kc_model.words import NOTICED
 
@@ -486,7 +487,7 @@ def test_a_frontier_tells_what_is_given_up_and_at_what_price(stamp):
     picture = frontier_chart(CURVE, GOALS, stamp)
     assert picture.table[0] == ("Nhường (%)", *GOALS, "Giá của một đơn vị thêm")
     assert picture.table[1] == ("0,0", "5.000", "0,25", "–")
-    assert picture.table[3] == ("2,0", "4.900", "0,6", "750")
+    assert picture.table[3] == ("2,0", "4.900", "0,60", "750")
     assert {"0,5 %", "2,0 %", *GOALS} <= set(svg_texts(picture))
 
 
@@ -559,3 +560,34 @@ def test_files_hold_the_picture_and_its_table(stamp, language):
     assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
     assert stamp.dataset_hash[:12] in sheet.oddFooter.left.text
     assert sheet.oddHeader.center.text  # the figures are made up, and every page says so
+
+
+def test_single_lines_come_by_what_they_leave_and_the_rest_can_wait(progress):
+    outlook, data = progress
+    table = outlook.table().query("level == 'cell'")
+    left = (table["plan"] - table["expected"]).tolist()
+    assert len(left) > 1
+    whole = forecast_chart(outlook, data, "cell")
+    shown = [row["plan"] - row["expected"] for row in whole.rows]
+    assert shown == pytest.approx(sorted(left, reverse=True))
+    for picture in (forecast_chart, completion_chart):
+        first = picture(outlook, data, "cell", most=1)
+        assert [row["name"] for row in first.rows] == [whole.rows[0]["name"]]
+        assert len(first.table) == 2
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-(10**7), 10**7)), min_size=1, max_size=8),
+    st.sampled_from(LANGUAGES),
+)
+def test_a_column_has_as_many_digits_all_the_way_down(tenths, language):
+    cells = ["–" if n is None else format_number(n / 10, None, language) for n in tenths]
+    head, *lines = even([("A", "B"), *(("x 1", cell) for cell in cells)], language)
+    assert head == ("A", "B")
+    mark = "," if language == "vi" else "."
+    assert {line[0] for line in lines} == {"x 1"}
+    known = [line[1] for line in lines if line[1] != "–" and not line[1].startswith("−")]
+    assert len({len(text.partition(mark)[2]) for text in known}) <= 1
+    for cell, (_, text) in zip(cells, lines, strict=True):
+        assert text.startswith(cell)
+        assert set(text.removeprefix(cell)) <= {mark, "0"}
