@@ -271,7 +271,7 @@ def tiles(columns: int, rows: int, tip: str, sides: bool, language: Language) ->
         _written(x, y, "name", dy=-8, fontSize=10),
         _written(x, y, "value", dy=8, fontSize=12, fontWeight="bold"),
         language=language,
-        size=(alt.Step(92), alt.Step(37)),
+        size=(alt.Step(92), alt.Step(34)),
     )
 
 
@@ -357,7 +357,7 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
         line("reported", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
         language=language,
         legend=("range_95", "range_80", "before", "plan", "expected", "done"),
-        size=(600, 320),
+        size=(600, 290),
     )
 
 

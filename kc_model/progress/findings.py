@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -306,11 +306,12 @@ class _Teller:
         cells = [c for c in self.of("cell") if c["unspent"]]
         cells.sort(key=lambda c: -c["unspent"])
         if len(cells) > 1:
-            yield _note(
+            told = _note(
                 "at_risk",
                 "estimate",
                 names=lambda language: self.listed("at_risk", cells, language),
             )
+            yield replace(told, column="unspent")
 
     def pace(self) -> Iterator[Note]:
         """Tell what each month to come has to bring."""

@@ -20,7 +20,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
-from kc_model.workbench.funds import funds_table
+from kc_model.workbench.funds import funds_table, risks_table
 from kc_model.workbench.lateness import Lateness
 from kc_model.workbench.newest import Newest, Progress, Step
 
@@ -28,6 +28,7 @@ __all__ = ["ProgressDesk", "show_forecast"]
 
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
 _REPORT = "bao_cao_tien_do.xlsx"
+_LINES = 20  # single lines drawn at first sight
 _SHOWN = 12  # findings told at first sight
 _MEASURES = ("unspent", "completion", "done")  # what places are coloured by
 _SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
@@ -107,6 +108,9 @@ class ProgressDesk(FiguresDesk):
         self._when(self.scope, lambda _new: self._draw_months())
         self._when(self.measure, lambda _new: self._draw_places())
         self.findings, self.saved, self.funds = screen.Text(), screen.Text(), screen.Text()
+        self.risks = screen.Text()
+        self.every = ipywidgets.ToggleButton(layout={"width": "260px", "display": "none"})
+        self._when(self.every, lambda _new: self._draw_lines())
         self.lateness = Lateness(_FUND, lock)
         self.late, self.ground, self.by_month = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
@@ -126,14 +130,16 @@ class ProgressDesk(FiguresDesk):
             self.status,
             self.late,
             *projects,
-            self.funds,
-            screen.row(self.ranges, self.findings),
-            self.ranges.table,
-            self.scope,
-            screen.row(ipywidgets.VBox([self.fan, self.by_month]), self.fan.table),
-            self.measure,
-            screen.row(self.tiles, self.tiles.table),
-            self.completion,
+            _beside(ipywidgets.VBox([self.funds, self.findings]), self.risks),
+            self.every,
+            _beside(self.ranges, self.ranges.table),
+            _beside(self.fan, ipywidgets.VBox([self.scope, self.fan.table, self.by_month])),
+            _beside(
+                self.tiles,
+                ipywidgets.VBox([self.measure, self.tiles.table]),
+                self.completion,
+                least=300,
+            ),
             self.ground,
         )
 
@@ -206,20 +212,17 @@ class ProgressDesk(FiguresDesk):
             return
         self._levels(outlook)
         self._standing((*self.data.notes, *outlook.notes))
-        level = self.level.value
         self.late.value = self._lateness(outlook)
         if self._found is not None:
             stamp = self._found.stamp
             self.lateness.show(self._late_asked(), stamp, self.language)
-            ranges = forecast_chart(outlook, self.data, level, self.language)
-            shares = completion_chart(outlook, self.data, level, self.language)
-            self.ranges.show(ranges, stamp, self.language)
-            self.completion.show(shares, stamp, self.language)
+            self._draw_lines()
             self.funds.value = funds_table(self._found, self.language)
+            self.risks.value = risks_table(self._found, self.language)
             self._scopes(outlook)
             self._draw_months()
             self._draw_places()
-            told = self._found.sentences(self.language)
+            told = self._found.sentences(self.language, risks=False)
             shown, rest = told[:_SHOWN], told[_SHOWN:]
             self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
                 screen.fold(self.say("more", count=len(rest)), screen.bullets("", rest))
@@ -228,6 +231,19 @@ class ProgressDesk(FiguresDesk):
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
         )
+
+    def _draw_lines(self) -> None:
+        """Show what the charts are by; of many single lines those most at risk, all on a click."""
+        if self.outlook is None or self._found is None:
+            return
+        count = len(self.outlook.cells) if self.level.value == "cell" else 0
+        self.every.layout.display = "" if count > _LINES else "none"
+        self.every.description = self.say("progress.every", count=count)
+        most = _LINES if count > _LINES and not self.every.value else None
+        how = self.outlook, self.data, self.level.value, self.language
+        stamp = self._found.stamp
+        self.ranges.show(forecast_chart(*how, most=most), stamp, self.language)
+        self.completion.show(completion_chart(*how, most=most), stamp, self.language)
 
     def _scopes(self, outlook: Forecast) -> None:
         """Offer the year by month of all lines, and of every fund, area and place."""
@@ -382,3 +398,10 @@ def show_forecast(
 ) -> ProgressDesk:
     """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
     return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
+
+
+def _beside(*parts: ipywidgets.Widget, least: int = 620) -> ipywidgets.HBox:
+    """Return charts and, where so many pixels are left, what stands beside them; else below."""
+    for part in parts:
+        part.layout.flex = "0 0 auto" if isinstance(part, Figure) else f"1 1 {least}px"
+    return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
