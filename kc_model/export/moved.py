@@ -16,7 +16,7 @@ from kc_model.moves import RANKS
 from kc_model.tables import as_rows
 from kc_model.wording import say
 
-__all__ = ["Reasons", "who", "write_moves"]
+__all__ = ["Reasons", "fund_width", "who", "write_moves"]
 
 _SHARE = re.compile(r"\d+(?:[.,]\d+)? %")
 _SMALL = 1_000_000  # VND: a smaller move comes from rounding, or is as good as none
@@ -38,7 +38,11 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     """
     reasons = Reasons(book, moves["reason"])
     fields = (
-        *(Field("from", 46.0), Field("to", 46.0), Field("source", _fund_width(book, moves))),
+        *(
+            Field("from", 46.0),
+            Field("to", 46.0),
+            Field("source", fund_width(book, moves["source"])),
+        ),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
         reasons.field,
     )
@@ -102,9 +106,9 @@ def _alike(reason: str) -> str:
     return _SHARE.sub("… %", reason)
 
 
-def _fund_width(book: Book, moves: pd.DataFrame) -> float:
-    """Return the characters that the name of a fund takes."""
-    return max(8.0, *(len(book.name("source", code)) + 2.0 for code in set(moves["source"])))
+def fund_width(book: Book, codes: Iterable[str]) -> float:
+    """Return the characters that the names of funds take."""
+    return max(8.0, *(len(book.name("source", code)) + 2.0 for code in codes))
 
 
 def _told(book: Book, row: Mapping[str, Any], reasons: Reasons) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kc_model import reference
 from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
-from kc_model.export.moved import Reasons, who, write_moves
+from kc_model.export.moved import Reasons, fund_width, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.reading import dong
 from kc_model.tables import as_rows
@@ -426,11 +426,12 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     """Return the table of moves."""
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
+    funds = fund_width(book, (row["source"] for row in rows))
     fields = (
-        *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
+        *(Field("moved", 38.0), Field("source", funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(reasons.field, Field("decided_by", 27.0)),
+        *(reasons.field, Field("decided_by", 40.0)),
     )
     shown = [
         {
