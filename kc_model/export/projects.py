@@ -431,7 +431,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("moved", 38.0), Field("source", funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(reasons.field, Field("decided_by", 40.0)),
+        *(reasons.field, Field("decided_by", 46.0)),
     )
     shown = [
         {
