@@ -60,8 +60,18 @@ def tab(page, name):
     page.get_by_role("tab", name=name, exact=True).click()
 
 
+_CUT = """() => [...document.querySelectorAll(".kc-chart svg.marks")].flatMap(picture => {
+    const { left, right } = picture.getBoundingClientRect();
+    const is_cut = ({ left: from, right: to }) => from < left - 0.5 || to > right + 0.5;
+    const texts = [...picture.querySelectorAll("text")];
+    return texts.filter(one => is_cut(one.getBoundingClientRect())).map(one => one.textContent);
+})"""
+
+
 def chart_total(page, total):
+    """Wait for the plan of a total; no label of any chart may be cut off by then."""
     page.locator(".kc-chart svg text", has_text=f"Tổng: {total} triệu đồng").first.wait_for()
+    assert page.evaluate(_CUT) == []
 
 
 def cell(page, table, row, column):

@@ -41,7 +41,7 @@ from kc_model.export import (
     unescape_formula,
 )
 from kc_model.tables import Note
-from kc_model.wording import LANGUAGES
+from kc_model.wording import LANGUAGES, say
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and locks")
 
@@ -1010,3 +1010,56 @@ def test_a_national_plan_is_written_quickly():
 def test_a_plan_without_cells_is_refused():
     with pytest.raises(ValueError, match="cells"):
         allocation_workbook(make_stamp(), make_cells(places=()), make_rules({}))
+
+
+def make_moves(amounts, who, reasons):
+    count = len(amounts)
+    ends = {f"{end}_{key}": [code] * count for end, pairs in
+            (("from", ("01", "TECH")), ("to", ("48", "TRAIN")))
+            for key, code in zip(("place", "area"), pairs, strict=True)}  # fmt: skip
+    money = pd.array(amounts, dtype="Int64")
+    frame = pd.DataFrame({**ends, "source": ["KCQG"] * count, "reason": reasons})
+    return frame.assign(amount=money, gain=[float(one) / 2 for one in amounts], who_decides=who)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 5 * 10**6),
+            st.sampled_from(["minister", "agency", "department", "province"]),
+            st.sampled_from(["Do quy định A.", "Chỉ khoảng 12 %.", "Chỉ khoảng 62,5 %."]),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_moves_stand_by_who_decides_the_largest_first_and_none_is_lost(moves):
+    amounts, who, reasons = map(list, zip(*moves, strict=True))
+    data = allocation_workbook(
+        make_stamp(as_of=7), make_cells(), make_rules(), moves=make_moves(amounts, who, reasons)
+    )
+    sheet = load(data, data_only=True)[say("export.sheets.moves", "vi")]
+    lines = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    named = {row[1]: row for row in lines if row[1]}
+    assert named["TỔNG CỘNG"][4] == pytest.approx(sum(amounts) / 10**6)
+    listed = [row for row in lines if str(row[0]).isdigit() and isinstance(row[4], float | int)]
+    assert sum(row[4] for row in listed) == pytest.approx(sum(amounts) / 10**6)
+    small = [(w, amount) for amount, w in zip(amounts, who, strict=True) if amount < 10**6]
+    joined = sum(1 for w in set(who) if sum(one == w for one, _ in small) > 1)
+    assert sum("do làm tròn" in row[1] for row in listed) == joined
+    for one in set(who):
+        own = [amount for amount, w in zip(amounts, who, strict=True) if w == one]
+        group = named[say(f"moves.who.{one}", "vi")]
+        assert group[4] == pytest.approx(sum(own) / 10**6)
+    legend = " ".join(str(cell) for row in lines[:8] for cell in row if cell)
+    told = [row[6] for row in listed if row[6]]
+    assert all(text in reasons or text[:3] in legend for text in told)
+    assert "tháng 7" in legend
+
+
+def test_every_sheet_of_a_mid_year_plan_says_up_to_when():
+    data = allocation_workbook(make_stamp(as_of=7), make_cells(), make_rules())
+    for sheet in load(data).worksheets[:-1]:
+        above = [str(cell.value) for row in sheet.iter_rows(max_row=8) for cell in row]
+        assert any("hết tháng 7/" in text for text in above), sheet.title

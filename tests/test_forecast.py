@@ -529,6 +529,31 @@ def test_a_late_arrival_lowers_and_widens_the_year_end_and_can_be_switched_off()
     )
 
 
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 99), as_of=st.integers(1, 11), arrives=st.integers(1, 12))
+def test_a_supposed_arrival_of_one_source_leaves_the_others_as_they_are(
+    seed: int, as_of: int, arrives: int
+) -> None:
+    data = dataset(simulated(seed))
+    plain = forecast(data, 2024, as_of, draws=60)
+    late = forecast(data, 2024, as_of, draws=60, arrival={"KCQG": arrives})
+    other = plain.cells["source"].eq("KCDP").to_numpy()
+    assert set(other) == {False, True}
+    for part in ("draws", "capacity"):
+        before, after = getattr(plain, part), getattr(late, part)
+        np.testing.assert_array_equal(before[:, other], after[:, other])
+    for part in ("slices", "legs"):
+        before, after = (getattr(one, part).query("source == 'KCDP'") for one in (plain, late))
+        pd.testing.assert_frame_equal(before.reset_index(drop=True), after.reset_index(drop=True))
+    assert len(late.legs) == len(plain.legs)
+    moved = (late.draws - plain.draws).sum(1)
+    np.testing.assert_allclose(moved, (late.draws - plain.draws)[:, ~other].sum(1), atol=1e-9)
+    if arrives > as_of:
+        assert moved.mean() < 0
+    by_month = (months_of(data, one).table({"source": "KCDP"}) for one in (plain, late))
+    pd.testing.assert_frame_equal(*by_month)
+
+
 def test_money_not_yet_arrived_is_expected_next_month_and_noted() -> None:
     data = rows(row(2022, 6, 10**9, 0, source="KCQG", released=0))
     outlook = forecast(data, 2022, 6)

@@ -27,6 +27,7 @@ from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
+from kc_model.wording import LANGUAGES
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
     following,
@@ -43,6 +44,7 @@ from kc_model.workbench import (
 from kc_model.workbench.editing import TABLES, edited, rows_of
 from kc_model.workbench.errand import Aside
 from kc_model.workbench.folders import find_data, new_folder
+from kc_model.workbench.funds import risks_table
 from kc_model.workbench.levers import TotalLever, levers_of, move
 from kc_model.workbench.marking import mark
 from kc_model.workbench.newest import Newest, Step
@@ -127,7 +129,8 @@ def until(condition, patience=20.0):
 
 def words(text):
     """Return what a reader sees of some markup."""
-    return html.unescape(re.sub("<[^>]+>", " ", text.value))
+    inside = re.sub("</?span[^>]*>", "", text.value)  # it keeps a share beside its sign
+    return html.unescape(re.sub("<[^>]+>", " ", inside))
 
 
 def ends(chart):
@@ -579,6 +582,22 @@ def test_the_forecast_on_screen_is_the_librarys(progress_desk):
         progress_desk.ranges.table
     )
     assert outlook.notes[0].vi in words(progress_desk.notes)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lines_at_risk_stand_in_a_table_in_billions_the_largest_first(language):
+    data = dataset(history=HISTORY)
+    found = progress_of(data, forecast(data, 2023, 6))
+    shown = re.findall("<td>([^<]*)</td>", risks_table(found, language))
+    mark = "comma" if language == "vi" else "point"
+    money = [parse_money(text, "billion_vnd", mark) for text in shown if text[0].isdigit()]
+    lost = money[2::3]
+    assert lost == sorted(lost, reverse=True)
+    assert lost == pytest.approx([int(one) for one in found.at_risk()["unspent"]], abs=500_000)
+    whole = found.rows.loc[found.rows["level"] == "all", "unspent"].iloc[0]
+    assert sum(lost) == pytest.approx(int(whole), abs=500_000 * len(lost))
+    told = found.sentences(language, risks=False)
+    assert len(told) == len(found.sentences(language)) - (len(lost) > 1)
 
 
 def test_late_money_lowers_the_year_end_and_is_told(progress_desk):

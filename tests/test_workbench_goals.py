@@ -209,7 +209,8 @@ round_to: 1
 
 
 def words(text):
-    return html.unescape(re.sub("<[^>]+>", " ", text.value))
+    inside = re.sub("</?span[^>]*>", "", text.value)
+    return html.unescape(re.sub("<[^>]+>", " ", inside))
 
 
 def amounts(text):

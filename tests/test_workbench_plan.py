@@ -107,7 +107,8 @@ def year():
 
 
 def words(text):
-    return html.unescape(re.sub("<[^>]+>", " ", text.value))
+    inside = re.sub("</?span[^>]*>", "", text.value)
+    return html.unescape(re.sub("<[^>]+>", " ", inside))
 
 
 def by_key(picks):

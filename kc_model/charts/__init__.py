@@ -23,15 +23,17 @@ from kc_model.charts.pictures import (
     waterfall_chart,
 )
 from kc_model.charts.structures import COLOURS, FIGURES
-from kc_model.charts.words import DIGITS, Picture, Tongue, known
+from kc_model.charts.words import DIGITS, ESTIMATED, Picture, Tongue, even, known
 from kc_model.money import to_unit, unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
+from kc_model.words import NOTICED
 
 __all__ = [
     "COLOURS",
     "DIGITS",
+    "ESTIMATED",
     "MEASURES",
     "Picture",
     "allocation_chart",
@@ -75,14 +77,16 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
         bar = to_unit(sum(amounts), plan.unit)
         share = tongue.points(100 * sum(amounts) / total if total else None)
-        label = tongue.say("label", amount=tongue.amount(bar), share=share)
         table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
         rows += [
             {"name": name, "part": names[order], "order": order, "money": amount}
             for order, amount in enumerate(money)
             if amount
         ]
-        rows.append({"name": name, "part": names[0], "order": 0, "total": bar, "label": label})
+        rows.append({"name": name, "part": names[0], "order": 0, "total": bar})
+    table = even(table, language)
+    labels = {line[0]: tongue.say("label", amount=line[-2], share=line[-1]) for line in table[1:]}
+    rows = [{**row, "label": labels[row["name"]]} if "total" in row else row for row in rows]
     structure = structures.stacked(
         unit_name(plan.unit, language),
         tuple((name, COLOURS[code]) for name, code in zip(names, sums.columns, strict=True)),
@@ -108,28 +112,43 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     ----------
     plan, by, language
         As for `allocation_chart`.
+
+    Returns
+    -------
+    Picture
+        A change no larger than `kc_model.words.NOTICED` is none; where no line changes there are
+        no rows, and the heading says so.
     """
     tongue = Tongue("change", plan.unit, plan.vintage, language)
     sums = plan.cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
     change = sums["amount"] - sums["baseline"]
-    sums = sums.assign(change=change).sort_values("change", kind="stable")
-    rows, table = [], [tongue.head(by, "baseline", "amount", "change", "change_share")]
-    for key, base, amount, vnd in sums.itertuples(name=None):
-        sign = "+" if vnd > 0 else "−" if vnd < 0 else ""
+    is_tiny = change.ne(0) & (change.abs() <= NOTICED * sums["baseline"])
+    change = change.mask(is_tiny, 0)
+    sums = sums.assign(change=change, tiny=is_tiny).sort_values("change", kind="stable")
+    rows: list[dict[str, Any]] = []
+    table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
+    for key, base, amount, vnd, tiny in sums.itertuples(name=None):
+        sign = "+" if vnd > 0 else "−" if vnd < 0 else "≈ " if tiny else ""
         money = to_unit(vnd, plan.unit)
         shown = sign + tongue.amount(abs(money))
         share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(key, by)
-        label = tongue.say("label" if base else "new", amount=shown, share=share)
+        share = shown if tiny else share
         room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
-        rows.append({"name": name, "money": money, "label": label, "room": room})
+        rows.append({"name": name, "money": money, "room": room})
         was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
+    table = even(table, language)
+    for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
+        label = tongue.say("new" if share == "–" else "label", amount=shown, share=share)
+        row["label"] = shown if shown.startswith("≈") else label
     by_name = tongue.any(f"by.{by}")
     parts = {}
     for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
-        told = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
-        parts[part] = tongue.say(part if len(some) else f"none_{part}", **told)
+        values = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
+        parts[part] = tongue.say(part if len(some) else f"none_{part}", **values)
+    if not change.any():
+        parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []
     axis = tongue.say("axis", unit=unit_name(plan.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),
@@ -138,7 +157,7 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=by_name,
-        **parts,
+        told="; ".join(parts.values()),
     )
 
 
@@ -146,7 +165,12 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
 
 
 def forecast_chart(
-    outlook: Forecast, data: Dataset, level: str = "area", language: Language = "vi"
+    outlook: Forecast,
+    data: Dataset,
+    level: str = "area",
+    language: Language = "vi",
+    *,
+    most: int | None = None,
 ) -> Picture:
     """Return the year-end forecast: expected, 80 % and 95 % ranges, plan and money disbursed.
 
@@ -156,13 +180,16 @@ def forecast_chart(
     data : Dataset
         What the forecast was made from: its vintage names the places.
     level : {"area", "place", "source", "region", "cell", "all"}
+        Cells come by what they are expected to leave of their plan, the largest first.
     language : {"vi", "en"}
+    most : int or None
+        Lines shown; None: all.
     """
     tongue = Tongue("forecast", outlook.unit, data.vintage, language)
     frame, unit = outlook.table(), unit_name(outlook.unit, language)
     heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
     rows, table = [], [tongue.head(level, *heads)]
-    for name, line in _named(frame, level, tongue):
+    for name, line in _named(frame, level, tongue, most):
         guessed = tongue.guessed(line)
         rows.append(
             {"name": name, "likely": guessed[1]} | {key: known(line[key]) for key in FIGURES}
@@ -187,13 +214,18 @@ def forecast_chart(
 
 
 def completion_chart(
-    outlook: Forecast, data: Dataset, level: str = "area", language: Language = "vi"
+    outlook: Forecast,
+    data: Dataset,
+    level: str = "area",
+    language: Language = "vi",
+    *,
+    most: int | None = None,
 ) -> Picture:
     """Return the share of the plan disbursed so far, and expected at year-end.
 
     Parameters
     ----------
-    outlook, data, level, language
+    outlook, data, level, language, most
         As for `forecast_chart`.
     """
     tongue = Tongue("completion", outlook.unit, data.vintage, language)
@@ -201,7 +233,7 @@ def completion_chart(
     frame["done"] = 100 * frame["disbursed"] / frame["plan"]
     frame["share"] = 100 * frame["completion_expected"]
     rows, table = [], [tongue.head(level, "done", "completion")]
-    for name, line in _named(frame, level, tongue):
+    for name, line in _named(frame, level, tongue, most):
         done, share = tongue.points(line["done"]), tongue.points(line["share"])
         label = tongue.say("label", share=share)
         shares = {"done": known(line["done"]), "expected": known(line["share"])}
@@ -220,12 +252,17 @@ def completion_chart(
     )
 
 
-def _named(frame: pd.DataFrame, level: str, tongue: Tongue) -> Iterator[tuple[str, pd.Series[Any]]]:
-    """Yield the rows of one level with their names, in the table's order."""
+def _named(
+    frame: pd.DataFrame, level: str, tongue: Tongue, most: int | None
+) -> Iterator[tuple[str, pd.Series[Any]]]:
+    """Yield the rows of one level with their names, in the table's order, cells by their risk."""
     rows = frame[frame["level"] == level]
+    if level == "cell":
+        left = rows["plan"] - rows["expected"]
+        rows = rows.loc[left.sort_values(ascending=False, kind="stable").index]
     keys = [key for key in ("place", "area", "activity", "source") if key in rows]
     told = [key for key in keys if len(set(rows[key])) > 1] or keys[:1]
-    for _, line in rows.iterrows():
+    for _, line in rows.head(len(rows) if most is None else most).iterrows():
         if level == "all":
             yield tongue.any("total"), line
         elif level == "cell":

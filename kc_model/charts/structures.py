@@ -84,6 +84,8 @@ def _structure(
             title=alt.TitleParams(text=alt.ExprRef("heading"), anchor="start", offset=14),
             width=size[0],
             height=size[1],
+            # new figures may have longer labels: the picture grows with them
+            autosize=alt.AutoSizeParams(type="pad", resize=True),
         )
         .configure(font=_FONT, locale={"number": number})
         .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
@@ -269,7 +271,7 @@ def tiles(columns: int, rows: int, tip: str, sides: bool, language: Language) ->
         _written(x, y, "name", dy=-8, fontSize=10),
         _written(x, y, "value", dy=8, fontSize=12, fontWeight="bold"),
         language=language,
-        size=(alt.Step(92), alt.Step(37)),
+        size=(alt.Step(92), alt.Step(34)),
     )
 
 
@@ -355,7 +357,7 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
         line("reported", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
         language=language,
         legend=("range_95", "range_80", "before", "plan", "expected", "done"),
-        size=(600, 320),
+        size=(600, 290),
     )
 
 

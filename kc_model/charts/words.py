@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,10 @@ from kc_model.money import format_number, unit_name
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS, Words
 
-__all__ = ["DIGITS", "Picture", "Tongue", "known"]
+__all__ = ["DIGITS", "ESTIMATED", "Picture", "Tongue", "even", "known"]
+
+ESTIMATED: Mapping[str, int] = {unit: max(0, digits - 1) for unit, digits in DIGITS.items()}
+"""Digits after the decimal mark of money that is no more than an estimate: one fewer."""
 
 Record = Mapping[str, Any]
 Line = tuple[str, ...]
@@ -67,6 +71,36 @@ def known(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
+def even(table: Sequence[Line], language: Language) -> list[Line]:
+    """Return a table whose columns of numbers have as many digits after the mark all the way down.
+
+    Parameters
+    ----------
+    table : sequence of tuple of str
+        Headings first.
+    language : {"vi", "en"}
+        Of its decimal mark.
+    """
+    mark, between = (",", ".") if language == "vi" else (".", ",")
+    number = re.compile(rf"[+−≈ ]*\d[\d{re.escape(between)}]*(?:{re.escape(mark)}(\d+))?")
+    columns: list[list[str]] = []
+    for column in zip(*table[1:], strict=True):
+        found = [number.fullmatch(cell) for cell in column]
+        most = max((len(one[1] or "") for one in found if one), default=0)
+        columns.append(
+            [_padded(cell, one, most, mark) for cell, one in zip(column, found, strict=True)]
+        )
+    return [table[0], *zip(*columns, strict=True)]
+
+
+def _padded(cell: str, number: re.Match[str] | None, most: int, mark: str) -> str:
+    """Return a number with so many digits after its mark; anything else as it is."""
+    if number is None or not most:
+        return cell
+    digits = number[1] or ""
+    return f"{cell}{'' if digits else mark}{'0' * (most - len(digits))}"
+
+
 _WIDE = 100  # letters on a line under the title
 
 
@@ -106,8 +140,7 @@ class Tongue(Words):
         """Return an amount that is no more than an estimate: a digit fewer."""
         if pd.isna(amount):
             return "–"
-        digits = max(0, DIGITS[self.unit] - 1)
-        return format_number(round(float(amount), digits), None, self.language)
+        return format_number(float(amount), ESTIMATED[self.unit], self.language)
 
     def points(self, percent: float | None) -> str:
         """Return a share given in percent, without its sign; "–" where there is none."""
@@ -151,7 +184,9 @@ class Tongue(Words):
         structure = {**structure, "title": {**structure["title"], "subtitle": _lines(subtitle)}}
         heading, description = self.say("title", **words), self.say("description", **words)
         unit = say("export.unit", self.language, unit=unit_name(self.unit, self.language))
-        return Picture(structure, tuple(rows), heading, description, tuple(table), unit)
+        return Picture(
+            structure, tuple(rows), heading, description, tuple(even(table, self.language)), unit
+        )
 
     def stamped(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book
-from kc_model.export.stamp import Stamp, stamp_line
+from kc_model.export.stamp import Stamp, cut_off, stamp_line
 from kc_model.money import unit_name
 
 __all__ = ["finish", "write_foot", "write_head", "write_title"]
@@ -57,10 +57,13 @@ def write_head(
     return row + 1
 
 
-def write_title(book: Book, sheet: Worksheet, right: int, title: str, unit: str) -> None:
-    """Write title and unit of a sheet that nobody signs, in its first two rows."""
+def write_title(
+    book: Book, sheet: Worksheet, right: int, stamp: Stamp, title: str, unit: str
+) -> None:
+    """Write title, up to when and unit of a sheet that nobody signs, in its first two rows."""
     book.merge(sheet, (0, 0, 0, right), title, "title", "wrap")
-    book.merge(sheet, (1, 0, 1, right), unit, "italic", "right")
+    line = ". ".join(part for part in (cut_off(book, stamp), unit) if part)
+    book.merge(sheet, (1, 0, 1, right), line, "italic", "right")
 
 
 def write_foot(book: Book, sheet: Worksheet, right: int, end: int, notes: Sequence[str]) -> int:

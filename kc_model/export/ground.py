@@ -44,7 +44,7 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
     last = len(_COLUMNS) - 1
     unit = book.say("rules.unit", unit=unit_name(stamp.unit, book.language))
-    write_title(book, sheet, last, book.say("rules.title"), unit)
+    write_title(book, sheet, last, stamp, book.say("rules.title"), unit)
     for column, key in enumerate(_COLUMNS):
         book.text(sheet, 2, column, book.say(f"rules.columns.{key}"), "cell", "head")
     sheet.freeze_panes(3, 2)

@@ -34,7 +34,8 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     sheet = book.sheet("places", (5.5, 36.0, *([book.money.width] * len(plan.columns))), _CODES)
     table = Table(book, sheet, plan.columns, linked=plan)
     unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
-    write_title(book, sheet, table.right, book.say("places.title", years=years_of(amounts)), unit)
+    title = book.say("places.title", years=years_of(amounts))
+    write_title(book, sheet, table.right, stamp, title, unit)
     first = table.write_heading(2, baseline_heading(book, stamp))
     sheet.freeze_panes(first, 2)
     above = levels_of(amounts, ("year", "region", "place"))
@@ -65,9 +66,8 @@ def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
     sheet, last = book.sheet("changes", tuple(widths.values())), len(widths) - 1
     baseline = baseline_heading(book, stamp)
     title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
-    write_title(
-        book, sheet, last, title, book.say("unit", unit=unit_name(stamp.unit, book.language))
-    )
+    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    write_title(book, sheet, last, stamp, title, unit)
     headings = {"name": book.say(f"changes.{level}"), "baseline": baseline}
     for column, key in enumerate(widths):
         text = headings.get(key) or book.say(f"changes.{key}")

@@ -20,7 +20,7 @@ from kc_model import reference
 from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
-from kc_model.export.moved import who, write_moves
+from kc_model.export.moved import Reasons, fund_width, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.reading import dong
 from kc_model.tables import as_rows
@@ -425,11 +425,13 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     """Return the table of moves."""
+    reasons = Reasons(book, (row.get("reason") or "" for row in rows))
+    funds = fund_width(book, (row["source"] for row in rows))
     fields = (
-        *(Field("moved", 38.0), Field("source", 8.0), _money(book, "before")),
+        *(Field("moved", 38.0), Field("source", funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(Field("reason", 38.0), Field("decided_by", 27.0)),
+        *(reasons.field, Field("decided_by", 46.0)),
     )
     shown = [
         {
@@ -440,7 +442,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
             "before": row["before"],
             "up": row["move"] if row["move"] > 0 else None,
             "down": -row["move"] if row["move"] < 0 else None,
-            "reason": row.get("reason", ""),
+            "reason": reasons.short(row.get("reason") or ""),
             "decided_by": who(book, row.get("decided_by", "")),
         }
         for row in rows
@@ -450,4 +452,11 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         book.say("listing.who"),
         *note_lines(book, stamp),
     )
-    return Form("adjustment", title, (about(book, stamp),), fields, _by_area(book, shown), notes)
+    return Form(
+        "adjustment",
+        title,
+        (about(book, stamp), *reasons.legend),
+        fields,
+        _by_area(book, shown),
+        notes,
+    )

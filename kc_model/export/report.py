@@ -342,7 +342,7 @@ class _Report:
         sheet = book.sheet("lines", (*_NAMES, *money, 8.0), beside)
         title = book.say("report.title.lines", year=self.stamp.year)
         unit = book.say("unit", unit=unit_name(self.stamp.unit, book.language))
-        write_title(book, sheet, right, title, unit)
+        write_title(book, sheet, right, self.stamp, title, unit)
         names = ("number", "place", "area", "source")
         own = [("", book.say(f"report.columns.{key}")) for key in names]
         own += [*self.headings(self.columns), ("", book.say("report.columns.month"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,8 @@ def forecast(
         dataset holds; of earlier years everything is.
     arrival : mapping of source to month, or None
         Month in which the money of a source arrives, against what the tables say; 1 takes a late
-        arrival away. None: as `released` says, or in time.
+        arrival away. It is a supposition, not evidence: the other sources' figures stay as they are
+        without it, draw by draw. None: as `released` says, or in time.
     cells : DataFrame or None
         Cells to forecast instead of those with a plan in force: place, area, source, maybe
         activity, and ``plan`` or ``baseline`` (Int64 VND), which counts where the year has no plan
@@ -104,7 +106,7 @@ def forecast(
     now, past, counts = weigh(evidence, estimate_now(evidence), past)
     drawn = draw(evidence, now, past, n_draws=draws, seed=seed)
     frame = _cells(evidence, now)
-    return Forecast(
+    made = Forecast(
         year=year,
         as_of=as_of,
         year_end=panel.n_periods,
@@ -124,6 +126,31 @@ def forecast(
             "arrival": arrival,
         },
         seconds=time.perf_counter() - start,
+    )
+    if not arrival or frame["source"].isin(arrival).all():
+        return made
+    plain = forecast(data, year, as_of, cells=cells, draws=draws, seed=seed)
+    return _supposed(made, plain, arrival)
+
+
+def _supposed(made: Forecast, plain: Forecast, sources: Mapping[str, int]) -> Forecast:
+    """Return one forecast for the sources named and the other for the rest."""
+    other = ~made.cells["source"].isin(sources).to_numpy()
+    order = pd.MultiIndex.from_frame(made.cells[KEYS])
+    slices = pd.concat(
+        [
+            made.slices[made.slices["source"].isin(sources)],
+            plain.slices[~plain.slices["source"].isin(sources)],
+        ]
+    )
+    at = order.get_indexer(pd.MultiIndex.from_frame(slices[KEYS]))
+    return replace(
+        made,
+        draws=np.where(other, plain.draws, made.draws),
+        capacity=np.where(other, plain.capacity, made.capacity),
+        slices=slices.iloc[np.argsort(at, kind="stable")].reset_index(drop=True),
+        legs=made.legs.where(made.legs["source"].isin(sources), plain.legs),
+        seconds=made.seconds + plain.seconds,
     )
 
 

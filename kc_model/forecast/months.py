@@ -158,16 +158,15 @@ def months_of(data: Dataset, outlook: Forecast) -> Months:
     96 % of what came on public Brazilian money, and on the synthetic sample 70 % (places, from
     month 3) to 96 %; with the mean rhythm for every draw it would have been 27 to 81 %.
     """
-    panel = build_panel(
-        data,
-        outlook.year,
-        outlook.as_of,
-        arrival=dict(outlook.details.get("arrival", {})),
-        cells=outlook.cells[["place", "area", "activity", "source", "plan"]],
-    )
-    evidence = build_evidence(panel)
-    rows = panel.wanted
-    random = np.random.default_rng(outlook.provenance.seed)
+    arrival = dict(outlook.details.get("arrival", {}))
+    evidence = _evidence(data, outlook, arrival)
+    panel, rows = evidence.panel, evidence.panel.wanted
+    rhythm = _rhythms(evidence, np.random.default_rng(outlook.provenance.seed))
+    other = ~outlook.cells["source"].isin(arrival).to_numpy()
+    if arrival and other.any():  # a supposed arrival leaves the other sources as they are
+        plain = _evidence(data, outlook, {})
+        plainly = _rhythms(plain, np.random.default_rng(outlook.provenance.seed))
+        rhythm[other] = plainly[other]
     last_year = panel.years[:-1] == outlook.year - 1
     before = panel.paths[:, :-1][:, last_year]
     plan = np.where(np.isfinite(panel.by_month), panel.by_month, panel.plan[:, -1:])
@@ -175,13 +174,19 @@ def months_of(data: Dataset, outlook: Forecast) -> Months:
     return Months(
         outlook=outlook,
         newest=latest(panel.paths[rows, -1])[1] + 1,
-        rhythm=_rhythms(evidence, random),
+        rhythm=rhythm,
         reported=_from_start(panel.paths[rows, -1]),
         plan=np.c_[plan[rows, :1], plan[rows]],
         before=_from_start(before[:, 0] if before.size else np.full(plan.shape, np.nan)),
         all_cells=panel.cells,
         note=_note(_drawn_years(_past(evidence)[1])),
     )
+
+
+def _evidence(data: Dataset, outlook: Forecast, arrival: dict[str, int]) -> Evidence:
+    cells = outlook.cells[["place", "area", "activity", "source", "plan"]]
+    panel = build_panel(data, outlook.year, outlook.as_of, arrival=arrival, cells=cells)
+    return build_evidence(panel)
 
 
 def _note(drawn: Integers) -> Note:

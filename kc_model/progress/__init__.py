@@ -98,9 +98,10 @@ class Progress:
         cells = self.rows[(self.rows["level"] == "cell") & self.rows["unspent"].gt(0)]
         return cells.sort_values("unspent", ascending=False, kind="stable", ignore_index=True)
 
-    def sentences(self, language: Language = "vi") -> list[str]:
-        """Return the findings in one language."""
-        return [note.vi if language == "vi" else note.en for note in self.findings]
+    def sentences(self, language: Language = "vi", *, risks: bool = True) -> list[str]:
+        """Return the findings in one language; without `risks` not which lines are at risk."""
+        told = (note for note in self.findings if risks or note.column != "unspent")
+        return [note.vi if language == "vi" else note.en for note in told]
 
     def workbook(self, language: Language = "vi") -> bytes:
         """Return the printed form as an Excel workbook."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -121,9 +121,13 @@ class _Teller:
 
     def money(self, vnd: float) -> Shown:
         """Show an amount to as many digits as a sentence needs."""
-        step = UNITS[self.outlook.unit] // 10 ** DIGITS[self.outlook.unit]
-        rounded = round(vnd / step) * step
+        rounded = self.rounded(vnd)
         return lambda language: format_money(rounded, self.outlook.unit, language)
+
+    def rounded(self, vnd: float) -> int:
+        """Return an amount as it is shown: the difference of two of these is what a reader sees."""
+        step = UNITS[self.outlook.unit] // int(10 ** DIGITS[self.outlook.unit])
+        return round(vnd / step) * step
 
     def share(self, value: float, digits: int = 1) -> Shown:
         return lambda language: format_number(round(100 * value, digits), digits, language)
@@ -302,11 +306,12 @@ class _Teller:
         cells = [c for c in self.of("cell") if c["unspent"]]
         cells.sort(key=lambda c: -c["unspent"])
         if len(cells) > 1:
-            yield _note(
+            told = _note(
                 "at_risk",
                 "estimate",
                 names=lambda language: self.listed("at_risk", cells, language),
             )
+            yield replace(told, column="unspent")
 
     def pace(self) -> Iterator[Note]:
         """Tell what each month to come has to bring."""
@@ -322,7 +327,9 @@ class _Teller:
     def arrivals(self, late: Mapping[str, tuple[int, Forecast]]) -> Iterator[Note]:
         """Tell what the arrival that was set changes for its source."""
         for source, (month, without) in late.items():
-            moved, before = (_expected(one, source) for one in (self.outlook, without))
+            moved, before = (
+                self.rounded(_expected(one, source)) for one in (self.outlook, without)
+            )
             yield _note(
                 "arrival",
                 "assumed",

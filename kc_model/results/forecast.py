@@ -70,7 +70,8 @@ class Forecast:
     legs : DataFrame
         The single forecasts the year-end is made of: place, area, activity, source, leg
         (benktander, cape-cod, trend, donors), expected (float64, million VND; NaN where a leg says
-        nothing of a cell), weight (how much the leg counts, the same for all cells).
+        nothing of a cell), weight (how much the leg counts, the same for all cells of which the
+        arrival is set, and for all others).
     notes : tuple of Note
         What it rests on: borrowed history, assumed arrival, estimates used.
     warnings : tuple of Fault

@@ -33,6 +33,8 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
     Attributes
     ----------
     chart : ChartView
+    nothing : Text
+        What a picture without rows says in place of the chart.
     table : Text
     save : Button
     saved : Text
@@ -42,12 +44,13 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, kind: str, lock: threading.RLock, *, is_folded: bool = True) -> None:
         self.kind, self._is_folded = kind, is_folded
         self.chart, self.table, self.saved = screen.ChartView(), screen.Text(), screen.Text()
+        self.nothing = screen.Text()
         self.save = ipywidgets.Button(icon="download", layout=ipywidgets.Layout(width="260px"))
         self._shown: tuple[Picture, Callable[[Language], Stamp], Language] | None = None
         self._work = Newest(self._failed, lock)
         self.save.on_click(lambda _button: self._save())
         below = [self.table] if is_folded else []
-        super().__init__([self.chart, *below, self.save, self.saved])
+        super().__init__([self.chart, self.nothing, *below, self.save, self.saved])
         self.layout.display = "none"
 
     def show(
@@ -64,7 +67,11 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
             The picture's.
         """
         self._shown = picture, stamp, language
-        self.chart.show(picture, language)
+        is_drawn = bool(picture.rows)
+        if is_drawn:
+            self.chart.show(picture, language)
+        self.chart.layout.display = "" if is_drawn else "none"
+        self.nothing.value = "" if is_drawn else screen.message([picture.heading])
         table = screen.table(picture.table, picture.heading, picture.unit)
         self.table.value = (
             screen.fold(say("screen.table", language), table) if self._is_folded else table
@@ -76,7 +83,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
     def clear(self) -> None:
         """Show nothing."""
         self._shown = None
-        self.table.value = ""
+        self.table.value = self.nothing.value = ""
         self.layout.display = "none"
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Where each fund stands, in one small table: what a planner wants to see first."""
+"""Where each fund stands and which lines are most at risk: what a planner wants to see first."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from kc_model.charts.words import Line, Tongue
-from kc_model.money import unit_name
+from kc_model.charts.words import Line, Tongue, even
+from kc_model.money import UNITS, unit_name
 from kc_model.progress import Progress
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 
-__all__ = ["funds_table"]
+__all__ = ["funds_table", "risks_table"]
 
 _HEADS = (
     "source",
@@ -25,6 +25,10 @@ _HEADS = (
     "completion",
     "unspent",
 )
+
+_RISK = ("plan", "expected", "unspent")
+_RISK_UNIT = "billion_vnd"
+_FIRST = 8  # lines at risk shown at once
 
 
 def funds_table(found: Progress, language: Language) -> str:
@@ -50,7 +54,43 @@ def funds_table(found: Progress, language: Language) -> str:
     ]
     about, unit = tongue.as_of(found.as_of), unit_name(found.unit, language)
     title = say("screen.progress.funds", language, about=about, unit=unit)
-    return screen.table([tongue.head(*_HEADS), *lines], title, title) if lines else ""
+    shown = even([tongue.head(*_HEADS), *lines], language)
+    return screen.table(shown, title, title) if lines else ""
+
+
+def risks_table(found: Progress, language: Language) -> str:
+    """Return the lines by what they are expected not to disburse, in tỷ, the largest first.
+
+    Parameters
+    ----------
+    found : Progress
+    language : {"vi", "en"}
+
+    Returns
+    -------
+    str
+        Markup, all but the first lines on a click; "" where nothing is at risk.
+    """
+    tongue = Tongue("completion", _RISK_UNIT, found.vintage, language)
+    rows = found.at_risk()
+    keys = ["place", "area", *(["activity"] if (rows["activity"] != "").any() else []), "source"]
+    lines = [
+        (
+            *(tongue.name(row[key], key) for key in keys),
+            *(tongue.amount(float(row[key]) / UNITS[_RISK_UNIT]) for key in _RISK),
+        )
+        for _, row in rows.iterrows()
+    ]
+    title = say("screen.progress.risks", language, unit=unit_name(_RISK_UNIT, language))
+    head, *lines = even([tongue.head(*keys, *_RISK), *lines], language)
+    if not lines:
+        return ""
+    rest = say("screen.progress.risks_more", language, count=len(lines) - _FIRST)
+    return screen.table([head, *lines[:_FIRST]], title, title) + (
+        screen.fold(rest, screen.table([head, *lines[_FIRST:]], title))
+        if len(lines) > _FIRST
+        else ""
+    )
 
 
 def _line(tongue: Tongue, row: pd.Series[Any], name: str) -> Line:

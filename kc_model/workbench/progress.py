@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import ipywidgets
 
 from kc_model import reference
-from kc_model.charts import completion_chart, fan_chart, forecast_chart, tile_map
+from kc_model.charts import ESTIMATED, completion_chart, fan_chart, forecast_chart, tile_map
 from kc_model.forecast import Months, forecast, months_of
 from kc_model.money import UNITS, format_money
 from kc_model.progress import Progress as Standing
@@ -19,7 +20,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
-from kc_model.workbench.funds import funds_table
+from kc_model.workbench.funds import funds_table, risks_table
 from kc_model.workbench.lateness import Lateness
 from kc_model.workbench.newest import Newest, Progress, Step
 
@@ -27,6 +28,7 @@ __all__ = ["ProgressDesk", "show_forecast"]
 
 _LEVELS = ("area", "place", "source", "region", "cell", "all")
 _REPORT = "bao_cao_tien_do.xlsx"
+_LINES = 20  # single lines drawn at first sight
 _SHOWN = 12  # findings told at first sight
 _MEASURES = ("unspent", "completion", "done")  # what places are coloured by
 _SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
@@ -106,6 +108,9 @@ class ProgressDesk(FiguresDesk):
         self._when(self.scope, lambda _new: self._draw_months())
         self._when(self.measure, lambda _new: self._draw_places())
         self.findings, self.saved, self.funds = screen.Text(), screen.Text(), screen.Text()
+        self.risks = screen.Text()
+        self.every = ipywidgets.ToggleButton(layout={"width": "260px", "display": "none"})
+        self._when(self.every, lambda _new: self._draw_lines())
         self.lateness = Lateness(_FUND, lock)
         self.late, self.ground, self.by_month = screen.Text(), screen.Text(), screen.Text()
         self._arrange()
@@ -125,14 +130,16 @@ class ProgressDesk(FiguresDesk):
             self.status,
             self.late,
             *projects,
-            self.funds,
-            screen.row(self.ranges, self.findings),
-            self.ranges.table,
-            self.scope,
-            screen.row(ipywidgets.VBox([self.fan, self.by_month]), self.fan.table),
-            self.measure,
-            screen.row(self.tiles, self.tiles.table),
-            self.completion,
+            _beside(ipywidgets.VBox([self.funds, self.findings]), self.risks),
+            self.every,
+            _beside(self.ranges, self.ranges.table),
+            _beside(self.fan, ipywidgets.VBox([self.scope, self.fan.table, self.by_month])),
+            _beside(
+                self.tiles,
+                ipywidgets.VBox([self.measure, self.tiles.table]),
+                self.completion,
+                least=300,
+            ),
             self.ground,
         )
 
@@ -205,20 +212,17 @@ class ProgressDesk(FiguresDesk):
             return
         self._levels(outlook)
         self._standing((*self.data.notes, *outlook.notes))
-        level = self.level.value
         self.late.value = self._lateness(outlook)
         if self._found is not None:
             stamp = self._found.stamp
             self.lateness.show(self._late_asked(), stamp, self.language)
-            ranges = forecast_chart(outlook, self.data, level, self.language)
-            shares = completion_chart(outlook, self.data, level, self.language)
-            self.ranges.show(ranges, stamp, self.language)
-            self.completion.show(shares, stamp, self.language)
+            self._draw_lines()
             self.funds.value = funds_table(self._found, self.language)
+            self.risks.value = risks_table(self._found, self.language)
             self._scopes(outlook)
             self._draw_months()
             self._draw_places()
-            told = self._found.sentences(self.language)
+            told = self._found.sentences(self.language, risks=False)
             shown, rest = told[:_SHOWN], told[_SHOWN:]
             self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
                 screen.fold(self.say("more", count=len(rest)), screen.bullets("", rest))
@@ -227,6 +231,19 @@ class ProgressDesk(FiguresDesk):
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
         )
+
+    def _draw_lines(self) -> None:
+        """Show what the charts are by; of many single lines those most at risk, all on a click."""
+        if self.outlook is None or self._found is None:
+            return
+        count = len(self.outlook.cells) if self.level.value == "cell" else 0
+        self.every.layout.display = "" if count > _LINES else "none"
+        self.every.description = self.say("progress.every", count=count)
+        most = _LINES if count > _LINES and not self.every.value else None
+        how = self.outlook, self.data, self.level.value, self.language
+        stamp = self._found.stamp
+        self.ranges.show(forecast_chart(*how, most=most), stamp, self.language)
+        self.completion.show(completion_chart(*how, most=most), stamp, self.language)
 
     def _scopes(self, outlook: Forecast) -> None:
         """Offer the year by month of all lines, and of every fund, area and place."""
@@ -334,20 +351,18 @@ class ProgressDesk(FiguresDesk):
         """Say what the arrival set on screen changes, for the fund and in all."""
         if self.arrival.value is None or self._unmoved is None:
             return ""
-        after, before = _totals(outlook), _totals(self._unmoved)
-        lines = [
-            self.say(
-                "progress.late",
-                month=self.arrival.value,
-                name=reference.source_name(key, self.language) if key else self.say("progress.all"),
-                expected=self._money(after[key]),
-                before=self._money(before[key]),
-                change=self._change(after[key] - before[key]),
-            )
-            for key in after
-            if key in before
-        ]
-        return screen.message(lines, "warn")
+        after, before = self._totals(outlook), self._totals(self._unmoved)
+        told = {
+            f"{key}_{when}": self._money(figures[code])
+            for when, figures in (("after", after), ("before", before))
+            for key, code in (("fund", _FUND), ("all", ""))
+        }
+        change = after[_FUND] - before[_FUND]
+        kind = "less" if change < 0 else "more" if change > 0 else "same"
+        told["change"] = self.say(f"progress.{kind}", amount=self._money(abs(change)))
+        name = reference.source_name(_FUND, self.language)
+        line = self.say("progress.late", month=self.arrival.value, name=name, **told)
+        return screen.message([line], "warn")
 
     def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
         """Return what is asked of projects; None where the money is not late."""
@@ -355,13 +370,21 @@ class ProgressDesk(FiguresDesk):
         is_late = arrives is not None and arrives > as_of
         return (self.data, int(year), int(as_of), int(arrives)) if is_late else None
 
-    def _change(self, amount: float) -> str:
-        kind = "less" if amount < 0 else "more"
-        return self.say(f"progress.{kind}", amount=self._money(abs(amount)))
+    def _totals(self, outlook: Forecast) -> dict[str, Decimal]:
+        """Return what is expected of the late fund and in all (""), to the digit that is shown."""
+        table = outlook.table()
+        step = Decimal(1).scaleb(-ESTIMATED[self.data.unit])
+        return {
+            key: Decimal(str(table.loc[rows, "expected"].sum())).quantize(step)
+            for key, rows in (
+                (_FUND, (table["level"] == "source") & (table["source"] == _FUND)),
+                ("", table["level"] == "all"),
+            )
+        }
 
-    def _money(self, amount: float) -> str:
-        vnd = round(amount) * UNITS[self.data.unit]
-        return format_money(vnd, self.data.unit, self.language)
+    def _money(self, amount: Decimal) -> str:
+        unit = self.data.unit
+        return format_money(amount * UNITS[unit], unit, self.language, ESTIMATED[unit])
 
 
 def show_forecast(
@@ -377,10 +400,8 @@ def show_forecast(
     return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
 
 
-def _totals(outlook: Forecast) -> dict[str, float]:
-    """Return what is expected of the late fund and in all ("")."""
-    table = outlook.table()
-    fund = table[(table["level"] == "source") & (table["source"] == _FUND)]
-    whole = table[table["level"] == "all"]
-    found = {key: frame["expected"] for key, frame in ((_FUND, fund), ("", whole)) if len(frame)}
-    return {key: float(expected.iloc[0]) for key, expected in found.items()}
+def _beside(*parts: ipywidgets.Widget, least: int = 620) -> ipywidgets.HBox:
+    """Return charts and, where so many pixels are left, what stands beside them; else below."""
+    for part in parts:
+        part.layout.flex = "0 0 auto" if isinstance(part, Figure) else f"1 1 {least}px"
+    return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -358,7 +359,7 @@ def heading(title: str, line: str = "") -> str:
 
 def bullets(title: str, sentences: Iterable[str]) -> str:
     """Return sentences as a list, under a title if there is one; nothing without sentences."""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{_whole(sentence)}</li>" for sentence in sentences)
     above = f"<h3>{escape(title)}</h3>" if title else ""
     return f"{above}<ul>{items}</ul>" if items else ""
 
@@ -389,7 +390,7 @@ def message(sentences: Sequence[str], kind: str = "") -> str:
     if not sentences:
         return ""
     role = "alert" if kind == "stop" else "status"
-    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    lines = "".join(f"<p>{_whole(sentence)}</p>" for sentence in sentences)
     return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{lines}</div>'
 
 
@@ -406,10 +407,19 @@ def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str 
     kind : {"figures", "words"}
         What the other columns hold.
     """
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in lines[0])
+    styles = [_STYLES[_is_text(column)] for column in zip(*lines[1:], strict=True)] or [""] * len(
+        lines[0]
+    )
+    head = "".join(
+        f'<th scope="col"{style}>{_whole(cell)}</th>'
+        for cell, style in zip(lines[0], styles, strict=True)
+    )
     rows = "".join(
-        f'<tr><th scope="row">{escape(line[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
+        f'<tr><th scope="row">{_whole(line[0])}</th>'
+        + "".join(
+            f"<td{style}>{_whole(cell)}</td>"
+            for cell, style in zip(line[1:], styles[1:], strict=True)
+        )
         + "</tr>"
         for line in lines[1:]
     )
@@ -419,6 +429,23 @@ def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str 
     whole = f'<table aria-label="{name}">{inside}</table>'
     named = f'role="region" aria-label="{name}" tabindex="0"'  # it is scrolled by keys
     return f'<div class="kc-frame kc-{kind}" {named}>{whole}</div>'
+
+
+_STYLES = {True: ' class="kc-text"', False: ""}
+_FIGURE = re.compile(r"[+−≈ ]*\d[\d.,– ]*%?|–|")
+
+
+def _is_text(column: Sequence[str]) -> bool:
+    """Return whether a column holds words; those stand to the left."""
+    return not all(_FIGURE.fullmatch(cell) for cell in column)
+
+
+_SHARE = re.compile(r"\S+ %\S*")
+
+
+def _whole(text: str) -> str:
+    """Return a text as markup in which no share is parted from its sign at the end of a line."""
+    return _SHARE.sub(lambda found: f'<span class="kc-whole">{found[0]}</span>', escape(text))
 
 
 def download(name: str, data: bytes, label: str) -> str:
