@@ -11,11 +11,11 @@ import pandas as pd
 
 from kc_model.errors import Address, Fault
 from kc_model.reading.columns import Typed
-from kc_model.reading.values import WrongError, is_missing, is_number, parse_value
+from kc_model.reading.values import WrongError, dong, is_missing, is_number, parse_value
 from kc_model.sheets import Grid, Value, clean_text
 from kc_model.tables import SCHEMAS, Column, Kind
 
-__all__ = ["dong", "reconcile", "set_aside"]
+__all__ = ["reconcile", "set_aside"]
 
 _TOTAL = re.compile(r"(tổng|cộng)([\s:].*)?|tong( cong| so)?|cong", re.IGNORECASE | re.DOTALL)
 _OF_WHICH = re.compile(r"trong (đó|do)\b.*", re.IGNORECASE | re.DOTALL)
@@ -164,8 +164,3 @@ def _stated(typed: Typed, row: int, column: Column, faults: list[Fault]) -> int 
         faults.append(Fault(error.code, typed.grid.at(row, column.name), error.values))
         return None
     return amount if isinstance(amount, int) else None
-
-
-def dong(vnd: int) -> str:
-    """Return an amount in đồng for either language; `say` puts its own mark between thousands."""
-    return f"{vnd:,}".replace(",", "\u202f")

@@ -17,6 +17,7 @@ __all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path", "st
 _SCENARIOS = "phuong-an"  # folder beside a workbook that holds the scenarios saved for it
 _HEADER = "dataset.yaml"
 _LEFT_OUT = {"out", _SCENARIOS, "node_modules"}
+_BOOKS = {".xlsx", ".xlsm"}
 _DEEP = 4
 
 
@@ -75,7 +76,7 @@ def _datasets(folder: Path, deep: int) -> Iterator[Path]:
             continue
         if entry.is_dir() and deep:
             yield from _datasets(entry, deep - 1)
-        elif entry.suffix.lower() in {".xlsx", ".xlsm"}:
+        elif entry.suffix.lower() in _BOOKS:
             yield entry
 
 
@@ -152,7 +153,7 @@ def _scenario_files(path: Path, home: Path) -> list[Path]:
     """Return where scenarios may be, the one called base first."""
     found = home.glob("*.yaml")
     files = [file for file in found if file.name not in {_HEADER, "evidence.yaml"}]
-    if not path.is_dir():
+    if path.suffix.lower() in _BOOKS:
         files.append(path)
     return sorted(files, key=lambda file: (file != path, file.stem != "base", file.name))
 

@@ -245,14 +245,21 @@ def _fault_table(faults: Iterable[Fault], language: Language) -> str:
     lines = [tuple(say(f"screen.data.heads.{key}", language) for key in keys)]
     for fault in ordered[:_MOST]:
         level = say(f"screen.data.levels.{fault.level}", language)
-        lines.append((level, _place(fault.at), fault.found(language), fault.remedy(language)))
+        lines.append(
+            (level, _place(fault.at, language), fault.found(language), fault.remedy(language))
+        )
     more = len(ordered) - _MOST
     note = say("screen.data.more", language, count=more) if more > 0 else ""
     return screen.table(lines, say("screen.data.faults", language), note, kind="words")
 
 
-def _place(at: Address) -> str:
-    return str(at) or "–"
+def _place(at: Address, language: Language) -> str:
+    """Return an address; of a line of a YAML file in words."""
+    line = at.cell.removeprefix("line ")
+    if line == at.cell:
+        return str(at) or "–"
+    plain = say("screen.data.line", language, file=at.file, number=line)
+    return f"{plain} ({at.column})" if at.column else plain
 
 
 def _coverage(data: Dataset, language: Language) -> str:
