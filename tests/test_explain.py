@@ -407,7 +407,7 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
         assert bool(line) == (status != "met")
         if "không tốt hơn" not in line:
             assert line.rstrip(".").lower() in told
-    sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Ràng buộc"]
+    sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
 
