@@ -12,7 +12,8 @@ from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.reading.columns import MERGER, Typed
 from kc_model.reading.projects import check_projects
-from kc_model.reading.values import dong, value_text
+from kc_model.reading.values import dong
+from kc_model.sheets import value_text
 from kc_model.tables import CELL_KEYS, SCHEMAS, Kind
 
 __all__ = ["check_attributes", "check_table"]
