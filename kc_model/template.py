@@ -33,7 +33,7 @@ _SHEETS = (
 )
 _KEYS = {
     "dataset": ("title", "vintage", "unit", "synthetic", "sources", "decimal"),
-    "scenario": ("name", "year", "spend", "round_to", "as_of"),
+    "scenario": ("name", "year", "spend", "round_to", "as_of", "projects"),
 }
 _REQUIRED_KEYS = {"title", "vintage", "unit", "synthetic", "sources", "name", "year"}
 _OF_NO_PROJECT = {"project estimate", "cap"}  # norms that hold for all: no project names them

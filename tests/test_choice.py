@@ -685,3 +685,34 @@ def test_a_gap_is_told_of_the_stage_that_was_not_come_to_an_end():
     assert gap_of(found) == float("inf")
     assert gap_of(Climb(Status.LIMIT, (1.0,), (*found.outcomes, SimpleNamespace(gap=0.2)))) == 0.2
     assert gap_of(Climb(Status.OPTIMAL, (1.0,), found.outcomes)) == 0.0
+
+
+# --- Lists that are not complete, and lists set aside ---------------------------------------------
+
+PARTLY = "A x 01 TECH KCQG 50 - 1 normal - - - -\nB x 04 TECH KCQG 80 - 1 normal - - - -"
+
+
+def test_a_list_that_cannot_take_what_is_planned_or_paid_is_told():
+    plan = planned(PARTLY, history=HISTORY.replace("35.5", "60"), as_of=6)
+    assert plan.status == "infeasible"  # 60 million are paid where one project of 50 stands
+    found = {one.code: one.values for one in plan.warnings}
+    assert found["projects-partial"]["told_vi"] == "200 triệu đồng"
+    assert found["projects-partial"]["most_en"] == "130 million VND"
+    assert found["paid-beyond"]["count"] == 1
+    assert "Hà Nội" in str(found["paid-beyond"]["cells_vi"])
+    codes = {one.code for one in planned(PARTLY, history=HISTORY.replace("100", "70")).warnings}
+    assert not codes & {"projects-partial", "paid-beyond"}
+
+
+def test_a_list_set_aside_leaves_the_plan_of_its_cells():
+    rules = "rules: [{id: two, count: projects, min: 2}, {id: one, where: {id: A}, max: 0}]\n"
+    history = HISTORY.replace("35.5", "60")
+    plan = planned(PARTLY, f"{rules}projects: ignore\n", 150, history, as_of=6)
+    assert plan.status == "optimal"
+    assert not len(plan.projects)
+    amounts = plan.cells.set_index("place")["amount"] / 1e6
+    assert amounts.min() >= 60
+    assert amounts.sum() == 150
+    assert [one.values["rules"] for one in plan.warnings if one.code == "projects-ignored"] == [
+        "two; one"
+    ]

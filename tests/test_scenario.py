@@ -853,6 +853,7 @@ def any_scenario(draw):
         spend=draw(st.sampled_from(["", "all", "at_most"])),
         round_to=draw(st.one_of(st.none(), st.decimals("0.001", 1000, places=3))),
         as_of=draw(st.one_of(st.none(), st.integers(0, 12))),
+        projects=draw(st.sampled_from(["", "choose", "ignore"])),
         notes=tuple(draw(st.lists(note, max_size=2))),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -172,6 +173,19 @@ def test_a_project_is_forced_in_and_out_and_taken_back(choice):
     assert choice.wait(60)
     assert "Chọn 3/5 đề án, tổng hỗ trợ 120 triệu đồng" in words(choice.choosing.told)
     assert choice.undo.disabled
+
+
+def test_money_goes_to_cells_where_the_list_is_set_aside(choice):
+    choice.choosing.by_list.value = False
+    assert choice.wait(60)
+    wanted = allocate(choice.data, replace(scenario(CHOICE), projects="ignore"))
+    assert not len(choice.plan.projects)
+    assert choice.plan.cells["amount"].sum() == wanted.cells["amount"].sum() == 120 * 10**6
+    assert choice.choosing.layout.display == choice.choosing.told.layout.display == "none"
+    choice.undo.click()
+    assert choice.wait(60)
+    assert choice.choosing.by_list.value
+    assert "Chọn 3/5 đề án" in words(choice.choosing.told)
 
 
 def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):

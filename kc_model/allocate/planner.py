@@ -124,7 +124,7 @@ class Planner:
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
         deadline = live.solver.deadline
-        draft = Draft(self.data, live.problem, live.problem.scenario.month(self.as_of))
+        draft = Draft(live.problem.data, live.problem, live.problem.scenario.month(self.as_of))
         tell("solve", 0.1)
         found = _chosen(live, tell) if live.problem.is_open else _sized(live, tell)
         if found.status is Status.INFEASIBLE:

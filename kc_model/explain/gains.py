@@ -144,7 +144,7 @@ def _gain(row: Row) -> float:
 
 
 def _is_worth(teller: Teller, row: Row) -> bool:
-    return _gain(row) > _WORTH * abs(teller.plan.goals[0]["best"])
+    return _gain(row) > _WORTH * abs(float(teller.plan.goals[0]["best"]))
 
 
 def _one(row: Row) -> float:

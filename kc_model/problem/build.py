@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,10 +18,15 @@ from kc_model.projects import offers_at
 from kc_model.results import Forecast
 from kc_model.risk import Risk
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
-from kc_model.scenario import Goal, Scenario
+from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
+from kc_model.wording import LANGUAGES
+from kc_model.words import Words
 
-__all__ = ["build_problem", "problem_of"]
+__all__ = ["PARTIAL", "build_problem", "problem_of"]
+
+PARTIAL = 0.25
+"""Of the plan in the cells that projects name: where more is missing the list is not complete."""
 
 
 def build_problem(
@@ -49,6 +54,9 @@ def build_problem(
     """
     faults: list[Fault] = []
     as_of = scenario.month(as_of)
+    if scenario.projects == "ignore" and len(data.projects):
+        faults.append(_ignored(data, scenario))
+        data = replace(data, tables={**data.tables, "projects": data.projects.head(0)})
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
     faults.extend(_other_month(scenario, outlook, as_of))
@@ -129,8 +137,41 @@ def _offered(
         return None
     grid = grid_of(scenario, data.unit, [])
     offered, warnings = offered_of(data, offers, cells, scenario, grid)
-    faults.extend([*offers.findings, *warnings])
+    faults.extend([*offers.findings, *warnings, *_partial(data, cells, offered)])
     return offered
+
+
+def _is_of_projects(rule: Rule) -> bool:
+    return rule.count == "projects" or bool(rule.project)
+
+
+def _ignored(data: Dataset, scenario: Scenario) -> Fault:
+    """Say that projects are left aside, with the rules that speak of them."""
+    named = [rule.text or rule.id for rule in scenario.rules if _is_of_projects(rule)]
+    values = {"count": len(data.projects), "rules": "; ".join(named) or "–"}
+    return Fault("projects-ignored", scenario.at, values, level="warning")
+
+
+def _partial(data: Dataset, cells: Cells, offered: Offered) -> Iterator[Fault]:
+    """Yield what a list of projects cannot take that the plan, or money already paid, has there."""
+    most = np.zeros(len(cells), dtype=np.int64)
+    paying = offered.may[offered.project]
+    np.add.at(most, offered.cell[paying], offered.whole_parts[paying])
+    names = cells.names()
+    told_of = (("projects-partial", "baseline", PARTIAL), ("paid-beyond", "min", 0.0))
+    for code, column, least in told_of:
+        has = cells.frame[column].to_numpy(dtype=np.int64)
+        short = {int(i): int(has[i] - most[i]) for i in offered.named if has[i] > most[i]}
+        if short and sum(short.values()) > least * has[offered.named].sum():
+            at = sorted(short, key=lambda i: -short[i])
+            values: dict[str, object] = {"count": len(at)}
+            for language in LANGUAGES:
+                words = Words(data.unit, data.vintage, language)
+                first = [words.group(names[i]) for i in at[:2]]
+                values[f"cells_{language}"] = "; ".join([*first, *(["…"] if at[2:] else [])])
+                values[f"told_{language}"] = words.vnd(int(has[at].sum()))
+                values[f"most_{language}"] = words.vnd(int(most[at].sum()))
+            yield Fault(code, Address("projects.csv"), values, level="warning")
 
 
 def _with_stages(
@@ -159,7 +200,8 @@ def _stated(
     curves, risks, offered = known
     rows = [*budgets, *bound_rows(cells, data.unit)]
     for rule in scenario.rules:
-        rows.extend(rule_rows(cells, rule, data.unit, faults, offered))
+        if scenario.projects != "ignore" or not _is_of_projects(rule):
+            rows.extend(rule_rows(cells, rule, data.unit, faults, offered))
     goals = scenario.goals
     selected = {k: cells.select(goal.where, goal.at, faults) for k, goal in enumerate(goals)}
     columns = _goal_columns(cells, goals, selected, data.unit, faults)

@@ -16,6 +16,7 @@ from kc_model.tables import Note
 __all__ = ["build_scenario"]
 
 _SPEND = ("all", "at_most")
+_PROJECTS = ("choose", "ignore")
 _MACHINE_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -63,6 +64,7 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
         spend=_choice(merged.get("spend"), "spend", _SPEND, "", faults),
         round_to=round_to,
         as_of=_as_of(merged.get("as_of"), faults),
+        projects=_choice(merged.get("projects"), "projects", _PROJECTS, "", faults),
         notes=_notes(merged.get("notes"), faults),
         at=at,
     )
@@ -78,6 +80,7 @@ _SCENARIO_KEYS = (
     "goals",
     "round_to",
     "as_of",
+    "projects",
     "notes",
 )
 _RULE_KEYS = (*(part.name for part in fields(Rule) if part.name != "at"), "drop")

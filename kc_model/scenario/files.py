@@ -13,7 +13,7 @@ __all__ = ["read_layers"]
 
 _SUFFIXES = {".xlsx", ".xlsm"}
 _SENSES = {"maximise", "minimise"}
-_TOP = ("name", "year", "extends", "spend", "round_to", "as_of")
+_TOP = ("name", "year", "extends", "spend", "round_to", "as_of", "projects")
 _NUMBERS = {"amount", "min", "max", "weight", "level", "give", "year", "round_to", "as_of"}
 _SELECTED = ("source", "place", "area", "activity", "region", "year")
 

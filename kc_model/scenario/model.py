@@ -172,6 +172,9 @@ class Scenario:
     as_of : int or None
         Last month known, 0 to 12, of an adjustment within the year, where nobody asks for another;
         None: the plan is for the whole year.
+    projects : {"choose", "ignore", ""}
+        Whether the dataset's projects are chosen; ignored, money goes to cells as without a list.
+        "" takes the default: choose.
     notes : tuple of Note
     warnings : tuple of Fault
     missed_up_to : mapping of str to Decimal
@@ -187,6 +190,7 @@ class Scenario:
     spend: str = ""
     round_to: Decimal | None = None
     as_of: int | None = None
+    projects: str = ""
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = field(default=(), compare=False)
     at: Address = field(default=Address(), compare=False)
@@ -225,7 +229,7 @@ class Scenario:
             for r in self.rules
         ]
         goals = [(goal.name, goal.where, goal.per, goal.level) for goal in self.goals]
-        return self.year, self.as_of, self.spend, budget, rules, goals
+        return self.year, self.as_of, self.spend, self.projects, budget, rules, goals
 
     def month(self, asked: int | None) -> int | None:
         """Return the last month known: the one asked for, or else its own."""

@@ -45,6 +45,7 @@ def scenario_yaml(scenario: Scenario) -> str:
         "goals": [_goal(goal) for goal in scenario.goals],
         "round_to": _number(scenario.round_to),
         "as_of": None if scenario.as_of is None else _Number(scenario.as_of),
+        "projects": scenario.projects,
         "notes": [_filled(vars(note)) for note in scenario.notes],
     }
     text: str = yaml.dump(

@@ -43,20 +43,37 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
     take : callable (id, choice) -> None
         Told ``in``, ``out`` or "" for a project.
     undo : callable () -> None
+    by_list : callable (bool) -> None
+        Told whether projects are chosen at all, or money goes to cells.
 
     Attributes
     ----------
+    by_list : Checkbox
     listed : Picks
     told : Text
         How many are chosen, for how much, and how many of them a planner decided; the desk puts it
         elsewhere.
     """
 
-    def __init__(self, take: Callable[[str, str], None], undo: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        take: Callable[[str, str], None],
+        undo: Callable[[], None],
+        by_list: Callable[[bool], None],
+    ) -> None:
         self._rows: list[dict[str, Any]] = []
         self._about: tuple[Dataset, int | None] | None = None
         self.told, self.listed = screen.Text(), Picks(take, undo)
+        self.by_list = ipywidgets.Checkbox(indent=False, layout=ipywidgets.Layout(width="auto"))
+        self.by_list.observe(lambda change: by_list(change["new"]), "value")
         super().__init__([self.listed])
+
+    def stand_at(self, scenario: Scenario, language: Language) -> None:
+        """Stand at what a scenario says of projects; the desk does not listen meanwhile."""
+        self.by_list.value = scenario.projects != "ignore"
+        self.by_list.description = _say("by_list", language)
+        for part in (self, self.told):
+            part.layout.display = None if self.by_list.value else "none"
 
     def name_of(self, project: str) -> str:
         """Return what a project is called."""

@@ -70,10 +70,12 @@ class Following:
 
     def start(self) -> None:
         """Follow what the screen says now."""
-        if len(self.maker.data.projects):
+        owner, maker, scenario = self._owner, self.maker, self._owner.scenario_now()
+        is_choice = bool(len(maker.data.projects)) and scenario.projects != "ignore"
+        self.solving.layout.display = None if is_choice else "none"
+        if is_choice:
             self.solving.button.click()
             return
-        owner, maker, scenario = self._owner, self.maker, self._owner.scenario_now()
         owner.status.value = screen.message([say("screen.working", owner.language)])
         made: list[Allocation] = []
 

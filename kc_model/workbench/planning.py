@@ -32,6 +32,8 @@ from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
+_TOLD = ("projects-partial", "paid-beyond")  # warnings without which a plan is not understood
+
 
 class PlanDesk(FiguresDesk):
     """Shows the plan of a scenario and, as sliders move and cells are filled in, of what they say.
@@ -115,7 +117,7 @@ class PlanDesk(FiguresDesk):
         self.filling = Filling(self)
         self.outcome, self.heat = Outcome(self.view, lock), HeatMap(lock)
         undo = self._guarding(self.undo_last)
-        self.choosing = Choosing(self._decide, undo)
+        self.choosing = Choosing(self._decide, undo, self._switch_list)
         self.adjusting = Adjusting(self._switch_month, self._take_adjusted, undo)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
@@ -149,10 +151,11 @@ class PlanDesk(FiguresDesk):
         """Lay out: what says the scenario, then what comes of it."""
         projects = [self.choosing] if len(self.data.projects) else []
         choice = [screen.row(self.following.solving, self.choosing.told)] if projects else []
+        months = [self.adjusting.month, self.view, *([self.choosing.by_list] if projects else [])]
         self._lay_out(
             self.steering,
             screen.row(self.edit, self.undo, self.reset, self.filing),
-            screen.row(self.adjusting.month, self.view),
+            screen.row(*months),
             self.filling,
             self.filing.saved,
             self.status,
@@ -220,6 +223,11 @@ class PlanDesk(FiguresDesk):
         name = self.choosing.name_of(project)
         self.guarded(lambda: self.go(decide(self.now(), project, name, choice)))
 
+    def _switch_list(self, is_on: bool) -> None:
+        if is_on != (self._past.here.scenario.projects != "ignore"):
+            projects = "" if is_on else "ignore"
+            self.guarded(lambda: self.go(replace(self.now(), projects=projects)))
+
     def _switch_month(self, month: int | None) -> None:
         self.guarded(lambda: self.go(replace(self.now(), as_of=month)))
 
@@ -263,6 +271,7 @@ class PlanDesk(FiguresDesk):
         cells = pd.DataFrame() if self._drawn is None else self._drawn.cells
         self.filling.show(self._past.here.scenario, cells)
         self.adjusting.stand_at(self.data, self._past.here.scenario, self.language)
+        self.choosing.stand_at(self._past.here.scenario, self.language)
         self.undo.disabled = not (self._past or self.filling.refused)
         month = month_label(self._past.here.scenario, self.language)
         self.title.value = screen.heading(
@@ -349,14 +358,18 @@ class PlanDesk(FiguresDesk):
         self.trading.stand_at(plan)
         if len(plan.data.projects):
             self.choosing.show(plan, self._past.here.scenario, self.language)
+        tongue = self.language
+        known = [one for one in plan.warnings if one.code in _TOLD]
+        told_first = [f"{one.found(tongue)} {one.remedy(tongue)}" for one in known]
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
             told = [] if plan.conflicts else plan.explain(self.language)
-            self.status.value = screen.message([*told, *old], "stop")
+            self.status.value = screen.message([*told, *told_first, *old], "stop")
             return
         proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
         pending = [self.say("plan.pricing")] if is_pricing else []
-        self.status.value = screen.message([" ".join([proven, *pending])])
+        beside = screen.message(told_first, "warn") if told_first else ""
+        self.status.value = screen.message([" ".join([proven, *pending])]) + beside
 
     def _draw(self, *, is_pricing: bool = False) -> None:
         """Show the last plan that there is, grey if the sliders are no longer at it."""

@@ -13,6 +13,7 @@ from kc_model import reference
 from kc_model.cells import build_cells
 from kc_model.errors import Fault
 from kc_model.money import UNITS
+from kc_model.problem import PARTIAL
 from kc_model.projects import management_rules
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset, Note
@@ -53,6 +54,7 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     if not any(row.amount for row in budgets):
         return {}
     rules = (*_law(data, max(years)), *_rules())
+    projects = "ignore" if _is_partial(data, max(years)) else ""
     now = Scenario("", max(years), budgets, rules=rules, goals=_GOALS)
     return {
         key: replace(
@@ -60,6 +62,7 @@ def starters(data: Dataset) -> dict[str, Scenario]:
             name=_say(f"{which}_name", year=now.year + ahead),
             year=now.year + ahead,
             notes=(_note(which, now.year),),
+            projects=projects,
         )
         for ahead, (key, which) in enumerate(zip(STARTERS, ("starter", "next"), strict=True))
     }
@@ -78,6 +81,18 @@ def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
         )
         for (source, place), amount in zip(sums.index.tolist(), sums.tolist(), strict=True)
     )
+
+
+def _is_partial(data: Dataset, year: int) -> bool:
+    """Whether the projects listed can take less than the plan has in their cells."""
+    keys = ["place", "area", "source"]
+    faults: list[Fault] = []
+    plan = build_cells(data, year, None, faults).frame.groupby(keys)["baseline"].sum()
+    named = data.projects.assign(place=data.projects["place"].str.split(";"))
+    named["support"] = named["support"] / named["place"].str.len()
+    asked = named.explode("place").groupby(keys)["support"].sum()
+    plan = plan.reindex(asked.index, fill_value=0)
+    return bool((plan - asked).clip(lower=0).sum() > PARTIAL * plan.sum())
 
 
 def _rank(sources: pd.Index[str]) -> pd.Index[int]:
