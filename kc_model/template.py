@@ -287,8 +287,9 @@ class _Book:
         """Write the sheet that the drop-downs take their words from."""
         sheet = self._sheet("lists")
         for column, (name, words) in enumerate(self._lists.items()):
-            key = heading("dataset", name)
-            for row, text in enumerate((self.say(key) if key else name, *words)):
+            tables = ("dataset", *SCHEMAS, "scenario", "budget", "rules", "goals")
+            key = next(key for table in tables if (key := heading(table, name)))
+            for row, text in enumerate((self.say(key), *words)):
                 style = "text" if row else "head"
                 sheet.write_string(row, column, text, self._formats[style])
         self._widen(sheet, [min(40, max(map(len, words)) + 4) for words in self._lists.values()])

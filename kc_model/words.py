@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
-from kc_model.wording import Language, say, texts
+from kc_model.wording import LANGUAGES, Language, say, texts
 
 __all__ = ["DIGITS", "NOTICED", "Words"]
 
@@ -140,7 +140,7 @@ class Words:
             What it is a code of: place, region, area or source; "": any of them.
         """
         if key:
-            return self._names[_NAMED[key]].get(code, code) if key in _NAMED else str(code)
+            return self._known[_NAMED[key]].get(code, code) if key in _NAMED else str(code)
         if code == "ALL":
             return say("explain.all", self.language)
         return next((names[code] for names in self._names.values() if code in names), code)
@@ -156,6 +156,15 @@ class Words:
             "area": {c: reference.area_name(c, language) for c in reference.area_order()},
             "source": {c: reference.source_name(c, language) for c in reference.source_order()},
         }
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, str]]:
+        """Names by code, and by their name in either language, as a workbook may say it."""
+        known: dict[str, dict[str, str]] = {}
+        for key, own in self._names.items():
+            spelled = [Words(self.unit, self.vintage, one)._names[key] for one in LANGUAGES]
+            known[key] = {n[code]: own[code] for n in spelled for code in own} | own
+        return known
 
     def group(self, values: str) -> str:
         """Show a rule's group (values joined by ``|``) as names."""

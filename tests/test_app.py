@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import nbformat
@@ -84,8 +85,9 @@ def test_layers_of_a_folder_are_no_scenarios_and_the_base_stands_first():
 
 def test_faults_of_data_and_scenarios_are_told_together(home):
     at = spoil(home / "số liệu.xlsx")
-    (home / "phuong-an").mkdir()
-    (home / "phuong-an" / "hỏng.yaml").write_text(
+    own = home / "phuong-an" / "số liệu"
+    own.mkdir(parents=True)
+    (own / "hỏng.yaml").write_text(
         "name: x\nyear: 2024\nbudget: [{amount: mười}]\n", encoding="utf-8"
     )
     loaded = load(home / "số liệu.xlsx")
@@ -130,6 +132,16 @@ def test_the_registration_of_projects_is_made_on_the_page():
     content = base64.b64decode(re.search('base64,([^"]+)"', desk.printed.value)[1])
     sheets = openpyxl.load_workbook(io.BytesIO(content)).sheetnames
     assert {"Mẫu số 2 - KCQG", "Mẫu số 1"} <= set(sheets)
+
+
+def test_a_year_without_a_plan_is_told_of_only_where_it_has_none():
+    data = dataset(history=HISTORY)
+    told = [
+        [note.en for note in allocate(data, begun).outlook.notes if "No plan of" in note.en]
+        for begun in starters(data).values()
+    ]
+    assert [len(notes) for notes in told] == [0, 1]
+    assert "No plan of 2025" in told[1][0]
 
 
 def test_next_year_begins_with_the_money_of_this_one_and_guards_what_places_have():
@@ -196,6 +208,26 @@ def test_an_empty_folder_says_what_to_do_and_gives_the_template(tmp_path):
     page.tongues.value = "en"
     assert page.tabs.titles == ("Progress", "Plan", "Data")
     assert "no usable data" in words(page._rooms["plan"].children[0])
+
+
+def test_a_saved_scenario_is_offered_for_its_own_dataset_alone(home, tmp_path):
+    shutil.copy(home / "số liệu.xlsx", home / "khác.xlsx")
+    mine = home / "phuong-an" / "số liệu"
+    mine.mkdir(parents=True)
+    own = "name: Của tôi\nyear: 2024\nbudget: [{source: KCQG, amount: 1}]\n"
+    (mine / "x.yaml").write_text(own, encoding="utf-8")
+    assert set(load(home / "số liệu.xlsx").scenarios) == {"số liệu.xlsx", "x.yaml"}
+    assert set(load(home / "khác.xlsx").scenarios) == {"khác.xlsx"}
+    desk = show_data(home)
+    content = (home / "số liệu.xlsx").read_bytes()
+    sent = {"name": "số liệu.xlsx", "content": content, "type": "", "size": 1}
+    desk.upload.value = [{**sent, "last_modified": datetime.now(UTC)}]
+    assert desk.wait(30)
+    assert "x.yaml" in desk.loaded.scenarios  # sent again, it has what was saved for it
+    assert "bản sao" in words(desk.status)
+    assert str(mine) in words(desk.status)
+    desk.tongues.value = "en"
+    assert desk.pick.label == "số liệu.xlsx (uploaded)"
 
 
 def test_one_dataset_serves_every_desk(home):
@@ -272,13 +304,13 @@ def test_a_scenario_saved_before_is_saved_again_under_its_name(home):
     assert "Đã lưu" in words(mine.saved)
     assert again.plans["Của-tôi.yaml"] is mine
     assert not again._here.unsaved
-    saved = read_scenario(home / "phuong-an" / "Của-tôi.yaml")
+    saved = read_scenario(home / "phuong-an" / "số liệu" / "Của-tôi.yaml")
     assert sum(row.amount for row in saved.budget) == 6000
     desk.sliders["total"].value = Decimal(5500)  # on the page that is still open elsewhere
     assert page.wait(60)
     desk.keep.click()
     assert "kc-stop" in desk.saved.value
-    assert read_scenario(home / "phuong-an" / "Của-tôi.yaml") == saved
+    assert read_scenario(home / "phuong-an" / "số liệu" / "Của-tôi.yaml") == saved
 
 
 # --- The server ----------------------------------------------------------------------------------
@@ -423,9 +455,25 @@ def test_a_fault_is_listed_at_its_cell_and_mended(app, served, tmp_path, watched
     page.get_by_text("gửi lên.xlsx: chưa dùng được, 1 lỗi phải sửa").wait_for()
     row = page.locator(".kc-words tr", has_text="Hà Nộii")
     assert at in row.inner_text()
+    page.get_by_text("Sửa trong tệp của bạn, lưu, rồi bấm “Tải lên lại”").wait_for()
+    assert not page.get_by_role("button", name="Đọc lại").is_visible()  # it would read the copy
     page.screenshot(path=shots / "app-fault.png")
     tab(page, "Tiến độ")
     page.get_by_text("Chưa có số liệu dùng được").locator("visible=true").wait_for()
+    page.get_by_text("gửi lên.xlsx: chưa dùng được, 1 lỗi").locator("visible=true").wait_for()
+    page.screenshot(path=shots / "app-fault-first.png")
+    page.get_by_role("button", name="Xem lỗi").click()
+    sent.write_bytes(good)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Tải lên lại").click()
+    chooser.value.set_files(sent)
+    page.get_by_text("gửi lên.xlsx: dùng được").wait_for()
+    names = page.get_by_label("Bộ số liệu").locator("option").all_inner_texts()
+    labels = [name.replace("\xa0", " ") for name in names]
+    assert labels == ["số liệu.xlsx", "gửi lên.xlsx (tải lên)"]
+    tab(page, "Phương án")
+    page.locator(".kc-chart svg text", has_text="Tổng: 7.000 triệu đồng").first.wait_for()
+    assert not page.get_by_role("button", name="Xem lỗi").is_visible()
     # The planner's own file: spoiled, read again, mended, read again.
     tab(page, "Số liệu")
     spoil(home / "số liệu.xlsx")

@@ -116,7 +116,7 @@ def test_a_saved_scenario_opens_at_its_month_again(served, watched):
     page.get_by_label("Tên", exact=True).fill("Giữa năm")
     page.get_by_role("button", name="Lưu (có thay đổi)").click()
     page.get_by_text("Đã lưu phương án: ").wait_for()
-    saved = read_scenario(folder / "phuong-an" / "Giữa-năm.yaml")
+    saved = read_scenario(folder / "phuong-an" / "số liệu" / "Giữa-năm.yaml")
     assert saved.as_of == 6
     assert any("Lập phương án cho" in note.vi and "tháng 6/2024" in note.vi for note in saved.notes)
     page.goto("about:blank")
@@ -127,7 +127,7 @@ def test_a_saved_scenario_opens_at_its_month_again(served, watched):
     chosen = page.get_by_label("Lập phương án cho").locator("visible=true")
     assert "tháng" in chosen.locator("option:checked").inner_text()
     page.get_by_role("button", name="Lưu phương án").locator("visible=true").wait_for()
-    (folder / "phuong-an" / "Giữa-năm.yaml").unlink()
+    (folder / "phuong-an" / "số liệu" / "Giữa-năm.yaml").unlink()
 
 
 @pytest.mark.browser

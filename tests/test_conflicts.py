@@ -228,7 +228,10 @@ def test_a_repair_larger_than_what_is_lacking_names_what_adds_the_rest():
     alone = options(by_rules["budget:1", "tech", "prod"])[0]
     assert (alone[0]["rule"], alone[0]["also"]) == ("budget:1", [])
     plan = allocate(dataset(cells=CELLS), scenario(text), detail=False)
-    assert any("vì cả “tech”; “Sản phẩm”" in line for line in plan.explain("vi"))
+    assert any(
+        "chiếm ít nhất 70 % của: Kinh phí mọi nguồn”; “Sản phẩm”" in line
+        for line in plan.explain("vi")
+    )
 
 
 SHARED = (

@@ -19,12 +19,22 @@ from oracle import instances
 
 from kc_model import read_dataset, read_scenario
 from kc_model.allocate import allocate
-from kc_model.explain import explain, holding, loosening, rule_label
+from kc_model.explain import (
+    budget_texts,
+    explain,
+    holding,
+    loosening,
+    renumbered,
+    rule_label,
+    rule_texts,
+)
 from kc_model.explain.reasons import find_reasons
 from kc_model.money import UNITS, format_money, format_number
-from kc_model.reference import area_name, place_name
+from kc_model.reference import area_name, place_name, source_name
+from kc_model.scenario import Budget
 from kc_model.tables import Note
 from kc_model.wording import LANGUAGES
+from kc_model.words import Words
 
 MILLION = 1_000_000
 
@@ -266,7 +276,8 @@ def test_the_reason_of_a_change(case):
                 assert f"{format_number(round(100 * abs(number), 1), None, language)} %" in told
             if not numbers and len(expected) < 3:
                 assert million(abs(amount), language) in told
-            assert driver.startswith("goal") or plan.rules()["text"][0] in told or driver in told
+            named = rule_texts(plan.scenario.rules, Words.of(plan, language)).get(driver, "")
+            assert driver.startswith("goal") or plan.rules()["text"][0] in told or named in told
 
 
 def test_what_keeps_a_loser_from_losing_more():
@@ -276,7 +287,9 @@ def test_what_keeps_a_loser_from_losing_more():
     reason = find_reasons(plan, "place", ["04"])["04"]
     assert (reason.kind, reason.driver) == ("chance", "goal|1")
     assert (reason.keeper, reason.kept) == ("floor", pytest.approx(60 * MILLION))
-    assert any("“floor” giữ lại 60 triệu đồng" in line for line in plan.explain("vi"))
+    assert any(
+        "ít nhất 60 triệu đồng” giữ lại 60 triệu đồng" in line for line in plan.explain("vi")
+    )
 
 
 def test_where_nothing_alone_did_it_that_is_said():
@@ -366,7 +379,7 @@ def test_a_gain_that_was_not_asked_again_is_said_as_the_most_it_can_be(language)
     told = unasked.explain(language)
     most = {"vi": "nhiều nhất", "en": "at most"}[language]
     # One point is 1.2 of 120; of 1 more, half goes to 06 (0.2) and half to 02 (0.825).
-    for label, gain in (("“Nửa”", 1.2 * (0.825 - 0.2)), ("“Vốn”", 0.513)):
+    for label, gain in (("“Nửa”", 1.2 * (0.825 - 0.2)), ("(Vốn)”", 0.513)):
         assert (
             sum(label in line and f"{most} {million(gain, language)}" in line for line in told) == 1
         ), (gain, told)
@@ -394,7 +407,7 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
         assert bool(line) == (status != "met")
         if "không tốt hơn" not in line:
             assert line.rstrip(".").lower() in told
-    sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Ràng buộc"]
+    sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
 
@@ -408,7 +421,8 @@ def test_the_table_of_what_holds_says_how_far_a_price_holds(language):
     told = {line[0]: line[1:] for line in lines}
     assert lines[0][0] == "Mỗi tỉnh khó khăn ít nhất 55,5 triệu"  # what is missed stands first
     until = rules.loc["budget:1", "price_to"]
-    assert told["Vốn trung ương"][2] == million(until, language)
+    fund = source_name("KCQG", language)
+    assert told[f"{fund} (Vốn trung ương)"][2] == million(until, language)
     best = [plan_of(TEXT.replace("120", str(until + n))).goals[0]["best"] for n in (-1, 0, 1)]
     assert best[1] - best[0] == pytest.approx(rules.loc["budget:1", "price"])
     assert best[2] - best[1] < rules.loc["budget:1", "price"] - 0.01
@@ -654,7 +668,9 @@ def test_the_direction_of_a_way_out():
         "lower “National industrial promotion” from 500 million VND to 99 million" in line
         for line in told
     ), told
-    assert any("raise “few” from 9 million VND to 410 million" in line for line in told), told
+    assert any(
+        "at most 9 million VND” from 9 million VND to 410 million" in line for line in told
+    ), told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -680,7 +696,7 @@ def test_out_of_time(language):
     [
         ("tech", "Chuyển giao công nghệ", "Chuyển giao công nghệ", "Chuyển giao công nghệ"),
         ("tech", "", "tech", "tech"),
-        ("budget:2", "", "Tổng ngân sách (dòng 2)", "Budget (row 2)"),
+        ("budget:2", "", "Khoản kinh phí thứ 2", "Budget (row 2)"),
         ("budget:2", "Vốn", "Vốn", "Vốn"),
         (
             "bound:01|TECH|KCQG:min",
@@ -693,6 +709,63 @@ def test_out_of_time(language):
 def test_a_rule_is_called_as_a_planner_knows_it(rule_id, text, vi, en):
     assert rule_label(rule_id, text) == vi
     assert rule_label(rule_id, text, "en") == en
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "told"),
+    [
+        ("Mỗi tỉnh ít nhất 1.500 triệu", "1500", "1200.5", "Mỗi tỉnh ít nhất 1.200,5 triệu"),
+        ("Theo công văn 12", "60000", "52145", "Theo công văn 12 (đổi thành 52.145 triệu đồng)"),
+        (
+            "Theo công văn 12 (đổi thành 52.145 triệu đồng)",
+            *("52145", "60", "Theo công văn 12 (đổi thành 60 triệu đồng)"),
+        ),
+        (  # the number stands twice: said of the new one alone
+            "1 xã, 1 huyện (đổi thành 52.145 triệu đồng)",
+            *("1", "2", "1 xã, 1 huyện (đổi thành 2 triệu đồng)"),
+        ),
+        ("", "1", "2", ""),
+    ],
+)
+def test_a_changed_number_is_told_once(text, old, new, told):
+    assert renumbered(text, Decimal(old), Decimal(new), "money", "million_vnd") == told
+
+
+def test_a_rule_without_words_is_called_by_what_it_says_now():
+    said = {
+        "{each: place, min: 5}": "Kinh phí mọi nguồn của từng địa bàn một: ít nhất 5 triệu đồng",
+        "{where: {source: KCQG}, of: all, min: 0.4, max: 0.5}": (
+            "Kinh phí Khuyến công quốc gia chiếm ít nhất 40 % của: Kinh phí mọi nguồn; "
+            "Kinh phí Khuyến công quốc gia chiếm nhiều nhất 50 % của: Kinh phí mọi nguồn"
+        ),
+        "{where: {place: '02'}, per: baseline, min: 0.7}": (
+            "Kinh phí mọi nguồn của Hà Giang giảm không quá 30 % so với mốc"
+        ),
+        "{where: {difficult: 1}, max: 3}": (
+            "Kinh phí mọi nguồn (“Địa bàn khó khăn”: 1): nhiều nhất 3 triệu đồng"
+        ),
+        "{per: population, min: 0.5}": "",
+    }
+    for rule, told in said.items():
+        rules = f"rules: [{{id: x, {rule[1:]}]\n"
+        asked = scenario("budget: [{amount: 1}]\n" + rules)
+        assert rule_texts(asked.rules, Words("million_vnd", "63", "vi")) == {"x": told}
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "told"),
+    [
+        ({"place": ("40",), "source": ("KCDP",)}, "ghi chú A", "Nghệ An (ghi chú A)"),
+        ({"place": ("40",), "source": ("KCDP",)}, "Vốn tỉnh Nghệ An", "Vốn tỉnh Nghệ An"),
+        ({"source": ("KCQG",)}, "Kinh phí quốc gia", "Kinh phí quốc gia"),
+        ({"source": ("KCQG",)}, "Đợt 1", "Khuyến công quốc gia (Đợt 1)"),
+        ({"source": ("KCQG",)}, "", "Khuyến công quốc gia"),
+    ],
+)
+def test_a_remark_does_not_take_the_place_of_a_budgets_name(where, text, told):
+    row = Budget(Decimal(1), where, text=text)
+    (name,) = budget_texts([row], Words("million_vnd", "34", "vi")).values()
+    assert name.removeprefix("Khuyến công địa phương – ") == told
 
 
 def test_a_text_is_shown_as_it_is_never_filled_in():

@@ -709,7 +709,7 @@ def test_the_form_is_official():
     data = allocation_workbook(stamp, make_cells(), make_rules({}))
     book = load(data)
     assert book.sheetnames == [
-        "Phương án phân bổ", "Tổng hợp theo địa bàn", "Tăng, giảm", "Ràng buộc", "Ghi chú",
+        "Phương án phân bổ", "Tổng hợp theo địa bàn", "Tăng, giảm", "Quy định", "Ghi chú",
     ]  # fmt: skip
     shown = {str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row}
     for text in (
@@ -810,7 +810,7 @@ def test_no_text_of_the_users_is_live():
             assert not any("externalLink" in name or "vba" in name for name in archive.namelist())
     plan = set(rows_of(book.worksheets[0]).values())
     ground = set(rows_of(book["Ghi chú"]).values())
-    table = {cell.value for row in book["Ràng buộc"].iter_rows() for cell in row}
+    table = {cell.value for row in book["Quy định"].iter_rows() for cell in row}
     for text in EVIL:  # shown as it was written
         assert {text} <= plan
         assert {text} <= ground
@@ -826,7 +826,7 @@ def test_long_and_odd_texts_are_not_lost():
     for sheet, column in ((book["Ghi chú"], 2), (book.worksheets[0], 1)):
         joined = "".join(str(v) for v in rows_of(sheet, column).values() if v)
         assert long in joined
-    table = {str(cell.value) for row in book["Ràng buộc"].iter_rows() for cell in row}
+    table = {str(cell.value) for row in book["Quy định"].iter_rows() for cell in row}
     assert any(len(text) > 30_000 and text.endswith("…") for text in table)
     assert any("dòng 1\ndòng 2" in str(v) for v in rows_of(book["Ghi chú"], 2).values())
 
@@ -861,7 +861,7 @@ def test_rules_read_aloud():
         {"id": "pref", "tier": "preference", "group": "ward-7", "bound": np.nan, "lhs": np.nan,
          "slack": np.nan, "shortfall": np.nan, "status": "met"},
     )  # fmt: skip
-    sheet = load(allocation_workbook(make_stamp(), make_cells(), rules))["Ràng buộc"]
+    sheet = load(allocation_workbook(make_stamp(), make_cells(), rules))["Quy định"]
     rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=4)]
     area = reference.area_name("TECH")
     assert [row[8] for row in rows] == ["chưa đạt", "chạm giới hạn", "chạm giới hạn", "đạt", "đạt"]
@@ -879,7 +879,7 @@ def test_rules_read_aloud():
 
 
 def test_no_rules_at_all():
-    assert load(allocation_workbook(make_stamp(), make_cells(), make_rules()))["Ràng buộc"]
+    assert load(allocation_workbook(make_stamp(), make_cells(), make_rules()))["Quy định"]
 
 
 def test_reserve_is_shown_beside_the_total():

@@ -24,8 +24,8 @@ from kc_model.forecast.trend import LEAST_MONTHS, trend_and_season
 Array = np.ndarray[Any, Any]
 
 NAMES = {
-    "benktander": "Benktander",
-    "cape-cod": "Cape Cod",
+    "benktander": "each line's own progress",
+    "cape-cod": "progress of all lines",
     "trend": "trend and season",
     "donors": "began most alike",
 }

@@ -203,6 +203,7 @@ def test_a_refused_move_is_not_made_and_the_rest_is_solved_again():
     gave, took = first["from_cell"], first["to_cell"]
     assert after.cells["amount"][gave] >= plan.cells["amount"][gave] + first["amount"]
     assert after.cells["amount"][took] <= plan.cells["amount"][took] - first["amount"]
-    assert {rule.basis for rule in after.scenario.rules[1:]} == {"Đơn vị không đồng ý điều chuyển"}
+    grounds = {rule.basis for rule in after.scenario.rules[1:]}
+    assert grounds == {"Từ chối trên bàn làm việc; chưa ghi căn cứ"}
     with pytest.raises(KeyError, match="99"):
         refuse(plan, [99])

@@ -176,10 +176,14 @@ def test_a_lever_offers_round_values_and_the_scenarios_own(key, shown):
         ("Công nghệ ít nhất 57,4 % tổng", "0.6", "Công nghệ ít nhất 60 % tổng"),
         ("Công nghệ ít nhất 57,4% tổng", "0.605", "Công nghệ ít nhất 60,5% tổng"),
         ("At least 57.4 % of all", "0.5", "At least 50 % of all"),
-        ("Công nghệ theo kế hoạch", "0.6", "Công nghệ theo kế hoạch → 60 %"),
-        ("57,4 % năm nay, 57,4 % năm sau", "0.6", "57,4 % năm nay, 57,4 % năm sau → 60 %"),
-        ("Công văn 57,4/CV", "0.6", "Công văn 57,4/CV → 60 %"),
-        ("Ít nhất 157,4 %", "0.6", "Ít nhất 157,4 % → 60 %"),
+        ("Công nghệ theo kế hoạch", "0.6", "Công nghệ theo kế hoạch (đổi thành 60 %)"),
+        (
+            "57,4 % năm nay, 57,4 % năm sau",
+            "0.6",
+            "57,4 % năm nay, 57,4 % năm sau (đổi thành 60 %)",
+        ),
+        ("Công văn 57,4/CV", "0.6", "Công văn 57,4/CV (đổi thành 60 %)"),
+        ("Ít nhất 157,4 %", "0.6", "Ít nhất 157,4 % (đổi thành 60 %)"),
         ("", "0.6", ""),
     ],
 )

@@ -14,9 +14,11 @@ from datasets import absorbing, dataset, scenario
 
 from kc_model.allocate import allocate
 from kc_model.errors import InputError
+from kc_model.explain import rule_texts
 from kc_model.moves import moves
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario, scenario_yaml
+from kc_model.words import Words
 from kc_model.workbench import following, making, show_plan
 from kc_model.workbench.adding import Asked, new_budget, new_rule
 from kc_model.workbench.deciding import decide, decided
@@ -290,7 +292,12 @@ def test_a_rule_is_made_of_what_was_filled_in(where, kind, number, rule, text):
     data = dataset(cells=CELLS, absorption=absorbing(CELLS))
     made = new_rule(scenario(PLAIN), Asked(where, kind, number), data, "vi").rules[-1]
     assert {name: getattr(made, name) for name in rule} == rule
-    assert text in made.text
+    assert not made.text  # called by what it says, so its name follows its number and the language
+    named = [
+        rule_texts([made], Words(data.unit, data.vintage, one))[made.id] for one in ("vi", "en")
+    ]
+    assert text in named[0]
+    assert re.search("Money of .* (least|most|falls|rises)", named[1])
     assert made.tier == "law"
 
 
@@ -320,7 +327,7 @@ def test_a_rule_comes_and_goes_and_is_told(plain):
     assert adding.number.value == ""
     assert "Đã thêm" in words(adding.said)
     assert plain.sliders["them-1:min"].value == 2600
-    assert any("Thêm thử trên màn hình" in note.vi for note in plain.plan.notes)
+    assert any("Đã thêm so với" in note.vi for note in plain.plan.notes)
     adding.number.value = "mười"
     adding.add["rules"].click()
     assert "không đọc được là số" in words(adding.said)
@@ -330,8 +337,8 @@ def test_a_rule_comes_and_goes_and_is_told(plain):
     assert plain.wait(30)
     assert [rule.id for rule in plain.now().rules] == ["them-1"]
     assert "floor:min" not in plain.sliders
-    assert "Đã bỏ: floor" in grid.said
-    assert any("Bỏ thử trên màn hình" in note.vi for note in plain.plan.notes)
+    assert "Đã bỏ: Kinh phí mọi nguồn của từng địa bàn một: ít nhất 1.500" in grid.said
+    assert any("Đã bỏ so với" in note.vi for note in plain.plan.notes)
     plain.undo.click()
     plain.undo.click()
     assert plain.wait(30)

@@ -16,7 +16,8 @@ from kc_model.allocate.elastic import Elastic
 from kc_model.allocate.levers import Lever, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
-from kc_model.money import UNITS, format_number
+from kc_model.explain import renumbered
+from kc_model.money import UNITS
 from kc_model.problem import Problem
 from kc_model.rules import Row, renumber_rows
 from kc_model.scenario import Scenario
@@ -38,7 +39,7 @@ Repair = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 # ---------------------------------------------------------------------------- applying
 
 
-def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
+def apply_repair(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario:
     """Return the scenario with the new numbers of a repair.
 
     Parameters
@@ -48,6 +49,8 @@ def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
         One step of a conflict's ``repairs``, or all steps of one option or of its
         ``combination``; steps that share a number may all be given. Bounds of cells stand in the
         data: `repair_cells` changes those.
+    unit : str
+        The dataset's, told behind an amount in a rule's words; "": the amount alone.
 
     Raises
     ------
@@ -67,24 +70,20 @@ def apply_repair(scenario: Scenario, repair: Repair) -> Scenario:
             if not 1 <= int(number) <= len(budget):
                 raise KeyError(rule)
             row = budget[int(number) - 1]
-            budget[int(number) - 1] = replace(row, amount=to, text=_told(row.text, to, "money"))
+            budget[int(number) - 1] = replace(row, amount=to)
         elif rule == "round_to":
             scenario = replace(scenario, round_to=to)
         else:
-            scenario = _with_rule(scenario, rule, side, to)
+            scenario = _with_rule(scenario, rule, side, to, unit)
     return replace(scenario, budget=tuple(budget))
 
 
-def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal) -> Scenario:
-    text = next((r.text for r in scenario.rules if r.id == rule_id), "")
-    kind = next((r.kind for r in scenario.rules if r.id == rule_id), "")
-    return scenario.with_rule(rule_id, **{side: to, "text": _told(text, to, kind)})
-
-
-def _told(text: str, to: Decimal, kind: str) -> str:
-    """Put the new number behind a rule's words: they may name the old one."""
-    shown = f"{format_number(100 * to)} %" if kind == "share" else format_number(to)
-    return f"{text} → {shown}" if text else text
+def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal, unit: str) -> Scenario:
+    texts = {
+        rule.id: renumbered(rule.text, getattr(rule, side), to, rule.kind, unit)
+        for rule in scenario.rules
+    }
+    return scenario.with_rule(rule_id, **{side: to, "text": texts.get(rule_id, "")})
 
 
 def repair_cells(data: Dataset, repair: Repair) -> Dataset:

@@ -7,6 +7,7 @@ from kc_model.explain.conflicts import Trouble, tell_conflicts, troubles
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
+from kc_model.explain.naming import budget_texts, renumbered, rule_label, rule_texts
 from kc_model.explain.outcome import (
     tell_goals,
     tell_missed,
@@ -14,7 +15,7 @@ from kc_model.explain.outcome import (
     tell_totals,
     tell_unproven,
 )
-from kc_model.explain.teller import Explained, Teller, budget_texts, rule_label
+from kc_model.explain.teller import Explained, Teller
 from kc_model.wording import Language
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "explain",
     "holding",
     "loosening",
+    "renumbered",
     "rule_label",
+    "rule_texts",
     "troubles",
     "why_left",
 ]

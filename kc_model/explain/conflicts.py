@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kc_model.explain.teller import Explained, Teller, budget_texts, rule_label
+from kc_model.explain.naming import budget_texts, rule_label, rule_texts
+from kc_model.explain.teller import Explained, Teller
 from kc_model.wording import Language
 
 __all__ = ["Trouble", "tell_conflicts", "troubles"]
@@ -168,17 +169,18 @@ def _needs(teller: Teller, steps: Sequence[Step]) -> str:
 def _named(teller: Teller, rules: Sequence[str]) -> dict[str, str]:
     """Return the scenario's words for some of its rules and budgets."""
     scenario = teller.plan.scenario
-    texts = {rule.id: rule.text for rule in scenario.rules}
+    texts = rule_texts(scenario.rules, teller.words)
     return _labels(teller, rules, [texts.get(rule, "") for rule in rules])
 
 
 def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
     filled = [*texts, *[""] * (len(rules) - len(texts))]
-    budgets = budget_texts(teller.plan.scenario.budget, teller.words)
+    scenario = teller.plan.scenario
+    named = budget_texts(scenario.budget, teller.words) | rule_texts(scenario.rules, teller.words)
     return {
         rule: teller.rule(rule)
         if rule.startswith("bound:")
-        else rule_label(rule, text or budgets.get(rule, ""), teller.language)
+        else rule_label(rule, named.get(rule) or text, teller.language)
         for rule, text in zip(rules, filled, strict=True)
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from kc_model.explain.teller import Teller, rule_label
+from kc_model.explain.teller import Teller
 from kc_model.money import UNITS, format_money
 from kc_model.scenario import Rule
 from kc_model.tables import CELL_KEYS, Note
@@ -82,7 +82,7 @@ def tell_grounds(teller: Teller) -> Iterator[str]:
 
 
 def _quoted(teller: Teller, rule: Rule) -> str:
-    return f"“{rule_label(rule.id, rule.text, teller.language)}”"
+    return f"“{teller.rule(rule.id)}”"
 
 
 def _on_forecast(teller: Teller, total: int) -> Iterator[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 
-from kc_model.scenario import Budget, Scenario
+from kc_model.explain.naming import budget_texts, rule_label, rule_texts
+from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, Dataset, Note
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["SMALL", "Explained", "Teller", "budget_texts", "rule_label"]
+__all__ = ["SMALL", "Explained", "Teller"]
 
 SMALL = 1e-6
 """Of a gap or a price: less is none."""
@@ -77,38 +78,6 @@ Explained: TypeAlias = _Explained
 """What `explain` reads of an allocation."""
 
 
-def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
-    """Return a rule, budget or bound as a planner knows it.
-
-    Parameters
-    ----------
-    rule_id : str
-        As in ``rules.csv``.
-    text : str
-        The rule's own words; "" where it has none.
-    language : {"vi", "en"}
-    """
-    if text:
-        return text
-    if rule_id == "round_to":
-        return say("explain.round_to", language)
-    kind, _, rest = rule_id.partition(":")
-    if kind == "budget" and rest:
-        return say("explain.budget", language, number=rest)
-    if kind == "bound" and rest:
-        cell, _, side = rest.rpartition(":")
-        return say(f"explain.bound.{side}", language, cell=cell.replace("|", ", "))
-    return rule_id
-
-
-def budget_texts(budgets: Sequence[Budget], words: Words) -> dict[str, str]:
-    """Return what budgets are called, by their ids: by their own words, or what they are for."""
-    texts = {}
-    for number, row in enumerate(budgets, 1):
-        texts[f"budget:{number}"] = row.text or words.selection(row.where)
-    return texts
-
-
 class Teller:
     """Speaks of one plan in one language.
 
@@ -157,7 +126,9 @@ class Teller:
     def _texts(self) -> dict[str, str]:
         rules = self.plan.rule_rows
         texts = dict(zip(rules["id"], rules["text"], strict=True))
-        return texts | budget_texts(self.plan.scenario.budget, self.words)
+        scenario = self.plan.scenario
+        named = rule_texts(scenario.rules, self.words) | budget_texts(scenario.budget, self.words)
+        return texts | named
 
     def goal(self, number: int) -> str:
         """Return goal number 1, 2, ... by its number and name."""

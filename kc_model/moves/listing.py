@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kc_model import reference
-from kc_model.explain import rule_label
+from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
@@ -22,6 +22,7 @@ from kc_model.reading import linked_ids
 from kc_model.scenario import Rule, Scenario
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["changed", "find_moves", "moves", "refuse"]
 
@@ -284,7 +285,9 @@ def _driver(
     if name.startswith("bound|"):
         return "rule", {"rule": say(f"explain.bounds.{name[6:]}", language)}
     texts = plan.rule_rows.loc[plan.rule_rows["id"] == name, "text"]
-    return "rule", {"rule": rule_label(name, str(texts.iloc[0]), language)}
+    named = rule_texts(plan.scenario.rules, Words(plan.unit, plan.data.vintage, language))
+    text = named.get(name) or str(texts.iloc[0])
+    return "rule", {"rule": rule_label(name, text, language)}
 
 
 def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:

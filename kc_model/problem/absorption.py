@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from kc_model.cells import Cells, Curves, build_curves
+from kc_model.cells import Cells, Curves, build_curves, newest_plan_year
 from kc_model.errors import Address, Fault, InputError
 from kc_model.forecast import forecast
 from kc_model.results import Forecast
@@ -56,6 +56,8 @@ def _own_forecast(
     data: Dataset, scenario: Scenario, cells: pd.DataFrame, as_of: int | None, faults: list[Fault]
 ) -> Forecast | None:
     exposures = cells[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
+    if newest_plan_year(data, scenario.year, as_of) == scenario.year:  # the plan, no stand-in
+        exposures = exposures.rename(columns={"baseline": "plan"})
     try:
         return forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
     except InputError as error:

@@ -14,8 +14,8 @@ from kc_model.reading.checks import check_attributes, check_table
 from kc_model.reading.columns import Typed, cell_order, type_table
 from kc_model.reading.meta import Meta, build_meta, sheet_items
 from kc_model.reading.projects import linked_ids, needed_by, place_shares
-from kc_model.reading.rows import dong, reconcile, set_aside
-from kc_model.reading.values import Terms
+from kc_model.reading.rows import reconcile, set_aside
+from kc_model.reading.values import Terms, dong
 from kc_model.sheets import (
     Grid,
     Item,

@@ -12,7 +12,8 @@ from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.reading.columns import MERGER, Typed
 from kc_model.reading.projects import check_projects
-from kc_model.reading.rows import dong
+from kc_model.reading.values import dong
+from kc_model.sheets import value_text
 from kc_model.tables import CELL_KEYS, SCHEMAS, Kind
 
 __all__ = ["check_attributes", "check_table"]
@@ -259,7 +260,8 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
     for row in frame.index[negative]:
         meant = bool(settled[row])
         code = "negative-settled" if meant else "negative-amount"
-        values = {"found": dong(int(disbursed[row]))}
+        held = value_text(typed.grid.value(int(row), "disbursed"))
+        values = {"found": held, "vnd": dong(int(disbursed[row]))}
         at = typed.grid.at(int(row), "disbursed")
         faults.append(Fault(code, at, values, "warning" if meant else "error"))
     allowed = frame["plan"] + frame["carried"].fillna(0)

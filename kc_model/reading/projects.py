@@ -9,7 +9,7 @@ import pandas as pd
 
 from kc_model.errors import Fault
 from kc_model.reading.columns import Typed
-from kc_model.reading.rows import dong
+from kc_model.reading.values import dong
 from kc_model.sheets import value_text
 from kc_model.tables import as_rows
 

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+import pandas as pd
+
 from kc_model.errors import Address, Fault
 from kc_model.reading.columns import Typed
-from kc_model.reading.values import WrongError, is_missing, is_number, parse_value
+from kc_model.reading.values import WrongError, dong, is_missing, is_number, parse_value
 from kc_model.sheets import Grid, Value, clean_text
 from kc_model.tables import SCHEMAS, Column, Kind
 
-__all__ = ["dong", "reconcile", "set_aside"]
+__all__ = ["reconcile", "set_aside"]
 
 _TOTAL = re.compile(r"(tổng|cộng)([\s:].*)?|tong( cong| so)?|cong", re.IGNORECASE | re.DOTALL)
 _OF_WHICH = re.compile(r"trong (đó|do)\b.*", re.IGNORECASE | re.DOTALL)
@@ -102,10 +104,12 @@ def _first_cell(grid: Grid, row: int) -> Address:
 
 
 def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
-    """Compare every total with the sum of the rows above it.
+    """Compare every total with the rows above it.
 
-    A total is right if it is the sum since the total before, or of all rows above; else it is the
-    fault total-differs, with both figures. Rows at fault leave nothing to compare with.
+    A total is right if it is the sum since the total before, or of all rows above; where these are
+    of several months, which are cumulative, also if it is that of the newest month alone. Else it
+    is the fault total-differs, or total-differs-month of several months, with both figures. What
+    cannot be read may be any amount, or of any month: what stays possible is no fault.
 
     Parameters
     ----------
@@ -114,21 +118,42 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
         Rows of totals, as `set_aside` gave them.
     faults : list of Fault
     """
-    if typed.bad or not totals:
-        return
     before = -1
     for row in totals:
         above = typed.frame[typed.frame.index < row]
-        block = above[above.index > before]
+        blocks = [above[above.index > before], above]
+        parts = [*(_newest(typed, block) for block in blocks), *((b, b.head(0)) for b in blocks)]
         for column in SCHEMAS[typed.name].columns:
             if column.kind is Kind.MONEY and column.name not in _NOT_SUMMED:
                 stated = _stated(typed, row, column, faults)
-                sums = [sum(map(int, part[column.name].dropna())) for part in (block, above)]
-                if stated is not None and stated not in sums:
-                    values = {"stated": dong(stated), "computed": dong(sums[0])}
-                    at = typed.grid.at(row, column.name)
-                    faults.append(Fault("total-differs", at, values))
+                sums = [_sum(typed, *part, column.name) for part in parts]
+                if stated is None or any(low <= stated <= high for low, high in sums):
+                    continue
+                values: dict[str, object] = {"stated": dong(stated), "computed": dong(sums[0][0])}
+                code, newest = "total-differs", parts[0][0]
+                if len(newest) < len(blocks[0]):
+                    code = "total-differs-month"
+                    values |= {key: newest[key].iloc[0] for key in ("year", "month")}
+                faults.append(Fault(code, typed.grid.at(row, column.name), values))
         before = row
+
+
+def _newest(typed: Typed, block: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the newest month, and those that may be of it; without months all."""
+    if "month" not in SCHEMAS[typed.name].key:
+        return block, block.head(0)
+    period = block["year"] * 100 + block["month"]
+    return block[(period == period.max()).fillna(False)], block[period.isna()]
+
+
+def _sum(typed: Typed, sure: pd.DataFrame, open_: pd.DataFrame, name: str) -> tuple[int, float]:
+    """Return the least and the most that a column may add up to, open rows in or not."""
+    low = sum(map(int, sure[name].dropna()))
+    given = pd.concat([sure[name], open_[name]])
+    lost = typed.bad & set(given.index[given.isna()])
+    if any(not is_missing(typed.grid.value(row, name), Kind.MONEY) for row in lost):
+        return low, float("inf")
+    return low, low + sum(map(int, open_[name].dropna()))
 
 
 def _stated(typed: Typed, row: int, column: Column, faults: list[Fault]) -> int | None:
@@ -139,8 +164,3 @@ def _stated(typed: Typed, row: int, column: Column, faults: list[Fault]) -> int 
         faults.append(Fault(error.code, typed.grid.at(row, column.name), error.values))
         return None
     return amount if isinstance(amount, int) else None
-
-
-def dong(vnd: int) -> str:
-    """Return an amount in đồng for either language; `say` puts its own mark between thousands."""
-    return f"{vnd:,}".replace(",", "\u202f")

@@ -28,7 +28,16 @@ from kc_model.sheets import (
 )
 from kc_model.tables import Column, Kind, column_dtype
 
-__all__ = ["Renamed", "Terms", "WrongError", "is_missing", "is_number", "missing", "parse_value"]
+__all__ = [
+    "Renamed",
+    "Terms",
+    "WrongError",
+    "dong",
+    "is_missing",
+    "is_number",
+    "missing",
+    "parse_value",
+]
 
 _MARKS = {"", "-", "–", "—", "−", "…", "...", "..", "x"}
 _CODE = re.compile(r"0\d+", re.ASCII)
@@ -186,7 +195,7 @@ def _money(value: Value, column: Column, terms: Terms) -> int:
         raise WrongError("unit-conflict", found=value_text(value), heading=heading)
     amount = parse_money(_numeric(value), terms.unit or "million_vnd", terms.decimal)
     if amount < 0 and not column.signed:
-        raise WrongError("negative-amount", found=value_text(value))
+        raise WrongError("negative-amount", found=value_text(value), vnd=dong(amount))
     return amount
 
 
@@ -323,3 +332,8 @@ _PARSERS: Mapping[Kind, Callable[[Value, Column, Terms], object]] = {
     Kind.SHARES: _shares,
     Kind.DATE: _date,
 }
+
+
+def dong(vnd: int) -> str:
+    """Return an amount in đồng for either language; `say` puts its own mark between thousands."""
+    return f"{vnd:,}".replace(",", "\u202f")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model.errors import Fault
-from kc_model.explain import budget_texts, explain, loosening, why_left
+from kc_model.explain import budget_texts, explain, loosening, rule_texts, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
@@ -267,8 +267,9 @@ class Allocation:
     def workbook(self, language: Language = "vi") -> bytes:
         """Return ``allocation.xlsx``, the plan as an office prints it."""
         rules = self.rule_rows.assign(told=loosening(self, language))
-        budgets = rules["id"].map(self._budgets(language)).fillna("")
-        rules["text"] = rules["text"].where(budgets == "", budgets)
+        named = self._budgets(language) | rule_texts(self.scenario.rules, Words.of(self, language))
+        names = rules["id"].map(named).fillna("")
+        rules["text"] = rules["text"].where(names == "", names)
         moves = None if self.as_of is None else find_moves(self, language)
         projects = None
         if len(self.projects) and self.projects["chosen"].any():

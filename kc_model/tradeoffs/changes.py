@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from kc_model.explain import budget_texts, rule_label
+from kc_model.explain import budget_texts, rule_label, rule_texts
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.wording import say
@@ -160,9 +160,16 @@ def _exchanged(
         yield new
 
 
+def _name(rule: Rule | None, words: Words) -> str:
+    return "".join(
+        rule_label(key, text, words.language)
+        for key, text in rule_texts([rule] if rule else [], words).items()
+    )
+
+
 def _rule_label(old: Rule | None, new: Rule | None, words: Words) -> str:
     row = new or old
-    name = rule_label(row.id, row.text, words.language) if row is not None else ""
+    name = _name(row, words)
     if old is None or new is None:
         key = "added" if old is None else "dropped"
         return say(f"tradeoffs.changes.{key}", words.language, name=name)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model.allocate import Planner
 from kc_model.errors import Fault, InputError
-from kc_model.explain import rule_label
+from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, to_unit
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
@@ -408,7 +408,7 @@ def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
                 b=words.achieved(name, b["goal_1"], per),
                 change=("−" if change < 0 else "+") + words.gained(name, abs(change)),
             )
-        texts = {rule.id: rule.text for rule in found.plans[0].scenario.rules}
+        texts = rule_texts(found.plans[0].scenario.rules, words)
         for column in ("missed", "binding"):
             ids = [set(filter(None, names.split(", "))) for names in good[column]]
             firm = sorted(set.intersection(*ids))

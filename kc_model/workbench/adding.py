@@ -17,7 +17,6 @@ from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.desk import choices
 from kc_model.workbench.editing import number_columns, read_number
-from kc_model.workbench.levers import RuleLever
 
 __all__ = ["NEW", "Adding", "Asked", "new_budget", "new_goal", "new_rule"]
 
@@ -60,7 +59,7 @@ class Asked:
 
 
 def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language) -> Scenario:
-    """Return the scenario with one rule more, its words made of what it says.
+    """Return the scenario with one rule more, which is called by what it says.
 
     Parameters
     ----------
@@ -69,7 +68,7 @@ def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language
     data : Dataset
         Its unit and its places' names.
     language : {"vi", "en"}
-        Whose decimal mark counts; the rule's words are Vietnamese, as those of every scenario.
+        Whose decimal mark counts.
 
     Raises
     ------
@@ -91,16 +90,7 @@ def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language
     bound = {"fall": 1 - typed, "rise": 1 + typed}.get(asked.kind, typed)
     plain = replace(plain, basis=" ".join(asked.basis.split()))
     rule = _bounded(plain, side, max(bound, Decimal(0)))
-    lever = RuleLever.of(rule, side, data.unit)
-    shown = lever.shown(typed, "vi") if lever is not None else ""
-    text = say(
-        f"screen.adding.texts.{asked.kind}",
-        "vi",
-        what=_named(asked.where, data.vintage),
-        number=shown,
-        whole=_named(_told(rule.of or {}, each), data.vintage),
-    )
-    return replace(scenario, rules=(*scenario.rules, replace(rule, text=text)))
+    return replace(scenario, rules=(*scenario.rules, rule))
 
 
 def new_budget(scenario: Scenario, asked: Asked, data: Dataset, language: Language) -> Scenario:
@@ -108,8 +98,7 @@ def new_budget(scenario: Scenario, asked: Asked, data: Dataset, language: Langua
     where = _selection(asked.where)
     row = Budget(Decimal(0), where, basis=" ".join(asked.basis.split()))
     amount = read_number(asked.number.strip() or "–", "amount", row, data.unit, language)
-    text = say("screen.adding.texts.budget", "vi", what=_named(asked.where, data.vintage))
-    made = replace(row, amount=amount or Decimal(0), text=text)
+    made = replace(row, amount=amount or Decimal(0))
     return replace(scenario, budget=(*scenario.budget, made))
 
 
@@ -148,28 +137,11 @@ def _whole(where: Where, each: Sequence[str]) -> Where:
     return fund if "place" in where or each else {}
 
 
-def _told(where: Where, each: Sequence[str]) -> dict[str, str]:
-    return {key: _EACH if each and key == "place" else codes[0] for key, codes in where.items()}
-
-
 def _free_id(scenario: Scenario) -> str:
     taken, number = {rule.id for rule in scenario.rules}, 1
     while f"them-{number}" in taken:
         number += 1
     return f"them-{number}"
-
-
-def _named(where: dict[str, str], vintage: str) -> str:
-    """Return a selection in Vietnamese words: its fund, then its place, then its area."""
-    source, place, area = (where.get(key, "") for key in ("source", "place", "area"))
-    parts = [say("screen.adding.of.source", "vi", name=_name("source", source, vintage))]
-    if place:
-        every = say("screen.adding.every", "vi").lower()
-        name = every if place == _EACH else _name("place", place, vintage)
-        parts.append(say("screen.adding.of.place", "vi", name=name))
-    if area:
-        parts.append(say("screen.adding.of.area", "vi", name=_name("area", area, vintage)))
-    return " ".join(parts)
 
 
 def _name(key: str, code: str, vintage: str, language: Language = "vi") -> str:

@@ -17,6 +17,7 @@ __all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path", "st
 _SCENARIOS = "phuong-an"  # folder beside a workbook that holds the scenarios saved for it
 _HEADER = "dataset.yaml"
 _LEFT_OUT = {"out", _SCENARIOS, "node_modules"}
+_BOOKS = {".xlsx", ".xlsm"}
 _DEEP = 4
 
 
@@ -33,12 +34,20 @@ class Loaded:
         By the name of their file; those of the workbook itself by its name.
     faults : tuple of Fault
         Of the data and the scenarios, errors and warnings.
+    home : Path
+        Where scenarios of it are saved.
     """
 
     path: Path
     data: Dataset | None = None
     scenarios: Mapping[str, Scenario] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    home: Path = Path()
+
+    @property
+    def errors(self) -> int:
+        """How many faults have to be mended."""
+        return sum(fault.level == "error" for fault in self.faults)
 
 
 def find_datasets(folder: Path) -> tuple[Path, ...]:
@@ -67,19 +76,22 @@ def _datasets(folder: Path, deep: int) -> Iterator[Path]:
             continue
         if entry.is_dir() and deep:
             yield from _datasets(entry, deep - 1)
-        elif entry.suffix.lower() in {".xlsx", ".xlsm"}:
+        elif entry.suffix.lower() in _BOOKS:
             yield entry
 
 
-def load(path: Path, progress: Progress | None = None) -> Loaded:
-    """Read a dataset and every scenario beside it, keeping the faults instead of raising them.
+def load(path: Path, progress: Progress | None = None, home: Path | None = None) -> Loaded:
+    """Read a dataset and every scenario saved for it, keeping the faults instead of raising them.
 
     Parameters
     ----------
     path : Path
         A folder or a workbook.
     progress : callable (step, share), optional
+    home : Path or None
+        Where its scenarios lie; None: see `scenario_home`.
     """
+    home = scenario_home(path) if home is None else home
     data: Dataset | None = None
     faults: list[Fault] = []
     try:
@@ -88,14 +100,14 @@ def load(path: Path, progress: Progress | None = None) -> Loaded:
     except InputError as error:
         faults.extend(error.faults)
     scenarios: dict[str, Scenario] = {}
-    for file in _scenario_files(path):
+    for file in _scenario_files(path, home):
         try:
             scenarios[file.name] = scenario = read_scenario(file)
             faults.extend(scenario.warnings)
         except InputError as error:
             if not _is_none(error):
                 faults.extend(fault for fault in error.faults if fault not in faults)
-    return Loaded(path, data, scenarios, tuple(faults))
+    return Loaded(path, data, scenarios, tuple(faults), home)
 
 
 def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
@@ -106,7 +118,10 @@ def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
     path : Path
         A folder or a workbook.
     """
-    files = {*_scenario_files(path), *(path.iterdir() if path.is_dir() else ())}
+    files = {
+        *_scenario_files(path, scenario_home(path)),
+        *(path.iterdir() if path.is_dir() else ()),
+    }
     stats = ((str(file), file.stat()) for file in sorted(files))
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
 
@@ -114,12 +129,14 @@ def state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
 def scenario_home(path: Path) -> Path:
     """Return where scenarios saved for a dataset lie: in its folder, or beside its workbook.
 
+    Every workbook has a folder of its own there, so that none is offered another's scenarios.
+
     Parameters
     ----------
     path : Path
-        A folder or a workbook.
+        A folder or a workbook; it need not be there.
     """
-    return path if path.is_dir() else path.parent / _SCENARIOS
+    return path if path.is_dir() else path.parent / _SCENARIOS / path.stem
 
 
 def shown_path(path: Path, folder: Path) -> str:
@@ -132,11 +149,11 @@ def shown_path(path: Path, folder: Path) -> str:
     return path.name if path == folder else path.relative_to(folder).as_posix()
 
 
-def _scenario_files(path: Path) -> list[Path]:
+def _scenario_files(path: Path, home: Path) -> list[Path]:
     """Return where scenarios may be, the one called base first."""
-    found = scenario_home(path).glob("*.yaml")
+    found = home.glob("*.yaml")
     files = [file for file in found if file.name not in {_HEADER, "evidence.yaml"}]
-    if not path.is_dir():
+    if path.suffix.lower() in _BOOKS:
         files.append(path)
     return sorted(files, key=lambda file: (file != path, file.stem != "base", file.name))
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError
+from kc_model.explain import rule_texts
 from kc_model.money import UNITS, DecimalMark, NumberError, parse_money, parse_number
 from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
@@ -139,7 +140,10 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
 def _label(entry: Entry, number: int, words: Words) -> str:
     if isinstance(entry, Goal):
         return f"{number + 1}. {words.goal(entry.name)}"
-    return entry.id if isinstance(entry, Rule) else words.selection(entry.where)
+    if isinstance(entry, Rule):
+        told = rule_texts([replace(entry, text="")], words)[entry.id]
+        return told or entry.text or entry.id
+    return words.selection(entry.where)
 
 
 def _has(goal: Goal, key: str) -> bool:

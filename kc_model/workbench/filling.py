@@ -182,8 +182,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
             self.adding.number.value = ""
         owner.go(scenario)
         grid = self.grids[table]
-        names = "what" if table == "goals" else "text"
-        text = grid.rows[-1][TABLES[table].index(names)]["shown"]
+        text = grid.rows[-1][TABLES[table].index("what")]["shown"]
         grid.say(self._say("added", what=text))
         self.adding.said.value = screen.message([grid.said])
 

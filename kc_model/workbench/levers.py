@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
+from typing import Any
 
-from kc_model.explain import rule_label
+from kc_model.explain import renumbered, rule_label, rule_texts
 from kc_model.money import UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import SCHEMAS
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench.deciding import is_decision
 
 __all__ = [
-    "BudgetLever",
     "GoalLever",
     "Lever",
     "RuleLever",
@@ -127,20 +126,23 @@ class RuleLever(Lever):
     rule : Rule
         As the scenario has it.
     side : {"min", "max"}
+    vintage : {"63", "34"}
+        Of the places it names.
     """
 
     rule: Rule
     side: str
+    vintage: str = "34"
 
     @classmethod
-    def of(cls, rule: Rule, side: str, unit: str) -> RuleLever | None:
+    def of(cls, rule: Rule, side: str, unit: str, vintage: str = "34") -> RuleLever | None:
         """Return the lever of one side of a rule; None where that side is open."""
         start: Decimal | None = getattr(rule, side)
         if start is None:
             return None
         is_share = rule.of is not None or rule.per in _SHARES
         kind = "share" if is_share else "number" if rule.per or rule.count else "money"
-        return cls(start, kind, unit, rule, side)
+        return cls(start, kind, unit, rule, side, vintage)
 
     @property
     def key(self) -> str:
@@ -158,7 +160,10 @@ class RuleLever(Lever):
 
     def title(self, value: Decimal, language: Language) -> str:
         """Return the rule as a planner knows it, the value filled in; the side where unclear."""
-        label = rule_label(self.rule.id, self._told(self.rule.text, value), language)
+        changes: dict[str, Any] = {self.side: value, "text": self._told(self.rule, value)}
+        told = replace(self.rule, **changes)
+        names = rule_texts([told], Words(self.unit, self.vintage, language))
+        label = rule_label(self.rule.id, names[self.rule.id], language)
         if self.rule.text and None in (self.rule.min, self.rule.max):
             return label
         return say(f"screen.side.{self.side}", language, rule=label)
@@ -166,39 +171,11 @@ class RuleLever(Lever):
     def apply(self, scenario: Scenario, value: Decimal) -> Scenario:
         """Return the scenario with the bound moved, its text too."""
         (rule,) = (rule for rule in scenario.rules if rule.id == self.rule.id)
-        changes = {self.side: value, "text": self._told(rule.text, value)}
+        changes = {self.side: value, "text": self._told(rule, value)}
         return scenario.with_rule(rule.id, **changes)
 
-    def _told(self, text: str, value: Decimal) -> str:
-        """Put the new value where the text has the old one, or else behind the text."""
-        if value == self.start or not text:
-            return text
-        for language in LANGUAGES:
-            old = re.escape(self.number(self.start, language))
-            sign = r"(?=\s?%)" if self.kind == "share" else ""
-            pattern = rf"(?<![\d.,]){old}(?!\d|[.,]\d){sign}"
-            if len(re.findall(pattern, text)) == 1:
-                return re.sub(pattern, self.number(value, language), text)
-        return f"{text} → {self.shown(value, 'vi')}"
-
-
-@dataclass(frozen=True)
-class BudgetLever(Lever):
-    """The amount of one budget row.
-
-    Parameters
-    ----------
-    row : Budget
-    place : int
-        Its place in the scenario, from 1.
-    """
-
-    row: Budget
-    place: int
-
-    def title(self, value: Decimal, language: Language) -> str:  # noqa: ARG002
-        """Return the row's own words, or its number."""
-        return rule_label(f"budget:{self.place}", self.row.text, language)
+    def _told(self, rule: Rule, value: Decimal) -> str:
+        return renumbered(rule.text, self.start, value, rule.kind, self.unit)
 
 
 @dataclass(frozen=True)
@@ -237,7 +214,7 @@ class GoalLever(Lever):
         return replace(scenario, goals=(*scenario.goals[:at], changed, *scenario.goals[at + 1 :]))
 
 
-def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
+def levers_of(scenario: Scenario, unit: str, vintage: str = "34") -> tuple[Lever, ...]:
     """Return every lever of a scenario: its total, the rules' bounds in their order, its goals.
 
     Rules about one project or one cell have none: those are ticked; nor has the last goal, which
@@ -245,7 +222,7 @@ def levers_of(scenario: Scenario, unit: str) -> tuple[Lever, ...]:
     """
     rules = [rule for rule in scenario.rules if not is_decision(rule)]
     sides = [(rule, side) for rule in rules for side in ("min", "max")]
-    found = [RuleLever.of(rule, side, unit) for rule, side in sides]
+    found = [RuleLever.of(rule, side, unit, vintage) for rule, side in sides]
     goals = [
         GoalLever(goal.give, "share", unit, goal.name, place)
         for place, goal in enumerate(scenario.goals[:-1], 1)

@@ -19,7 +19,13 @@ from kc_model.tables import Dataset
 from kc_model.template import write_template
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.datasets import Loaded, find_datasets, load, shown_path
+from kc_model.workbench.datasets import (
+    Loaded,
+    find_datasets,
+    load,
+    scenario_home,
+    shown_path,
+)
 from kc_model.workbench.desk import Desk
 from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Step
@@ -51,7 +57,7 @@ class DataDesk(Desk):
         The datasets found.
     upload : FileUpload
     again : Button
-        Reads the same file once more.
+        Reads the same file once more; not there for an upload, which is a copy.
     year, register : BoundedIntText, Button
         The year for which the projects of the data are registered; makes the forms of it.
     printed : Text
@@ -65,6 +71,7 @@ class DataDesk(Desk):
         super().__init__(language)
         self.folder = folder
         self.loaded: Loaded | None = None
+        self._sent = tempfile.TemporaryDirectory(prefix="kc-upload-")  # what a browser sent
         self.on_load: Callable[[Loaded], None] = lambda _loaded: None
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self.upload = ipywidgets.FileUpload(accept=".xlsx,.xlsm", multiple=False)
@@ -89,7 +96,6 @@ class DataDesk(Desk):
             self.coverage,
             self.worth,
         )
-        self._look()
         self._words()
         if first is not None and first.path == self.pick.value:
             self._show(first)
@@ -100,20 +106,32 @@ class DataDesk(Desk):
 
     def _look(self) -> None:
         """Offer what lies in the folder; keep the choice if it is still there."""
-        found = find_datasets(self.folder)
-        chosen = self.pick.value
+        found, chosen = find_datasets(self.folder), self.pick.value
+        options = [(shown_path(path, self.folder), path) for path in found]
+        for path in sorted(Path(self._sent.name).iterdir()):
+            options.append((self.say("data.sent", name=path.name), path))
+        if chosen is not None and chosen not in dict(options).values():
+            options.append((chosen.name, chosen))
         with self._quiet():
-            options = [(shown_path(path, self.folder), path) for path in found]
-            if chosen is not None and chosen not in found:
-                options.append((chosen.name, chosen))
-            self.pick.options = options
+            if tuple(options) != self.pick.options:
+                self.pick.options = options
             self.pick.value = chosen or next(iter(found), None)
+
+    def is_sent(self, path: Path) -> bool:
+        """Whether a dataset is a copy that the browser sent, not the planner's own file."""
+        return path.parent == Path(self._sent.name)
+
+    def again_of(self, path: Path) -> str:
+        """Return how a dataset that was mended comes here: read again, or sent again."""
+        return self.say(f"data.by.{'sending' if self.is_sent(path) else 'reading'}")
 
     def _open(self, path: Path | None) -> None:
         if path is None:
             return
         self.status.value = screen.message([self.say("data.reading", name=path.name)])
-        self.work.start(Step(lambda progress: load(path, progress), self._show))
+        # Scenarios of an upload stay in the planner's folder, where the next upload finds them.
+        home = scenario_home(self.folder / path.name) if self.is_sent(path) else None
+        self.work.start(Step(lambda progress: load(path, progress, home), self._show))
 
     def _reload(self) -> None:
         self._look()
@@ -122,11 +140,10 @@ class DataDesk(Desk):
     def _take(self, files: Sequence[Mapping[str, object]]) -> None:
         """Put an uploaded workbook under its own name where it can be read."""
         for file in files:
-            name = Path(str(file["name"]).replace("\\", "/")).name
-            path = Path(tempfile.mkdtemp(prefix="kc-upload-"), name)
+            path = Path(self._sent.name, Path(str(file["name"]).replace("\\", "/")).name)
             path.write_bytes(bytes(file["content"]))  # type: ignore[call-overload]
+            self._look()
             with self._quiet():
-                self.pick.options = [*self.pick.options, (self.say("data.sent", name=name), path)]
                 self.pick.value = path
             self._open(path)
 
@@ -156,13 +173,17 @@ class DataDesk(Desk):
 
     def _words(self) -> None:
         language, loaded = self.language, self.loaded
+        self._look()
         self.title.value = screen.heading(
             self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
         )
         self.pick.description = self.say("data.pick")
         self.again.description = self.say("data.again")
         self.again.tooltip = self.say("data.again_hint")
-        self.upload.description = self.say("data.upload")
+        sent = self.is_sent(loaded.path) if loaded else False
+        self.again.layout.display = "none" if sent else ""
+        self.upload.description = self.say("data.upload_again" if sent else "data.upload")
+        self.upload.button_style = "primary" if sent and loaded and loaded.errors else ""
         self.template.value = _template(language)
         self.year.description, self.register.description, self.printed.value = (
             self.say("data.forms_year"),
@@ -175,17 +196,23 @@ class DataDesk(Desk):
             empty = [] if self.pick.options else [self.say("data.none", folder=self.folder)]
             self.status.value = self.status.value or screen.message(empty)
             return
-        errors = sum(fault.level == "error" for fault in loaded.faults)
-        warnings = len(loaded.faults) - errors
-        kind = "stop" if errors else ""
-        key = "broken" if loaded.data is None else "partly" if errors else "fine"
-        told = self.say(f"data.{key}", name=loaded.path.name, errors=errors, warnings=warnings)
-        self.status.value = screen.message([told], kind)
+        self.status.value = screen.message(self.told(loaded), "stop" if loaded.errors else "")
         self.faults.value = _fault_table(loaded.faults, language)
         self.coverage.value = self.worth.value = ""
         if loaded.data is not None:
             self.coverage.value = _coverage(loaded.data, language)
             self.worth.value = _worth(loaded.data, language)
+
+    def told(self, loaded: Loaded) -> list[str]:
+        """Say whether the data can be used, how they are mended, and what becomes of an upload."""
+        key = "broken" if loaded.data is None else "partly" if loaded.errors else "fine"
+        count = {"errors": loaded.errors, "warnings": len(loaded.faults) - loaded.errors}
+        told = [self.say(f"data.{key}", name=loaded.path.name, **count)]
+        if loaded.errors:
+            told.append(self.say("data.mend", again=self.again_of(loaded.path)))
+        if self.is_sent(loaded.path):
+            told.append(self.say("data.copy", folder=self.folder, home=loaded.home))
+        return told
 
 
 def show_data(folder: str | Path = ".", language: Language = "vi") -> DataDesk:
@@ -218,14 +245,21 @@ def _fault_table(faults: Iterable[Fault], language: Language) -> str:
     lines = [tuple(say(f"screen.data.heads.{key}", language) for key in keys)]
     for fault in ordered[:_MOST]:
         level = say(f"screen.data.levels.{fault.level}", language)
-        lines.append((level, _place(fault.at), fault.found(language), fault.remedy(language)))
+        lines.append(
+            (level, _place(fault.at, language), fault.found(language), fault.remedy(language))
+        )
     more = len(ordered) - _MOST
     note = say("screen.data.more", language, count=more) if more > 0 else ""
     return screen.table(lines, say("screen.data.faults", language), note, kind="words")
 
 
-def _place(at: Address) -> str:
-    return str(at) or "–"
+def _place(at: Address, language: Language) -> str:
+    """Return an address; of a line of a YAML file in words."""
+    line = at.cell.removeprefix("line ")
+    if line == at.cell:
+        return str(at) or "–"
+    plain = say("screen.data.line", language, file=at.file, number=line)
+    return f"{plain} ({at.column})" if at.column else plain
 
 
 def _coverage(data: Dataset, language: Language) -> str:

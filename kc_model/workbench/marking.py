@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from typing import TypeAlias
 
-from kc_model.explain import rule_label
+from kc_model.explain import budget_texts, rule_label, rule_texts
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
-from kc_model.workbench.levers import BudgetLever, Lever, RuleLever, TotalLever
+from kc_model.workbench.levers import Lever, RuleLever, TotalLever
 
 __all__ = ["adjusted", "mark", "month_label"]
+
+_Telling: TypeAlias = Callable[[Language], str]
 
 
 def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
@@ -30,8 +34,7 @@ def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
     """
     if changed == scenario:
         return scenario
-    unit = data.unit
-    notes = [*_budget_notes(scenario, changed, unit), *_rule_notes(scenario, changed, unit)]
+    notes = [*_budget_notes(scenario, changed, data), *_rule_notes(scenario, changed, data)]
     if scenario.goals != changed.goals:
         notes.append(_goal_note(scenario, changed, data))
     if scenario.as_of != changed.as_of:
@@ -45,22 +48,27 @@ def adjusted(name: str) -> str:
     return name if is_said else say("screen.adjusted", "vi", name=name)
 
 
-def _budget_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+def _budget_notes(scenario: Scenario, changed: Scenario, data: Dataset) -> Iterator[Note]:
+    unit = data.unit
     before, after = (_by_cells(one.budget) for one in (scenario, changed))
     kept = [key for key in before if key in after]
     moved = [key for key in kept if before[key][1].amount != after[key][1].amount]
     total, now = TotalLever.of(scenario, unit), TotalLever.of(changed, unit)
     if total.kind == now.kind == "money" and total.start != now.start:
-        yield _note(total, now.start)
+        yield _note(partial(total.title, total.start), total, now.start)
     if total.kind != "money" or len(moved) < len(before):
         for key in moved:
             place, old = before[key]
-            yield _note(BudgetLever(old.amount, "money", unit, old, place), after[key][1].amount)
-    for which, rows, others in (("added", after, before), ("removed", before, after)):
+            lever = Lever(old.amount, "money", unit)
+            yield _note(_budget_name(scenario, place, data), lever, after[key][1].amount)
+    for which, one, rows, others in (
+        ("added", changed, after, before),
+        ("removed", scenario, before, after),
+    ):
         for key, (place, row) in rows.items():
             if key not in others:
-                lever = BudgetLever(row.amount, "money", unit, row, place)
-                yield _row_note(which, lever)
+                name = _budget_name(one, place, data)
+                yield _row_note(which, name, Lever(row.amount, "money", unit))
 
 
 def _by_cells(rows: Sequence[Budget]) -> dict[object, tuple[int, Budget]]:
@@ -74,46 +82,66 @@ def _by_cells(rows: Sequence[Budget]) -> dict[object, tuple[int, Budget]]:
     return found
 
 
-def _rule_notes(scenario: Scenario, changed: Scenario, unit: str) -> Iterator[Note]:
+def _budget_name(scenario: Scenario, place: int, data: Dataset) -> _Telling:
+    """Return what tells a budget's name, by its place from 1."""
+
+    def name(one: Language) -> str:
+        words = Words(data.unit, data.vintage, one)
+        return budget_texts(scenario.budget, words)[f"budget:{place}"]
+
+    return name
+
+
+def _rule_name(rule: Rule, data: Dataset) -> _Telling:
+    """Return what tells a rule's name."""
+
+    def name(one: Language) -> str:
+        named = rule_texts([rule], Words(data.unit, data.vintage, one))
+        return rule_label(rule.id, named[rule.id], one)
+
+    return name
+
+
+def _rule_notes(scenario: Scenario, changed: Scenario, data: Dataset) -> Iterator[Note]:
     before, after = ({rule.id: rule for rule in one.rules} for one in (scenario, changed))
     for old in scenario.rules:
         new = after.get(old.id)
         if new is None:
-            yield _rule_note("removed", old)
+            yield _rule_note("removed", _rule_name(old, data))
             continue
         for side in ("min", "max"):
             was, now = getattr(old, side), getattr(new, side)
             if was != now:
-                lever = RuleLever.of(old if was is not None else new, side, unit)
+                had = old if was is not None else new
+                lever = RuleLever.of(had, side, data.unit, data.vintage)
                 if lever is not None:
-                    yield _note(lever, now, is_new=was is None)
+                    title = partial(lever.title, lever.start)
+                    yield _note(title, lever, now, is_new=was is None)
         if old.tier != new.tier:
-            yield _tier_note(old, new)
+            yield _tier_note(_rule_name(old, data), old, new)
     for rule in changed.rules:
         if rule.id not in before:
-            yield _rule_note("added", rule)
+            yield _rule_note("added", _rule_name(rule, data))
 
 
-def _row_note(which: str, lever: BudgetLever) -> Note:
+def _row_note(which: str, name: _Telling, lever: Lever) -> Note:
     """Say that a budget came or went."""
 
     def text(one: Language) -> str:
-        what = f"{lever.title(lever.start, one)}: {lever.shown(lever.start, one)}"
+        what = f"{name(one)}: {lever.shown(lever.start, one)}"
         return say(f"screen.{which}", one, what=what)
 
     return _assumed(text)
 
 
-def _rule_note(which: str, rule: Rule) -> Note:
+def _rule_note(which: str, name: _Telling) -> Note:
     """Say that a rule came or went."""
-    return _assumed(
-        lambda one: say(f"screen.{which}", one, what=rule_label(rule.id, rule.text, one))
-    )
+    return _assumed(lambda one: say(f"screen.{which}", one, what=name(one)))
 
 
-def _tier_note(old: Rule, new: Rule) -> Note:
+def _tier_note(name: _Telling, old: Rule, new: Rule) -> Note:
     return _told(
-        lambda one: rule_label(old.id, old.text, one),
+        name,
         lambda one: say(f"explain.tiers.{old.tier}", one),
         lambda one: say(f"explain.tiers.{new.tier}", one),
     )
@@ -153,27 +181,25 @@ def month_label(scenario: Scenario, language: Language) -> str:
     return say(f"screen.moves.{key}", language, **values)
 
 
-def _note(lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
+def _note(title: _Telling, lever: Lever, value: Decimal | None, *, is_new: bool = False) -> Note:
     """Say what a number is now and was before; a bound may have come or gone."""
 
     def shown(number: Decimal | None, one: Language) -> str:
         return say("screen.open", one) if number is None else lever.shown(number, one)
 
     return _told(
-        lambda one: lever.title(lever.start, one),
+        title,
         lambda one: shown(None if is_new else lever.start, one),
         lambda one: shown(value, one),
     )
 
 
-def _told(
-    what: Callable[[Language], str], old: Callable[[Language], str], new: Callable[[Language], str]
-) -> Note:
+def _told(what: _Telling, old: _Telling, new: _Telling) -> Note:
     return _assumed(
         lambda one: say("screen.moved", one, what=what(one), old=old(one), new=new(one))
     )
 
 
-def _assumed(text: Callable[[Language], str]) -> Note:
+def _assumed(text: _Telling) -> Note:
     texts = {one: text(one) for one in LANGUAGES}
     return Note("assumed", texts["vi"], texts["en"], table="scenario")

@@ -78,7 +78,7 @@ def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, D
     if changed is not data:
         bounds = [step for step in steps if step["rule"].startswith("bound:")]
         changed = replace(changed, notes=(*data.notes, *(_note(one, data.unit) for one in bounds)))
-    return (apply_repair(scenario, own) if own else scenario), changed
+    return (apply_repair(scenario, own, data.unit) if own else scenario), changed
 
 
 def _note(step: Mapping[str, Any], unit: str) -> Note:

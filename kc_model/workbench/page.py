@@ -13,7 +13,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.datasets import Loaded, scenario_home
+from kc_model.workbench.datasets import Loaded
 from kc_model.workbench.desk import Desk, language_switch
 from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.making import Maker
@@ -50,6 +50,8 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     pick : Dropdown
         The scenarios to choose from.
     tabs : Tab
+    alarm : Button
+        On the other tabs, where there are faults: goes to those that "Số liệu" lists.
     tongues : ToggleButtons
     """
 
@@ -75,10 +77,14 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self._rooms = {key: ipywidgets.VBox([self._waits[key]]) for key in _TABS[:2]}
         self.tabs = ipywidgets.Tab()
+        self.alarm = ipywidgets.Button(icon="arrow-right", layout={"width": "auto"})
+        self.alarm.on_click(lambda _button: self._show_faults())
+        self._alarmed = screen.Text()
+        alarm = screen.row(self._alarmed, self.alarm)
         top = ipywidgets.HBox(
             [self._title, self.tongues], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        super().__init__([top, self.tabs, *([self._here] if here is None else [])])
+        super().__init__([top, alarm, self.tabs, *([self._here] if here is None else [])])
         self.add_class("kc-desk")
         self.add_class("kc-page")
         first, self._maker = begun
@@ -194,8 +200,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
                 maker=maker if known else None,
             )
             path = self._loaded.path
-            is_here = path.is_relative_to(self.data.folder)  # else it was uploaded
-            desk.filing.home = scenario_home(path if is_here else self.data.folder / path.name)
+            desk.filing.home = self._loaded.home
             desk.filing.opened(desk.filing.home / key)
             desk.on_keep = self._kept
             desk.on_change = self._changed
@@ -214,6 +219,22 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     def _look(self, change: Any) -> None:
         if change["new"] == _TABS.index("plan"):
             self._wants_plan.set()
+        self._warn()
+
+    def _show_faults(self) -> None:
+        self.tabs.selected_index = _TABS.index("data")
+
+    def _warn(self) -> None:
+        """Say on the other tabs that there are faults, and offer the way to them."""
+        loaded = self._loaded
+        is_needed = (
+            loaded is not None
+            and loaded.errors > 0
+            and self.tabs.selected_index != _TABS.index("data")
+        )
+        told = self.data.told(loaded) if loaded is not None and is_needed else []
+        self._alarmed.value = screen.message(told[:1], "stop")
+        self.alarm.layout.display = "" if is_needed else "none"
 
     def _changed(self) -> None:
         """Let the browser ask before it closes over something that is not saved."""
@@ -242,12 +263,16 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         for key, text in self._waits.items():
             if loaded is None or loaded.data is None:
                 told = say("screen.page.no_data", language)
-            elif key == "progress":
-                sheet = say("headings.sheets.history", language)
-                told = say("screen.page.no_history", language, sheet=sheet)
             else:
-                told = say("screen.page.no_scenario", language)
+                sheet, again = (
+                    say("headings.sheets.history", language),
+                    self.data.again_of(loaded.path),
+                )
+                which = "no_history" if key == "progress" else "no_scenario"
+                told = say(f"screen.page.{which}", language, sheet=sheet, again=again)
             text.value = screen.message([told])
+        self.alarm.description = say("screen.page.faults", language)
+        self._warn()
 
 
 def show_app(folder: str | Path = ".", language: Language = "vi") -> AppPage:

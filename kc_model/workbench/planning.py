@@ -101,7 +101,7 @@ class PlanDesk(FiguresDesk):
         self._drawn: Allocation | None = None  # the last one that is a plan
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
-        self.steering = Steering(scenario, data.unit, sliders, self._watch)
+        self.steering = Steering(scenario, data, sliders, self._watch)
         self._build()
         self._arrange()
         self._words()
@@ -266,7 +266,7 @@ class PlanDesk(FiguresDesk):
             self.following.maker = Maker(stand.data, outlook, month)
         self.filling.refused = {}
         with self._quiet():
-            self.steering.stand_at(stand.scenario, self.data.unit, self.language)
+            self.steering.stand_at(stand.scenario, self.data, self.language)
 
     @property
     def as_of(self) -> int | None:

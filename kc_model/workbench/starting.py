@@ -78,7 +78,6 @@ def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
         Budget(
             Decimal(amount) / UNITS[data.unit],
             {**({"place": (place,)} if place else {}), "source": (source,)},
-            text=_named(source, place, data.vintage),
         )
         for (source, place), amount in zip(sums.index.tolist(), sums.tolist(), strict=True)
     )
@@ -98,11 +97,6 @@ def _is_partial(data: Dataset, year: int) -> bool:
 
 def _rank(sources: pd.Index[str]) -> pd.Index[int]:
     return sources.map({source: n for n, source in enumerate(reference.source_order())})
-
-
-def _named(source: str, place: str, vintage: str) -> str:
-    fund = reference.source_name(source, "vi")
-    return f"{fund} {reference.place_name(place, vintage, 'vi')}" if place else fund
 
 
 def _law(data: Dataset, year: int) -> Iterator[Rule]:

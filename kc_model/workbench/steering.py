@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 
 from kc_model.scenario import Scenario
+from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.levers import Lever, levers_of, move
@@ -36,14 +37,14 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(
         self,
         scenario: Scenario,
-        unit: str,
+        data: Dataset,
         wanted: Sequence[str] | None,
         watch: Callable[[screen.Slider], None],
     ) -> None:
         if wanted is None:
             wanted = [rule.id for rule in scenario.rules if rule.tier == "directive"]
         self._wanted, self._watch = {"", *wanted}, watch
-        self._base, self._levers = scenario, levers_of(scenario, unit)
+        self._base, self._levers = scenario, levers_of(scenario, data.unit, data.vintage)
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
         self._fold = ipywidgets.Accordion()
         super().__init__()
@@ -54,9 +55,9 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         values = {key: slider.value for key, slider in self.sliders.items()}
         return move(self._base, self._levers, values)
 
-    def stand_at(self, scenario: Scenario, unit: str, language: Language) -> None:
+    def stand_at(self, scenario: Scenario, data: Dataset, language: Language) -> None:
         """Start from a scenario; sliders come and go with its bounds."""
-        self._base, self._levers = scenario, levers_of(scenario, unit)
+        self._base, self._levers = scenario, levers_of(scenario, data.unit, data.vintage)
         known, self.sliders = self.sliders, {}
         for lever in self._levers:
             slider = self.sliders[lever.key] = known.get(lever.key) or self._slider(lever)

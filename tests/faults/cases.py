@@ -342,6 +342,33 @@ def totals(stated: float) -> Callable[[Workbook], None]:
 of_book("26 an amount merged over rows", merged_amount, "merged-amount@F3")
 of_book("27 totals that differ", totals(3301), "total-differs@F7", "total-rows@A4")
 of_book("27 totals that agree", totals(3300), "", "total-rows@A4")
+
+
+def newest_total(stated: float, month: object = 9) -> Callable[[Workbook], None]:
+    """Write a total below cumulative months, beside a fault of an earlier month's amount."""
+
+    def change(book: Workbook) -> None:
+        sheet = figures(book)
+        sheet["B2"], sheet["F2"] = month, "nhiều"
+        sheet["C6"], sheet["F6"] = "Cộng", stated
+
+    return change
+
+
+of_book("27 newest month agrees", newest_total(2300), "bad-number@F2", "total-rows@C6")
+of_book(
+    "27 newest month differs",
+    newest_total(2299),
+    "bad-number@F2 total-differs-month@F6",
+    "total-rows@C6",
+)
+of_book("27 perhaps of that month", newest_total(3301, 12), "bad-number@F2", "total-rows@C6")
+of_book(
+    "27 a month that cannot be read",
+    newest_total(2299, 14),
+    "month-outside@B2 bad-number@F2 total-differs-month@F6",
+    "total-rows@C6",
+)
 of_book(
     "27 of which",
     lambda b: figures(b).append((None, None, "Trong đó:", None, None, 5)),
