@@ -442,7 +442,7 @@ class PlanDesk(FiguresDesk):
         self.scenario = scenario
         self._past.rest(scenario)
         with self._quiet():
-            self.steering.stand_at(scenario, self.data.unit, self.language)
+            self.steering.stand_at(scenario, self.data, self.language)
         if self.plan is not None and self._called_now(self.plan) is not self.plan:
             self.show(self.plan, is_whole=self.work.wait(0))
         self._fill()
