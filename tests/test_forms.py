@@ -264,8 +264,8 @@ D sấy 01 TECH KCQG 70 200 100 - - 2023-01-01"""
     bare = table_of(sheet_of(assigned_plan(about, offers, plan.projects), "left_out"))
     told = {row[1]: row[7] for row in bare}
     for found in (left, told):
-        assert "trước năm 2024" in found["sấy"]
-        assert " " in found["máy"]
+        assert "trước năm 2024" in found["D. sấy"]
+        assert " " in found["A. máy"]
         assert not any("project-over" in str(text) or text == "left" for text in found.values())
 
 
@@ -277,17 +277,17 @@ def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
     table = table_of(sheet_of(content, "assigned"))
     assert [row[:2] for row in table[1:]] == [
         ["I", "Mô hình, công nghệ, máy móc"],
-        ["1", "máy"],
+        ["1", "A. máy"],
         ["II", "Phát triển sản phẩm CNNT tiêu biểu"],
-        ["1", "chợ"],
+        ["1", "B. chợ"],
         [None, "TỔNG CỘNG"],
     ]
     assert table[2][5:] == [900, 300, 250, None, 250, "lý do A"]
     assert table[-1][5:10] == [980, 350, 250, 50, 300]
     left = table_of(sheet_of(content, "left_out"))
     assert [(row[1], row[7]) for row in left if row[0] in ("1", "2")] == [
-        ("thử", "lý do C"),
-        ("sấy", None),
+        ("C. thử", "lý do C"),
+        ("D. sấy", None),
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_project_that_may_not_be_chosen_says_why_unless_told_otherwise():
     choice.loc[1, "reason"] = "đã bàn với đơn vị"
     rows = table_of(sheet_of(assigned_plan(about, offers, choice), "left_out"))
     said = {row[1]: row[7] for row in rows}
-    names = about.projects.set_index("id")["name"]
+    names = {row.id: f"{row.id}. {row.name}" for row in about.projects.itertuples(index=False)}
     assert said[names["DA09"]] == "đã bàn với đơn vị"
     assert "trước năm 2026" in said[names["DA36"]]
     assert not said[names["DA02"]]
@@ -362,11 +362,11 @@ def test_the_adjustment_shows_before_moves_after_and_who_decides():
     )
     table = table_of(sheet_of(content, "adjustment"))
     rows = {row[1]: row[2:] for row in table}
-    assert rows["máy"] == ["KCQG", 300, None, 40, 260, "chậm", "Cục phụ trách khuyến công"]
-    assert rows["thử"][1:5] == [0, 40, None, 40]
-    assert rows["thử"][6] == "Bộ trưởng Bộ Công Thương"
-    assert rows["chợ"][1:5] == [50, None, None, 50]
-    assert rows["chợ"][6] == "Sở Công Thương"
+    assert rows["A. máy"] == ["KCQG", 300, None, 40, 260, "chậm", "Cục phụ trách khuyến công"]
+    assert rows["C. thử"][1:5] == [0, 40, None, 40]
+    assert rows["C. thử"][6] == "Bộ trưởng Bộ Công Thương"
+    assert rows["B. chợ"][1:5] == [50, None, None, 50]
+    assert rows["B. chợ"][6] == "Sở Công Thương"
     assert rows["Cao Bằng – thiết kế"][:5] == ["KCĐP", 9, None, 9, 0]
     assert rows["TỔNG CỘNG"][1:5] == [359, 40, 49, 350]
     assert [row[0] for row in table[1:]] == ["I", "1", "2", "II", "1", "III", "1", None]
@@ -447,7 +447,7 @@ def test_forms_print_on_a4_with_their_headings_and_the_warning_on_every_page():
                 check_signed(sheet, "TỔNG CỘNG")
             texts = {cell.value for row in sheet.iter_rows() for cell in row}
             assert {"NGƯỜI LẬP BIỂU", "THỦ TRƯỞNG ĐƠN VỊ"} <= texts
-    assert estimates == len(sample().projects)
+    assert estimates == len(sample().projects) - 1  # DA36 was over the year before
 
 
 def test_the_same_input_gives_the_same_bytes():
@@ -458,3 +458,24 @@ def test_the_same_input_gives_the_same_bytes():
 def test_a_registration_of_nothing_is_refused():
     with pytest.raises(ValueError, match="without projects"):
         registration(dataset(cells="place area source baseline\n01 TECH KCQG 1"), 2024)
+
+
+def test_what_is_over_is_not_registered_again():
+    rows = "\n".join(
+        f"{one} tên-{one} 01 TECH KCQG 300 900 500 100 {stage} {start} {end}"
+        for one, stage, start, end in (
+            ("A", "registered", "2026-01-01", "-"),
+            ("B", "accepted", "2025-01-01", "2026-12-01"),
+            ("C", "stopped", "2026-01-01", "2027-12-01"),
+            ("D", "contracted", "2025-01-01", "2026-06-30"),
+            ("E", "contracted", "2025-01-01", "2025-06-30"),
+            ("F", "assigned", "-", "-"),
+            ("G", "-", "-", "-"),
+        )
+    )
+    listed = data(rows, f"{HEAD} stage start end")
+    told = str(table_of(sheet_of(registration(listed, 2026), "registration_KCQG")))
+    assert [one for one in "ABCDEFG" if f"tên-{one}" in told] == ["A", "D", "G"]
+    with pytest.raises(kc.InputError) as caught:
+        registration(data(rows.splitlines()[1], f"{HEAD} stage start end"), 2026)
+    assert [fault.code for fault in caught.value.faults] == ["nothing-to-register"]

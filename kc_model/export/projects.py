@@ -384,6 +384,7 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     shown = [
         {
             **row,
+            "name": _called(row),
             "place": _places(book, row),
             "time": _time(row),
             "cost_given": row["cost"],
@@ -400,6 +401,11 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     )
 
 
+def _called(row: Row) -> str:
+    """Name a project as reasons and moves do; "" for a cell."""
+    return f"{row['id']}. {row['name']}" if row["name"] else ""
+
+
 def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     """Return the projects that got nothing, and why."""
     fields = (
@@ -409,6 +415,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     shown = [
         {
             **row,
+            "name": _called(row),
             "place": _places(book, row),
             "source": book.name("source", row["source"]),
             "cost_given": row["cost"],
@@ -436,7 +443,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     shown = [
         {
             "area": row["area"],
-            "moved": row["name"]
+            "moved": _called(row)
             or " – ".join(t for t in (_places(book, row), row["activity"]) if t),
             "source": book.name("source", row["source"]),
             "before": row["before"],

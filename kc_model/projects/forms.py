@@ -13,18 +13,22 @@ from kc_model.export import (
     assigned_workbook,
     registration_workbook,
 )
+from kc_model.errors import Address, Fault, InputError
 from kc_model.moves import adjusted, find_moves
 from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers
 from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
-from kc_model.wording import Language, say, texts
+from kc_model.wording import LANGUAGES, Language, say, texts
 
 __all__ = ["adjustment", "assigned_plan", "registration"]
 
 
 def registration(data: Dataset, year: int, language: Language = "vi", office: str = "") -> bytes:
-    """Return Mẫu số 2 and Mẫu số 1 of every project, as an Excel workbook.
+    """Return Mẫu số 2 and Mẫu số 1 of every project to be registered for a year, as a workbook.
+
+    Left out, and named in the notes, is what was accepted, stopped or is over before the year, and
+    what was assigned earlier unless its days say that it goes on into the year.
 
     The columns of Mẫu số 2 after the national money, and its footnote (1), were not seen in the
     circular's print: they follow Mẫu số 1 (see `kc_model.export.projects`).
@@ -42,8 +46,29 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
     ------
     ValueError
         If there is no project.
+    InputError
+        If there are some, but none for the year.
     """
-    return registration_workbook(_stamp(data, year, office), data.projects, language)
+    projects = data.projects
+    over = _over(projects, year)
+    if len(projects) and over.all():
+        raise InputError([Fault("nothing-to-register", Address("projects.csv"), {"year": year})])
+    notes = []
+    if over.any():
+        told = {"year": year, "names": "; ".join(projects.loc[over, "name"])}
+        texts_of = {one: say("projects.not_registered", one, **told) for one in LANGUAGES}
+        notes.append(Note("real", table="projects", **texts_of))
+    return registration_workbook(
+        _stamp(data, year, office, tuple(notes)), projects[~over], language
+    )
+
+
+def _over(projects: pd.DataFrame, year: int) -> pd.Series[bool]:
+    """Tell which projects no plan of a year is asked for."""
+    last = projects["end"].dt.year
+    is_done = projects["stage"].isin(["accepted", "stopped"])
+    is_running = projects["stage"].isin(["assigned", "contracted"])
+    return is_done | (last < year) | (is_running & ~(last >= year))
 
 
 def assigned_plan(
