@@ -258,7 +258,7 @@ D sấy 01 TECH KCQG 70 200 100 - - 2023-01-01"""
     )
     plan = kc.allocate(about, scenario("budget: [{source: KCQG, amount: 400}]\n" + GOAL))
     sheet = sheet_of(plan.workbook(), "assigned")
-    assert [row[1] for row in table_of(sheet) if row[0] in ("1", "2")] == ["thử"]
+    assert [row[1] for row in table_of(sheet) if row[0] in ("1", "2")] == ["C. thử"]
     left = {row[1]: row[7] for row in table_of(sheet_of(plan.workbook(), "left_out"))}
     offers = build_offers(about, date(2024, 1, 1))
     bare = table_of(sheet_of(assigned_plan(about, offers, plan.projects), "left_out"))
