@@ -68,7 +68,8 @@ def _over(projects: pd.DataFrame, year: int) -> pd.Series[bool]:
     last = projects["end"].dt.year
     is_done = projects["stage"].isin(["accepted", "stopped"])
     is_running = projects["stage"].isin(["assigned", "contracted"])
-    return is_done | (last < year) | (is_running & ~(last >= year))
+    over: pd.Series[bool] = is_done | (last < year) | (is_running & ~(last >= year))
+    return over
 
 
 def assigned_plan(
