@@ -28,7 +28,7 @@ __all__ = ["LateMoney", "late_money"]
 _MILLION = 1_000_000
 _CELL = ["place", "area", "activity", "source"]
 _RUNNING = ("contracted", "accepted")
-_TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "support", "unknown": "support"}
+_TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ class LateMoney:
         The fund that is late.
     frame : DataFrame
         One row per project of the fund that may be chosen, in the order of the law: id, place,
-        area, support, expected (Int64 VND: what would be disbursed by year-end), months (Int64: it
+        area, support, expected, rest (Int64 VND: what would be disbursed by year-end, what would
+        not), months (Int64: it
         takes, <NA> where its dates are not known), verdict (``finish``: done by year-end once the
         money comes; ``prefund``: only if the province pays it from now on, and it has money that
-        its own plan would leave; ``next_year``; ``unknown``: its dates do not tell), prefund (Int64
-        VND), who_decides ("" where nobody has to).
+        its own plan would leave; ``next_year``: what is not expected this year; ``unknown``: its dates do not tell), prefund (Int64
+        VND), who_decides ("" where nobody has to, or nothing was assigned yet).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
     outlook : Forecast
@@ -66,7 +67,7 @@ class LateMoney:
 
     def table(self) -> pd.DataFrame:
         """Return `frame` with its amounts in the dataset's unit."""
-        money = ("support", "expected", "prefund")
+        money = ("support", "expected", "rest", "prefund")
         return self.frame.assign(**{n: to_unit(self.frame[n], self.data.unit) for n in money})
 
     def sentences(self, language: Language = "vi") -> list[str]:
@@ -74,7 +75,7 @@ class LateMoney:
         return list(self._told(language))
 
     def _told(self, language: Language) -> Iterator[str]:
-        frame, unit = self.frame, self.data.unit
+        unit, frame = self.data.unit, self.frame
         total = format_money(int(frame["support"].sum()), unit, language)
         yield say(
             "late.about", language, source=self.source, month=self.arrives, year=self.year,
@@ -136,7 +137,7 @@ def late_money(
     for row in as_rows(own.sort_values("rank")):
         rows.append(_row(row, (year, as_of, arrives), completion, left))
     frame = pd.DataFrame(rows).astype(
-        dict.fromkeys(("support", "expected", "months", "prefund"), "Int64")
+        dict.fromkeys(("support", "expected", "rest", "months", "prefund"), "Int64")
     )
     return LateMoney(data, year, as_of, arrives, source, frame, free, outlook)
 
@@ -191,13 +192,16 @@ def _row(
     if finishes is not False:
         share = max(share, forecast_share)
     late = "prefund" if prefund else "next_year"
+    expected = max(int(row["sure"]), int(support * share))
     verdict = {True: "finish", None: "unknown", False: late}[finishes]
     changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict)
-    who = who_decides(row["source"], [changes]).who if changes else ""
+    is_given = row["stage"] not in ("", "registered")  # nobody decides of what was not assigned
+    who = who_decides(row["source"], [changes]).who if changes and is_given else ""
     return {
         **{key: row[key] for key in ("id", "place", "area")},
         "support": support,
-        "expected": max(int(row["sure"]), int(support * share)),
+        "expected": expected,
+        "rest": support - expected,
         "months": months,
         "verdict": verdict,
         "prefund": prefund,

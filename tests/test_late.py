@@ -74,6 +74,10 @@ def test_what_leaves_on_contract_counts_also_where_the_end_is_next_year(area, ad
     found = late(rows.replace("2024-12-31", "2025-01-31"), 8)
     assert verdicts(found) == {"A": "next_year"}
     assert found.frame["expected"].tolist() == [advance * 10**6]
+    assert f"{100 - advance} triệu đồng: A" in " ".join(
+        found.sentences()
+    )  # what is left to register
+    assert found.frame["who_decides"].tolist() == [""]  # nothing was assigned yet
 
 
 def test_local_money_pays_first_in_the_order_of_the_law_as_far_as_it_is_left():

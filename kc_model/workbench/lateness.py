@@ -35,7 +35,7 @@ _HEADS = {
 _MONEY = {
     "finish": "expected",
     "prefund": "prefund",
-    "next_year": "support",
+    "next_year": "rest",
 }  # that matters of each
 _VIEWS = {"": "all", **{verdict: verdict for verdict in _MONEY}}
 _BOOK = "de_an_tien_ve_muon.xlsx"
