@@ -45,11 +45,11 @@ class LateMoney:
     frame : DataFrame
         One row per project of the fund that may be chosen, in the order of the law: id, place,
         area, support, expected, rest (Int64 VND: what would be disbursed by year-end, what would
-        not), months (Int64: it
-        takes, <NA> where its dates are not known), verdict (``finish``: done by year-end once the
-        money comes; ``prefund``: only if the province pays it from now on, and it has money that
-        its own plan would leave; ``next_year``: what is not expected this year; ``unknown``: its dates do not tell), prefund (Int64
-        VND), who_decides ("" where nobody has to, or nothing was assigned yet).
+        not), months (Int64: it takes, <NA> where its dates are not known), verdict (``finish``:
+        done by year-end once the money comes; ``prefund``: only if the province pays it from now
+        on, and it has money that its own plan would leave; ``next_year``: the rest waits for it;
+        ``unknown``: its dates do not tell), prefund (Int64 VND), who_decides ("" where nobody has
+        to, or nothing was assigned yet).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
     outlook : Forecast
