@@ -157,7 +157,10 @@ def test_changes_are_told_with_sign_and_share(plan):
 def test_rounding_does_not_look_like_a_change(plan, language):
     cells = plan.cells.assign(amount=plan.cells["baseline"] + pd.array([3, -3, 0, 0]) * 10**5)
     picture = change_chart(replace(plan, cells=cells), "area", language)
-    words = {"vi": ("Không nội dung nào", "đáng kể"), "en": ("By area nothing", "noticeably")}
+    words = {
+        "vi": ("Không nội dung nào", "đáng kể"),
+        "en": ("by area, nothing", "noticeably"),
+    }
     assert all(part in picture.heading for part in words[language])
     assert not picture.rows
     assert {line[3] for line in picture.table[1:]} <= {"0", "≈ 0"}

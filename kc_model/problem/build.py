@@ -25,6 +25,9 @@ from kc_model.words import Words
 
 __all__ = ["PARTIAL", "build_problem", "problem_of"]
 
+Dong = NDArray[np.int64]
+Indices = NDArray[np.int64]
+
 PARTIAL = 0.25
 """Of the plan in the cells that projects name: where more is missing the list is not complete."""
 
@@ -157,21 +160,30 @@ def _partial(data: Dataset, cells: Cells, offered: Offered) -> Iterator[Fault]:
     most = np.zeros(len(cells), dtype=np.int64)
     paying = offered.may[offered.project]
     np.add.at(most, offered.cell[paying], offered.whole_parts[paying])
-    names = cells.names()
-    told_of = (("projects-partial", "baseline", PARTIAL), ("paid-beyond", "min", 0.0))
-    for code, column, least in told_of:
-        has = cells.frame[column].to_numpy(dtype=np.int64)
-        short = {int(i): int(has[i] - most[i]) for i in offered.named if has[i] > most[i]}
-        if short and sum(short.values()) > least * has[offered.named].sum():
-            at = sorted(short, key=lambda i: -short[i])
-            values: dict[str, object] = {"count": len(at)}
-            for language in LANGUAGES:
-                words = Words(data.unit, data.vintage, language)
-                first = [words.group(names[i]) for i in at[:2]]
-                values[f"cells_{language}"] = "; ".join([*first, *(["…"] if at[2:] else [])])
-                values[f"told_{language}"] = words.vnd(int(has[at].sum()))
-                values[f"most_{language}"] = words.vnd(int(most[at].sum()))
-            yield Fault(code, Address("projects.csv"), values, level="warning")
+    planned, paid = (cells.frame[key].to_numpy(dtype=np.int64) for key in ("baseline", "min"))
+    at = Address("projects.csv")
+    short = {key: offered.named[has[offered.named] > most[offered.named]]
+             for key, has in (("plan", planned), ("paid", paid))}  # fmt: skip
+    missing = np.maximum(planned - most, 0)[offered.named].sum()
+    if missing > PARTIAL * planned[offered.named].sum():
+        values = _short(data, cells, short["plan"], planned, most)
+        yield Fault("projects-partial", at, values, level="warning")
+    if len(short["paid"]):
+        values = _short(data, cells, short["paid"], paid, most)
+        yield Fault("paid-beyond", at, values, level="warning")
+
+
+def _short(data: Dataset, cells: Cells, short: Indices, has: Dong, most: Dong) -> dict[str, object]:
+    """Return the cells that have more than their projects can take, in words."""
+    names, first = cells.names(), short[np.argsort(most[short] - has[short], kind="stable")[:2]]
+    values: dict[str, object] = {"count": len(short)}
+    for language in LANGUAGES:
+        words = Words(data.unit, data.vintage, language)
+        told = [*(words.group(names[i]) for i in first), *(["…"] if len(short) > 2 else [])]
+        values[f"cells_{language}"] = "; ".join(told)
+        values[f"told_{language}"] = words.vnd(int(has[short].sum()))
+        values[f"most_{language}"] = words.vnd(int(most[short].sum()))
+    return values
 
 
 def _with_stages(
