@@ -699,7 +699,7 @@ def test_what_is_saved_copied_and_exported_is_what_is_on_screen(app, served, wat
     page.locator("td[aria-invalid=true]").wait_for(state="detached")
     chart_total(page, "6.900")
     for name in ("Của-vùng", "Của-vùng-bản-sao-1"):
-        (served[1] / "phuong-an" / f"{name}.yaml").unlink()
+        (served[1] / "phuong-an" / "số liệu" / f"{name}.yaml").unlink()
 
 
 @pytest.mark.browser
