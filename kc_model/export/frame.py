@@ -41,7 +41,7 @@ def write_head(
         book.merge(sheet, (top + 2, 0, top + 2, right), office, "bold")
         first, row = 0, top + 3
     else:
-        book.merge(sheet, (top, 0, top, 1), office, "bold", "center")
+        book.merge(sheet, (top, 0, top + 1, 1), office, "bold", "center", "wrap")
         first, row = half, top + 2
     book.merge(sheet, (top, first, top, right), book.say("head.country"), "bold", "center")
     motto = (top + 1, first, top + 1, right)

@@ -20,7 +20,7 @@ __all__ = ["Following"]
 
 _PATIENCE = 2.0  # seconds after which it is said how long prices still take
 _BREATH = 0.005  # seconds in which a total goes out before the rest is worked out
-_CALM = 0.3  # seconds without a move before prices are worked out
+_CALM = 0.2  # seconds without a move before prices are worked out
 
 
 class _Owner(Protocol):
