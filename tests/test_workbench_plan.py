@@ -236,7 +236,7 @@ def test_a_proposal_with_projects_has_the_assigned_plan(choice, tmp_path):
     }
     book = openpyxl.load_workbook(choice.filing.folder / "allocation.xlsx")
     texts = {str(cell.value) for row in book["Kế hoạch giao"].iter_rows() for cell in row}
-    assert "Máy-sấy" in texts
+    assert "P1. Máy-sấy" in texts
     assert "allocation.xlsx" in choice.saved.value
 
 
