@@ -14,7 +14,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.explain import rule_label, rule_texts
-from kc_model.money import UNITS, to_unit
+from kc_model.money import UNITS, format_money, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
 from kc_model.moves.planned import ONLY_PAID, Planned
@@ -233,6 +233,8 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     if chain:
         kind, values = "needed", {"one": chain[0], "others": ", ".join(chain[1:])}
         kind = kind if shown["there"] else "needed_unknown"
+    elif amount < _step(plan):
+        kind, values = "rounding", {"step": format_money(_step(plan), plan.unit, language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
         kind = "idle_kept" if taker["cell"] < 0 else to_cell
@@ -247,6 +249,11 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     if kind in ("more", "kept") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
+
+
+def _step(plan: Planned) -> int:
+    """Return the grid of the plan's amounts, VND."""
+    return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
 
 def _chain(plan: Planned, one: str) -> list[str]:

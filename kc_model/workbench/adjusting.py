@@ -157,9 +157,11 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         if self._shown is None:
             return
         plan, scenario, found, language = self._shown
-        typed, any_money = self.least.value.strip() or "0", Budget(Decimal(0), {})
+        typed, any_money = self.least.value.strip(), Budget(Decimal(0), {})
         try:
-            least = read_number(typed, "amount", any_money, plan.unit, language)
+            least = plan.scenario.round_to  # less is rounding, nobody decides that
+            if typed:
+                least = read_number(typed, "amount", any_money, plan.unit, language)
         except InputError as error:
             self.hidden.value = screen.message([error.faults[0].text(language)], "stop")
             return
