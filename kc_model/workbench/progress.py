@@ -146,12 +146,11 @@ class ProgressDesk(FiguresDesk):
     def _words(self) -> None:
         self.year.description, self.level.description = self.say("progress.year"), self.say("view")
         self.export.description, self.saved.value = self.say("progress.export"), ""
-        months = range(1, 13)
-        self.as_of.texts = [
-            self.say("progress.before"),
-            *(self.say("progress.month", month=month) for month in months),
+        self._offer_months()
+        self.arrival.texts = [
+            self.say("progress.as_data"),
+            *(self.say("progress.arrives", month=month) for month in range(1, 13)),
         ]
-        self._name_arrivals()
         self.scope.description = self.say("progress.scope")
         self.measure.description = self.say("progress.measure")
         with self._quiet():
@@ -165,25 +164,21 @@ class ProgressDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ forecasting
 
-    def _name_arrivals(self) -> None:
-        known = int(self.as_of.value)
-        self.arrival.texts = [
-            self.say("progress.as_data"),
-            *(self.say("progress.arrived", month=month) for month in range(1, known + 1)),
-            *(self.say("progress.arrives", month=month) for month in range(known + 1, 13)),
-        ]
-
-    @property
-    def _arrives(self) -> int | None:
-        """Month in which the money is supposed to come; None: as the data say, as by the past."""
-        month = self.arrival.value
-        return None if month is None or month <= self.as_of.value else int(month)
+    def _offer_months(self) -> None:
+        """Offer the year's months up to the newest that the data know."""
+        rows = self.data.history
+        told = rows.loc[rows["year"] == int(self.year.value), "month"]
+        last = min(12, int(told.max())) if len(told) else 0
+        names = [self.say("progress.month", month=month) for month in range(1, last + 1)]
+        with self._quiet():
+            at = min(int(self.as_of.value), last)
+            self.as_of.offer(range(last + 1), at, [self.say("progress.before"), *names])
 
     def _forecast(self) -> None:
-        key = (int(self.year.value), int(self.as_of.value), self._arrives)
+        self._offer_months()
+        key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
         self.status.value = screen.message([self.say("working")])
         self.saved.value, self.export.disabled = "", True
-        self._name_arrivals()
         self.work.start(
             Step(lambda progress: self._outlooks(key, progress), self._show),
             Step(lambda _progress: months_of(self.data, self._known[key]), self._show_months),
@@ -361,7 +356,7 @@ class ProgressDesk(FiguresDesk):
 
     def _lateness(self, outlook: Forecast) -> str:
         """Say what the arrival set on screen changes, for the fund and in all."""
-        if self._arrives is None or self._unmoved is None:
+        if self.arrival.value is None or self._unmoved is None:
             return ""
         after, before = self._totals(outlook), self._totals(self._unmoved)
         told = {
@@ -378,8 +373,9 @@ class ProgressDesk(FiguresDesk):
 
     def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
         """Return what is asked of projects; None where the money is not late."""
-        year, as_of, arrives = self.year.value, self.as_of.value, self._arrives
-        return None if arrives is None else (self.data, int(year), int(as_of), arrives)
+        year, as_of, arrives = self.year.value, self.as_of.value, self.arrival.value
+        is_late = arrives is not None and arrives > as_of
+        return (self.data, int(year), int(as_of), int(arrives)) if is_late else None
 
     def _totals(self, outlook: Forecast) -> dict[str, Decimal]:
         """Return what is expected of the late fund and in all (""), to the digit that is shown."""
