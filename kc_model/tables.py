@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -380,6 +380,14 @@ class Dataset:
         column : str
         """
         return self.origins.get((table, row, column), Address(f"{table}.csv"))
+
+    @cached_property
+    def by_cells(self) -> Dataset:
+        """The dataset without its projects; each time the same one, under the hash of the whole."""
+        tables = {**self.tables, "projects": self.tables["projects"].head(0)}
+        found = replace(self, tables=tables)
+        vars(found)["hash"] = self.hash  # plans name what was read
+        return found
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in SCHEMAS:

@@ -779,6 +779,7 @@ def test_a_list_set_aside_leaves_the_plan_of_its_cells():
     assert not len(plan.projects)
     amounts = plan.cells.set_index("place")["amount"] / 1e6
     assert amounts.min() >= 60
+    assert plan.provenance.dataset == planned(PARTLY, history=history).provenance.dataset
     assert amounts.sum() == 150
     assert [one.values["rules"] for one in plan.warnings if one.code == "projects-ignored"] == [
         "two; one"

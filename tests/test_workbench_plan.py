@@ -189,6 +189,12 @@ def test_money_goes_to_cells_where_the_list_is_set_aside(choice):
     assert "Chọn 3/5 đề án" in words(choice.choosing.told)
 
 
+def test_a_plan_by_cells_is_what_others_stand_beside(choice):
+    shown = show_plan(choice.data, replace(scenario(CHOICE), projects="ignore"))
+    assert shown.wait(60)
+    assert shown.comparing._base.plan.cells.equals(shown.plan.cells)
+
+
 def test_projects_that_cannot_go_together_are_told_with_ways_out(choice):
     tick = choice.choosing.listed._told
     tick({"tick": ["P4", "in"]})

@@ -212,7 +212,7 @@ class Hull:
 
 
 def _cells(problem: Problem, column: Mapping[str, int]) -> Iterator[_Cell]:
-    """Yield the cells of few projects, on which something depends or that share a project."""
+    """Yield the cells of few projects on whose money a goal depends."""
     offered = problem.offered
     if offered is None:
         return

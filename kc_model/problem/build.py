@@ -59,7 +59,7 @@ def build_problem(
     as_of = scenario.month(as_of)
     if scenario.projects == "ignore" and len(data.projects):
         faults.append(_ignored(data, scenario))
-        data = replace(data, tables={**data.tables, "projects": data.projects.head(0)})
+        data = data.by_cells
     if as_of is not None and not 0 <= as_of <= 12:
         faults.append(Fault("bad-as-of", Address(), {"found": as_of}))
     faults.extend(_other_month(scenario, outlook, as_of))

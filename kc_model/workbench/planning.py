@@ -376,7 +376,7 @@ class PlanDesk(FiguresDesk):
     def _keep_base(self, plan: Allocation) -> None:
         """Let the plan of the scenario as it was opened be what others stand beside."""
         base = self._base
-        if plan.scenario == base.scenario and plan.data is base.data:
+        if plan.scenario == base.scenario and self.data is base.data:
             name = say("screen.comparing.base", self.language, name=base.scenario.name)
             self.comparing.start_from(Kept(name, base.scenario, base.data, plan))
 
