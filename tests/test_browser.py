@@ -119,8 +119,8 @@ def test_a_conflict_and_an_export_on_screen(lab_address, watched, shots):
 def test_late_money_on_screen(lab_address, watched, shots):
     page = watched.page
     run_all(watched, lab_address.format(name="01_tien_do.ipynb"))
-    page.wait_for_function(
-        "() => document.querySelectorAll('.kc-chart svg.marks').length === 6",
+    page.wait_for_function(  # three desks with three charts each: the number they end at
+        "() => document.querySelectorAll('.kc-chart svg.marks').length === 9",
     )
     headings = page.locator(".kc-chart svg.marks").all_text_contents()
     assert "Ước cả năm 2016" in headings[0]
