@@ -53,13 +53,7 @@ class _Leaning:
     """A law that the lines as they were lean on, or break: Σ coef · x ≤ right.
 
     Some line that moves against it needs another that moves with it.
-
-    Parameters
-    ----------
-    cells, coef : arrays
-        Without zeros.
-    is_broken : bool
-        Whether some line has to move with it in any case.
+    `is_broken`: some line has to move with it in any case.
     """
 
     cells: NDArray[np.int64]

@@ -148,23 +148,9 @@ def _side(reach: Reach, way: int) -> tuple[float, float]:
 class _Curve:
     """V as a function of one row's right-hand side t, seen from the optimum.
 
-    Parameters
-    ----------
-    solver : Solver
-    at : array of int (1,)
-        The row.
-    side : str
-        As in `kc_model.rules.Row`.
-    step : float
-        A little of t.
-    best, dual : float
-        V and its slope, one of many where the optimum is a corner.
-    reach : Reach
-        How far t may go down and up with this dual for certain.
-    bounds : tuple of float
-        The row's own, to be put back.
-    is_partial : bool
-        Whether solving adds rows: V is known only where it was solved.
+    `step` is a little of t, `dual` one slope of many where the optimum is a corner, `reach` how
+    far t may go with it for certain, `bounds` the row's own. With `is_partial` solving adds rows:
+    V is known only where it was solved.
     """
 
     solver: Solver

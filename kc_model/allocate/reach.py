@@ -112,14 +112,8 @@ def _meets(intervals: tuple[Array, Array], low: float, high: float) -> bool:
 def _reach_of(offered: Offered, shares: Array, weight: Array, may: Mask, must: Mask) -> Reach:
     """Return what projects can make of a weighted sum of cells.
 
-    Parameters
-    ----------
-    offered : Offered
-    shares : array (n_parts,)
-        Its `share` as numbers.
-    weight : array (n_cells,)
-        Not negative.
-    may, must : arrays of bool (n_projects,)
+    `shares` (n_parts,) are of the parts, `weight` (n_cells,) is not negative, `may` and `must`
+    are (n_projects,).
     """
     total = np.bincount(offered.project, shares * weight[offered.cell], len(offered))
     own = np.flatnonzero((total > 0) & may)

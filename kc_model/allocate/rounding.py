@@ -154,15 +154,8 @@ def _used(row: Row, steps: Floats, grid: int) -> Row:
 class _Board:
     """Every row against whole steps up (0 or 1) and, where needed, further up and down.
 
-    Parameters
-    ----------
-    price : array (n_rows,)
-        Of one step that a row misses.
-    sums : Sums
-    plan : array (n_cells,), million VND
-    below : array (n_cells,)
-        Whole steps below the plan.
-    grid : int, VND
+    `price` is of one step that a row misses, `plan` in million VND, `below` the whole steps below
+    it, `grid` in VND.
     """
 
     def __init__(self, price: Floats, sums: Sums, plan: Floats, below: Floats, grid: int) -> None:

@@ -82,15 +82,9 @@ def round_projects(
 class _Parts:
     """The parts of the cells.
 
-    Attributes
-    ----------
-    cell, project : arrays of int (n_parts,)
-        Project -1: the cell's free money, or its projects of one amount and place together.
-    plan : array (n_parts,), million VND
-    kept, own : arrays of bool
-        Parts of projects that do not move; that are parts of their own.
-    beside : array of int (n_cells,), VND
-        What of each cell is off the grid.
+    `project` is -1 for a cell's free money, or its projects of one amount and place together;
+    `kept` parts of projects do not move, `own` ones are parts of their own; `beside` (n_cells,) is
+    what of each cell is off the grid, VND.
     """
 
     def __init__(self, offered: Offered, settled: Money, sizes: Money, grid: int) -> None:

@@ -239,12 +239,7 @@ def _try(
 class _Units:
     """The units of a level.
 
-    Parameters
-    ----------
-    keys : DataFrame
-        level, place, area, activity, source.
-    number : integer array (n_cells,)
-        The unit every cell is in.
+    `keys` holds level, place, area, activity and source, `number` the unit every cell is in.
     """
 
     keys: pd.DataFrame

@@ -305,12 +305,7 @@ def _move_slopes(fit: _Fit, seen: _Seen, left: Floats) -> Floats:
 def _move_effects(fit: _Fit, name: str, seen: tuple[Floats, Floats, Floats]) -> Floats:
     """Move the effects of one factor and the variance between them; return by how much.
 
-    Parameters
-    ----------
-    fit : _Fit
-    name : str
-    seen : (weight, left, told)
-        Of every observation.
+    `seen` holds weight, what is left, and how much is told, of every observation.
     """
     weight, left, told = seen
     group, size = fit.groups[name]

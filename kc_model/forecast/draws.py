@@ -151,12 +151,7 @@ def _centre(shocks: Floats, target: Floats) -> Floats:
 
     Finds m with mean over draws of min(max(m + shock, 0), 1) = target, so that bounding the draws
     does not move the forecast.
-
-    Parameters
-    ----------
-    shocks : array (n_draws, n_cells)
-    target : array (n_cells,)
-        Strictly between 0 and 1.
+    `target` lies strictly between 0 and 1.
     """
     low, high = -shocks.max(0), 1.0 - shocks.min(0)
     for _ in range(_HALVINGS):

@@ -121,12 +121,7 @@ def _clocks(tranches: Floats, months: Floats) -> Floats:
 def _unusual(behind: Floats, source: Integers, n_sources: int) -> Floats:
     """Return how far this year is behind for want of later parts, beyond its fund's past years.
 
-    Parameters
-    ----------
-    behind : array (n_cells, n_years)
-        Months behind the clock of the first part, this year last.
-    source : integer array (n_cells,)
-    n_sources : int
+    `behind` (n_cells, n_years) counts months behind the clock of the first part, this year last.
     """
     past = np.maximum(behind[:, :-1], 0.0)
     count = np.bincount(source, minlength=n_sources).astype(float) * past.shape[1]

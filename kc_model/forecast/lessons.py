@@ -162,14 +162,7 @@ def _shared_part(
 ) -> Floats:
     """Return what each cell's source and area missed together in each year.
 
-    Parameters
-    ----------
-    evidence : Evidence
-    errors : (array, array)
-        Errors and their weights.
-    at : (array, array)
-        Cell and year of each error.
-    n_past : int
+    `errors` holds errors and their weights, `at` cell and year of each.
     """
     cell, year = at
     factors = [evidence.factors[name] for name in ("source", "area")]

@@ -295,10 +295,7 @@ def _lenders(
 ) -> Integers:
     """Return in whose rhythm each line goes, so many times, as it went in a past year.
 
-    Returns
-    -------
-    integer array (n_wanted, n_times)
-        Row of the panel's cells; -1 where no line of its fund tells.
+    Rows of the panel's cells (n_wanted, n_times); -1 where no line of its fund tells.
     """
     rows = evidence.panel.wanted
     lender = np.full((len(rows), n_times), -1, dtype=np.intp)
@@ -317,16 +314,7 @@ def _lenders(
 def _onwards(path: Floats, clock: Floats) -> Floats:
     """Return the share of what came after the first moment of a clock that came by each moment.
 
-    Parameters
-    ----------
-    path : array (n, n_periods + 1)
-        Share of a year's money by month.
-    clock : array (n, k)
-
-    Returns
-    -------
-    array (n, k)
-        NaN where nothing came after it.
+    `path` (n, n_periods + 1) is by month, `clock` (n, k). NaN where nothing came after it.
     """
     share = at_time(path, clock)
     start = share[:, :1]

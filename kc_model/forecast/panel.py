@@ -343,14 +343,8 @@ def _released(
 
     What is not released yet is taken to come next month; carried money of the year before is there
     from the start. Where nothing is reported the whole plan comes at the arrival of the source.
-
-    Parameters
-    ----------
-    released : array (n_cells, n_periods), million VND
-    plan, carried : array (n_cells,), million VND
-    arrival : array (n_cells,)
-        Month in which the first of it came.
-    as_of : int
+    `released` (n_cells, n_periods), `plan` and `carried` in million VND; `arrival` is the month in
+    which the first of it came.
     """
     n_cells, n_periods = released.shape
     arrival = np.clip(arrival, 1, n_periods + 1).astype(np.intp)
@@ -373,14 +367,8 @@ def _tranches(plan: Floats, came: Floats, told: NDArray[np.bool_], as_of: int) -
 
     Where no release is told, what a plan was raised by starts with the raise; a cut takes away as
     if it had never been there.
-
-    Parameters
-    ----------
-    plan : array (n_cells, n_periods), million VND
-        In force at the end of each month.
-    came : as `_released` returns it
-    told : bool array (n_cells,)
-    as_of : int
+    `plan` (n_cells, n_periods) is in force at the end of each month, million VND; `came` as
+    `_released` returns it; `told` marks cells whose release is told.
     """
     known = plan[:, : max(as_of, 1)]
     lasting = np.minimum.accumulate(known[:, ::-1], 1)[:, ::-1]
@@ -403,10 +391,6 @@ def _first_money(money: Floats) -> tuple[Floats, Floats]:
 
     Between a report of none and the next of some, the middle month is taken. NaN: nothing reported;
     infinity: only zeros reported.
-
-    Parameters
-    ----------
-    money : array (..., n_periods)
     """
     n_periods = money.shape[-1]
     some = money > 0

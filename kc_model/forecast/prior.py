@@ -108,15 +108,9 @@ def build_prior(
 class _Published(NamedTuple):
     """What the published figures of other years and the law say.
 
-    Parameters
-    ----------
-    level : dict
-        Mean year-end completion by source.
-    spread, scatter : float
-        Spread of completion, and of the share disbursed within the year, between regions and years.
-    curve : array (1, n_periods + 1)
-    power : dict
-        Power of the curve by area.
+    `level` is mean year-end completion by source; `spread` and `scatter` those of completion and of
+    the share disbursed within the year, between regions and years; `curve` (1, n_periods + 1);
+    `power` of the curve by area.
     """
 
     level: dict[str, float]

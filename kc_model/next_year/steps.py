@@ -37,22 +37,10 @@ _SLOWEST = 0.9  # share of a deviation of completion that may last into the next
 class _Step:
     """One quantity of one series: where it goes on from, and how far past years lay off.
 
-    Parameters
-    ----------
-    residuals : array (n_years,)
-        One step ahead, NaN where the year has none.
-    n_years : int
-        Years it rests on.
-    n_fitted : float
-        Degrees of freedom spent.
-    centre : array (n_draws,) or float
-        Expectation for the year to come.
-    weights : array (n_steps,)
-        How much each step's shock adds, the last step's first.
-    is_own : bool
-        Whether the expectation comes from the series' own years.
-    is_fixed : bool
-        Whether it is taken as it is, without a range of its own.
+    `residuals` lie one step ahead, NaN where the year has none; `n_years` it rests on; `n_fitted`
+    degrees of freedom are spent; `centre` is the expectation for the year to come, (n_draws,) or a
+    number; `weights` is how much each step's shock adds, the last step's first; `is_own` where the
+    expectation comes from the series' own years, `is_fixed` where it has no range of its own.
     """
 
     residuals: Floats
@@ -78,11 +66,7 @@ class _Step:
 def _trend(values: Floats, n_ahead: int) -> tuple[float, Floats, float]:
     """Return the Theta forecast of a series, its one-step residuals, and the smoothing used.
 
-    Parameters
-    ----------
-    values : array (n,), n at least 3
-        Logarithms; the first has no residual.
-    n_ahead : int
+    `values` are at least 3 logarithms; the first has no residual.
     """
     if np.ptp(values) < 1e-12:  # the line through equal points has no slope to smooth around
         return float(values[-1]), np.zeros(len(values) - 1), 1.0
@@ -297,12 +281,7 @@ def _chance_of_none(plan: Floats) -> float:
 
 
 def _pace(values: Floats) -> float:
-    """Return which share of a deviation from the mean lasts into the next year.
-
-    Parameters
-    ----------
-    values : array (n_series, n_years)
-    """
+    """Return which share of a deviation from the mean lasts into the next year."""
     off = values - _mean(values)
     before, after = off[:, :-1].ravel(), off[:, 1:].ravel()
     both = np.isfinite(before) & np.isfinite(after)
@@ -322,13 +301,8 @@ def _mean(values: Floats) -> Floats:
 def _reverting(own: Floats, pool: Floats, now: Floats, pace: float) -> _Step:
     """Return a ratio that returns to its mean; its own with 3 years, else that of its source.
 
-    Parameters
-    ----------
-    own : array (n_years,)
-    pool : array (n_series, n_years)
-    now : array (n_draws,)
-        Draws of the newest year where it is not finished; NaN else.
-    pace : float
+    `pool` is (n_series, n_years); `now` draws of the newest year where it is not finished, NaN
+    else.
     """
     years = np.flatnonzero(np.isfinite(own))
     is_own = len(years) >= _FEWEST

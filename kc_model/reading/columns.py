@@ -198,10 +198,7 @@ def _type_column(
 ) -> list[object]:
     """Return the values of one column, of the rows chosen; each distinct value is parsed once.
 
-    Parameters
-    ----------
-    chosen : sequence of int
-        Positions in ``grid.rows``.
+    `chosen` are positions in ``grid.rows``.
     """
     grid, name = typed.grid, column.name
     if name not in grid.columns:

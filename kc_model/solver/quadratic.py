@@ -268,18 +268,9 @@ def _layers(
 ) -> tuple[list[tuple[Indices, Indices, Array]], Mask]:
     """Return rows that an idle column has for itself, with those columns, layer by layer.
 
-    Parameters
-    ----------
-    rows : sparse array
-    idle : array of bool (n_columns,)
-        Columns that nothing pulls at.
-
-    Returns
-    -------
-    layers : list of (rows, columns, values)
-        The entries of such columns in such rows; in rows of later layers they do not stand.
-    stays : array of bool (n_rows,)
-        The other rows that say something.
+    Columns that nothing pulls at are `idle`. A layer is rows, columns and values: the entries of
+    such columns in such rows, which do not stand in rows of later layers; then the other rows that
+    say something.
     """
     place = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)).astype(np.int64)
     alive = rows.data != 0

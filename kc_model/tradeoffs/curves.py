@@ -31,14 +31,8 @@ FACTORS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
 class _Curve:
     """Plans along a line.
 
-    Parameters
-    ----------
-    points : DataFrame
-        What `table` returns.
-    plans : tuple of Allocation
-        One for each point.
-    complete : bool
-        False where it was interrupted: the points found until then.
+    `points` is what `table` returns, with a plan for each in `plans`; `complete` is False where it
+    was interrupted: the points found until then.
     """
 
     points: pd.DataFrame = field(repr=False)

@@ -133,14 +133,7 @@ def _check(name: str, /, *, passed: bool, **values: object) -> Check:
 
 
 class _Judge:
-    """Checks one plan.
-
-    Parameters
-    ----------
-    found : Exported
-    proof : Proof
-    cells, rules : Table
-    """
+    """Checks one plan."""
 
     def __init__(self, found: Exported, proof: Proof, cells: Table, rules: Table) -> None:
         self.result, self.proof = found.result, proof
