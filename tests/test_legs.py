@@ -13,13 +13,19 @@ from test_forecast import dataset, plans_of, simulated
 
 from kc_model.errors import InputError
 from kc_model.forecast import forecast
-from kc_model.forecast.combine import combined, filled_in, learned_weights
-from kc_model.forecast.donors import LEAST_DONORS, Starts, from_donors
 from kc_model.forecast.expectation import LEGS, hindcasts
-from kc_model.forecast.exposure import build_exposure
-from kc_model.forecast.known import build_evidence
+from kc_model.forecast.known import build_evidence, build_exposure
+from kc_model.forecast.legs import (
+    LEAST_DONORS,
+    LEAST_MONTHS,
+    Starts,
+    combined,
+    filled_in,
+    from_donors,
+    learned_weights,
+    trend_and_season,
+)
 from kc_model.forecast.panel import build_panel
-from kc_model.forecast.trend import LEAST_MONTHS, trend_and_season
 
 Array = np.ndarray[Any, Any]
 

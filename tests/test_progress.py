@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 import kc_model as kc
 from kc_model import reference
 from kc_model.progress import Progress, progress
-from kc_model.progress.levels import MONEY, add_levels
-from kc_model.progress.lines import KEYS, find_lines
+from kc_model.progress.lines import KEYS, MONEY, add_levels, find_lines
 
 DATA = Path(__file__).parent.parent / "data"
 MILLION = 1_000_000

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from kc_model import reference
-from kc_model.backtest.averages import SIZES
-from kc_model.backtest.rivals import RIVALS
+from kc_model.backtest.rivals import RIVALS, SIZES
 from kc_model.money import format_money, format_number
 from kc_model.wording import Language, say
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from textwrap import wrap
 from typing import Any
@@ -15,12 +17,11 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
-from kc_model.export.letters import lines_of
 from kc_model.money import UNITS
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
 
-__all__ = ["Book", "Display", "cut_text", "display_of"]
+__all__ = ["Book", "Display", "cut_text", "display_of", "lines_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
@@ -396,3 +397,49 @@ class Book:
         self.workbook.set_properties({**properties, "created": _BORN})
         self.workbook.close()
         return self.stream.getvalue()
+
+
+# --- how many lines a text takes ------------------------------------------------------------------
+
+
+_WIDTHS = {  # of Times New Roman, in parts of its size (from its metrics); all others are 0.5
+    0.25: " ,.·",
+    0.28: "ijlt/:;\\",
+    0.33: "!()-I[]frs`'",
+    0.44: "?acez“”",
+    0.56: "FPSJ+−<=>×",
+    0.61: "ELTZ",
+    0.67: "BCR",
+    0.72: "ADGHKNOQUVXYwĐ",
+    0.8: "m&%",
+    0.92: "MW@",
+    1.0: "…—→",
+}
+_OF = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
+_SPARE = 1.04  # bold is wider, and hooks are
+
+
+@cache
+def _width(letter: str) -> float:
+    return _SPARE * _OF.get(unicodedata.normalize("NFD", letter)[0], 0.5)
+
+
+def lines_of(text: str, width: float) -> int:
+    """Return the lines that a text takes in a column, broken between words.
+
+    Parameters
+    ----------
+    text : str
+    width : float
+        Of the column, in sizes of its font (ems).
+    """
+    lines = 0
+    for line in text.split("\n"):
+        lines, used = lines + 1, 0.0
+        for word in line.split(" "):
+            length = sum(map(_width, word))
+            if used and used + length > width:
+                lines, used = lines + 1, 0.0
+            over = max(0, int((length - 1e-9) // width))  # a word longer than a line
+            lines, used = lines + over, used + length - over * width + _width(" ")
+    return lines

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pandas as pd
+from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import finish
+from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground, write_rules
 from kc_model.export.moved import write_moves
-from kc_model.export.places import write_changes, write_places
-from kc_model.export.plan import write_plan
 from kc_model.export.projects import write_assigned
-from kc_model.export.stamp import Stamp
-from kc_model.export.table import amounts_of
+from kc_model.export.stamp import Stamp, baseline_heading, cut_off, form_notes, years_of
+from kc_model.export.table import Amount, Table, amounts_of, grow, levels_of
+from kc_model.money import UNITS, format_number, unit_name
 from kc_model.wording import Language
+from kc_model.words import NOTICED
 
-__all__ = ["allocation_workbook"]
+__all__ = ["allocation_workbook", "write_changes", "write_places", "write_plan"]
 
 _NARROWEST = 13.5  # characters of a money column
 
@@ -79,3 +83,166 @@ def allocation_workbook(
     write_rules(book, stamp, rules, amounts)
     write_ground(book, stamp)
     return finish(book, stamp)
+
+
+# --- the form that is signed ----------------------------------------------------------------------
+
+
+_CODES = (3.0, 5.0, 5.0, 7.0, 12.0)  # widths right of the table: a gap and the codes
+
+
+def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
+    """Write the form: head, table, notes, signatures; return the table."""
+    columns = Table.columns_of(amounts)
+    sheet = book.sheet("plan", (5.5, 44.0, *([book.money.width] * len(columns))), _CODES)
+    table = Table(book, sheet, columns)
+    levels = levels_of(amounts, ("year", "area", "place", "activity"))
+    title = book.say("head.title", years=years_of(amounts))
+    lines = _subtitles(book, stamp, amounts[0], levels)
+    heading = write_head(book, sheet, table.right, stamp, title, lines)
+    row = table.write_heading(heading, baseline_heading(book, stamp))
+    sheet.freeze_panes(row, 2)
+    end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
+    end = _write_reserve(table, stamp, end)
+    last = write_foot(book, sheet, table.right, end, form_notes(book, stamp, table.columns))
+    years = tops[1:] if levels[0] == "year" else []  # each begins a page
+    book.print_rows(sheet, last, (heading, row - 1), years)
+    return table
+
+
+def _subtitles(book: Book, stamp: Stamp, cell: Amount, levels: Sequence[str]) -> list[str]:
+    """Return the lines under the title: scenario, dataset, and what holds for every row."""
+    fixed = [
+        book.say(f"head.{key}", name=book.name(key, getattr(cell, key)))
+        for key in ("place", "area", "activity")
+        if key not in levels and getattr(cell, key) not in ("", "ALL")
+    ]
+    lines = [
+        book.say("head.scenario", name=stamp.scenario, title=stamp.title),
+        "; ".join(part for part in (*fixed, cut_off(book, stamp)) if part),
+    ]
+    return [line for line in lines if line]
+
+
+def _write_reserve(table: Table, stamp: Stamp, row: int) -> int:
+    """Write the money that no cell was given, by budget, under the total."""
+    for budget, vnd in stamp.reserve:
+        if vnd:
+            table.write_extra(row, table.book.say("reserve", budget=budget), vnd)
+            row += 1
+    return row
+
+
+# --- by place, and who gets less ------------------------------------------------------------------
+
+
+_NAMED = 3  # losses named in one line
+_BESIDE = (3.0, 5.0, 5.0)  # widths right of the table: a gap and the codes
+_CHANGES = {  # key of the heading: width
+    "number": 5.5,
+    "name": 34.0,
+    "baseline": 0.0,  # as wide as money is
+    "plan": 0.0,
+    "change": 0.0,
+    "share": 11.0,
+    "where": 56.0,
+}
+
+
+def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Table) -> None:
+    """Write the sums by place; every number is a formula over the plan's table."""
+    sheet = book.sheet("places", (5.5, 36.0, *([book.money.width] * len(plan.columns))), _BESIDE)
+    table = Table(book, sheet, plan.columns, linked=plan)
+    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    title = book.say("places.title", years=years_of(amounts))
+    write_title(book, sheet, table.right, stamp, title, unit)
+    first = table.write_heading(2, baseline_heading(book, stamp))
+    sheet.freeze_panes(first, 2)
+    above = levels_of(amounts, ("year", "region", "place"))
+    above = [key for key in above if key != "place"]
+    row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
+    book.tie(sheet, row - 2, row - 1)  # the total is not alone
+    book.print_rows(sheet, row - 1, (2, first - 1), tops[1:] if above[:1] == ["year"] else [])
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a part of the plan had and has, VND, over its cells whose baseline is known."""
+
+    value: str
+    cells: tuple[Amount, ...]
+    before: int
+    after: int
+
+
+def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
+    """Write who gets less or more than the baseline, the largest loss first."""
+    keys = ("place", "area", "activity", "source")
+    several = [key for key in keys if len({getattr(cell, key) for cell in amounts}) > 1]
+    level, detail = (*several, "", "")[:2] if several else ("place", "")
+    widths = {key: width or book.money.width for key, width in _CHANGES.items()}
+    if not detail:
+        del widths["where"]
+    sheet, last = book.sheet("changes", tuple(widths.values())), len(widths) - 1
+    baseline = baseline_heading(book, stamp)
+    title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
+    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    write_title(book, sheet, last, stamp, title, unit)
+    headings = {"name": book.say(f"changes.{level}"), "baseline": baseline}
+    for column, key in enumerate(widths):
+        text = headings.get(key) or book.say(f"changes.{key}")
+        book.text(sheet, 2, column, text, "cell", "head")
+    sheet.freeze_panes(3, 2)
+    changes = _changes(amounts, level)
+    for row, change in enumerate(changes, 3):
+        _write_change(book, sheet, row, change, book.name(level, change.value))
+        if detail:
+            book.text(sheet, row, last, _named_losses(book, change, detail), "cell", "wrap")
+    end = 3 + len(changes)
+    told = "few" if changes else "none"
+    book.merge(sheet, (end, 0, end, last), book.say(f"changes.{told}"), "italic", "small")
+    book.print_rows(sheet, end, (2, 2))
+
+
+def _changes(amounts: Sequence[Amount], level: str) -> list[_Change]:
+    """Return the parts of a plan that change by more than rounding, the largest loss first."""
+    parts: dict[str, list[Amount]] = {}
+    for cell in amounts:
+        if cell.baseline is not None:
+            parts.setdefault(getattr(cell, level), []).append(cell)
+    found = [
+        _Change(value, tuple(part), sum(c.baseline or 0 for c in part), sum(c.amount for c in part))
+        for value, part in parts.items()
+    ]
+    changed = [c for c in found if abs(c.after - c.before) > NOTICED * c.before]
+    return sorted(changed, key=lambda change: change.after - change.before)
+
+
+def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name: str) -> None:
+    scale = UNITS[book.money.unit]
+    book.text(sheet, row, 0, str(row - 2), "cell", "center")
+    book.text(sheet, row, 1, name, "cell", "wrap")
+    book.number(sheet, row, 2, change.before / scale, "cell", "money")
+    book.number(sheet, row, 3, change.after / scale, "cell", "money")
+    moved = (change.after - change.before) / scale
+    book.formula(sheet, row, 4, f"=D{row + 1}-C{row + 1}", moved, "cell", "change")
+    if change.before:
+        rise = change.after / change.before - 1
+        book.formula(sheet, row, 5, f"=D{row + 1}/C{row + 1}-1", rise, "cell", "rise")
+    else:
+        book.text(sheet, row, 5, book.say("changes.new"), "cell", "center")
+
+
+def _named_losses(book: Book, change: _Change, detail: str) -> str:
+    """Return in words where a part loses most."""
+    losses = [part for part in _changes(change.cells, detail) if part.after < part.before]
+    shown = [
+        f"{book.name(detail, part.value)}: −"
+        + format_number(
+            (part.before - part.after) / UNITS[book.money.unit], book.money.digits, book.language
+        )
+        for part in losses[:_NAMED]
+    ]
+    if len(losses) > _NAMED:
+        shown.append(book.say("changes.more", count=len(losses) - _NAMED))
+    return "; ".join(shown)

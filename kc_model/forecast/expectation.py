@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.forecast.combine import combined, learned_weights
 from kc_model.forecast.credibility import Effect, Grouping, Integers, shrink
 from kc_model.forecast.known import Evidence
-from kc_model.forecast.legs import after_donors, carried_on, in_common
+from kc_model.forecast.legs import after_donors, carried_on, combined, in_common, learned_weights
 from kc_model.runoff import (
     PACES,
     Floats,

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.money import format_number
-from kc_model.projects.caps import Cap, Norms, WrongNormError
+from kc_model.projects.caps import Cap, Norms, WrongNormError, payable
 from kc_model.projects.force import IN_FORCE, given_before
 from kc_model.projects.management import management_share
-from kc_model.projects.payments import payable
 from kc_model.reading import dong, linked_ids, needed_by, place_shares
 from kc_model.sheets import choice_code
 from kc_model.tables import Dataset, as_rows
@@ -111,7 +110,7 @@ class Offers:
         - ``law_rank`` (1 first, equal for equals), ``rank`` (1 to n, all different);
         - ``left`` (VND): what it can still be paid in all;
         - ``payable_low``, ``payable_high`` (shares of the support), ``payable_basis``: what the law
-          lets be paid at its stage, see `kc_model.projects.payments.payable`; ``advance`` (share):
+          lets be paid at its stage, see `kc_model.projects.caps.payable`; ``advance`` (share):
           the low one once it is contracted;
         - ``before`` (VND): what the plan in force gives it; ``stays``: whether it has to be chosen,
           being paid or, mid-year, accepted already; ``sure`` (VND): what of its support counts as

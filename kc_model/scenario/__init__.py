@@ -12,9 +12,8 @@ from pathlib import Path
 
 from kc_model.errors import Fault, InputError, raise_faults
 from kc_model.scenario.build import build_scenario
-from kc_model.scenario.files import read_layers
+from kc_model.scenario.files import read_layers, scenario_yaml
 from kc_model.scenario.model import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
-from kc_model.scenario.writing import scenario_yaml
 
 __all__ = [
     "GOALS",
