@@ -57,6 +57,10 @@ class Words:
         """Return what shows a plan's amounts and places."""
         return cls(plan.unit, plan.vintage, language)
 
+    def say(self, key: str, **values: object) -> str:
+        """Return a text in the language, see `kc_model.wording.say`."""
+        return say(key, self.language, **values)
+
     # ------------------------------------------------------------------ money
 
     def amount(self, value: float) -> str:

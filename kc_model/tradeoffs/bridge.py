@@ -19,7 +19,7 @@ from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tradeoffs.changes import Change, changes_between
 from kc_model.tradeoffs.walk import Progress, Walk
-from kc_model.wording import Language, say
+from kc_model.wording import Language
 from kc_model.words import Words
 
 __all__ = ["Bridge", "Spots", "build_bridge", "spots_of"]
@@ -77,7 +77,7 @@ class Bridge:
         head = pd.DataFrame({"total": [0], "disbursed": [0 if known else pd.NA], "moved": [0]})
         rows = pd.concat([head.assign(running=start).astype("Int64"), money], ignore_index=True)
         shown = {name: to_unit(rows[name], self.after.unit) for name in rows.columns}
-        first = say("tradeoffs.bridge.start", words.language, name=self.before.scenario_name)
+        first = words.say("tradeoffs.bridge.start", name=self.before.scenario_name)
         texts = {"step": ["start", *names], "label": [first, *labels]}
         return pd.DataFrame({**texts, **shown})
 
@@ -92,17 +92,13 @@ class Bridge:
             if is_known:
                 values["disbursed"] = words.signed(row["disbursed"])
             told.append(
-                say(
-                    f"tradeoffs.bridge.{'step' if is_known else 'step_unknown'}",
-                    words.language,
-                    **values,
-                )
+                words.say(f"tradeoffs.bridge.{('step' if is_known else 'step_unknown')}", **values)
             )
         how = "alone" if len(self.changes) < 2 else "weighed" if self.weighed else "in_order"
         return (
-            [*told, say(f"tradeoffs.bridge.{how}", words.language)]
+            [*told, words.say(f"tradeoffs.bridge.{how}")]
             if told
-            else [say("tradeoffs.bridge.nothing", words.language)]
+            else [words.say("tradeoffs.bridge.nothing")]
         )
 
 

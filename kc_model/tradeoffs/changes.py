@@ -10,7 +10,6 @@ from typing import TypeVar
 from kc_model.explain import budget_texts, rule_label, rule_texts
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Rule, Scenario
-from kc_model.wording import say
 from kc_model.words import Words
 
 __all__ = ["Change", "changes_between"]
@@ -66,7 +65,7 @@ def _grounds_differ(before: Allocation, after: Allocation) -> bool:
 
 
 def _whole(name: str, make: Callable[[Scenario], Scenario]) -> Change:
-    return Change(name, lambda words: say(f"tradeoffs.changes.{name}", words.language), make)
+    return Change(name, lambda words: words.say(f"tradeoffs.changes.{name}"), make)
 
 
 def _settings(a: Scenario, b: Scenario) -> Iterator[Change]:
@@ -109,7 +108,7 @@ def _with_budget(cover: str, new: Budget | None, asked: Scenario) -> Scenario:
 def _all_budgets(a: Scenario, b: Scenario) -> Change:
     def label(words: Words) -> str:
         sums = [words.money(float(sum(row.amount for row in s.budget))) for s in (a, b)]
-        return say("tradeoffs.changes.budgets", words.language, before=sums[0], after=sums[1])
+        return words.say("tradeoffs.changes.budgets", before=sums[0], after=sums[1])
 
     return Change("budget", label, lambda asked: replace(asked, budget=b.budget))
 
@@ -119,9 +118,9 @@ def _budget_label(old: Budget | None, new: Budget | None, words: Words) -> str:
     name = "" if row is None else budget_texts([row], words)["budget:1"]
     if old is None or new is None:
         key = "added" if old is None else "dropped"
-        return say(f"tradeoffs.changes.{key}", words.language, name=name)
+        return words.say(f"tradeoffs.changes.{key}", name=name)
     amounts = {"before": words.money(float(old.amount)), "after": words.money(float(new.amount))}
-    return say("tradeoffs.changes.moved", words.language, name=name, **amounts)
+    return words.say("tradeoffs.changes.moved", name=name, **amounts)
 
 
 # ---------------------------------------------------------------------------- rules
@@ -172,10 +171,10 @@ def _rule_label(old: Rule | None, new: Rule | None, words: Words) -> str:
     name = _name(row, words)
     if old is None or new is None:
         key = "added" if old is None else "dropped"
-        return say(f"tradeoffs.changes.{key}", words.language, name=name)
+        return words.say(f"tradeoffs.changes.{key}", name=name)
     sides = [side for side in ("min", "max") if getattr(old, side) != getattr(new, side)]
     numbers = [(getattr(old, side), getattr(new, side)) for side in sides]
     if len(numbers) != 1 or None in numbers[0]:
-        return say("tradeoffs.changes.edited", words.language, name=name)
+        return words.say("tradeoffs.changes.edited", name=name)
     before, after = (words.rule_number(new.kind, float(value)) for value in numbers[0])
-    return say("tradeoffs.changes.moved", words.language, name=name, before=before, after=after)
+    return words.say("tradeoffs.changes.moved", name=name, before=before, after=after)

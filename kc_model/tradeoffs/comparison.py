@@ -14,7 +14,7 @@ from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.tradeoffs.bridge import Bridge, Spots, build_bridge, spots_of
 from kc_model.tradeoffs.walk import Progress
-from kc_model.wording import Language, say
+from kc_model.wording import Language
 from kc_model.words import NOTICED, Words
 
 __all__ = ["Comparison", "compare", "moved_in"]
@@ -115,7 +115,7 @@ class Comparison:
         """
         words = Words.of(self.after, language)
         if not self.cells["change"].any():
-            return [say("tradeoffs.compare.same", words.language)]
+            return [words.say("tradeoffs.compare.same")]
         return [*self._on_totals(words), *self._on_goals(words), *self.on_changes(words)]
 
     def on_changes(self, words: Words) -> Iterator[str]:
@@ -134,25 +134,23 @@ class Comparison:
                     for code, change in zip(part[key], part["change"], strict=True)
                 ]
                 if names:
-                    yield say(
-                        f"tradeoffs.compare.{side}.{key}",
-                        words.language,
-                        names=words.listed(names, _MORE[key]),
+                    yield words.say(
+                        f"tradeoffs.compare.{side}.{key}", names=words.listed(names, _MORE[key])
                     )
 
     def _on_totals(self, words: Words) -> Iterator[str]:
         def part(key: str, vnd: int) -> str:
-            return say(f"tradeoffs.compare.{key}", words.language, amount=words.vnd(abs(vnd)))
+            return words.say(f"tradeoffs.compare.{key}", amount=words.vnd(abs(vnd)))
 
         total = self.total
         shift = part("shift" if self.moved else "no_shift", self.moved)
         whole = part("more" if total > 0 else "less" if total else "even", total)
         names = {"before": self.before.scenario_name, "after": self.after.scenario_name}
-        yield say("tradeoffs.compare.head", words.language, **names, parts=f"{shift}; {whole}")
+        yield words.say("tradeoffs.compare.head", **names, parts=f"{shift}; {whole}")
         disbursed = float(self.cells["disbursed_change"].sum(skipna=False))
         if not np.isnan(disbursed):
             change = words.signed(to_unit(disbursed, self.after.unit))
-            yield say("tradeoffs.compare.disbursed", words.language, change=change)
+            yield words.say("tradeoffs.compare.disbursed", change=change)
 
     def _on_goals(self, words: Words) -> Iterator[str]:
         """Yield what happens to every tier and goal that both have."""
@@ -161,21 +159,18 @@ class Comparison:
             before, after = tier["shortfall"], tiers.get(tier["name"], np.nan)
             if abs(after - before) > _SAME * max(1.0, before):
                 values = {"before": words.number(before), "after": words.number(after)}
-                name = say(f"explain.tiers.{tier['name']}", words.language)
-                yield say("tradeoffs.compare.tier", words.language, tier=name, **values)
+                name = words.say(f"explain.tiers.{tier['name']}")
+                yield words.say("tradeoffs.compare.tier", tier=name, **values)
         pers = {goal.name: goal.per for goal in self.before.scenario.goals}
         for row in self.goals().to_dict("records"):
             name, change = str(row["name"]), float(row["change"])
             ends = [words.achieved(name, row[end], pers[name]) for end in ("before", "after")]
             if abs(change) <= _SAME * abs(row["before"]) or ends[0] == ends[1]:
-                yield say(
-                    "tradeoffs.compare.kept", words.language, goal=words.goal(name), before=ends[0]
-                )
+                yield words.say("tradeoffs.compare.kept", goal=words.goal(name), before=ends[0])
                 continue
             better = (change > 0) == name.startswith("maximise")
-            yield say(
-                f"tradeoffs.compare.{'better' if better else 'worse'}",
-                words.language,
+            yield words.say(
+                f"tradeoffs.compare.{('better' if better else 'worse')}",
                 goal=words.goal(name),
                 before=ends[0],
                 after=ends[1],

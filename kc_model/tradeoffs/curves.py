@@ -192,20 +192,17 @@ def _on_frontier(found: Frontier, words: Words) -> Iterator[str]:
     points = found.points[found.points["status"] == "optimal"]
     values = {"first": words.goal(found.first.name), "second": words.goal(found.second.name)}
     if points.empty:
-        yield say(
-            "tradeoffs.frontier.none",
-            words.language,
-            status=say(f"tradeoffs.status.{found.plans[0].status}", words.language),
+        yield words.say(
+            "tradeoffs.frontier.none", status=words.say(f"tradeoffs.status.{found.plans[0].status}")
         )
         return
     if len(points) == 1:
         key = "free" if found.complete else "cut"
-        yield say(f"tradeoffs.frontier.{key}", words.language, **values)
+        yield words.say(f"tradeoffs.frontier.{key}", **values)
         return
     a, b = points.iloc[0], points.iloc[-1]
-    yield say(
+    yield words.say(
         "tradeoffs.frontier.ends",
-        words.language,
         **values,
         second_from=words.achieved(found.second.name, a["second"], found.second.per),
         second_to=words.achieved(found.second.name, b["second"], found.second.per),
@@ -216,9 +213,8 @@ def _on_frontier(found: Frontier, words: Words) -> Iterator[str]:
     for key, row in (("cheap", priced.iloc[:1]), ("dear", priced.iloc[-1:])):
         for at in row.index:
             before, now = found.points.loc[at - 1], found.points.loc[at]
-            yield say(
+            yield words.say(
                 f"tradeoffs.frontier.{key}",
-                words.language,
                 **values,
                 won=words.gained(found.second.name, abs(now["second"] - before["second"])),
                 lost=words.gained(found.first.name, abs(now["first"] - before["first"])),
@@ -380,11 +376,10 @@ def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
     points = found.points
     good = points[points["status"] == "optimal"]
     for _, row in points[points["status"] != "optimal"].iterrows():
-        yield say(
+        yield words.say(
             "tradeoffs.sweep.none",
-            words.language,
             factor=words.percent(row["factor"]),
-            status=say(f"tradeoffs.status.{row['status']}", words.language),
+            status=words.say(f"tradeoffs.status.{row['status']}"),
         )
     if len(good) > 1 and found.plans[0].scenario.goals:
         first = found.plans[0].scenario.goals[0]
@@ -392,9 +387,8 @@ def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
         for before, now in zip(good.index[:-1], good.index[1:], strict=True):
             a, b = good.loc[before], good.loc[now]
             change = float(b["goal_1"] - a["goal_1"])
-            yield say(
+            yield words.say(
                 "tradeoffs.sweep.step",
-                words.language,
                 start=words.percent(a["factor"]),
                 end=words.percent(b["factor"]),
                 goal=words.goal(name),
@@ -408,4 +402,4 @@ def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
             firm = sorted(set.intersection(*ids))
             if firm:
                 names = [rule_label(rule, texts.get(rule, ""), words.language) for rule in firm]
-                yield say(f"tradeoffs.sweep.{column}", words.language, rules="; ".join(names))
+                yield words.say(f"tradeoffs.sweep.{column}", rules="; ".join(names))

@@ -274,19 +274,13 @@ def _on_presets(found: PresetComparison, language: Language) -> Iterator[str]:
         words = Words.of(found.plans[row["preset"]], language)
         name = labels[row["preset"]]
         if row["status"] != "optimal":
-            yield say(
+            yield words.say(
                 "tradeoffs.presets.none",
-                words.language,
                 name=name,
-                status=say(f"tradeoffs.status.{row['status']}", words.language),
+                status=words.say(f"tradeoffs.status.{row['status']}"),
             )
             continue
-        yield say(
-            "tradeoffs.presets.gives",
-            words.language,
-            name=name,
-            parts="; ".join(_parts(row, words)),
-        )
+        yield words.say("tradeoffs.presets.gives", name=name, parts="; ".join(_parts(row, words)))
     for preset in found.presets:
         yield f"{labels[preset.id]}: {preset.ground(language)}"
         for fault in found.refused.get(preset.id, ()):
@@ -301,8 +295,8 @@ def _parts(row: Mapping[Hashable, Any], words: Words) -> Iterator[str]:
         if np.isnan(row[name]):
             continue
         show = words.each if name == "evenness" else words.money
-        given = say(f"tradeoffs.presets.measures.{name}", words.language, value=show(row[name]))
+        given = words.say(f"tradeoffs.presets.measures.{name}", value=show(row[name]))
         cost = row[f"{name}_cost"]
         if cost > 1e-6 * max(1.0, abs(row[name])) or (name == "evenness" and cost > 0):
-            given += say("tradeoffs.presets.cost", words.language, cost=show(cost))
+            given += words.say("tradeoffs.presets.cost", cost=show(cost))
         yield given

@@ -17,7 +17,7 @@ from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs.comparison import compare
 from kc_model.tradeoffs.walk import Progress, Walk, held
-from kc_model.wording import Language, say
+from kc_model.wording import Language
 from kc_model.words import Words
 
 __all__ = ["Alternatives", "alternatives"]
@@ -251,22 +251,18 @@ def _nearest(plan: Allocation, known: list[Amounts]) -> float:
 
 def _on_alternatives(found: Alternatives, words: Words) -> Iterator[str]:
     if found.base.status != "optimal":
-        yield say(
+        yield words.say(
             "tradeoffs.alternatives.no_base",
-            words.language,
-            status=say(f"tradeoffs.status.{found.base.status}", words.language),
+            status=words.say(f"tradeoffs.status.{found.base.status}"),
         )
         return
     if not found.plans:
         key = "none" if found.complete else "cut"
-        yield say(
-            f"tradeoffs.alternatives.{key}", words.language, within=words.percent(found.within, 3)
-        )
+        yield words.say(f"tradeoffs.alternatives.{key}", within=words.percent(found.within, 3))
         return
     for row, plan in zip(found.table().to_dict("records")[1:], found.plans, strict=True):
-        yield say(
+        yield words.say(
             "tradeoffs.alternatives.plan",
-            words.language,
             number=row["plan"],
             apart=words.money(row["apart"]),
             near=_from_nearest(row, words),
@@ -274,23 +270,23 @@ def _on_alternatives(found: Alternatives, words: Words) -> Iterator[str]:
         )
         yield from compare(found.base, plan).on_changes(words)
     if not found.complete:
-        yield say("tradeoffs.cut", words.language, count=len(found.plans))
+        yield words.say("tradeoffs.cut", count=len(found.plans))
     elif len(found.plans) < found.asked:
         key = "fewer" if found.refused else "no_more"
         values = {"count": len(found.plans), "refused": words.money(found.refused)}
-        yield say(f"tradeoffs.alternatives.{key}", words.language, **values)
+        yield words.say(f"tradeoffs.alternatives.{key}", **values)
 
 
 def _from_nearest(row: Mapping[Hashable, Any], words: Words) -> str:
     if row["plan"] < 2:
         return ""
     amount = words.money(row["nearest"])
-    return say("tradeoffs.alternatives.nearest", words.language, amount=amount)
+    return words.say("tradeoffs.alternatives.nearest", amount=amount)
 
 
 def _at_worst(worst: float, within: float, words: Words) -> str:
     """Say how much worse the goal is that is worst off, as rounded plans have it."""
     if worst <= 0:
-        return say("tradeoffs.alternatives.as_good", words.language)
+        return words.say("tradeoffs.alternatives.as_good")
     values = {"worst": words.percent(worst, 3), "within": words.percent(within, 3)}
-    return say("tradeoffs.alternatives.worst", words.language, **values)
+    return words.say("tradeoffs.alternatives.worst", **values)
