@@ -23,7 +23,6 @@ __all__ = [
     "at_time",
     "benktander",
     "bornhuetter_ferguson",
-    "cape_cod",
     "catch_up",
     "chain_ladder",
     "fill_gaps",
@@ -43,6 +42,7 @@ SigmaRule = Literal["mack", "log-linear"]
 PACES: Floats = np.linspace(1.0, 3.0, 41)
 """How many times faster than usual late work may be done, all as likely (assumed)."""
 
+_QUARTER = 3  # months between two quarterly reports
 
 # --- triangles ----------------------------------------------------------------------------------
 
@@ -306,54 +306,18 @@ def benktander(
     return expected
 
 
-def cape_cod(value: Floats, developed: Floats, exposure: Floats, *, decay: float = 1.0) -> Floats:
-    r"""Return ultimates by Cape Cod: the expectation is the money spent per exposure used up.
-
-    .. math:: q_i = \sum_j d^{|i-j|} C_j / \sum_j d^{|i-j|} G_j P_j, \quad
-              U_i = C_i + (1 - G_i) q_i P_i
-
-    Parameters
-    ----------
-    value, developed, exposure : array (..., n_years)
-        Latest cumulative money (NaN = not known), share usually developed by then, and plan.
-    decay : float
-        Weight :math:`d` of a year next to its neighbour; 1 (default) weighs all years alike,
-        0 uses each year alone.
-
-    Returns
-    -------
-    array (..., n_years)
-        NaN where no exposure has been used up.
-
-    References
-    ----------
-    J. Stanard, "A simulation test of prediction errors of loss reserve estimation techniques",
-    Proc. Casualty Actuarial Society 72 (1985), p. 124-148; S. Gluck, "Balancing development and
-    trend in loss reserve analysis", same series 84 (1997), p. 482-532.
-    """
-    known = np.isfinite(value) & np.isfinite(developed) & np.isfinite(exposure)
-    year = np.arange(value.shape[-1])
-    weight = np.power(float(decay), np.abs(year[:, None] - year))
-    spent = np.where(known, value, 0.0) @ weight
-    used_up = np.where(known, developed * exposure, 0.0) @ weight
-    return bornhuetter_ferguson(value, developed, ratio(spent, used_up) * exposure)
-
-
 # --- patterns and the clock ---------------------------------------------------------------------
 
 
-def fill_gaps(cumulative: Floats, *, longest: int = 3) -> Floats:
+def fill_gaps(cumulative: Floats) -> Floats:
     """Return paths with the months between two known ones read off a straight line.
 
     The start of the year counts as known: nothing is disbursed before it. What lies after the last
-    known month stays NaN.
+    known month stays NaN, and so do gaps longer than those between two quarterly reports.
 
     Parameters
     ----------
     cumulative : array (..., n_periods)
-    longest : int
-        Months from one known value to the next beyond which the gap is left open. Default 3, the
-        months between two quarterly reports.
     """
     filled = cumulative.copy()
     paths = filled.reshape(-1, cumulative.shape[-1])
@@ -363,7 +327,7 @@ def fill_gaps(cumulative: Floats, *, longest: int = 3) -> Floats:
         known = all_known[i]
         at, money = np.r_[0, months[known]], np.r_[0.0, paths[i, known]]
         after = np.minimum(np.searchsorted(at, months), len(at) - 1)
-        short = at[after] - at[after - 1] <= longest
+        short = at[after] - at[after - 1] <= _QUARTER
         inside = ~known & (months < at[-1]) & short
         paths[i, inside] = np.interp(months[inside], at, money)
     return filled

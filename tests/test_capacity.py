@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from kc_model.forecast.capacity import (
     Capacity,
     History,
-    absorption,
     beyond_plan,
     draw_capacity,
     fit_capacity,
 )
 from kc_model.forecast.credibility import Grouping
+from kc_model.forecast.draws import absorption
 
 Floats = Any
 N_PLACES, N_AREAS = 30, 5

@@ -11,8 +11,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
-from kc_model.forecast.capacity import absorption
-from kc_model.forecast.draws import draw
+from kc_model.forecast.draws import absorption, draw
 from kc_model.forecast.expectation import (
     Count,
     Estimate,

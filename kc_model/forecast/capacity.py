@@ -42,10 +42,9 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from kc_model.forecast.credibility import Grouping, Integers
-from kc_model.forecast.panel import KEYS, MILLION
 from kc_model.runoff import Floats, ratio
 
-__all__ = ["Capacity", "History", "absorption", "beyond_plan", "draw_capacity", "fit_capacity"]
+__all__ = ["Capacity", "History", "beyond_plan", "draw_capacity", "fit_capacity"]
 
 _REACHED = 0.99  # share of the plan from which it counts as spent
 _FAILED = 0.4  # share of the plan below which a year says only that it failed
@@ -56,7 +55,6 @@ _OWN, _CELL, _YEAR, _FACTOR = 0.35, 0.3, 0.12, 0.12  # spreads of log capacity (
 _FOLLOWS = (0.3, 0.3)  # how far capacity moves with the plan: assumed mean and its spread
 _LATENESS = (1.0, 0.3)  # the same for the share of the year within reach of late money
 _STEPS, _CLOSE = 80, 1e-5
-_POINTS = (0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 1.8)
 
 
 @dataclass(frozen=True)
@@ -467,41 +465,3 @@ def _ranks(
     missed = (~reached).sum(0)
     place: Floats = (np.maximum(rank - missed, 0) + 0.5) / np.maximum(len(order) - missed, 1)
     return place
-
-
-# --- slices -------------------------------------------------------------------------------------
-
-
-def absorption(cells: pd.DataFrame, capacity: Floats) -> pd.DataFrame:
-    r"""Return each cell's slices of money and the chance that each is disbursed by year-end.
-
-    The rate of the slice (a, b] is :math:`(E[\min(C,b)] - E[\min(C,a)]) / (b-a)` over the draws of
-    capacity C, so that the slices up to any b add up to :math:`E[\min(C,b)]` and rates never rise.
-    They end at the least, middle and most capacity drawn, at the plan, and at shares of the plan
-    (of the middle where there is none) that lie between: change limits are stated in such shares.
-
-    Parameters
-    ----------
-    cells : DataFrame
-        place, area, activity, source and plan (Int64 VND) of each cell.
-    capacity : array (n_draws, n_cells), million VND
-
-    Returns
-    -------
-    DataFrame
-        place, area, activity, source, upto (Int64 VND), rate.
-    """
-    plan = cells["plan"].fillna(0).to_numpy(dtype=np.float64) / MILLION
-    least, middle, most = np.quantile(capacity, (0.0, 0.5, 1.0), axis=0)
-    shares = np.array(_POINTS)[:, None] * np.where(plan > 0, plan, middle)
-    points = np.vstack([np.clip(shares, least, most), plan, least, middle, most])
-    points = np.sort(np.rint(points * MILLION), axis=0)
-    reached = np.stack([np.minimum(capacity, at / MILLION).mean(0) * MILLION for at in points])
-    width = np.diff(points, axis=0, prepend=0.0)
-    rate = np.clip(np.nan_to_num(ratio(np.diff(reached, axis=0, prepend=0.0), width)), 0.0, 1.0)
-    real = width > 0
-    rate = np.minimum.accumulate(np.where(real, rate, 1.0), 0)
-    cell, slice_ = np.nonzero(real.T)
-    frame = cells[KEYS].iloc[cell].reset_index(drop=True)
-    frame["upto"] = pd.array(points.T[cell, slice_].astype(np.int64), dtype="Int64")
-    return frame.assign(rate=rate.T[cell, slice_])

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from kc_model.forecast.capacity import History, beyond_plan, draw_capacity, fit_capacity
 from kc_model.forecast.credibility import Grouping, Integers
-from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now
+from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now, reach_of
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
-from kc_model.runoff import Floats, catch_up, ratio
+from kc_model.forecast.panel import KEYS, MILLION
+from kc_model.runoff import Floats, ratio
 
-__all__ = ["Draws", "draw"]
+__all__ = ["Draws", "absorption", "draw"]
 
 _PRIOR_YEARS = 2.0  # the published spread between years counts as so many years
 _PRIOR_ERRORS = 10.0  # and that between cells as so many errors
@@ -26,6 +28,19 @@ _SMALL_POOL = 30  # errors of an area below which its source's are drawn from
 _SIZES = 3  # groups of cells by size, each with errors of its own
 _FEWEST = 10  # errors below which nothing can be said of a range
 _TRIED = 200  # past errors, and draws of each, that calibrate a range
+_POINTS = (
+    0.4,
+    0.55,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.1,
+    1.2,
+    1.3,
+    1.5,
+    1.8,
+)  # of the plan, at which slices end
 _HALVINGS = 24  # of the interval a level lies in
 _STRETCHES = np.array([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0])
 
@@ -303,8 +318,6 @@ def _late(evidence: Evidence, now: Estimate, n_draws: int, random: np.random.Gen
 def _history(evidence: Evidence, now: Estimate) -> History:
     """Return what the years show of capacity; cells without plans show nothing."""
     panel = evidence.panel
-    reach = np.stack([catch_up(now.pattern, start).mean(1) for start in panel.arrival.T], 1)
-    reach[:, -1] = reach_now(evidence, now.pattern).mean(1)
     final = evidence.final.copy()
     final[:, -1] = np.nan
     factors = {name: Grouping(*evidence.factors[name]) for name in ("source", "kind", "at")}
@@ -312,8 +325,43 @@ def _history(evidence: Evidence, now: Estimate) -> History:
         final=final,
         plan=np.where(evidence.planned[:, None], panel.plan, np.nan),
         ceiling=evidence.ceiling,
-        reach=reach,
+        reach=reach_of(evidence, now.pattern),
         years=panel.years,
         factors=factors,
         shared=factors["source"],
     )
+
+
+def absorption(cells: pd.DataFrame, capacity: Floats) -> pd.DataFrame:
+    r"""Return each cell's slices of money and the chance that each is disbursed by year-end.
+
+    The rate of the slice (a, b] is :math:`(E[\min(C,b)] - E[\min(C,a)]) / (b-a)` over the draws of
+    capacity C, so that the slices up to any b add up to :math:`E[\min(C,b)]` and rates never rise.
+    They end at the least, middle and most capacity drawn, at the plan, and at shares of the plan
+    (of the middle where there is none) that lie between: change limits are stated in such shares.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        place, area, activity, source and plan (Int64 VND) of each cell.
+    capacity : array (n_draws, n_cells), million VND
+
+    Returns
+    -------
+    DataFrame
+        place, area, activity, source, upto (Int64 VND), rate.
+    """
+    plan = cells["plan"].fillna(0).to_numpy(dtype=np.float64) / MILLION
+    least, middle, most = np.quantile(capacity, (0.0, 0.5, 1.0), axis=0)
+    shares = np.array(_POINTS)[:, None] * np.where(plan > 0, plan, middle)
+    points = np.vstack([np.clip(shares, least, most), plan, least, middle, most])
+    points = np.sort(np.rint(points * MILLION), axis=0)
+    reached = np.stack([np.minimum(capacity, at / MILLION).mean(0) * MILLION for at in points])
+    width = np.diff(points, axis=0, prepend=0.0)
+    rate = np.clip(np.nan_to_num(ratio(np.diff(reached, axis=0, prepend=0.0), width)), 0.0, 1.0)
+    real = width > 0
+    rate = np.minimum.accumulate(np.where(real, rate, 1.0), 0)
+    cell, slice_ = np.nonzero(real.T)
+    frame = cells[KEYS].iloc[cell].reset_index(drop=True)
+    frame["upto"] = pd.array(points.T[cell, slice_].astype(np.int64), dtype="Int64")
+    return frame.assign(rate=rate.T[cell, slice_])

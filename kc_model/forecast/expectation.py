@@ -40,6 +40,7 @@ __all__ = [
     "estimate_now",
     "hindcasts",
     "reach_now",
+    "reach_of",
     "weigh",
 ]
 
@@ -119,9 +120,7 @@ def estimate(evidence: Evidence, target: int, value: Floats, known: NDArray[np.b
         Cells and years to learn from.
     """
     pattern = _pattern(evidence, known)
-    reach = np.stack([catch_up(pattern, start).mean(1) for start in evidence.panel.arrival.T], 1)
-    if target == len(reach.T) - 1:
-        reach[:, -1] = reach_now(evidence, pattern).mean(1)
+    reach = reach_of(evidence, pattern, with_parts=target == len(evidence.panel.years) - 1)
     developed = at_time(pattern, evidence.time)
     used = _used_up(evidence, pattern, known)
     before, doubt = _completion(evidence, used, reach)
@@ -308,6 +307,17 @@ def reach_now(evidence: Evidence, pattern: Floats) -> Floats:
     first = catch_up(pattern, evidence.panel.arrival[:, -1])
     unusual = evidence.unusual[:, None]
     return np.asarray(unusual * reach + (1.0 - unusual) * first, dtype=np.float64)
+
+
+def reach_of(evidence: Evidence, pattern: Floats, *, with_parts: bool = True) -> Floats:
+    """Return the share of a usual year-end within reach of every cell and year, over all paces.
+
+    With parts this year's is that of `reach_now`.
+    """
+    reach = np.stack([catch_up(pattern, start).mean(1) for start in evidence.panel.arrival.T], 1)
+    if with_parts:
+        reach[:, -1] = reach_now(evidence, pattern).mean(1)
+    return reach
 
 
 def _pattern(evidence: Evidence, known: NDArray[np.bool_]) -> Floats:

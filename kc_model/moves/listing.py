@@ -1,4 +1,4 @@
-"""A plan as a list of moves: from where to where, how much, what that gains, why, who decides."""
+"""A plan as a list of moves, from where to where and why; as its adjustment; and moves refused."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
 from kc_model.moves.planned import ONLY_PAID, Planned
 from kc_model.reading import linked_ids
-from kc_model.scenario import Rule, Scenario
+from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["changed", "find_moves", "moves", "refuse"]
+__all__ = ["adjusted", "changed", "find_moves", "moves", "refuse"]
 
 End = Mapping[Any, Any]
 
@@ -356,15 +356,8 @@ def _whole(plan: Planned, project: str, side: str) -> Rule | None:
     if own["after" if side == "min" else "before"].sum():
         return None
     number = Decimal(1 if side == "min" else 0)
-    return Rule(
-        id=f"refuse-{side}-{project}",
-        min=number if side == "min" else None,
-        max=number if side == "max" else None,
-        where={"id": (project,)},
-        count="projects",
-        text=say(f"moves.refused.{side}", "vi", cell=project),
-        basis=say("moves.refused.basis", "vi"),
-    )
+    rule = _refusal(side, number, {"id": (project,)}, project, project)
+    return replace(rule, count="projects")
 
 
 def _share_of(plan: Planned, project: str, cell: int) -> float:
@@ -378,14 +371,7 @@ def _size(plan: Planned, project: str, side: str, vnd: int) -> Rule:
     """Return the rule that gives a project so much more at least, or so much less at most."""
     now = int(plan.parts.loc[plan.parts["project"] == project, "after"].sum())
     bound = Decimal(now + vnd) / UNITS[plan.unit]
-    return Rule(
-        id=f"refuse-{side}-{project}",
-        min=bound if side == "min" else None,
-        max=bound if side == "max" else None,
-        where={"id": (project,)},
-        text=say(f"moves.refused.{side}", "vi", cell=project),
-        basis=say("moves.refused.basis", "vi"),
-    )
+    return _refusal(side, bound, {"id": (project,)}, project, project)
 
 
 def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
@@ -395,12 +381,69 @@ def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
     bound = Decimal(int(own["amount"]) + vnd) / UNITS[plan.unit]
     place = reference.place_name(own["place"], plan.data.vintage)
     names = [place, reference.area_name(own["area"]), own["activity"], own["source"]]
-    cell_name = " – ".join(name for name in names if name)
+    where = {key: (str(own[key]),) for key in keys}
+    code = "-".join(str(own[key]) for key in keys)
+    return _refusal(side, bound, where, code, " – ".join(name for name in names if name))
+
+
+def _refusal(side: str, bound: Decimal, where: Where, code: str, name: str) -> Rule:
+    """Return the rule that bounds what is selected, called by its code and its name."""
     return Rule(
-        id=f"refuse-{side}-" + "-".join(str(own[key]) for key in keys),
+        id=f"refuse-{side}-{code}",
         min=bound if side == "min" else None,
         max=bound if side == "max" else None,
-        where={key: (str(own[key]),) for key in keys},
-        text=say(f"moves.refused.{side}", "vi", cell=cell_name),
+        where=where,
+        text=say(f"moves.refused.{side}", "vi", cell=name),
         basis=say("moves.refused.basis", "vi"),
     )
+
+
+# --- the form of an adjustment --------------------------------------------------------------------
+
+
+_TOLD = ("amount", "reason", "who_decides")
+_SUMS = {"before": "before", "move": "change", "after": "after"}
+
+
+def adjusted(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+    """Return what changes as the form of an adjustment takes it.
+
+    Parameters
+    ----------
+    plan : Allocation
+    language : {"vi", "en"}
+        Of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        One row per project that changes, or cell beside projects: id (a project; "" for a cell),
+        place (``;`` between several), area, activity, source, before, move, after (Int64 VND),
+        reason (of its largest move), decided_by (the highest authority that one of its moves
+        needs).
+    """
+    parts, found = changed(plan), find_moves(plan, language)
+    ends = [
+        found.rename(columns={f"{end}_cell": "cell", f"{end}_project": "project"})
+        for end in ("from", "to")
+    ]
+    moved = pd.concat(ends).reindex(columns=["cell", "project", *_TOLD]).fillna({"project": ""})
+    rows = []
+    for _, own in parts.groupby(parts["project"].where(parts["project"] != "", parts["cell"])):
+        first = own.iloc[0]
+        touching = moved[moved["cell"].isin(own["cell"]) & (moved["project"] == first["project"])]
+        rows.append(
+            {
+                "id": first["project"],
+                "place": ";".join(own["place"]),
+                **{key: first[key] for key in ("area", "activity", "source")},
+                **{key: int(own[name].sum()) for key, name in _SUMS.items()},
+                "reason": touching.sort_values("amount").iloc[-1]["reason"],
+                "decided_by": min(touching["who_decides"], key=RANKS.index),
+                "order": int(first["cell"]),
+            }
+        )
+    columns = ["id", "place", "area", "activity", "source", *_SUMS, "reason", "decided_by", "order"]
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_SUMS, "Int64"))
+    frame = frame.sort_values(["order", "id"], kind="stable", ignore_index=True)
+    return frame.drop(columns="order")

@@ -12,7 +12,7 @@ from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
 from kc_model.progress.lines import STATUSES
 from kc_model.results import Forecast
-from kc_model.tables import Note
+from kc_model.tables import Note, as_rows
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
 
@@ -113,11 +113,7 @@ class _Teller:
 
     def of(self, level: str) -> list[dict[str, Any]]:
         """Return the rows of a level; what is missing is None."""
-        rows = self.rows[self.rows["level"] == level].astype(object)
-        return [
-            {str(key): value for key, value in row.items()}
-            for row in rows.where(rows.notna(), None).to_dict("records")
-        ]
+        return as_rows(self.rows[self.rows["level"] == level])
 
     def money(self, vnd: float) -> Shown:
         """Show an amount to as many digits as a sentence needs."""

@@ -302,9 +302,9 @@ def find_region(text: str) -> str:
 
 
 @cache
-def _column(name: str, column: str, vintage: str = "") -> dict[str, str]:
+def _column(name: str, column: str, vintage: str = "", key: str = "code") -> dict[str, str]:
     frame = places(vintage) if name == "places" else _read(name)
-    return dict(zip(frame["code"], frame[column], strict=True))
+    return dict(zip(frame[key], frame[column], strict=True))
 
 
 def place_name(code: str, vintage: str, language: Language = "vi") -> str:
@@ -317,15 +317,9 @@ def area_name(code: str, language: Language = "vi") -> str:
     return _column("areas", f"short_{language}")[code]
 
 
-@cache
-def _activities(language: Language) -> dict[str, str]:
-    frame = _read("norms")
-    return dict(zip(frame["id"], frame[f"activity_{language}"], strict=True))
-
-
 def norm_name(code: str, language: Language = "vi") -> str:
     """Return a norm's id and activity, such as "N04 – ..."; raises KeyError for an unknown id."""
-    return f"{code} – {_activities(language)[code]}"
+    return f"{code} – {_column('norms', f'activity_{language}', key='id')[code]}"
 
 
 def source_name(code: str, language: Language = "vi") -> str:

@@ -262,15 +262,11 @@ class Solver:
         parts = [f"part_{width + n}" for n in range(count)]
         rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
         self.model = self.model.grown(rows, cuts, parts, (into, factor))
-        none, ones = np.zeros(count), np.full(count, _INF)
         low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        self.matrix = below(beside(self.matrix, into, factor), rows_of(cuts, width + count))
-        self._by_column = self.matrix.T
-        self._size = np.append(self._size, np.full(count, self.scale))
         self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
-        self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
-        self.cost = np.append(self.cost, none)
-        self._scaled = self._scale_matrix()
+        self._take(
+            below(beside(self.matrix, into, factor), rows_of(cuts, width + count)), self.scale
+        )
 
     def widen(self, entries: Sequence[tuple[Indices, Array]]) -> None:
         """Add columns from 0 up behind those that are there; their values are not scaled.
@@ -284,17 +280,21 @@ class Solver:
         starts = np.cumsum([0, *(len(rows) for rows, _ in entries)])
         rows, data = (np.concatenate([parts[n] for parts in entries]) for n in (0, 1))
         new = sparse.csc_array((data, rows, starts), shape=(height, len(entries)))
-        self.matrix = sparse.csr_array(sparse.hstack([self.matrix, new]))
-        self._by_column = self.matrix.T
-        none, ones = np.zeros(len(entries)), np.full(len(entries), _INF)
         names = [f"part_{width + n}" for n in range(len(entries))]
         self.model = replace(
             self.model,
             columns=(*self.model.columns, *names),
-            whole=np.append(self.model.whole, none.astype(bool)),
+            whole=np.append(self.model.whole, np.zeros(len(entries), dtype=bool)),
         )
-        self._size = np.append(self._size, np.ones(len(entries)))
-        self.col_low, self.col_high = np.append(self.col_low, none), np.append(self.col_high, ones)
+        self._take(sparse.csr_array(sparse.hstack([self.matrix, new])), 1.0)
+
+    def _take(self, matrix: sparse.csr_array, size: float) -> None:
+        """Take a matrix with new columns from 0 up, of a size each, behind those that are there."""
+        none = np.zeros(matrix.shape[1] - len(self.cost))
+        self.matrix, self._by_column = matrix, matrix.T
+        self._size = np.append(self._size, np.full(len(none), size))
+        self.col_low = np.append(self.col_low, none)
+        self.col_high = np.append(self.col_high, np.full(len(none), _INF))
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
 
