@@ -7,7 +7,6 @@ workbooks make bytes, `save_files` puts them in a folder.
 from __future__ import annotations
 
 from kc_model.export.forms import allocation_workbook
-from kc_model.export.frame import Stamp
 from kc_model.export.plain import csv_bytes, escape_formula, json_bytes, unescape_formula
 from kc_model.export.projects import (
     adjustment_workbook,
@@ -17,6 +16,7 @@ from kc_model.export.projects import (
 from kc_model.export.report import RATIOS, report_workbook
 from kc_model.export.saving import fingerprint, recover_folder, save_file, save_files
 from kc_model.export.shown import shown_workbook
+from kc_model.export.stamp import Stamp
 
 __all__ = [
     "RATIOS",

@@ -9,20 +9,11 @@ import pandas as pd
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import (
-    Stamp,
-    baseline_heading,
-    cut_off,
-    finish,
-    form_notes,
-    write_foot,
-    write_head,
-    write_title,
-    years_of,
-)
+from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground, write_rules
 from kc_model.export.moved import write_moves
 from kc_model.export.projects import write_assigned
+from kc_model.export.stamp import Stamp, baseline_heading, cut_off, form_notes, years_of
 from kc_model.export.table import Amount, Table, amounts_of, grow, levels_of
 from kc_model.money import UNITS, format_number, unit_name
 from kc_model.wording import Language

@@ -12,7 +12,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
-from kc_model.export.frame import Stamp, cut_off, note_lines, write_title
+from kc_model.export.frame import write_title
+from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.export.table import Amount
 from kc_model.money import unit_name
 from kc_model.wording import say, texts

@@ -9,7 +9,8 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book
-from kc_model.export.frame import Stamp, write_foot, write_head
+from kc_model.export.frame import write_foot, write_head
+from kc_model.export.stamp import Stamp
 from kc_model.export.table import add_up, numeral
 from kc_model.money import UNITS
 

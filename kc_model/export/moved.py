@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from kc_model.export.book import Book
-from kc_model.export.frame import Stamp, about
 from kc_model.export.listing import Field, Form, Group, write_form
+from kc_model.export.stamp import Stamp, about
 from kc_model.moves import RANKS
 from kc_model.tables import as_rows
 from kc_model.wording import say

@@ -18,17 +18,10 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import (
-    Stamp,
-    about,
-    finish,
-    form_notes,
-    note_lines,
-    write_foot,
-    write_head,
-)
+from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import Reasons, fund_width, who, write_moves
+from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say

@@ -12,16 +12,9 @@ from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, display_of
-from kc_model.export.frame import (
-    Stamp,
-    cut_off,
-    finish,
-    form_notes,
-    write_foot,
-    write_head,
-    write_title,
-)
+from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground
+from kc_model.export.stamp import Stamp, cut_off, form_notes
 from kc_model.export.table import add_up, numeral, write_label
 from kc_model.money import UNITS, unit_name
 from kc_model.tables import as_rows

@@ -8,7 +8,8 @@ from decimal import Decimal
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, Display
-from kc_model.export.frame import Stamp, about, finish, note_lines
+from kc_model.export.frame import finish
+from kc_model.export.stamp import Stamp, about, note_lines
 from kc_model.money import NumberError, parse_number
 from kc_model.wording import Language
 
