@@ -7,8 +7,7 @@ known of each, which of them a selection means, and how much of its money a cell
 from __future__ import annotations
 
 from kc_model.cells.curves import Curves, build_curves, pools
-from kc_model.cells.frame import MILLION, Cells
-from kc_model.cells.which import build_cells, newest_plan_year, plan_in_force
+from kc_model.cells.frame import MILLION, Cells, build_cells, newest_plan_year, plan_in_force
 
 __all__ = [
     "MILLION",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kc_model.solver.basis import Reach
-from kc_model.solver.engine import Status
+from kc_model.solver.engine import Reach, Status
 from kc_model.solver.linear import GAP, GAP_WHOLE, Outcome, Solver
 from kc_model.solver.quadratic import Settled, resettle, settle
 

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kc_model.arrays import Cut, Model, below, beside, rows_of
-from kc_model.solver.basis import Basis, Reach
-from kc_model.solver.engine import TOLERANCE, Engine, Numbers, Status
+from kc_model.solver.engine import TOLERANCE, Basis, Engine, Numbers, Reach, Status
 
 __all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver"]
 
