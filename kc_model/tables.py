@@ -12,7 +12,7 @@ Everything downstream works on these long tables, whatever file they came from:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from kc_model import reference
 from kc_model.errors import Address, Fault
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "as_rows",
     "column_dtype",
     "empty_table",
+    "in_order",
 ]
 
 Origin = tuple[str, int] | tuple[str, int, str]
@@ -306,6 +308,28 @@ def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     objects = frame.astype(object)
     rows = objects.where(objects.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def in_order(frame: pd.DataFrame, by: Sequence[str], vintage: str) -> pd.DataFrame:
+    """Return rows in official order of their codes, of equal ones as they stood; index kept.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    by : sequence of str
+        Columns: place and region, area, source in the reference's order, "" last; others by value.
+    vintage : {"63", "34"}
+        Of the places.
+    """
+    places = [*reference.place_order(vintage), ""]
+    areas, sources = reference.area_order(), reference.source_order()
+    orders = {"place": places, "region": places, "area": areas, "source": sources}
+
+    def rank(codes: pd.Series) -> pd.Series:
+        order = orders.get(str(codes.name))
+        return codes if order is None else codes.map({code: i for i, code in enumerate(order)})
+
+    return frame.sort_values(list(by), kind="stable", key=rank)
 
 
 def empty_table(name: str) -> pd.DataFrame:

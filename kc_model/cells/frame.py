@@ -15,7 +15,7 @@ from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.projects import in_force
 from kc_model.scenario import Where
-from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset
+from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset, in_order
 
 __all__ = ["MILLION", "Cells", "build_cells", "newest_plan_year", "plan_in_force"]
 
@@ -245,7 +245,8 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
     frame, place_columns = _with_places(frame, data)
     if frame.empty:
         faults.append(Fault("no-cells", Address("cells.csv"), {"year": year}))
-    return Cells(_ordered(frame, data.vintage), place_columns, data.vintage)
+    frame = in_order(frame, CELL_KEYS, data.vintage).reset_index(drop=True)
+    return Cells(frame.astype({"year": "int64"}), place_columns, data.vintage)
 
 
 def _with_named(frame: pd.DataFrame, projects: pd.DataFrame, year: int) -> pd.DataFrame:
@@ -274,21 +275,3 @@ def _with_places(frame: pd.DataFrame, data: Dataset) -> tuple[pd.DataFrame, froz
     frame = frame.merge(data.places, how="left", on="place") if extra else frame
     frame["region"] = [reference.region_of(code, data.vintage) for code in frame["place"]]
     return frame, frozenset(extra)
-
-
-def _ordered(frame: pd.DataFrame, vintage: str) -> pd.DataFrame:
-    ranks = {
-        "place": reference.place_order(vintage),
-        "area": reference.area_order(),
-        "source": reference.source_order(),
-    }
-    order = {
-        key: frame[key].map({code: i for i, code in enumerate(ranks[key])})
-        if key in ranks
-        else frame[key]
-        for key in CELL_KEYS
-    }
-    by = pd.DataFrame(order).sort_values(list(CELL_KEYS), kind="stable").index
-    frame = frame.loc[by].reset_index(drop=True)
-    frame["year"] = frame["year"].astype("int64")
-    return frame

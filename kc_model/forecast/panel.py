@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.forecast.credibility import Integers
 from kc_model.runoff import Floats, latest, ratio
-from kc_model.tables import Dataset
+from kc_model.tables import Dataset, in_order
 
 __all__ = ["KEYS", "MILLION", "Panel", "build_panel"]
 
@@ -216,21 +216,7 @@ def _is_planned(cells: pd.DataFrame) -> bool:
 
 def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
     """Return each cell once, in official order, with its region."""
-    frame = keys.drop_duplicates(ignore_index=True)
-    ranks = {
-        "place": reference.place_order(vintage),
-        "area": reference.area_order(),
-        "source": reference.source_order(),
-    }
-    order = pd.DataFrame(
-        {
-            key: frame[key].map({code: i for i, code in enumerate(ranks[key])})
-            if key in ranks
-            else frame[key]
-            for key in KEYS
-        }
-    ).sort_values(KEYS, kind="stable")
-    frame = frame.loc[order.index].reset_index(drop=True)
+    frame = in_order(keys.drop_duplicates(), KEYS, vintage).reset_index(drop=True)
     region = {code: reference.region_of(code, vintage) for code in frame["place"].unique()}
     return frame.assign(region=frame["place"].map(region).astype("str"))
 

@@ -17,7 +17,7 @@ from kc_model.money import UNITS, format_money, format_number, to_unit
 from kc_model.next_year.steps import MEASURES, MILLION, Chain, Floats
 from kc_model.next_year.years import SERIES, known_rows, yearly
 from kc_model.results import Forecast, Provenance, versions_of
-from kc_model.tables import Dataset, Note
+from kc_model.tables import Dataset, Note, in_order
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = ["MEASURES", "NextYear", "next_year"]
@@ -248,10 +248,9 @@ def _outlook(
 
 def _rows(chain: Chain, amounts: dict[str, Floats], vintage: str) -> pd.DataFrame:
     """Return every level and measure; see `NextYear.rows`."""
-    order = reference.place_order(vintage)
     parts = []
     for level, by in _LEVELS.items():
-        measures = [_level(chain, amounts[name], by, name, order) for name in MEASURES]
+        measures = [_level(chain, amounts[name], by, name, vintage) for name in MEASURES]
         together = pd.concat(measures).sort_index(kind="stable")  # measures side by side
         parts.append(together.assign(level=level))
     names = ["level", *SERIES, "year", "measure", *_MONEY, "n_years", "method", "basis"]
@@ -259,15 +258,15 @@ def _rows(chain: Chain, amounts: dict[str, Floats], vintage: str) -> pd.DataFram
 
 
 def _level(
-    chain: Chain, amounts: Floats, by: list[str], measure: str, order: list[str]
+    chain: Chain, amounts: Floats, by: list[str], measure: str, vintage: str
 ) -> pd.DataFrame:
-    """Return one measure at one level, regions in the order given."""
+    """Return one measure at one level, regions in their order."""
     series = chain.series
     labels = series[by].drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
     group = np.zeros(len(series), dtype=np.intp)
     if by:
         if by == ["region"]:
-            labels = labels.sort_values("region", key=lambda code: code.map(order.index))
+            labels = in_order(labels, by, vintage)
         index = pd.MultiIndex.from_frame(labels)
         group = index.get_indexer(pd.MultiIndex.from_frame(series[by])).astype(np.intp)
     has_range, n_years = chain.has_range(measure), chain.n_years(measure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kc_model import reference
-from kc_model.tables import Dataset
+from kc_model.tables import Dataset, in_order
 
 __all__ = ["SERIES", "known_rows", "yearly"]
 
@@ -58,14 +58,8 @@ def yearly(rows: pd.DataFrame, vintage: str, year_end: int, newest: int) -> pd.D
     years["completion"] = amounts["outturn"] / amounts["matched"].where(counts)
     years["adjustment"] = amounts["plan"] / amounts["plan_first"].where(is_told)
     years["outturn"] = years["outturn"].where(years["n_reported"] == years["n_cells"])
-    orders = {"source": reference.source_order(), "region": reference.place_order(vintage)}
-    return years.drop(columns="matched").sort_values(
-        [*SERIES, "year"],
-        key=lambda column: (
-            column.map(orders[column.name].index) if column.name in orders else column
-        ),
-        ignore_index=True,
-    )
+    years = years.drop(columns="matched")
+    return in_order(years, [*SERIES, "year"], vintage).reset_index(drop=True)
 
 
 def _regions(places: pd.Series, vintage: str) -> pd.Series:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.export import RATIOS
 from kc_model.results import Forecast
-from kc_model.tables import Dataset
+from kc_model.tables import Dataset, in_order
 
-__all__ = ["KEYS", "MONEY", "STATUSES", "add_levels", "find_lines", "history_of", "in_order"]
+__all__ = ["KEYS", "MONEY", "STATUSES", "add_levels", "find_lines", "history_of"]
 
 KEYS = ["place", "area", "activity", "source"]
 """What identifies a cell within a year."""
@@ -53,7 +53,7 @@ def find_lines(data: Dataset, outlook: Forecast) -> pd.DataFrame:
     before = history[history["year"] == outlook.year - 1]
     now = now[now[list(_REPORTED)].notna().any(axis=1)]
     keys = pd.concat([outlook.cells[KEYS], now[KEYS]]).drop_duplicates()
-    frame = in_order(keys, KEYS, data.vintage)
+    frame = in_order(keys, KEYS, data.vintage).reset_index(drop=True)
     groups = now.groupby(KEYS, sort=False)
     planned = before.groupby(KEYS, sort=False)["plan"].last()
     done, volume = _newest(now, "disbursed"), _newest(now, "outputs")
@@ -72,23 +72,6 @@ def find_lines(data: Dataset, outlook: Forecast) -> pd.DataFrame:
     frame = frame.fillna({"status": "", "basis": ""}).drop(columns="forecast_plan")
     region = {code: reference.region_of(code, data.vintage) for code in frame["place"].unique()}
     return _paced(frame.assign(region=frame["place"].map(region).astype("str")), outlook)
-
-
-def in_order(frame: pd.DataFrame, by: Sequence[str], vintage: str) -> pd.DataFrame:
-    """Return rows in official order of their codes; activities by name, "" last of all."""
-    places = [*reference.place_order(vintage), ""]
-    orders = {
-        "place": places,
-        "region": places,
-        "area": reference.area_order(),
-        "source": reference.source_order(),
-    }
-
-    def rank(codes: pd.Series) -> pd.Series:
-        order = orders.get(str(codes.name))
-        return codes if order is None else codes.map(order.index)
-
-    return frame.sort_values(list(by), kind="stable", key=rank, ignore_index=True)
 
 
 def _newest(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -207,7 +190,7 @@ def _level(
     group = np.zeros(len(lines), dtype=np.intp)
     labels = pd.DataFrame(index=[0])
     if by:
-        labels = in_order(lines[by].drop_duplicates(), by, vintage)
+        labels = in_order(lines[by].drop_duplicates(), by, vintage).reset_index(drop=True)
         keys = pd.MultiIndex.from_frame(labels)
         group = keys.get_indexer(pd.MultiIndex.from_frame(lines[by])).astype(np.intp)
     groups = lines.groupby(group, sort=True)

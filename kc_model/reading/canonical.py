@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -10,16 +10,11 @@ from kc_model import reference
 from kc_model.errors import Address
 from kc_model.reading.columns import Typed
 from kc_model.sheets import Grid
-from kc_model.tables import SCHEMAS, Kind, Origin, Schema, column_dtype, empty_table
+from kc_model.tables import SCHEMAS, Kind, Origin, Schema, column_dtype, empty_table, in_order
 
 __all__ = ["Origins", "canonical_tables"]
 
 _SUMMED = {Kind.MONEY, Kind.NUMBER}
-_ORDERS: Mapping[str, Callable[[str], list[str]]] = {
-    "place": reference.place_order,
-    "area": lambda _: reference.area_order(),
-    "source": lambda _: reference.source_order(),
-}
 
 
 class Origins(Mapping[Origin, Address]):
@@ -79,7 +74,8 @@ def canonical_tables(
         frame = typed.frame
         if "vintage" in schema.by_name and len(frame):
             frame = _in_vintage(typed, schema, vintage)
-        order = _official_order(frame, schema, vintage)
+        # Evidence stays as it was written.
+        order = frame.index if name == "evidence" else in_order(frame, schema.key, vintage).index
         rows[name] = (typed.grid, [int(row) for row in order])
         frames[name] = frame.loc[order].reset_index(drop=True)
     return frames, Origins(rows)
@@ -101,16 +97,3 @@ def _in_vintage(typed: Typed, schema: Schema, vintage: str) -> pd.DataFrame:
     first = frame.assign(place=frame["place"].mask(old, frame["place"].map(places)))
     first = first.reset_index(names="row").drop_duplicates(keys)[[*keys, "row"]]
     return result.merge(first, how="left", on=keys).set_index("row").rename_axis(None)
-
-
-def _official_order(frame: pd.DataFrame, schema: Schema, vintage: str) -> pd.Index:
-    """Return the index in official order of the keys; evidence stays as it was written."""
-    if schema.name == "evidence":
-        return frame.index
-    ranks = {}
-    for name in schema.key:
-        order = _ORDERS[name](vintage) if name in _ORDERS else None
-        ranks[name] = (
-            frame[name] if order is None else frame[name].map({c: i for i, c in enumerate(order)})
-        )
-    return pd.DataFrame(ranks).sort_values(list(schema.key), kind="stable").index

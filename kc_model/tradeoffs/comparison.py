@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from kc_model import reference
 from kc_model.errors import Fault, InputError
 from kc_model.money import to_unit
 from kc_model.results import Allocation
+from kc_model.tables import CELL_KEYS, in_order
 from kc_model.tradeoffs.bridge import Bridge, Spots, build_bridge, spots_of
 from kc_model.tradeoffs.walk import Progress
 from kc_model.wording import Language
@@ -217,32 +217,19 @@ def compare(before: Allocation, after: Allocation) -> Comparison:
         faults.append(Fault("other-vintage", after.scenario.at, values))
     if faults:
         raise InputError(faults)
-    sides = []
+    frames = []
     for side, plan in (("before", before), ("after", after)):
         frame = spots_of(plan, after.year).reset_index()
         names = {"amount": side, "expected_disbursed": f"disbursed_{side}"}
-        sides.append(frame.rename(columns=names))
-    cells = sides[0].merge(sides[1], how="outer", on=_KEYS, sort=False)
+        frames.append(frame.rename(columns=names))
+    cells = frames[0].merge(frames[1], how="outer", on=_KEYS, sort=False)
     for side in ("before", "after"):
         is_there = cells[side].notna()
         cells[f"disbursed_{side}"] = cells[f"disbursed_{side}"].where(is_there, 0.0)
         cells[side] = cells[side].fillna(0).astype("int64")
     cells["change"] = cells["after"] - cells["before"]
     cells["disbursed_change"] = cells["disbursed_after"] - cells["disbursed_before"]
-    return Comparison(before, after, _in_order(cells, after.vintage))
-
-
-def _in_order(cells: pd.DataFrame, vintage: str) -> pd.DataFrame:
-    order = pd.DataFrame(
-        {
-            "year": cells["year"],
-            "place": cells["place"].map(reference.place_order(vintage).index),
-            "area": cells["area"].map(reference.area_order().index),
-            "activity": cells["activity"],
-            "source": cells["source"].map(reference.source_order().index),
-        }
-    )
-    rows = order.sort_values(list(order.columns), kind="stable").index
     sides = ["before", "after", "change"]
-    columns = [*_KEYS, *sides, *(f"disbursed_{side}" for side in sides)]
-    return cells.loc[rows, columns].reset_index(drop=True)
+    cells = cells[[*_KEYS, *sides, *(f"disbursed_{side}" for side in sides)]]
+    cells = in_order(cells, CELL_KEYS, after.vintage).reset_index(drop=True)
+    return Comparison(before, after, cells)
