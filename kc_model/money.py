@@ -23,6 +23,7 @@ from kc_model.wording import LANGUAGES, Language, say
 __all__ = [
     "DIGITS",
     "MARKS",
+    "MILLION",
     "UNITS",
     "DecimalMark",
     "NumberError",
@@ -46,6 +47,9 @@ UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 1
 DecimalMark = Literal["point", "comma"]
 MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}
 """The two decimal marks and their names in ``dataset.yaml``."""
+
+MILLION = UNITS["million_vnd"]
+"""VND in the unit that forecasts and programs work in."""
 
 DIGITS = 10
 """Significant digits of what a solver found: its tolerances are 1e-9."""

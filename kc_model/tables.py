@@ -26,6 +26,7 @@ from kc_model.errors import Address, Fault
 __all__ = [
     "CELL_KEYS",
     "FORMS",
+    "KEYS",
     "SCHEMAS",
     "Column",
     "Dataset",
@@ -44,6 +45,9 @@ Origin = tuple[str, int] | tuple[str, int, str]
 
 CELL_KEYS = ("year", "place", "area", "activity", "source")
 """The keys of a cell in the order that holds everywhere."""
+
+KEYS = ["place", "area", "activity", "source"]
+"""The same within a year."""
 
 
 class Kind(StrEnum):

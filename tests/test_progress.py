@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import kc_model as kc
 from kc_model import reference
 from kc_model.progress import Progress, progress
-from kc_model.progress.lines import KEYS, MONEY, add_levels, find_lines
+from kc_model.progress.lines import MONEY, add_levels, find_lines
+from kc_model.tables import KEYS
 
 DATA = Path(__file__).parent.parent / "data"
 MILLION = 1_000_000

@@ -49,13 +49,13 @@ def patterns_of(node: ast.expr) -> Iterator[str]:
 
 @cache
 def asked() -> set[tuple[str, bool]]:
-    """Return every key that is handed to `say`, as a pattern; and whether to a method of that name.
+    """Return every key that is handed to `say` or `both`, as a pattern; and whether to a method.
 
     A method may put its room's own beginning before the key.
     """
     found = set()
     for node in NODES:
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "say":
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("say", "both"):
             is_method = isinstance(node.func, ast.Attribute)
             found |= {(pattern, is_method) for pattern in patterns_of(node.args[0])}
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kc_model.problem import Problem
-from kc_model.wording import LANGUAGES, say
+from kc_model.wording import both
 
 __all__ = ["defaults_of"]
 
@@ -29,7 +29,7 @@ def defaults_of(problem: Problem, as_of: int | None) -> tuple[dict[str, str], ..
         dataset overrides, or that has nothing to act on, is left out.
     """
     return tuple(
-        {"key": key, **{one: say(f"explain.defaults.{key}", one, **values) for one in LANGUAGES}}
+        {"key": key, **both(f"explain.defaults.{key}", **values)}
         for key, values in _active(problem, as_of)
     )
 

@@ -27,7 +27,7 @@ from kc_model.program import Stage
 from kc_model.projects import as_planned, given_parts, management_warnings, unproven_caps
 from kc_model.results import Allocation, Provenance
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
-from kc_model.tables import Dataset
+from kc_model.tables import KEYS, Dataset
 
 __all__ = ["Draft", "part_table", "versions"]
 
@@ -365,9 +365,6 @@ def versions() -> Mapping[str, str]:
 # --- what projects give ---------------------------------------------------------------------------
 
 
-_KEYS = ["place", "area", "activity", "source"]
-
-
 def part_table(offered: Offered, cells: pd.DataFrame, parts: NDArray[np.int64]) -> pd.DataFrame:
     """Return what projects give their cells, now and in the plan in force.
 
@@ -391,7 +388,7 @@ def part_table(offered: Offered, cells: pd.DataFrame, parts: NDArray[np.int64]) 
     )
     own = cells.rename_axis("cell").reset_index()
     given = given_parts(offered.frame.rename(columns={"id": "project"}))
-    given = given.merge(own[[*_KEYS, "cell"]], on=_KEYS)
+    given = given.merge(own[[*KEYS, "cell"]], on=KEYS)
     given["before"] = as_planned(given, cells["baseline"])
     both = given[["project", "cell", "before"]].merge(now, how="outer", on=["project", "cell"])
     both = pd.concat([both, _rest(offered, cells, both)], ignore_index=True)

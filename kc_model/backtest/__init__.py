@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.backtest.past import KEYS, MILLION, in_one_vintage, known, year_ends
+from kc_model.backtest.past import in_one_vintage, known, year_ends
 from kc_model.backtest.rivals import OURS, SIZES, averages, legs, rivals
 from kc_model.backtest.scores import SCORES, Floats, crps, score
 from kc_model.backtest.words import on_accuracy, on_extent, on_kinds
 from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
+from kc_model.money import MILLION
 from kc_model.results import Provenance
-from kc_model.tables import Dataset
+from kc_model.tables import KEYS, Dataset
 from kc_model.wording import Language, say
 
 __all__ = ["Backtest", "backtest", "crps", "known", "score"]

@@ -7,15 +7,10 @@ from dataclasses import replace
 import pandas as pd
 
 from kc_model import reference
-from kc_model.tables import SCHEMAS, Dataset, Kind, empty_table
+from kc_model.money import MILLION
+from kc_model.tables import KEYS, SCHEMAS, Dataset, Kind, empty_table
 
-__all__ = ["KEYS", "MILLION", "in_one_vintage", "known", "year_ends"]
-
-KEYS = ["place", "area", "activity", "source"]
-"""Keys of a cell within a year."""
-
-MILLION = 1e6
-"""VND in the unit of the scores."""
+__all__ = ["in_one_vintage", "known", "year_ends"]
 
 
 def known(data: Dataset, year: int, month: int) -> Dataset:

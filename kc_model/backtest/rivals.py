@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from kc_model import reference
-from kc_model.backtest.past import KEYS, MILLION
 from kc_model.backtest.scores import SCORES, Floats
+from kc_model.money import MILLION
 from kc_model.results import Forecast
+from kc_model.tables import KEYS
 
 __all__ = ["LEG", "OURS", "RIVALS", "SIZES", "averages", "legs", "rivals"]
 

@@ -7,7 +7,8 @@ known of each, which of them a selection means, and how much of its money a cell
 from __future__ import annotations
 
 from kc_model.cells.curves import Curves, build_curves, pools
-from kc_model.cells.frame import MILLION, Cells, build_cells, newest_plan_year, plan_in_force
+from kc_model.cells.frame import Cells, build_cells, newest_plan_year, plan_in_force
+from kc_model.money import MILLION
 
 __all__ = [
     "MILLION",

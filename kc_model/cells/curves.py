@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.cells.frame import MILLION, Cells
+from kc_model.cells.frame import Cells
+from kc_model.money import MILLION
 from kc_model.tables import CELL_KEYS
 
 __all__ = ["Curves", "build_curves", "pools"]

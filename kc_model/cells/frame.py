@@ -15,12 +15,9 @@ from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.projects import in_force
 from kc_model.scenario import Where
-from kc_model.tables import CELL_KEYS, SCHEMAS, Dataset, in_order
+from kc_model.tables import CELL_KEYS, KEYS, SCHEMAS, Dataset, in_order
 
-__all__ = ["MILLION", "Cells", "build_cells", "newest_plan_year", "plan_in_force"]
-
-MILLION = 1_000_000
-"""VND in the unit that the program works in."""
+__all__ = ["Cells", "build_cells", "newest_plan_year", "plan_in_force"]
 
 _SHOWN = 5
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -183,8 +180,7 @@ def plan_in_force(data: Dataset, year: int, as_of: int | None = None) -> pd.Data
     rows = data.history[data.history["year"] == year]
     if as_of is not None:
         rows = rows[rows["month"] <= as_of]
-    keys = ["place", "area", "activity", "source"]
-    newest = rows.sort_values("month").groupby(keys, sort=False)[["plan", "disbursed"]].last()
+    newest = rows.sort_values("month").groupby(KEYS, sort=False)[["plan", "disbursed"]].last()
     return newest[newest["plan"].notna()].reset_index()
 
 

@@ -22,10 +22,11 @@ from kc_model.forecast.expectation import (
 from kc_model.forecast.grounds import basis, notes, warnings
 from kc_model.forecast.known import Evidence, build_evidence
 from kc_model.forecast.months import Months, months_of
-from kc_model.forecast.panel import KEYS, MILLION, build_panel
+from kc_model.forecast.panel import build_panel
+from kc_model.money import MILLION
 from kc_model.results import Forecast, Provenance, versions_of
 from kc_model.runoff import Floats
-from kc_model.tables import Dataset
+from kc_model.tables import KEYS, Dataset
 
 __all__ = ["Months", "forecast", "months_of"]
 

@@ -17,8 +17,9 @@ from kc_model.forecast.credibility import Grouping, Integers
 from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now, reach_of
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
-from kc_model.forecast.panel import KEYS, MILLION
+from kc_model.money import MILLION
 from kc_model.runoff import Floats, ratio
+from kc_model.tables import KEYS
 
 __all__ = ["Draws", "absorption", "draw"]
 

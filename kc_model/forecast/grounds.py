@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from kc_model.forecast.known import Evidence
 from kc_model.forecast.panel import Panel
 from kc_model.runoff import latest
 from kc_model.tables import Note
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import LANGUAGES, Language, both, say
 
 __all__ = ["basis", "notes", "warnings"]
 
@@ -110,10 +111,9 @@ def _counted(counts: Mapping[str, Count], key: str) -> list[Note]:
 
     found = []
     for why in ("", "short", "untried", "worse"):
-        told = f"forecast.notes.{f'unused-{why}' if why else key}"
-        texts = [say(told, one, parts=names(why, one)) for one in LANGUAGES if names(why, one)]
-        if texts:
-            found.append(Note("estimate", texts[0], texts[1], "forecast", "expected"))
+        if any(count.why == why for count in counts.values()):
+            name = f"unused-{why}" if why else key
+            found.append(_note(name, "estimate", "expected", parts=partial(names, why)))
     return found
 
 
@@ -165,10 +165,8 @@ def _arrivals(panel: Panel, given: Mapping[str, int]) -> list[Note]:
 
 
 def _note(key: str, standing: str, column: str = "", **values: object) -> Note:
-    def text(language: Language) -> str:
-        return say(f"forecast.notes.{key}", language, **values)
-
-    return Note(standing, text("vi"), text("en"), "forecast", column)
+    texts = both(f"forecast.notes.{key}", **values)
+    return Note(standing, **texts, table="forecast", column=column)
 
 
 def warnings(panel: Panel, given: Mapping[str, int]) -> tuple[Fault, ...]:

@@ -12,6 +12,7 @@ from kc_model.forecast.credibility import Integers
 from kc_model.forecast.panel import Panel
 from kc_model.forecast.prior import Prior, build_prior
 from kc_model.runoff import Floats, at_time, fill_gaps, latest, ratio, to_usual_clock, usual_time
+from kc_model.tables import KEYS
 
 __all__ = ["Evidence", "build_evidence", "build_exposure"]
 
@@ -21,7 +22,7 @@ _FACTORS: Mapping[str, list[str]] = {
     "area": ["source", "area"],
     "region": ["source", "region"],
     "place": ["source", "place"],
-    "cell": ["place", "area", "activity", "source"],
+    "cell": KEYS,
     "kind": ["area"],
     "at": ["place"],
 }

@@ -20,12 +20,12 @@ from scipy.special import expit, logit
 from kc_model.forecast.credibility import Integers
 from kc_model.forecast.expectation import estimate_now
 from kc_model.forecast.known import Evidence, build_evidence
-from kc_model.forecast.panel import MILLION, build_panel
-from kc_model.money import to_unit
+from kc_model.forecast.panel import build_panel
+from kc_model.money import MILLION, to_unit
 from kc_model.results import Forecast
 from kc_model.runoff import Floats, at_time, latest, ratio, usual_time
-from kc_model.tables import Dataset, Note
-from kc_model.wording import LANGUAGES, say
+from kc_model.tables import KEYS, Dataset, Note
+from kc_model.wording import both
 
 __all__ = ["Months", "months_of"]
 
@@ -184,7 +184,7 @@ def months_of(data: Dataset, outlook: Forecast) -> Months:
 
 
 def _evidence(data: Dataset, outlook: Forecast, arrival: dict[str, int]) -> Evidence:
-    cells = outlook.cells[["place", "area", "activity", "source", "plan"]]
+    cells = outlook.cells[[*KEYS, "plan"]]
     panel = build_panel(data, outlook.year, outlook.as_of, arrival=arrival, cells=cells)
     return build_evidence(panel)
 
@@ -192,8 +192,8 @@ def _evidence(data: Dataset, outlook: Forecast, arrival: dict[str, int]) -> Evid
 def _note(drawn: Integers) -> Note:
     years = np.unique(drawn[drawn >= 0]).size
     key = "months" if years else "months-published"
-    texts = [say(f"forecast.notes.{key}", language, years=years) for language in LANGUAGES]
-    return Note("estimate" if years else "assumed", texts[0], texts[1], "forecast", "months")
+    texts = both(f"forecast.notes.{key}", years=years)
+    return Note("estimate" if years else "assumed", **texts, table="forecast", column="months")
 
 
 def _from_start(paths: Floats) -> Floats:

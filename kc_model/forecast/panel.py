@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.forecast.credibility import Integers
+from kc_model.money import MILLION
 from kc_model.runoff import Floats, latest, ratio
-from kc_model.tables import Dataset, in_order
+from kc_model.tables import KEYS, Dataset, in_order
 
-__all__ = ["KEYS", "MILLION", "Panel", "build_panel"]
-
-KEYS = ["place", "area", "activity", "source"]
-"""Keys of a cell within a year."""
-
-MILLION = 1e6
-"""VND in the unit of the arrays."""
+__all__ = ["Panel", "build_panel"]
 
 
 @dataclass(frozen=True)

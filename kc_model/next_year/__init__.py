@@ -13,12 +13,12 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.forecast import forecast
-from kc_model.money import UNITS, format_money, format_number, to_unit
-from kc_model.next_year.steps import MEASURES, MILLION, Chain, Floats
+from kc_model.money import MILLION, UNITS, format_money, format_number, to_unit
+from kc_model.next_year.steps import MEASURES, Chain, Floats
 from kc_model.next_year.years import SERIES, known_rows, yearly
 from kc_model.results import Forecast, Provenance, versions_of
 from kc_model.tables import Dataset, Note, in_order
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import LANGUAGES, Language, both, say
 
 __all__ = ["MEASURES", "NextYear", "next_year"]
 
@@ -339,5 +339,4 @@ def _listed(series: pd.DataFrame, vintage: str, language: Language) -> str:
 
 
 def _note(key: str, standing: str, **values: object) -> Note:
-    texts = {language: say(f"nextyear.notes.{key}", language, **values) for language in LANGUAGES}
-    return Note(standing, texts["vi"], texts["en"], "next_year")
+    return Note(standing, **both(f"nextyear.notes.{key}", **values), table="next_year")

@@ -11,16 +11,14 @@ from scipy.special import chdtri
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tsa.forecasting.theta import ThetaModel
 
+from kc_model.money import MILLION
 from kc_model.next_year.years import SERIES
 from kc_model.results import Forecast
 
-__all__ = ["MEASURES", "MILLION", "Chain", "Floats"]
+__all__ = ["MEASURES", "Chain", "Floats"]
 
 MEASURES = ("plan_first", "plan", "outturn")
 """Plan as first assigned, plan in force at the year's end, money disbursed by then."""
-
-MILLION = 1_000_000
-"""VND in the unit of the draws."""
 
 Floats = NDArray[np.float64]
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from kc_model import reference
-from kc_model.tables import Dataset, in_order
+from kc_model.tables import KEYS, Dataset, in_order
 
 __all__ = ["SERIES", "known_rows", "yearly"]
 
 SERIES = ["source", "region"]
 """What identifies a series."""
 
-_KEYS = ["place", "area", "activity", "source"]
 _REPORTED = 0.9  # share of the plan whose year-end must be known for a year to count
 
 
 def known_rows(data: Dataset, year: int, as_of: int | None) -> pd.DataFrame:
     """Return what was known then, in the dataset's places, months in order."""
-    keys = ["year", "month", *_KEYS]
+    keys = ["year", "month", *KEYS]
     rows = data.history
     last = rows["year"].eq(year - 1) & rows["month"].le(13 if as_of is None else as_of)
     rows = rows.loc[rows["year"].lt(year - 1) | last, [*keys, "plan", "disbursed", "vintage"]]
@@ -35,7 +34,7 @@ def yearly(rows: pd.DataFrame, vintage: str, year_end: int, newest: int) -> pd.D
     they hold at least nine tenths of the plan. A year whose cells tell their plan only once tells
     nothing of adjustments; neither does an unfinished one.
     """
-    cell = ["year", *_KEYS]
+    cell = ["year", *KEYS]
     told = rows[rows["plan"].notna()].groupby(cell, sort=False)["plan"]
     cells = told.agg(plan_first="first", plan="last", n_told="count").reset_index()
     ended = rows.loc[rows["month"].eq(year_end) & rows["disbursed"].notna(), [*cell, "disbursed"]]

@@ -19,7 +19,7 @@ from kc_model.results import Forecast
 from kc_model.risk import Risk
 from kc_model.rules import Row, Sums, purses, renumber_rows
 from kc_model.scenario import Goal, Scenario
-from kc_model.tables import Dataset, Note
+from kc_model.tables import KEYS, Dataset, Note
 
 __all__ = ["Problem", "directions_of", "grid_of", "sure_on"]
 
@@ -255,15 +255,14 @@ class Problem:
         ``given`` (``absorption.csv``), a basis of the forecast's (``forecast.basis`` in the
         wording; ``forecast`` where it is not told), "" where nothing is known.
         """
-        keys = ["place", "area", "activity", "source"]
         told = {}
         if self.outlook is not None:
-            known_by = self.outlook.cells.set_index(keys)["basis"].str.removeprefix("basis.")
+            known_by = self.outlook.cells.set_index(KEYS)["basis"].str.removeprefix("basis.")
             told = known_by.to_dict()
         _, given = build_curves(self.cells, [self.data.absorption])
         known = np.zeros(len(self.cells), dtype=bool)
         known[np.concatenate([np.zeros(0, dtype=np.int64), *self.curves.members])] = True
-        cells = self.cells.frame[keys].itertuples(index=False, name=None)
+        cells = self.cells.frame[KEYS].itertuples(index=False, name=None)
         return [
             "given" if has else told.get(cell, "forecast") if any_at_all else ""
             for cell, has, any_at_all in zip(cells, given, known, strict=True)

@@ -14,9 +14,9 @@ from kc_model.export import Stamp, report_workbook, save_file
 from kc_model.forecast import forecast
 from kc_model.money import to_unit
 from kc_model.progress.findings import Gone, tell_findings, tell_notes
-from kc_model.progress.lines import KEYS, MONEY, add_levels, find_lines, history_of
+from kc_model.progress.lines import MONEY, add_levels, find_lines, history_of
 from kc_model.results import Forecast, Provenance
-from kc_model.tables import Dataset, Note
+from kc_model.tables import KEYS, Dataset, Note
 from kc_model.wording import Language
 
 __all__ = ["Progress", "progress"]

@@ -13,7 +13,7 @@ from kc_model.money import UNITS, format_money, format_number
 from kc_model.progress.lines import STATUSES
 from kc_model.results import Forecast
 from kc_model.tables import Note, as_rows
-from kc_model.wording import Language, say
+from kc_model.wording import Language, both, say
 from kc_model.words import DIGITS
 
 __all__ = ["Gone", "tell_findings", "tell_notes"]
@@ -89,12 +89,7 @@ def tell_notes(outlook: Forecast, lines: pd.DataFrame) -> tuple[Note, ...]:
 
 def _note(key: str, standing: str, **values: object) -> Note:
     """Return a sentence in both languages; a value that depends on the language is a function."""
-
-    def text(language: Language) -> str:
-        shown = {name: v(language) if callable(v) else v for name, v in values.items()}
-        return say(f"progress.{key}", language, **shown)
-
-    return Note(standing, text("vi"), text("en"), "progress")
+    return Note(standing, **both(f"progress.{key}", **values), table="progress")
 
 
 def _ending(outlook: Forecast) -> Shown:

@@ -10,20 +10,17 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.export import RATIOS
+from kc_model.money import MILLION
 from kc_model.results import Forecast
-from kc_model.tables import Dataset, in_order
+from kc_model.tables import KEYS, Dataset, in_order
 
-__all__ = ["KEYS", "MONEY", "STATUSES", "add_levels", "find_lines", "history_of"]
-
-KEYS = ["place", "area", "activity", "source"]
-"""What identifies a cell within a year."""
+__all__ = ["MONEY", "STATUSES", "add_levels", "find_lines", "history_of"]
 
 STATUSES = ("estimate", "reported", "settled")
 """The standings a figure can have, from the least certain to the most."""
 
 _NEWEST = ("registered", "released", "advanced", "carried", "outputs_plan")
 _REPORTED = ("plan", *_NEWEST, "disbursed", "outputs")
-_MILLION = 1_000_000
 
 
 def history_of(data: Dataset, years: Sequence[int]) -> pd.DataFrame:
@@ -88,7 +85,7 @@ def _same_month(newest: pd.DataFrame, before: pd.DataFrame, column: str, name: s
 
 
 def _forecast(outlook: Forecast) -> pd.DataFrame:
-    expected = np.rint(outlook.draws.mean(0) * _MILLION).astype(np.int64)
+    expected = np.rint(outlook.draws.mean(0) * MILLION).astype(np.int64)
     frame = outlook.cells[[*KEYS, "plan", "basis"]].rename(columns={"plan": "forecast_plan"})
     return frame.assign(expected=pd.array(expected, dtype="Int64"))
 
@@ -249,14 +246,14 @@ def _spread(
     known = np.isfinite(draws).all(0) & lines["plan"].notna().to_numpy()
     order = np.flatnonzero(known)[np.argsort(group[known], kind="stable")]
     found, starts = np.unique(group[order], return_index=True)
-    plan = lines["plan"].to_numpy(dtype=np.float64, na_value=np.nan)[order] / _MILLION
+    plan = lines["plan"].to_numpy(dtype=np.float64, na_value=np.nan)[order] / MILLION
     columns: dict[str, NDArray[np.float64]] = {}
     if len(order):
         total = np.add.reduceat(draws[:, order], starts, axis=1)
         unspent = np.add.reduceat(np.maximum(0.0, plan - draws[:, order]), starts, axis=1)
         for names, values in ((_RANGES, total), (_UNSPENT, unspent)):
             at = np.quantile(values, list(names.values()), axis=0)
-            columns |= dict(zip(names, np.rint(at * _MILLION), strict=True))
+            columns |= dict(zip(names, np.rint(at * MILLION), strict=True))
         planned = np.add.reduceat(plan, starts)
         room = 1e-9 * np.maximum(1.0, planned)
         for share in _SHARES:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from kc_model import reference
 from kc_model.tables import Note, as_rows
-from kc_model.wording import LANGUAGES, say
+from kc_model.wording import both
 
 __all__ = ["Cap", "Norms", "WrongNormError", "payable", "unproven_caps"]
 
@@ -155,18 +156,11 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
     frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
     notes = []
     for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
-        vi, en = (
-            say(
-                "projects.unproven",
-                language,
-                basis=basis,
-                certainty=reference.label("certainty", str(certainty), language),
-                count=len(part),
-                ids=", ".join(part["id"].iloc[:_SHOWN]) + ("…" if len(part) > _SHOWN else ""),
-            )
-            for language in LANGUAGES
-        )
-        notes.append(Note("assumed", vi, en, "projects", "cap"))
+        certain = partial(reference.label, "certainty", str(certainty))
+        ids_shown = ", ".join(part["id"].iloc[:_SHOWN]) + ("…" if len(part) > _SHOWN else "")
+        values = {"basis": basis, "certainty": certain, "count": len(part), "ids": ids_shown}
+        told = both("projects.unproven", **values)
+        notes.append(Note("assumed", **told, table="projects", column="cap"))
     return tuple(notes)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from kc_model.money import largest_remainder
 from kc_model.reading import place_shares
+from kc_model.tables import KEYS
 
 __all__ = ["IN_FORCE", "as_planned", "given_before", "given_parts", "in_force"]
 
@@ -39,8 +40,7 @@ def in_force(projects: pd.DataFrame) -> pd.DataFrame:
     """
     parts = given_parts(projects.assign(project=projects["id"]))
     parts = parts[parts["before"] > 0].assign(in_force=parts["before"])
-    keys = ["place", "area", "activity", "source"]
-    return pd.DataFrame(parts.groupby(keys, as_index=False)[["in_force"]].sum())
+    return pd.DataFrame(parts.groupby(KEYS, as_index=False)[["in_force"]].sum())
 
 
 def given_parts(projects: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def given_parts(projects: pd.DataFrame) -> pd.DataFrame:
         project, place, area, activity, source, before, lost (Int64 VND, one of them above 0):
         `lost` is what a stopped project was to get beyond what it was paid.
     """
-    keys = ["project", "place", "area", "activity", "source"]
+    keys = ["project", *KEYS]
     before = given_before(projects)
     lost = (projects["support"] - before).where(projects["stage"] == "stopped", 0)
     rows = []

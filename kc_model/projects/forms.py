@@ -19,7 +19,7 @@ from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers
 from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
-from kc_model.wording import LANGUAGES, Language, say, texts
+from kc_model.wording import Language, both, say, texts
 
 __all__ = ["adjustment", "assigned_plan", "registration"]
 
@@ -55,9 +55,9 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
         raise InputError([Fault("nothing-to-register", Address("projects.csv"), {"year": year})])
     notes = []
     if over.any():
-        told = {"year": year, "names": "; ".join(projects.loc[over, "name"])}
-        texts_of = {one: say("projects.not_registered", one, **told) for one in LANGUAGES}
-        notes.append(Note("real", table="projects", **texts_of))
+        names = "; ".join(projects.loc[over, "name"])
+        told = both("projects.not_registered", year=year, names=names)
+        notes.append(Note("real", **told, table="projects"))
     return registration_workbook(
         _stamp(data, year, office, tuple(notes)), projects[~over], language
     )

@@ -14,13 +14,12 @@ from kc_model.reading.columns import MERGER, Typed
 from kc_model.reading.projects import check_projects
 from kc_model.reading.values import dong
 from kc_model.sheets import value_text
-from kc_model.tables import CELL_KEYS, SCHEMAS, Kind
+from kc_model.tables import CELL_KEYS, KEYS, SCHEMAS, Kind
 
 __all__ = ["check_attributes", "check_table"]
 
 _JUMP = 200  # a plan that grows this many times from a year to the next is in another unit
 _INT64 = 2**63 - 1
-_CELL = list(CELL_KEYS[1:])
 _PERIOD = ("year", "month")
 
 
@@ -39,7 +38,7 @@ def check_table(typed: Typed, vintage: str, faults: list[Fault]) -> None:
     frame = typed.good
     if frame.empty:
         return
-    if vintage and set(_CELL) <= set(SCHEMAS[typed.name].key):
+    if vintage and set(KEYS) <= set(SCHEMAS[typed.name].key):
         now = _place_now(typed, frame, vintage, faults)
         twice = _check_old_and_new(typed, frame.assign(now=now), faults)
         _check_overlaps(typed, frame.assign(now=now)[now != ""], vintage, faults)
@@ -170,7 +169,7 @@ def _check_old_and_new(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -
 
 
 def _other_keys(typed: Typed) -> list[str]:
-    return [name for name in SCHEMAS[typed.name].key if name not in _CELL]
+    return [name for name in SCHEMAS[typed.name].key if name not in KEYS]
 
 
 # ---------------------------------------------------------------------------- totals and parts
@@ -192,7 +191,7 @@ def _check_overlaps(typed: Typed, frame: pd.DataFrame, vintage: str, faults: lis
     if not wide.any():
         return
     period = [name for name in _other_keys(typed) if name in _PERIOD]
-    cells = frame.assign(wide=wide).drop_duplicates([*period, "now", *_CELL[1:]])
+    cells = frame.assign(wide=wide).drop_duplicates([*period, "now", *KEYS[1:]])
     meets = _meeting_places(vintage)
     groups = cells.groupby(period, dropna=False, sort=False) if period else [((), cells)]
     for _, group in groups:
@@ -215,7 +214,7 @@ def _meeting_places(vintage: str) -> pd.DataFrame:
 def _check_period(
     typed: Typed, group: pd.DataFrame, meets: pd.DataFrame, faults: list[Fault]
 ) -> None:
-    place, area, activity, source = (group[name].to_numpy() for name in ("now", *_CELL[1:]))
+    place, area, activity, source = (group[name].to_numpy() for name in ("now", *KEYS[1:]))
     left: NDArray[np.bool_] = np.ones(len(group), dtype=bool)
     codes = meets.index.get_indexer(pd.Index(place))
     table = meets.to_numpy()
@@ -268,7 +267,7 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
     over = (disbursed > allowed).fillna(False)
     _report(typed, frame.index[over & (allowed == 0)], "money-without-plan", "disbursed", faults)
     year = frame[over & (allowed > 0)]
-    for row in year.drop_duplicates(["year", "vintage", *_CELL]).index:
+    for row in year.drop_duplicates(["year", "vintage", *KEYS]).index:
         values = {"disbursed": dong(int(disbursed[row])), "plan": dong(int(allowed[row]))}
         at = typed.grid.at(int(row), "disbursed")
         faults.append(Fault("over-plan", at, values, "warning"))
@@ -276,7 +275,7 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
 
 def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:
     """Refuse cumulative money that falls within a year, unless an estimate or a settlement."""
-    cell = ["year", "vintage", *_CELL]
+    cell = ["year", "vintage", *KEYS]
     known = frame[frame["disbursed"].notna()].sort_values([*cell, "month"])
     groups = known.assign(row=known.index).groupby(cell, sort=False)
     before = groups[["disbursed", "status", "row"]].shift()
@@ -300,7 +299,7 @@ def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) ->
 def _check_jumps(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:
     """Warn where a cell's plan is over 200 times that of the year before, or under a 200th."""
     known = frame[(frame["plan"] > 0).fillna(False)]
-    cell = ["vintage", *_CELL]
+    cell = ["vintage", *KEYS]
     yearly = known.loc[known.groupby([*cell, "year"], sort=False)["plan"].idxmax()]
     yearly = yearly.sort_values([*cell, "year"])
     before = yearly.groupby(cell, sort=False)[["plan", "year"]].shift()

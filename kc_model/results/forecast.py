@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.export import csv_bytes, json_bytes, save_files
-from kc_model.money import to_unit
+from kc_model.money import MILLION, to_unit
 from kc_model.results.provenance import Provenance, run_of, told
-from kc_model.tables import Note
+from kc_model.tables import KEYS, Note
 
 __all__ = ["FORECAST_FILES", "Forecast"]
 
 FORECAST_FILES = ("forecast.csv", "forecast.json")
 """What a forecast is saved as, beside ``run.json``."""
 
-_MILLION = 1_000_000
-
 _LEVELS = {
-    "cell": ["place", "area", "activity", "source"],
+    "cell": KEYS,
     "place": ["place"],
     "area": ["area"],
     "source": ["source"],
@@ -39,7 +37,7 @@ _ORDERS: Mapping[str, Callable[[], list[str]]] = {
     "region": lambda: ["R-N", "R-C", "R-S"],
 }
 _QUANTILES = (0.1, 0.9, 0.025, 0.975)
-_LABELS = ["level", "place", "area", "activity", "source"]
+_LABELS = ["level", *KEYS]
 _MONEY = ["plan", "disbursed", "expected", "lower_80", "upper_80", "lower_95", "upper_95"]
 
 
@@ -106,7 +104,7 @@ class Forecast:
             of its cells; the ranges of a level come from sums of draws. `disbursed` is NaN where a
             cell in it did not report, the last two where the plan is zero.
         """
-        expected = np.rint(self.draws.mean(0) * _MILLION).astype(np.int64)
+        expected = np.rint(self.draws.mean(0) * MILLION).astype(np.int64)
         cells = self.cells.assign(expected=pd.array(expected, dtype="Int64"))
         levels = {level: _groups(cells, by) for level, by in _LEVELS.items()}
         parts = [self._level(cells, level, *of) for level, of in levels.items() if len(of[0])]
@@ -128,8 +126,8 @@ class Forecast:
         inside = group >= 0
         sums = cells[inside].groupby(group[inside])[_MONEY[:3]].sum(skipna=False)
         total = np.stack([self.draws[:, group == g].sum(1) for g in range(len(labels))], 1)
-        ranges = np.rint(np.quantile(total, _QUANTILES, axis=0) * _MILLION).astype(np.int64)
-        plan = sums["plan"].to_numpy(dtype=float) / _MILLION
+        ranges = np.rint(np.quantile(total, _QUANTILES, axis=0) * MILLION).astype(np.int64)
+        plan = sums["plan"].to_numpy(dtype=float) / MILLION
         full = (total >= plan - 1e-9 * np.maximum(1.0, plan)).mean(0)
         return labels.assign(
             level=level, **sums, **dict(zip(_MONEY[3:], ranges, strict=True)), probability_full=full
@@ -142,9 +140,7 @@ class Forecast:
             "as_of": self.as_of,
             "year_end": self.year_end,
             "unit": self.unit,
-            "cells": self.cells[["place", "area", "activity", "source", "basis"]].to_dict(
-                "records"
-            ),
+            "cells": self.cells[[*KEYS, "basis"]].to_dict("records"),
             "details": dict(self.details),
             "warnings": told(self.warnings),
             "notes": [asdict(note) for note in self.notes],

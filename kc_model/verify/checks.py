@@ -32,7 +32,7 @@ from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
 from kc_model.verify.files import Exported, Table, read_amounts, read_exported, read_number
 from kc_model.verify.proof import Proof, face_name
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import Language, both, say
 
 __all__ = ["Check", "Verification", "verify"]
 
@@ -121,15 +121,7 @@ def verify(folder: str | Path) -> Verification:
 
 def _check(name: str, /, *, passed: bool, **values: object) -> Check:
     """Return a check with its sentences; values that depend on the language are callables."""
-    texts = {
-        language: say(
-            f"verify.{name}.{'passed' if passed else 'failed'}",
-            language,
-            **{key: value(language) if callable(value) else value for key, value in values.items()},
-        )
-        for language in LANGUAGES
-    }
-    return Check(name, passed, texts)
+    return Check(name, passed, both(f"verify.{name}.{'passed' if passed else 'failed'}", **values))
 
 
 class _Judge:

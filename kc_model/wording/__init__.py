@@ -14,7 +14,7 @@ from typing import Literal
 
 import yaml
 
-__all__ = ["LANGUAGES", "Language", "say", "texts"]
+__all__ = ["LANGUAGES", "Language", "both", "say", "texts"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where it was built
 
@@ -74,6 +74,14 @@ def say(key: str, language: Language = "vi", /, **values: object) -> str:
     """
     shown = {name: _THOUSANDS.sub(_MARKS[language], str(value)) for name, value in values.items()}
     return texts()[key][language].format(**{name: _Value(text) for name, text in shown.items()})
+
+
+def both(key: str, /, **values: object) -> dict[Language, str]:
+    """Return one text by language; a value that depends on the language is a callable of it."""
+    return {
+        one: say(key, one, **{name: v(one) if callable(v) else v for name, v in values.items()})
+        for one in LANGUAGES
+    }
 
 
 class _Value(str):
