@@ -18,7 +18,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
@@ -37,6 +39,8 @@ __all__ = [
     "as_rows",
     "column_dtype",
     "empty_table",
+    "grouped",
+    "history_of",
     "in_order",
 ]
 
@@ -336,6 +340,23 @@ def in_order(frame: pd.DataFrame, by: Sequence[str], vintage: str) -> pd.DataFra
     return frame.sort_values(list(by), kind="stable", key=rank)
 
 
+def grouped(
+    frame: pd.DataFrame, by: Sequence[str], vintage: str
+) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """Return the distinct values of some columns in official order, and every row's number of them.
+
+    Parameters
+    ----------
+    frame, by, vintage
+        As for `in_order`; without columns all rows are one group.
+    """
+    if not by:
+        return pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.intp)
+    labels = in_order(frame[list(by)].drop_duplicates(), by, vintage).reset_index(drop=True)
+    rows = pd.MultiIndex.from_frame(frame[list(by)])
+    return labels, pd.MultiIndex.from_frame(labels).get_indexer(rows).astype(np.intp)
+
+
 def empty_table(name: str) -> pd.DataFrame:
     """Return a table without rows: every column of its schema with its canonical dtype."""
     return pd.DataFrame(
@@ -434,3 +455,19 @@ class Dataset:
             digest.update(name.encode())
             digest.update(ordered.to_csv(index=False, lineterminator="\n").encode())
         return digest.hexdigest()
+
+
+def history_of(data: Dataset, wanted: pd.Series[bool], sums: Sequence[str]) -> pd.DataFrame:
+    """Return rows of the history in the dataset's vintage of places, months in order.
+
+    Parameters
+    ----------
+    data : Dataset
+    wanted : Series of bool, index as ``history``
+    sums : sequence of str
+        The columns of money and outputs to return, beside the keys, status and vintage.
+    """
+    keys = ["year", "month", *KEYS]
+    rows = data.history.loc[wanted, [*keys, *sums, "status", "vintage"]]
+    rows = reference.to_vintage(rows, data.vintage, data.vintage, keys=keys, sums=list(sums))
+    return rows.sort_values(keys, kind="stable", ignore_index=True)

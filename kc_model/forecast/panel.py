@@ -12,7 +12,7 @@ from kc_model import reference
 from kc_model.forecast.credibility import Integers
 from kc_model.money import MILLION
 from kc_model.runoff import Floats, latest, ratio
-from kc_model.tables import KEYS, Dataset, in_order
+from kc_model.tables import KEYS, Dataset, history_of, in_order
 
 __all__ = ["Panel", "build_panel"]
 
@@ -159,13 +159,8 @@ def build_panel(
 def _known(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
     """Return the rows of the past, in the dataset's vintage of places."""
     rows = data.history
-    rows = rows[(rows["year"] < year) | ((rows["year"] == year) & (rows["month"] <= as_of))]
-    columns = ["plan", "disbursed", "released", "carried"]
-    keys = ["year", "month", *KEYS]
-    rows = rows[[*keys, *columns, "status", "vintage"]]
-    if not rows["vintage"].isin(["", data.vintage]).all():
-        rows = reference.to_vintage(rows, data.vintage, keys=keys, sums=columns, given=data.vintage)
-    return rows.sort_values(keys, kind="stable").reset_index(drop=True)
+    past = (rows["year"] < year) | ((rows["year"] == year) & (rows["month"] <= as_of))
+    return history_of(data, past, ["plan", "disbursed", "released", "carried"])
 
 
 def _plans(rows: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from kc_model.money import MILLION, UNITS, format_money, format_number, to_unit
 from kc_model.next_year.steps import MEASURES, Chain, Floats
 from kc_model.next_year.years import SERIES, known_rows, yearly
 from kc_model.results import Forecast, Provenance, versions_of
-from kc_model.tables import Dataset, Note, in_order
+from kc_model.tables import Dataset, Note, grouped
 from kc_model.wording import LANGUAGES, Language, both, say
 
 __all__ = ["MEASURES", "NextYear", "next_year"]
@@ -262,13 +262,7 @@ def _level(
 ) -> pd.DataFrame:
     """Return one measure at one level, regions in their order."""
     series = chain.series
-    labels = series[by].drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
-    group = np.zeros(len(series), dtype=np.intp)
-    if by:
-        if by == ["region"]:
-            labels = in_order(labels, by, vintage)
-        index = pd.MultiIndex.from_frame(labels)
-        group = index.get_indexer(pd.MultiIndex.from_frame(series[by])).astype(np.intp)
+    labels, group = grouped(series, by, vintage)
     has_range, n_years = chain.has_range(measure), chain.n_years(measure)
     records = []
     vnd = np.rint(amounts.mean(axis=0) * MILLION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kc_model import reference
-from kc_model.tables import KEYS, Dataset, in_order
+from kc_model.tables import KEYS, Dataset, history_of, in_order
 
 __all__ = ["SERIES", "known_rows", "yearly"]
 
@@ -17,14 +17,9 @@ _REPORTED = 0.9  # share of the plan whose year-end must be known for a year to 
 
 def known_rows(data: Dataset, year: int, as_of: int | None) -> pd.DataFrame:
     """Return what was known then, in the dataset's places, months in order."""
-    keys = ["year", "month", *KEYS]
     rows = data.history
     last = rows["year"].eq(year - 1) & rows["month"].le(13 if as_of is None else as_of)
-    rows = rows.loc[rows["year"].lt(year - 1) | last, [*keys, "plan", "disbursed", "vintage"]]
-    rows = reference.to_vintage(
-        rows, data.vintage, given=data.vintage, keys=keys, sums=["plan", "disbursed"]
-    )
-    return rows.sort_values(keys, kind="stable", ignore_index=True)
+    return history_of(data, rows["year"].lt(year - 1) | last, ["plan", "disbursed"])
 
 
 def yearly(rows: pd.DataFrame, vintage: str, year_end: int, newest: int) -> pd.DataFrame:

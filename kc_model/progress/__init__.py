@@ -14,9 +14,9 @@ from kc_model.export import Stamp, report_workbook, save_file
 from kc_model.forecast import forecast
 from kc_model.money import to_unit
 from kc_model.progress.findings import Gone, tell_findings, tell_notes
-from kc_model.progress.lines import MONEY, add_levels, find_lines, history_of
+from kc_model.progress.lines import MONEY, add_levels, find_lines
 from kc_model.results import Forecast, Provenance
-from kc_model.tables import KEYS, Dataset, Note
+from kc_model.tables import KEYS, Dataset, Note, history_of
 from kc_model.wording import Language
 
 __all__ = ["Progress", "progress"]
@@ -214,7 +214,7 @@ def _without(
 
 def _gone(data: Dataset, outlook: Forecast, lines: pd.DataFrame) -> Gone:
     """Return what disbursed by this month a year before and has no line this year."""
-    before = history_of(data, [outlook.year - 1])
+    before = history_of(data, data.history["year"].eq(outlook.year - 1), ["disbursed"])
     spent = before[before["month"].eq(outlook.as_of) & before["disbursed"].gt(0)]
     both = spent.merge(lines[KEYS], how="left", on=KEYS, indicator=True)
     only = both[both["_merge"] == "left_only"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,26 +10,15 @@ from kc_model import reference
 from kc_model.export import RATIOS
 from kc_model.money import MILLION
 from kc_model.results import Forecast
-from kc_model.tables import KEYS, Dataset, in_order
+from kc_model.tables import KEYS, Dataset, grouped, history_of, in_order
 
-__all__ = ["MONEY", "STATUSES", "add_levels", "find_lines", "history_of"]
+__all__ = ["MONEY", "STATUSES", "add_levels", "find_lines"]
 
 STATUSES = ("estimate", "reported", "settled")
 """The standings a figure can have, from the least certain to the most."""
 
 _NEWEST = ("registered", "released", "advanced", "carried", "outputs_plan")
 _REPORTED = ("plan", *_NEWEST, "disbursed", "outputs")
-
-
-def history_of(data: Dataset, years: Sequence[int]) -> pd.DataFrame:
-    """Return the history of some years in the dataset's places, months in order."""
-    keys = ["year", "month", *KEYS]
-    rows = data.history[data.history["year"].isin(years)]
-    rows = rows[[*keys, *_REPORTED, "status", "vintage"]]
-    rows = reference.to_vintage(
-        rows, data.vintage, given=data.vintage, keys=keys, sums=list(_REPORTED)
-    )
-    return rows.sort_values(keys, kind="stable", ignore_index=True)
 
 
 def find_lines(data: Dataset, outlook: Forecast) -> pd.DataFrame:
@@ -45,7 +32,8 @@ def find_lines(data: Dataset, outlook: Forecast) -> pd.DataFrame:
         pace_needed, expected, unspent; month of the newest disbursement (Int64); outputs_plan,
         outputs, outputs_last_year (float64). Missing is <NA> or NaN.
     """
-    history = history_of(data, (outlook.year - 1, outlook.year))
+    recent = data.history["year"].isin((outlook.year - 1, outlook.year))
+    history = history_of(data, recent, _REPORTED)
     now = history[(history["year"] == outlook.year) & (history["month"] <= outlook.as_of)]
     before = history[history["year"] == outlook.year - 1]
     now = now[now[list(_REPORTED)].notna().any(axis=1)]
@@ -184,12 +172,7 @@ def _level(
 ) -> pd.DataFrame:
     """Return one level: a row per group, in official order."""
     by = _LEVELS[level]
-    group = np.zeros(len(lines), dtype=np.intp)
-    labels = pd.DataFrame(index=[0])
-    if by:
-        labels = in_order(lines[by].drop_duplicates(), by, vintage).reset_index(drop=True)
-        keys = pd.MultiIndex.from_frame(labels)
-        group = keys.get_indexer(pd.MultiIndex.from_frame(lines[by])).astype(np.intp)
+    labels, group = grouped(lines, by, vintage)
     groups = lines.groupby(group, sort=True)
     shared = ["month", "rank", "kind"]
     first, last = groups[shared].min(), groups[shared].max()
@@ -197,7 +180,7 @@ def _level(
     sums = groups[[*_COUNTED, *_SUMMED, *_OUTPUTS]].sum(min_count=1)
     sums[_OUTPUTS] = sums[_OUTPUTS].where(is_one["kind"])
     status = first["rank"].map(dict(enumerate(STATUSES))).where(is_one["rank"], "mixed")
-    frame = labels.reset_index(drop=True).assign(
+    frame = labels.assign(
         level=level,
         **sums[_COUNTED],
         month=first["month"].where(is_one["month"]),
