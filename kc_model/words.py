@@ -81,7 +81,7 @@ class Words:
         """Show a change of money, given in the unit, with its sign; none is told in words."""
         shown = self.money(abs(value))
         if shown == self.money(0.0):
-            return say("explain.unchanged", self.language)
+            return self.say("explain.unchanged")
         return ("−" if value < 0 else "+") + shown
 
     def exact(self, value: float) -> str:
@@ -117,7 +117,7 @@ class Words:
 
     def outputs(self, value: float) -> str:
         """Show a number of outputs, projects or units of a column."""
-        return say("explain.outputs", self.language, amount=self.number(value))
+        return self.say("explain.outputs", amount=self.number(value))
 
     def rule_number(self, kind: str, value: float) -> str:
         """Show a rule's own number.
@@ -146,7 +146,7 @@ class Words:
         if key:
             return self._known[_NAMED[key]].get(code, code) if key in _NAMED else str(code)
         if code == "ALL":
-            return say("explain.all", self.language)
+            return self.say("explain.all")
         return next((names[code] for names in self._names.values() if code in names), code)
 
     @cached_property
@@ -177,9 +177,9 @@ class Words:
     def column(self, name: str) -> str:
         """Return what a column or table is called in words; one of the user's own as it is."""
         known = (f"headings.{kind}.{name}" for kind in _KINDS)
-        word = next((say(key, self.language) for key in known if key in texts()), None)
+        word = next((self.say(key) for key in known if key in texts()), None)
         if word is None:
-            return say("explain.column", self.language, name=name)
+            return self.say("explain.column", name=name)
         return f"“{word}”"
 
     def listed(self, names: Sequence[str], kind: str = "place") -> str:
@@ -190,7 +190,7 @@ class Words:
         """Say how many there are beyond those shown; "" for none."""
         if count <= shown:
             return ""
-        return say(f"explain.and_more.{kind}", self.language, count=count - shown)
+        return self.say(f"explain.and_more.{kind}", count=count - shown)
 
     def selection(self, where: Mapping[str, Sequence[str]], between: str = " – ") -> str:
         """Show which cells are selected, the fund first; a selection of all as such."""
@@ -200,7 +200,7 @@ class Words:
             else f"{self.column(key)}: {', '.join(where[key])}"
             for key in sorted(where, key=lambda key: key != "source")
         ]
-        return between.join(parts) or say("explain.everything", self.language)
+        return between.join(parts) or self.say("explain.everything")
 
     # ------------------------------------------------------------------ goals
 
@@ -216,11 +216,11 @@ class Words:
         """
         what, _, column = name.split(" ", 1)[1].partition(":")
         key = "least_money" if name == "minimise money" else what
-        told = say(f"explain.goals.{key}", self.language, column=self.column(column))
+        told = self.say(f"explain.goals.{key}", column=self.column(column))
         if not where:
             return told
         told_where = self.selection(where, "; ")
-        return say("explain.goals.within", self.language, goal=told, where=told_where)
+        return self.say("explain.goals.within", goal=told, where=told_where)
 
     def achieved(self, name: str, value: float, per: str) -> str:
         """Show what is achieved of a goal.
@@ -236,9 +236,9 @@ class Words:
         if name.endswith(" evenness"):
             key = "population" if per == "population" else "other"
             values = {"amount": self.each(value), "per": self.column(per)}
-            return say(f"explain.even.{key}", self.language, **values)
+            return self.say(f"explain.even.{key}", **values)
         if name.endswith(" moves"):
-            return say("explain.moves.lines", self.language, count=self.number(value))
+            return self.say("explain.moves.lines", count=self.number(value))
         return self.money(value) if name.endswith(_MONEY) else self.number(value)
 
     def gained(self, name: str, value: float) -> str:
