@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
-from kc_model.wording import LANGUAGES, Language, say, texts
+from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
 __all__ = ["DIGITS", "NOTICED", "Words"]
 
@@ -108,8 +108,8 @@ class Words:
         return format_number(_rounded(value, digits), None, self.language)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """Show a share: 57,4 %."""
-        return f"{self.number(100 * share, digits)} %"
+        """Show a share: 57,4 %; in English 57.4%."""
+        return say("screen.share", self.language, number=self.number(100 * share, digits))
 
     def outputs(self, value: float) -> str:
         """Show a number of outputs, projects or units of a column."""
@@ -165,6 +165,15 @@ class Words:
             spelled = [Words(self.unit, self.vintage, one)._names[key] for one in LANGUAGES]
             known[key] = {n[code]: own[code] for n in spelled for code in own} | own
         return known
+
+    def retold(self, text: str) -> str:
+        """Show what the program wrote into a scenario in this language; anything else as it is."""
+
+        def tell(part: str) -> str:
+            known = (names[part] for names in self._known.values() if part in names)
+            return next(known, part)
+
+        return retold(text, self.language, lambda parts: " – ".join(map(tell, parts.split(" – "))))
 
     def group(self, values: str) -> str:
         """Show a rule's group (values joined by ``|``) as names."""

@@ -281,7 +281,7 @@ def test_names_stay_text(plan, progress, monkeypatch):
         assert "<script" not in svg
         assert any(HOSTILE[:20] in text for text in svg_texts(picture))
     texts = svg_texts(allocation_chart(hostile, "area"))
-    assert any(text.endswith(HOSTILE) for text in texts)
+    assert any(f"“{HOSTILE}”" in text for text in texts)
 
 
 def test_names_of_fields_are_plain(plan, progress):

@@ -101,7 +101,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         year=tongue.year(plan.year, plan.as_of),
         by=tongue.any(f"by.{by}"),
         total=tongue.exact(to_unit(total, plan.unit)),
-        name=plan.scenario_name,
+        name=tongue.retold(plan.scenario_name),
     )
 
 

@@ -137,7 +137,9 @@ class _Teller:
         percent = round(100 * value)
         key = "below" if percent < 1 and value > 0 else "above" if percent > 99 else ""
         if not key or value >= 1:
-            return lambda language: f"{format_number(percent, 0, language)} %"
+            return lambda language: say(
+                "screen.share", language, number=format_number(percent, 0, language)
+            )
         return lambda language: say(f"progress.chance.{key}", language)
 
     def change(self, ratio: float) -> Shown:
