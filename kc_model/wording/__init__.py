@@ -137,7 +137,8 @@ def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> s
             for value in found.groups()
         )
         named = dict(zip(_PART.findall(texts()[key][written]), values, strict=True))
-        return _PART.sub(lambda part: named.get(part[0], part[0]), texts()[key][language])
+        parts = _PART.split(texts()[key][language])
+        return "".join(named.get(part, part) for part in parts)
     return text
 
 
