@@ -14,7 +14,7 @@ from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
 from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
-__all__ = ["DIGITS", "NOTICED", "Words"]
+__all__ = ["DIGITS", "NOTICED", "Words", "noticed"]
 
 DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown."""
@@ -27,6 +27,31 @@ _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
 _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
 _SHOWN = 5
+
+
+def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
+    """Return what groups of cells had, have and gain or lose, but for what rounding does.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        With ``baseline`` and ``amount`` (VND), and what they are grouped by.
+    by : str
+    step : int
+        VND that amounts were rounded to; 0: they were not.
+
+    Returns
+    -------
+    DataFrame
+        By group: baseline, amount, change (0 where no cell changes by a step, or the group by no
+        more than `NOTICED`) and tiny (whether that hides a change).
+    """
+    change = cells["amount"] - cells["baseline"]
+    moved = (change.abs() >= max(step, 1)).groupby(cells[by], sort=False).any()
+    sums = cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
+    change = (sums["amount"] - sums["baseline"]).astype("int64")
+    is_told = moved & (change.abs() > NOTICED * sums["baseline"].astype("float64"))
+    return sums.assign(change=change.where(is_told, 0), tiny=change.ne(0) & ~is_told)
 
 
 class _Shown(Protocol):

@@ -17,7 +17,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.tradeoffs import Bridge, compare
 from kc_model.wording import Language, retold, say
-from kc_model.words import Words
+from kc_model.words import Words, noticed
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
@@ -256,8 +256,8 @@ def _facts(plan: Allocation, words: Words) -> Iterator[tuple[str, str]]:
     for number, (goal, asked) in enumerate(zip(plan.goals, plan.scenario.goals, strict=True), 1):
         head = say("screen.comparing.goal", language, number=number, goal=words.goal(goal["name"]))
         yield head, words.achieved(goal["name"], goal["achieved"], asked.per)
-    sums = cells.groupby("place", sort=False)[["amount", "baseline"]].sum()
-    change = (sums["amount"] - sums["baseline"]).sort_values(kind="stable")
+    sums = noticed(cells, "place", plan.rounding.get("step", 0))
+    change = sums["change"].sort_values(kind="stable")
     losers = [
         f"{words.name(str(place))} {words.signed(to_unit(int(vnd), plan.unit))}"
         for place, vnd in change[change < 0].head(_LOSERS).items()
