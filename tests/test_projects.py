@@ -418,7 +418,7 @@ def test_managing_the_programme_takes_one_and_a_half_percent(on, certainty):
     assert (local.each, local.of) == (("place",), {"source": ("KCDP",), "place": ("same",)})
     narrow, _ = management_rules(on, "en", activity="agency")
     assert narrow.where["activity"] == ("agency",)
-    assert "1.5 %" in narrow.text
+    assert "1.5%" in narrow.text
     assert management_rules(date(2010, 1, 1)) == ()
 
 

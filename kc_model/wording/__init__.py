@@ -138,7 +138,7 @@ def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> s
         )
         named = dict(zip(_PART.findall(texts()[key][written]), values, strict=True))
         parts = _PART.split(texts()[key][language])
-        return "".join(named.get(part, part) for part in parts)
+        return "".join(str(named.get(part, part)) for part in parts)
     return text
 
 

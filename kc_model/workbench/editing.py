@@ -129,13 +129,19 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
         value: Decimal | None = getattr(entry, key)
         if value is None:
             return GridCell("", "")
-        lever = _lever(entry, words.unit)
-        return GridCell(lever.number(value, language), lever.shown(value, language))
+        lever, digits = _lever(entry, words.unit), _digits(entries) if key == "amount" else 0
+        return GridCell(lever.number(value, language), lever.shown(value, language, digits))
     if key == "where" and isinstance(entry, Goal):
         text = selection_text(entry.where, words)
         return GridCell(text, text or say("screen.edit.any.everywhere", language))
     text = words.retold(str(getattr(entry, key)))
     return GridCell(text, text)
+
+
+def _digits(entries: Sequence[Entry]) -> int:
+    """Return the digits after the mark that show every budget in full."""
+    amounts = [entry.amount.normalize() for entry in entries if isinstance(entry, Budget)]
+    return max(0, *(-int(amount.as_tuple().exponent) for amount in amounts))
 
 
 def _label(entry: Entry, number: int, words: Words) -> str:
