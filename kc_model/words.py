@@ -283,7 +283,7 @@ class Words:
 def _rounded(value: float, digits: int) -> Decimal:
     """Round half up after dropping the noise of arithmetic: equal numbers are shown equal."""
     exact = Decimal(repr(round(float(value), max(8, digits)) + 0.0))
-    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize()
+    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize() + 0  # no −0
 
 
 def _significant(value: float, figures: int) -> int:
