@@ -104,7 +104,10 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
     def _show_losers(self, picture: Picture, language: Language) -> str:
         """Say who loses most; return the same as a table."""
         fallen = [line for line in picture.table[1:] if line[3].startswith("−")]
-        names = "; ".join(f"{line[0]} {line[3]} ({line[4]} %)" for line in fallen[:_NAMED])
+        names = "; ".join(
+            f"{line[0]} {line[3]} ({say('screen.share', language, number=line[4])})"
+            for line in fallen[:_NAMED]
+        )
         title = say("screen.plan.losers", language)
         in_all = picture.heading[:1].lower() + picture.heading[1:]
         told = say("screen.plan.lost", language, title=title, told=in_all, names=names)
