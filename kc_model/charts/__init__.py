@@ -149,7 +149,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     by_name = tongue.any(f"by.{by}")
     parts = {}
     for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
-        values = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
+        counted = tongue.any(f"counted.{by}", count=len(some))
+        values = {"by": by_name, "counted": counted, "amount": tongue.vnd(int(some.sum()))}
         parts[part] = tongue.say(part if len(some) else f"none_{part}", **values)
     if not change.any():
         parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []
