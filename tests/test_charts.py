@@ -159,7 +159,7 @@ def test_rounding_does_not_look_like_a_change(plan, language):
     picture = change_chart(replace(plan, cells=cells), "area", language)
     words = {
         "vi": ("Không nội dung nào", "đáng kể"),
-        "en": ("by area, nothing", "noticeably"),
+        "en": ("No area", "noticeably"),
     }
     assert all(part in picture.heading for part in words[language])
     assert not picture.rows
