@@ -551,6 +551,10 @@ def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app,
     page = watched.page
     page.goto(app)
     page.get_by_text(re.compile("^Ước cả năm 2024: ")).first.wait_for()
+    months = page.locator(".kc-chart", has_text="T12")  # the year by month stands high up
+    months.wait_for()
+    size, box = page.viewport_size, months.bounding_box()
+    assert box["y"] + box["height"] < 1.3 * size["height"]
     tab_to(page, "tab", "Tiến độ")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")

@@ -33,7 +33,6 @@ _LINES = 20  # single lines drawn at first sight
 _SHOWN = 12  # findings told at first sight
 _MEASURES = ("unspent", "completion", "done")  # what places are coloured by
 _SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
-_COLUMN = "720px"  # as wide as a chart
 _FUND = "KCQG"  # the fund whose money arrives late
 
 
@@ -128,10 +127,9 @@ class ProgressDesk(FiguresDesk):
         has_fund = _FUND in set(self.data.history["source"])
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
-        about = ipywidgets.VBox([self.funds, self.findings])
-        self.by_month.layout.max_width = _COLUMN
-        months = ipywidgets.VBox([self.scope, self.fan, self.by_month])
-        self._map = ipywidgets.VBox([self.measure, self.tiles])
+        self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
+        fund = [self.funds, self.scope, self.fan, self.by_month, self.findings]
+        first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
         self._lay_out(
@@ -140,8 +138,7 @@ class ProgressDesk(FiguresDesk):
             self.status,
             self.late,
             *projects,
-            _beside({about: 620, self.risks: 620}),
-            _beside({months: 0, self._map: 0, self.tiles.table: 240}),
+            _beside(first),
             screen.row(self.level, self.every),
             _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 300}),
             self.ground,
