@@ -12,9 +12,9 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
-from kc_model.wording import LANGUAGES, Language, say, texts
+from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
-__all__ = ["DIGITS", "NOTICED", "Words"]
+__all__ = ["DIGITS", "NOTICED", "Words", "noticed"]
 
 DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown."""
@@ -27,6 +27,31 @@ _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
 _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
 _SHOWN = 5
+
+
+def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
+    """Return what groups of cells had, have and gain or lose, but for what rounding does.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        With ``baseline`` and ``amount`` (VND), and what they are grouped by.
+    by : str
+    step : int
+        VND that amounts were rounded to; 0: they were not.
+
+    Returns
+    -------
+    DataFrame
+        By group: baseline, amount, change (0 where no cell changes by a step, or the group by no
+        more than `NOTICED`) and tiny (whether that hides a change).
+    """
+    change = cells["amount"] - cells["baseline"]
+    moved = (change.abs() >= max(step, 1)).groupby(cells[by], sort=False).any()
+    sums = cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
+    change = (sums["amount"] - sums["baseline"]).astype("int64")
+    is_told = moved & (change.abs() > NOTICED * sums["baseline"].astype("float64"))
+    return sums.assign(change=change.where(is_told, 0), tiny=change.ne(0) & ~is_told)
 
 
 class _Shown(Protocol):
@@ -112,8 +137,8 @@ class Words:
         return format_number(_rounded(value, digits), None, self.language)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """Show a share: 57,4 %."""
-        return f"{self.number(100 * share, digits)} %"
+        """Show a share: 57,4 %; in English 57.4%."""
+        return say("screen.share", self.language, number=self.number(100 * share, digits))
 
     def outputs(self, value: float) -> str:
         """Show a number of outputs, projects or units of a column."""
@@ -169,6 +194,15 @@ class Words:
             spelled = [Words(self.unit, self.vintage, one)._names[key] for one in LANGUAGES]
             known[key] = {n[code]: own[code] for n in spelled for code in own} | own
         return known
+
+    def retold(self, text: str) -> str:
+        """Show what the program wrote into a scenario in this language; anything else as it is."""
+
+        def tell(part: str) -> str:
+            known = (names[part] for names in self._known.values() if part in names)
+            return next(known, part)
+
+        return retold(text, self.language, lambda parts: " – ".join(map(tell, parts.split(" – "))))
 
     def group(self, values: str) -> str:
         """Show a rule's group (values joined by ``|``) as names."""
@@ -253,7 +287,7 @@ class Words:
 def _rounded(value: float, digits: int) -> Decimal:
     """Round half up after dropping the noise of arithmetic: equal numbers are shown equal."""
     exact = Decimal(repr(round(float(value), max(8, digits)) + 0.0))
-    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize()
+    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP).normalize() + 0  # no −0
 
 
 def _significant(value: float, figures: int) -> int:

@@ -88,7 +88,9 @@ def test_the_sentences_say_what_the_plan_says(language):
 
     total = sentence(million(120, language), "2024", "thử", "4")
     # 19.5 · 0.9 + 40 · 0.825 + 55.5 · 0.5 + 5 · 0.2 = 79.3
-    expected = sentence(million(79.3, language), f"{format_number(66.1, 1, language)} %")
+    expected = sentence(
+        million(79.3, language), Words("million_vnd", "34", language).percent(0.661)
+    )
     missed = sentence(
         "Mỗi tỉnh khó khăn ít nhất 55,5 triệu",
         million(15.5, language),
@@ -273,7 +275,7 @@ def test_the_reason_of_a_change(case):
         for place, (_, driver, amount, *numbers) in expected.items():
             assert place_name(place, "63", language) in told
             for number in numbers:
-                assert f"{format_number(round(100 * abs(number), 1), None, language)} %" in told
+                assert Words("million_vnd", "34", language).percent(abs(number)) in told
             if not numbers and len(expected) < 3:
                 assert million(abs(amount), language) in told
             named = rule_texts(plan.scenario.rules, Words.of(plan, language)).get(driver, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -552,6 +553,25 @@ def test_a_supposed_arrival_of_one_source_leaves_the_others_as_they_are(
         assert moved.mean() < 0
     by_month = (months_of(data, one).table({"source": "KCDP"}) for one in (plain, late))
     pd.testing.assert_frame_equal(*by_month)
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 99), as_of=st.integers(1, 9))
+def test_money_still_to_come_is_worth_less_the_later_it_comes(seed: int, as_of: int) -> None:
+    """In every cell; and where some was spent already, never more than as the data say."""
+    data = dataset(simulated(seed))
+    months = sorted({as_of + 1, min(as_of + 3, 12), 12})
+    made = [
+        forecast(data, 2024, as_of, draws=60, arrival={"KCQG": month} if month else None)
+        for month in (0, *months)
+    ]
+    expected = [outlook.draws.mean(0) for outlook in made]
+    for sooner, later in itertools.pairwise(expected):
+        assert (later <= sooner + 1e-6).all()
+    for outlook in made:
+        spent = outlook.cells["disbursed"].to_numpy(float) / 1e6
+        assert (outlook.draws >= spent - 1e-6).all()
+        assert (outlook.capacity >= outlook.draws - 1e-6).all()
 
 
 def test_money_not_yet_arrived_is_expected_next_month_and_noted() -> None:

@@ -205,7 +205,7 @@ def test_a_plan_by_hand():
     assert rules.loc["budget:1", "price"] == pytest.approx(-0.5)  # one more is one more at risk
     assert plan.undecided == ()
     said = " ".join(plan.explain("en"))
-    assert "in the worst 10 % of what may happen, 7.5 million VND on average" in said
+    assert "in the worst 10% of what may happen, 7.5 million VND on average" in said
 
 
 def test_activities_of_an_area_share_one_capacity():

@@ -13,6 +13,7 @@ from string import Formatter
 import pytest
 
 from kc_model.wording import LANGUAGES, say, texts
+from kc_model.words import Words
 
 PACKAGE = Path(__file__).parent.parent / "kc_model"
 ANY = "\0"  # stands for what only the running program knows
@@ -160,3 +161,36 @@ def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
     assert "1.234.567 đồng" in said["vi"]
     assert "1,234,567 VND" in said["en"]
     assert "N\u202f04" in said["vi"]
+
+
+@pytest.mark.parametrize(
+    ("made", "english"),
+    [
+        ("Kế hoạch hiện hành 2026 (điều chỉnh)", "Plan in force 2026 (adjusted)"),
+        ("Kế hoạch 2027 (bản sao 1)", "Plan 2027 (copy 1)"),
+        (
+            "Mỗi địa bàn giữ ít nhất 85,5 % kế hoạch hiện hành",
+            "Every place keeps at least 85.5% of the plan in force",
+        ),
+        ("Phải chọn đề án DA03 (Lò (2))", "Project DA03 (Lò (2)) has to be chosen"),
+        (
+            "Không điều chuyển bớt: Nghệ An – Tư vấn, trợ giúp – Khuyến công quốc gia",
+            "Not moved away: Nghe An – Consulting – National industrial promotion",
+        ),
+        ("Kế hoạch của tôi", "Kế hoạch của tôi"),  # a planner's own words stay
+    ],
+)
+def test_what_the_program_wrote_into_a_scenario_is_told_in_the_language_shown(made, english):
+    tongues = {one: Words("million_vnd", "34", one) for one in LANGUAGES}
+    assert tongues["en"].retold(made) == english
+    assert tongues["vi"].retold(made) == made
+
+
+def test_a_share_is_written_with_a_blank_in_vietnamese_and_without_in_english():
+    assert [Words("million_vnd", "34", one).percent(0.574) for one in LANGUAGES] == [
+        "57,4 %",
+        "57.4%",
+    ]
+    for key, text in texts().items():
+        assert not re.search(r"[\d}] %", text["en"]), key
+        assert not re.search(r"[\d}]%", text["vi"]), key

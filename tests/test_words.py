@@ -35,6 +35,7 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.each(0.0000123), "12,3 đồng"),
         (VI.each(1.2345), "1,23 triệu đồng"),
         (VI.percent(0.8461), "84,6 %"),
+        (VI.amount(-0.04), "0"),
         (VI.number(12.34567), "12,35"),
         (VI.number(12345.67), "12.345,7"),
         (VI.rule_number("money", 3000), "3.000 triệu đồng"),

@@ -9,11 +9,13 @@ import os
 import re
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ from hypothesis import strategies as st
 from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
 from kc_model.forecast import forecast, months_of
-from kc_model.money import parse_money
+from kc_model.money import format_number, parse_money
 from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
@@ -46,6 +48,7 @@ from kc_model.workbench.errand import Aside
 from kc_model.workbench.folders import find_data, new_folder
 from kc_model.workbench.funds import risks_table
 from kc_model.workbench.levers import TotalLever, levers_of, move
+from kc_model.workbench.loading import _coverage, _worth
 from kc_model.workbench.marking import mark
 from kc_model.workbench.newest import Newest, Step
 
@@ -670,6 +673,22 @@ def test_a_chart_and_its_table_are_saved_as_three_files(progress_desk, tmp_path,
     assert {base64.b64decode(one) for one in linked} == set(files.values())
 
 
+def test_money_can_be_supposed_to_come_in_months_still_to_come(progress_desk):
+    assert progress_desk.arrival.values == (None, *range(7, 13))
+    progress_desk.arrival.value = 8
+    progress_desk.as_of.value = 3
+    assert progress_desk.wait(30)
+    assert progress_desk.arrival.value == 8
+    assert progress_desk.arrival.texts[1] == "tháng 4"
+    asked = show_forecast(dataset(history=HISTORY), 2023, 6, arrival=2)  # as a notebook may
+    assert asked.wait(30)
+    assert asked.arrival.values == (None, 2, *range(7, 13))
+    assert "Giả sử tiền quốc gia đã về từ tháng 2" in words(asked.late)
+    asked.arrival.value = 7
+    asked.as_of.value = 5
+    assert asked.arrival.value == 7
+
+
 def test_the_cut_off_moves(progress_desk):
     progress_desk.as_of.value = 3
     assert progress_desk.wait(30)
@@ -696,6 +715,24 @@ def test_the_forecast_desk_speaks_english(progress_desk):
     assert progress_desk.ranges.chart.picture["heading"].startswith("Expected by the end of 2023")
     assert progress_desk.level.label == "Fund"
     assert progress_desk.arrival.texts[0] == "as the data say"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_of_a_column_have_as_many_digits_and_counts_their_marks(language):
+    lines = "\n".join(
+        f"{year} {month} 01 TECH KCDP {plan} {done}"
+        for year, plan in ((2022, "1000"), (2023, "4872.5"))
+        for month, done in ((6, "200.5"), (12, "900"))
+    )
+    data = dataset(history=f"year month place area source plan disbursed\n{lines}")
+    shown = re.findall(r"<td>([^<]*)</td>", _coverage(data, language))
+    expected = ["1.000,0", "4.872,5"]  # what is disbursed is whole in every year
+    if language == "en":
+        expected = [one.translate(str.maketrans(".,", ",.")) for one in expected]
+    assert [one for one in shown if re.search(r"[.,]\d$", one)] == expected
+    rows = pd.concat([data.history] * 300)
+    many = replace(data, tables={**data.tables, "history": rows})
+    assert format_number(1200, 0, language) in _worth(many, language)
 
 
 # --- The start page ------------------------------------------------------------------------------
@@ -785,6 +822,11 @@ def test_what_is_typed_is_read_exactly(table, where, text, language, value):
     entry = (changed.budget if table == "budget" else changed.rules)[where[0]]
     now = getattr(entry, TABLES[table][where[1]])
     assert str(now) == value or now == (value and Decimal(value))
+
+
+def test_a_number_typed_stands_in_the_rules_own_words_too():
+    assert typed("60", where=(0, 1)).rules[0].text == "Công nghệ ít nhất 60 % tổng kinh phí"
+    assert typed("Bắt buộc", where=(0, 3)).rules[0].text == scenario(RULES).rules[0].text
 
 
 @pytest.mark.parametrize(
@@ -952,7 +994,7 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     plan_desk.on_keep = lambda file, saved: kept.append((file, saved))
     grid = plan_desk.grids["rules"]
     grid._told({"edits": [[1, 1, "2.500,5"]]})
-    plan_desk.name.value = "Sàn cao / 1"
+    plan_desk.name._told({"text": "Sàn cao / 1"})  # as the page sends it, key by key
     assert plan_desk.keep.description == "Lưu (có thay đổi)"
     plan_desk.keep.click()
     assert plan_desk.keep.description == "Lưu phương án"

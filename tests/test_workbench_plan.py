@@ -456,3 +456,25 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     names = shown.data.projects.set_index("id")["name"]
     later = moves(shown.plan).iloc[0]
     assert any(names[later["from_project"]] in text for text in texts)
+
+
+def test_what_the_program_wrote_is_told_in_the_language_of_the_screen():
+    data = dataset(projects=PROJECTS, cells=PAID, absorption=absorbing(PAID))
+    asked = replace(scenario(CHOICE), name="Kế hoạch hiện hành 2024")
+    asked = decide(asked, "P5", "Past-due", "out")
+    desk = show_plan(data, asked, language="en")
+    assert desk.wait(30)
+    desk.edit.value = True
+    assert "<h2>Plan in force 2024</h2>" in desk.title.value  # the year is told once
+    (row,) = desk.grids["rules"].rows
+    told = "Project P5 (Past-due) is left out"
+    keys = TABLES["rules"]
+    shown = {key: cell["shown"] for key, cell in zip(keys, row, strict=True)}
+    assert (shown["what"], shown["text"], shown["basis"]) == (told, told, "The planner's decision")
+    assert "You want 0 in and 1 out" in desk.choosing.told.value
+    desk.go(decide(asked, "P5", "Past-due", ""))
+    assert desk.wait(30)
+    assert "You want" not in desk.choosing.told.value
+    assert "Plan in force 2024 (adjusted)" in desk.findings.value
+    desk.tongues.value = "vi"
+    assert "Kế hoạch hiện hành 2024 (điều chỉnh)" in desk.findings.value

@@ -149,7 +149,8 @@ class Cells:
                 return np.zeros(len(self), dtype=bool)
         if pd.api.types.is_numeric_dtype(column):
             if not _NUMBER.fullmatch(value):
-                faults.append(Fault("scenario-number", at, {"key": key, "found": value}))
+                values = {"key": key, "found": value, "example": "17800"}
+                faults.append(Fault("scenario-number", at, values))
                 return np.zeros(len(self), dtype=bool)
             return (column == float(value)).to_numpy(dtype=bool, na_value=False)
         return (column == value).to_numpy(dtype=bool, na_value=False)

@@ -24,11 +24,11 @@ from kc_model.charts.pictures import (
 )
 from kc_model.charts.structures import COLOURS, FIGURES
 from kc_model.charts.words import DIGITS, ESTIMATED, Picture, Tongue, even, known
-from kc_model.money import to_unit, unit_name
+from kc_model.money import UNITS, to_unit, unit_name
 from kc_model.results import Allocation, Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
-from kc_model.words import NOTICED
+from kc_model.words import noticed
 
 __all__ = [
     "COLOURS",
@@ -100,9 +100,16 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=tongue.any(f"by.{by}"),
-        total=tongue.exact(to_unit(total, plan.unit)),
-        name=plan.scenario_name,
+        total=tongue.exact(to_unit(total, plan.unit)) + _left(plan, total, tongue),
+        name=tongue.retold(plan.scenario_name),
     )
+
+
+def _left(plan: Allocation, total: int, tongue: Tongue) -> str:
+    """Tell what budgets that share no cell keep beside the total; "" where there is none."""
+    left = sum(int(row["amount"]) for row in plan.reserve)
+    whole = sum(row.amount for row in plan.scenario.budget) * UNITS[plan.unit]
+    return tongue.say("left", amount=tongue.vnd(left)) if left and whole == total + left else ""
 
 
 def change_chart(plan: Allocation, by: str = "place", language: Language = "vi") -> Picture:
@@ -116,15 +123,12 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     Returns
     -------
     Picture
-        A change no larger than `kc_model.words.NOTICED` is none; where no line changes there are
-        no rows, and the heading says so.
+        A change that rounding makes (`kc_model.words.noticed`) is none; where no line changes there
+        are no rows, and the heading says so.
     """
     tongue = Tongue("change", plan.unit, plan.vintage, language)
-    sums = plan.cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
-    change = sums["amount"] - sums["baseline"]
-    is_tiny = change.ne(0) & (change.abs() <= NOTICED * sums["baseline"])
-    change = change.mask(is_tiny, 0)
-    sums = sums.assign(change=change, tiny=is_tiny).sort_values("change", kind="stable")
+    sums = noticed(plan.cells, by, plan.rounding.get("step", 0))
+    sums, change = sums.sort_values("change", kind="stable"), sums["change"]
     rows: list[dict[str, Any]] = []
     table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
     for key, base, amount, vnd, tiny in sums.itertuples(name=None):
@@ -145,7 +149,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     by_name = tongue.any(f"by.{by}")
     parts = {}
     for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
-        values = {"by": by_name, "count": len(some), "amount": tongue.vnd(int(some.sum()))}
+        counted = tongue.any(f"counted.{by}", count=len(some))
+        values = {"by": by_name, "counted": counted, "amount": tongue.vnd(int(some.sum()))}
         parts[part] = tongue.say(part if len(some) else f"none_{part}", **values)
     if not change.any():
         parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.charts import structures
-from kc_model.charts.words import Picture, Record, Tongue, known
+from kc_model.charts.words import Picture, Record, Tongue, even, known
 from kc_model.export import Stamp
 from kc_model.forecast import Months
 from kc_model.money import format_number, unit_name
@@ -86,6 +86,10 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     tongue = Tongue("tiles", stamp.unit, stamp.vintage, language)
     found = frame.set_index("place")[measure].astype("float64")
     shade = _shades(found, measure)
+    order = _in_order(found, measure, stamp.vintage)
+    lines = [(tongue.name(one, "place"), _shown(tongue, measure, found[one])) for one in order]
+    table = even([tongue.head("place", measure), *lines], language)
+    shown = dict(zip(order, (line[1] for line in table[1:]), strict=True))
     grid = reference.tiles(stamp.vintage)
     rows: list[Record] = []
     for code, island, column, row in grid[["code", f"name_{language}", "column", "row"]].itertuples(
@@ -94,7 +98,7 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         if code == "TW" and code not in found:
             continue
         place = tongue.name(code, "place")
-        value = f"({place})" if island else _shown(tongue, measure, found.get(code, np.nan))
+        value = f"({place})" if island else shown.get(code, "–")
         rows.append(
             {
                 "column": int(column),
@@ -105,9 +109,6 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
                 **_shading(shade.get(code, np.nan)),
             }
         )
-    order = _in_order(found, measure, stamp.vintage)
-    table = [tongue.head("place", measure)]
-    table += [(tongue.name(one, "place"), _shown(tongue, measure, found[one])) for one in order]
     unit = _unit(tongue, measure)
     structure = structures.tiles(
         int(grid["column"].max()) + 1, int(grid["row"].max()) + 1, unit, measure in _SIDES, language

@@ -10,7 +10,7 @@ import pandas as pd
 from kc_model.explain.reasons import Reason, find_reasons
 from kc_model.explain.teller import Teller
 from kc_model.money import to_unit
-from kc_model.words import NOTICED
+from kc_model.words import noticed
 
 __all__ = ["tell_changes"]
 
@@ -36,11 +36,10 @@ def tell_changes(teller: Teller, side: str) -> Iterator[str]:
 
 
 def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
-    sums = teller.plan.cells.groupby(key, sort=False)[["amount", "baseline"]].sum()
+    sums = noticed(teller.plan.cells, key, teller.plan.rounding.get("step", 0))
     if len(sums) == 1:
         return
-    change = (sums["amount"] - sums["baseline"]).astype("int64")
-    change = change[change.abs() > NOTICED * sums["baseline"]]
+    change = sums["change"][sums["change"] != 0]
     rises = side == "winners"
     chosen = change[(change > 0) if rises else (change < 0)]
     if not len(chosen):

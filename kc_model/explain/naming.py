@@ -72,7 +72,7 @@ def rule_texts(rules: Iterable[Rule], words: Words) -> dict[str, str]:
 
     "" where neither is there: `rule_label` then tells the id.
     """
-    return {rule.id: rule.text or "; ".join(_sides(rule, words)) for rule in rules}
+    return {rule.id: words.retold(rule.text) or "; ".join(_sides(rule, words)) for rule in rules}
 
 
 def _sides(rule: Rule, words: Words) -> Iterator[str]:

@@ -20,7 +20,7 @@ def tell_totals(teller: Teller) -> Iterator[str]:
     years = sorted({plan.year, int(plan.cells["year"].max())})
     yield teller.say(
         "total",
-        name=plan.scenario_name,
+        name=words.retold(plan.scenario_name),
         year="–".join(map(str, years)),
         amount=words.vnd(total),
         cells=len(plan.cells),

@@ -18,7 +18,7 @@ from kc_model.wording import say
 
 __all__ = ["Reasons", "fund_width", "who", "write_moves"]
 
-_SHARE = re.compile(r"\d+(?:[.,]\d+)? %")
+_SHARE = re.compile(r"\d+(?:[.,]\d+)? ?%")
 _SMALL = 1_000_000  # VND: a smaller move comes from rounding, or is as good as none
 
 

@@ -57,7 +57,10 @@ def forecast(
     arrival : mapping of source to month, or None
         Month in which the money of a source arrives, against what the tables say; 1 takes a late
         arrival away. It is a supposition, not evidence: the other sources' figures stay as they are
-        without it, draw by draw. None: as `released` says, or in time.
+        without it, draw by draw. A month after `as_of` is when the money still to come arrives: the
+        later, the less; where some has come already, never more than without the supposition. A
+        month up to `as_of` asks how to read the year so far: what is disbursed by now took fewer
+        months, so a later one may promise more. None: as `released` says, or in time.
     cells : DataFrame or None
         Cells to forecast instead of those with a plan in force: place, area, source, maybe
         activity, and ``plan`` or ``baseline`` (Int64 VND), which counts where the year has no plan
@@ -127,10 +130,44 @@ def forecast(
         },
         seconds=time.perf_counter() - start,
     )
-    if not arrival or frame["source"].isin(arrival).all():
+    to_come = _to_come(data, year, as_of, arrival)
+    if not arrival or (frame["source"].isin(arrival).all() and not to_come):
         return made
     plain = forecast(data, year, as_of, cells=cells, draws=draws, seed=seed)
-    return _supposed(made, plain, arrival)
+    return _supposed(_no_better(made, plain, to_come), plain, arrival)
+
+
+def _to_come(data: Dataset, year: int, as_of: int, arrival: Mapping[str, int]) -> set[str]:
+    """Return the sources of which money has come, or was spent, but the rest is to come later."""
+    rows = data.history[data.history["year"].eq(year) & data.history["month"].le(as_of)]
+    begun = set(rows.loc[rows["disbursed"].gt(0) | rows["released"].notna(), "source"])
+    return {source for source, month in arrival.items() if month > as_of and source in begun}
+
+
+def _no_better(made: Forecast, plain: Forecast, sources: set[str]) -> Forecast:
+    """Return a forecast in which no cell of the sources expects more than without the supposition.
+
+    What is spent by now needed no later money; counted beside a whole year's work still to come, it
+    would promise more. What is left of the draws shrinks alike.
+    """
+    mine = made.cells["source"].isin(sources).to_numpy()
+    if not mine.any():
+        return made
+    spent = np.nan_to_num(made.cells["disbursed"].to_numpy(dtype=float, na_value=0.0)) / MILLION
+    rest, most = made.draws.mean(0) - spent, plain.draws.mean(0) - spent
+    shrunk = mine & (rest > most)
+    share = np.where(shrunk, most / np.where(shrunk, rest, 1.0), 1.0)
+    drawn = np.where(shrunk, spent + share * (made.draws - spent), made.draws)
+    capacity = np.where(shrunk, drawn, made.capacity)  # below the plan they are the same
+    each = np.tile(np.arange(len(share)), len(made.legs) // len(share))
+    legs = spent[each] + share[each] * (made.legs["expected"] - spent[each])
+    return replace(
+        made,
+        draws=drawn,
+        capacity=capacity,
+        slices=absorption(made.cells, capacity),
+        legs=made.legs.assign(expected=legs),
+    )
 
 
 def _supposed(made: Forecast, plain: Forecast, sources: Mapping[str, int]) -> Forecast:

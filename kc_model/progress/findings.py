@@ -110,10 +110,16 @@ class _Teller:
         """Return the rows of a level; what is missing is None."""
         return as_rows(self.rows[self.rows["level"] == level])
 
-    def money(self, vnd: float) -> Shown:
+    def money(self, vnd: float, digits: int | None = None) -> Shown:
         """Show an amount to as many digits as a sentence needs."""
         rounded = self.rounded(vnd)
-        return lambda language: format_money(rounded, self.outlook.unit, language)
+        return lambda language: format_money(rounded, self.outlook.unit, language, digits)
+
+    def ends(self, *ends: float) -> tuple[Shown, ...]:
+        """Show the ends of a range, all with digits after the mark or none."""
+        unit = self.outlook.unit
+        is_whole = all(self.rounded(vnd) % UNITS[unit] == 0 for vnd in ends)
+        return tuple(self.money(vnd, None if is_whole else DIGITS[unit]) for vnd in ends)
 
     def rounded(self, vnd: float) -> int:
         """Return an amount as it is shown: the difference of two of these is what a reader sees."""
@@ -128,7 +134,9 @@ class _Teller:
         percent = round(100 * value)
         key = "below" if percent < 1 and value > 0 else "above" if percent > 99 else ""
         if not key or value >= 1:
-            return lambda language: f"{format_number(percent, 0, language)} %"
+            return lambda language: say(
+                "screen.share", language, number=format_number(percent, 0, language)
+            )
         return lambda language: say(f"progress.chance.{key}", language)
 
     def change(self, ratio: float) -> Shown:
@@ -275,24 +283,26 @@ class _Teller:
         row = self.all
         if row["completion_expected"] is None:
             return
+        lower, upper = self.ends(row["lower_80"], row["upper_80"])
         yield _note(
             "expected",
             "estimate",
             expected=self.money(row["expected"]),
             share=self.share(row["completion_expected"]),
-            lower=self.money(row["lower_80"]),
-            upper=self.money(row["upper_80"]),
+            lower=lower,
+            upper=upper,
             **{f"p{share}": self.chance(row[f"probability_{share}"]) for share in (80, 90, 100)},
         )
         yield from self.pace()
         if not row["unspent"]:
             return
+        lower, upper = self.ends(row["unspent_lower_80"], row["unspent_upper_80"])
         yield _note(
             "unspent",
             "estimate",
             amount=self.money(row["unspent"]),
-            lower=self.money(row["unspent_lower_80"]),
-            upper=self.money(row["unspent_upper_80"]),
+            lower=lower,
+            upper=upper,
         )
         cells = [c for c in self.of("cell") if c["unspent"]]
         cells.sort(key=lambda c: -c["unspent"])

@@ -276,7 +276,8 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
 def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:
     """Refuse cumulative money that falls within a year, unless an estimate or a settlement."""
     cell = ["year", "vintage", *KEYS]
-    known = frame[frame["disbursed"].notna()].sort_values([*cell, "month"])
+    wrong = (frame["disbursed"] < 0).fillna(False) & (frame["status"] != "settled")  # told already
+    known = frame[frame["disbursed"].notna() & ~wrong].sort_values([*cell, "month"])
     groups = known.assign(row=known.index).groupby(cell, sort=False)
     before = groups[["disbursed", "status", "row"]].shift()
     fell = (known["disbursed"] < before["disbursed"]).fillna(False)

@@ -109,7 +109,8 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
     A total is right if it is the sum since the total before, or of all rows above; where these are
     of several months, which are cumulative, also if it is that of the newest month alone. Else it
     is the fault total-differs, or total-differs-month of several months, with both figures. What
-    cannot be read may be any amount, or of any month: what stays possible is no fault.
+    cannot be read may be any amount, or of any month, and so may an amount below zero; rows that
+    are told as doubled may be in it or not: what stays possible is no fault.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
         Rows of totals, as `set_aside` gave them.
     faults : list of Fault
     """
-    before = -1
+    before, doubled = -1, _doubled(typed) if totals else set()
     for row in totals:
         above = typed.frame[typed.frame.index < row]
         blocks = [above[above.index > before], above]
@@ -126,7 +127,7 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
         for column in SCHEMAS[typed.name].columns:
             if column.kind is Kind.MONEY and column.name not in _NOT_SUMMED:
                 stated = _stated(typed, row, column, faults)
-                sums = [_sum(typed, *part, column.name) for part in parts]
+                sums = [_sum(typed, *_apart(*part, doubled), column.name) for part in parts]
                 if stated is None or any(low <= stated <= high for low, high in sums):
                     continue
                 values: dict[str, object] = {"stated": dong(stated), "computed": dong(sums[0][0])}
@@ -146,10 +147,31 @@ def _newest(typed: Typed, block: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     return block[(period == period.max()).fillna(False)], block[period.isna()]
 
 
+def _doubled(typed: Typed) -> set[int]:
+    """Return rows that repeat one above, and all that share a key but say different things."""
+    frame = typed.good
+    key = [name for name in SCHEMAS[typed.name].key if name in frame]
+    same = frame.duplicated(list(typed.grid.columns))
+    other = frame[~same].duplicated(key, keep=False)
+    return {int(row) for row in (*frame.index[same], *other.index[other])}
+
+
+def _apart(
+    sure: pd.DataFrame, open_: pd.DataFrame, doubled: set[int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows without those that are doubled, and the open ones with them."""
+    again = sure.index.isin(list(doubled))
+    return sure[~again], pd.concat([sure[again], open_]) if again.any() else open_
+
+
 def _sum(typed: Typed, sure: pd.DataFrame, open_: pd.DataFrame, name: str) -> tuple[int, float]:
     """Return the least and the most that a column may add up to, open rows in or not."""
-    low = sum(map(int, sure[name].dropna()))
     given = pd.concat([sure[name], open_[name]])
+    low = sum(int(vnd) for vnd in sure[name].dropna() if vnd >= 0)
+    wrong = given.index[(given < 0).fillna(False)]
+    if "status" in sure and not typed.frame.loc[wrong, "status"].eq("settled").all():
+        return low, float("inf")
+    low = sum(map(int, sure[name].dropna()))
     lost = typed.bad & set(given.index[given.isna()])
     if any(not is_missing(typed.grid.value(row, name), Kind.MONEY) for row in lost):
         return low, float("inf")

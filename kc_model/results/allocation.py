@@ -18,7 +18,7 @@ from kc_model.results.forecast import Forecast
 from kc_model.results.provenance import Provenance, run_of, told
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import LANGUAGES, Language, retold, say
 from kc_model.words import Words
 
 __all__ = ["ALLOCATION_FILES", "Allocation"]
@@ -285,7 +285,7 @@ class Allocation:
         budgets = self._budgets(language)
         return Stamp(
             title=self.data.title,
-            scenario=self.scenario_name,
+            scenario=retold(self.scenario_name, language),
             year=self.year,
             as_of=self.as_of,
             unit=self.unit,

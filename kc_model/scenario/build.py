@@ -144,7 +144,8 @@ def _number(item: Item | None, faults: list[Fault]) -> Decimal | None:
                 return number
         except InvalidOperation:
             pass
-    faults.append(Fault("scenario-number", item.at, {"found": text, "key": item.at.column}))
+    values = {"found": text, "key": item.at.column, "example": "17800.5"}
+    faults.append(Fault("scenario-number", item.at, values))
     return None
 
 

@@ -97,7 +97,7 @@ def _scalar(key: str, cell: Cell, faults: list[Fault]) -> Item:
         try:
             return Item(format(parse_number(cell.value), "f"), cell.at)
         except NumberError:
-            values = {"found": cell.value, "key": key}
+            values = {"found": cell.value, "key": key, "example": "17800"}
             faults.append(Fault("scenario-number", cell.at, values))
             return Item(f"{cell.value}?", cell.at)  # given, but no number
     return Item(value_text(cell.value), cell.at)

@@ -77,7 +77,8 @@ class Bridge:
         head = pd.DataFrame({"total": [0], "disbursed": [0 if known else pd.NA], "moved": [0]})
         rows = pd.concat([head.assign(running=start).astype("Int64"), money], ignore_index=True)
         shown = {name: to_unit(rows[name], self.after.unit) for name in rows.columns}
-        first = words.say("tradeoffs.bridge.start", name=self.before.scenario_name)
+        name = words.retold(self.before.scenario_name)
+        first = words.say("tradeoffs.bridge.start", name=name)
         texts = {"step": ["start", *names], "label": [first, *labels]}
         return pd.DataFrame({**texts, **shown})
 

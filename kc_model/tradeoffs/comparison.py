@@ -145,7 +145,8 @@ class Comparison:
         total = self.total
         shift = part("shift" if self.moved else "no_shift", self.moved)
         whole = part("more" if total > 0 else "less" if total else "even", total)
-        names = {"before": self.before.scenario_name, "after": self.after.scenario_name}
+        plans = {"before": self.before, "after": self.after}
+        names = {which: words.retold(plan.scenario_name) for which, plan in plans.items()}
         yield words.say("tradeoffs.compare.head", **names, parts=f"{shift}; {whole}")
         disbursed = float(self.cells["disbursed_change"].sum(skipna=False))
         if not np.isnan(disbursed):

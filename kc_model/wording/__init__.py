@@ -8,13 +8,14 @@ Nothing in the package shows a text that is not here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from typing import Literal
 
 import yaml
 
-__all__ = ["LANGUAGES", "Language", "both", "say", "texts"]
+__all__ = ["LANGUAGES", "Language", "both", "retold", "say", "texts"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where it was built
 
@@ -82,6 +83,71 @@ def both(key: str, /, **values: object) -> dict[Language, str]:
         one: say(key, one, **{name: v(one) if callable(v) else v for name, v in values.items()})
         for one in LANGUAGES
     }
+
+
+# What the program writes into scenarios, which are data and so Vietnamese.
+_MADE = (
+    "screen.adjusted",
+    "screen.comparing.base",
+    "screen.comparing.default",
+    "screen.keep.copied",
+    "screen.page.basis",
+    "screen.page.gioi-han",
+    "screen.page.next_name",
+    "screen.page.san-dia-ban",
+    "screen.page.starter_name",
+    "screen.projects.rules.basis",
+    "screen.projects.rules.in",
+    "screen.projects.rules.out",
+    "moves.refused.basis",
+    "moves.refused.max",
+    "moves.refused.min",
+    "projects.management.KCDP",
+    "projects.management.KCQG",
+)
+_PART = re.compile(r"(\{\w+\}|\d(?:[\d.,]*\d)?)")  # a field, or a number that may be changed
+_TEXTS = ("{cell}", "{id}", "{name}")  # fields that hold no number
+_NUMBER, _SWAPPED = re.compile(r"\d[\d.,]*"), str.maketrans(".,", ",.")
+
+
+@cache
+def _made() -> list[tuple[str, Language, re.Pattern[str]]]:
+    """Return how each text that the program writes is known again, in either language."""
+    return [(key, one, _known_by(texts()[key][one])) for key in _MADE for one in LANGUAGES]
+
+
+def _known_by(template: str) -> re.Pattern[str]:
+    literal = _PART.split(template)[::2]
+    parts = [r"(.+)" if part in _TEXTS else r"([\d.,]+)" for part in _PART.findall(template)]
+    ends = [re.escape(text) for text in literal]
+    return re.compile("".join(a + b for a, b in zip(ends, [*parts, ""], strict=True)))
+
+
+def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> str:
+    """Return a name, rule or ground that the program once wrote, in the language of the screen.
+
+    Parameters
+    ----------
+    text : str
+        Numbers in it may have been changed since; anything else, such as what a planner typed, is
+        returned as it is.
+    language : {"vi", "en"}
+    tell : callable (str) -> str
+        Says names of places, areas and funds in this language.
+    """
+    for key, written, pattern in _made():
+        if not (found := pattern.fullmatch(text)):
+            continue
+        values = (
+            value.translate(_SWAPPED)
+            if written != language and _NUMBER.fullmatch(value)
+            else retold(tell(value), language, tell)
+            for value in found.groups()
+        )
+        named = dict(zip(_PART.findall(texts()[key][written]), values, strict=True))
+        parts = _PART.split(texts()[key][language])
+        return "".join(str(named.get(part, part)) for part in parts)
+    return text
 
 
 class _Value(str):

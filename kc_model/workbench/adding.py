@@ -168,7 +168,7 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
     fields : dict of str to Dropdown
         place, area and source.
     kind, tier, goal, column : Dropdown
-    number, basis : Text
+    number, basis : Field
     add : dict of str to Button
         By table.
     said : Text
@@ -183,11 +183,11 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         }
         self.kind = ipywidgets.Dropdown(options=[("", _KINDS[0])], style=wide)
         self.tier = ipywidgets.Dropdown(options=[("", TIERS[0])], style=wide)
-        self.number = ipywidgets.Text(style=wide, layout={"width": "170px"})
+        self.number = screen.Field(layout={"width": "230px"})
         self.goal = ipywidgets.Dropdown(options=[("", _GOALS[0])], style=wide)
         self.column = ipywidgets.Dropdown(options=[("", "")], style=wide)
         self.goal.observe(lambda _change: self._need_column(), "value")
-        self.basis = ipywidgets.Text(style=wide, layout={"width": "330px"})
+        self.basis = screen.Field(layout={"width": "330px"})
         self.add = {
             table: ipywidgets.Button(icon="plus", layout={"width": "auto"}) for table in NEW
         }

@@ -271,7 +271,8 @@ class _Teller:
             yield Picked(str(number), group, cells, "on", "", boxes)
 
     def refused(self, rule: Rule) -> Picked:
-        cells = (rule.text, "", "", "", "", rule.basis)
+        text, basis = self.words.retold(rule.text), self.words.retold(rule.basis)
+        cells = (text, "", "", "", "", basis)
         return Picked(rule.id, _REFUSED, cells, "off", _REFUSE, (_REFUSE,))
 
     def end(self, row: pd.Series[Any], side: str) -> str:

@@ -173,15 +173,15 @@ class _Teller:
         chosen = [row for row in self.found.values() if row["chosen"]]
         money = sum(int(row["amount"]) for row in chosen if not pd.isna(row["amount"]))
         held = Counter(self.forced.values())
-        return _say(
+        told = _say(
             "total",
             self.language,
             chosen=self.count(len(chosen)),
             count=self.count(len(self.found)),
             amount=self.vnd(money),
-            inside=self.count(held[IN]),
-            out=self.count(held[OUT]),
         )
+        asked = {"inside": self.count(held[IN]), "out": self.count(held[OUT])}
+        return f"{told} {_say('asked', self.language, **asked)}" if held else told
 
     def vnd(self, amount: int) -> str:
         return format_money(amount, self.plan.unit, self.language)

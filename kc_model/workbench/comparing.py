@@ -16,8 +16,8 @@ from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.tradeoffs import Bridge, compare
-from kc_model.wording import Language, say
-from kc_model.words import Words
+from kc_model.wording import Language, retold, say
+from kc_model.words import Words, noticed
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
@@ -71,7 +71,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    name : Text
+    name : Field
         What the scenario on screen is kept as.
     add : Button
     kept : list of Kept
@@ -96,7 +96,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         self._base: Kept | None = None
         self._bridge: Bridge | None = None
         self._language: Language = "vi"
-        self.name = ipywidgets.Text(layout=_WIDE, style={"description_width": "initial"})
+        self.name = screen.Field(layout=_WIDE)
         self.add = ipywidgets.Button(icon="plus", layout=ipywidgets.Layout(width="auto"))
         self.rows, self.table, self.told = ipywidgets.VBox(), screen.Text(), screen.Text()
         wide = {"description_width": "initial"}
@@ -130,14 +130,15 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         self.add.disabled = is_full or now is None
         self.name.placeholder = self._free_name()
         shown = self._all()
-        names = [*(one.name for one in shown), self._say("now")]
+        called = [retold(one.name, language) for one in shown]
+        names = [*called, self._say("now")]
         plans = [*(one.plan for one in shown), *([now.plan] if now is not None else [])]
         lines = _side_by_side(plans, names, language) if plans else []
         unit = say("screen.comparing.note", language)
         self.table.value = (
             screen.table(lines, self._say("title"), unit, kind="words") if lines else ""
         )
-        options = [(one.name, number) for number, one in enumerate(shown)]
+        options = [(name, number) for number, name in enumerate(called)]
         self._pair.layout.display = self.errand.layout.display = "" if self.kept else "none"
         if self.before.options != tuple(options):
             self.before.options = self.after.options = options
@@ -229,7 +230,8 @@ def _steps(bridge: Bridge, language: Language) -> pd.DataFrame:
     change = table[column].astype("float64")
     change.iloc[0] = float("nan")
     steps = pd.DataFrame({"step": table["label"], "change": change, "total": table["running"]})
-    end = say("tradeoffs.bridge.start", language, name=bridge.after.scenario_name)
+    name = retold(bridge.after.scenario_name, language)
+    end = say("tradeoffs.bridge.start", language, name=name)
     last = {"step": end, "change": float("nan"), "total": float(steps["total"].iloc[-1])}
     return pd.concat([steps, pd.DataFrame([last])], ignore_index=True)
 
@@ -254,8 +256,8 @@ def _facts(plan: Allocation, words: Words) -> Iterator[tuple[str, str]]:
     for number, (goal, asked) in enumerate(zip(plan.goals, plan.scenario.goals, strict=True), 1):
         head = say("screen.comparing.goal", language, number=number, goal=words.goal(goal["name"]))
         yield head, words.achieved(goal["name"], goal["achieved"], asked.per)
-    sums = cells.groupby("place", sort=False)[["amount", "baseline"]].sum()
-    change = (sums["amount"] - sums["baseline"]).sort_values(kind="stable")
+    sums = noticed(cells, "place", plan.rounding.get("step", 0))
+    change = sums["change"].sort_values(kind="stable")
     losers = [
         f"{words.name(str(place))} {words.signed(to_unit(int(vnd), plan.unit))}"
         for place, vnd in change[change < 0].head(_LOSERS).items()

@@ -14,12 +14,13 @@ from typing import Any
 import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError
-from kc_model.explain import rule_texts
+from kc_model.explain import renumbered, rule_texts
 from kc_model.money import UNITS, DecimalMark, NumberError, parse_money, parse_number
 from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
+from kc_model.workbench.deciding import is_decision
 from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
 from kc_model.workbench.selecting import read_selection, selection_text
@@ -128,20 +129,27 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
         value: Decimal | None = getattr(entry, key)
         if value is None:
             return GridCell("", "")
-        lever = _lever(entry, words.unit)
-        return GridCell(lever.number(value, language), lever.shown(value, language))
+        lever, digits = _lever(entry, words.unit), _digits(entries) if key == "amount" else 0
+        return GridCell(lever.number(value, language), lever.shown(value, language, digits))
     if key == "where" and isinstance(entry, Goal):
         text = selection_text(entry.where, words)
         return GridCell(text, text or say("screen.edit.any.everywhere", language))
-    text = str(getattr(entry, key))
+    text = words.retold(str(getattr(entry, key)))
     return GridCell(text, text)
+
+
+def _digits(entries: Sequence[Entry]) -> int:
+    """Return the digits after the mark that show every budget in full."""
+    amounts = [entry.amount.normalize() for entry in entries if isinstance(entry, Budget)]
+    return max(0, *(-int(amount.as_tuple().exponent) for amount in amounts))
 
 
 def _label(entry: Entry, number: int, words: Words) -> str:
     if isinstance(entry, Goal):
         return f"{number + 1}. {words.goal(entry.name)}"
     if isinstance(entry, Rule):
-        told = rule_texts([replace(entry, text="")], words)[entry.id]
+        bare = entry if is_decision(entry) else replace(entry, text="")
+        told = rule_texts([bare], words)[entry.id]
         return told or entry.text or entry.id
     return words.selection(entry.where)
 
@@ -207,8 +215,13 @@ def edited(
             return scenario
         values = {"goal": Words(data.unit, data.vintage, language).goal(entry.name)}
         raise InputError([Fault("not-of-this-goal", Address(column=key), values)])
-    entries[row] = replace(entry, **_read(entry, key, text, (scenario, data), language))
-    if isinstance(entries[row], Rule):
+    read = _read(entry, key, text, (scenario, data), language)
+    entries[row] = replace(entry, **read)
+    if isinstance(entry, Rule):
+        old, new = (getattr(one, key, None) for one in (entry, entries[row]))
+        if key in ("min", "max") and old is not None and new is not None:
+            told = renumbered(entry.text, old, new, entry.kind, data.unit)
+            entries[row] = replace(entries[row], text=told)
         _check(entries[row], data.unit, language)
     return _with(scenario, table, entries)
 

@@ -15,7 +15,7 @@ from kc_model.export import fingerprint, save_file
 from kc_model.projects import adjustment
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario, scenario_yaml
-from kc_model.wording import Language, say
+from kc_model.wording import Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
 from kc_model.workbench.folders import new_folder, plain_name
@@ -47,7 +47,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     Attributes
     ----------
-    name, keep, copy, export : Text, Button, Button, Button
+    name, keep, copy, export : Field, Button, Button, Button
     saved : Text
         Where it went; the desk puts it elsewhere.
     folder : Path or None
@@ -72,7 +72,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
         self.home = Path("phuong-an")
-        self.name = ipywidgets.Text(layout={"width": "230px"}, style={"description_width": "40px"})
+        self.name = screen.Field(layout={"width": "230px"})
         self.keep = ipywidgets.Button()
         self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
@@ -98,7 +98,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files
-        self.name.placeholder = called if is_kept else adjusted(called)
+        self.name.placeholder = retold(called if is_kept else adjusted(called), self._language)
         key = "button" if is_safe else "unsaved"
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"

@@ -158,8 +158,8 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         self.refused = refused
         self.show(owner.now(), pd.DataFrame())
         if acted:
-            for row, column in taken:
-                grid.go(row + ACTIONS[acted], column)
+            for row, column in taken:  # of a row that is gone: to fill in the next one
+                grid.go(row + ACTIONS[acted], 1 if acted == "drop" else column)
             grid.say(self._say(f"acted.{acted}", what=named))
             return
         told = [

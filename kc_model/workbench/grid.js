@@ -21,6 +21,7 @@ function render({ model, el }) {
   const cellAt = (row, column) => grid.tBodies[0]?.rows[row]?.cells[column];
   const kindOf = (column) => model.get("columns")[column]?.kind;
   const isOpen = (column) => !["fixed", "action"].includes(kindOf(column));
+  const first = () => Math.max(1, model.get("columns").findIndex((_, column) => column && isOpen(column)));
   const send = (edits) => edits.length && model.send({ edits });
   const act = (row, column) => {
     if (kindOf(column) !== "action") return false;
@@ -181,6 +182,10 @@ function render({ model, el }) {
     const cell = target.closest("td");
     if (cell && !editor) stand(Number(cell.dataset.row), Number(cell.dataset.column));
   });
+  // Tab comes back at a cell to fill in, never at a button; a table drawn anew keeps its cursor.
+  grid.addEventListener("focusout", () =>
+    setTimeout(() => grid.contains(document.activeElement) || isOpen(at[1]) || stand(at[0], first())),
+  );
   grid.addEventListener("click", ({ target }) => {
     const cell = target.closest("td");
     if (!cell || editor?.cell === cell) return;

@@ -69,9 +69,19 @@ class Lever:
         """Return a value without its unit: 57,4 for a share of 0.574."""
         return format_number(100 * value if self.kind == "share" else value, None, language)
 
-    def shown(self, value: Decimal, language: Language) -> str:
-        """Return a value as the slider shows it: 57,4 % or 170.800 triệu đồng."""
+    def shown(self, value: Decimal, language: Language, digits: int = 0) -> str:
+        """Return a value as the slider shows it: 57,4 % or 170.800 triệu đồng.
+
+        Parameters
+        ----------
+        value : Decimal
+        language : {"vi", "en"}
+        digits : int
+            After the decimal mark, at the least, of money.
+        """
         number = self.number(value, language)
+        if self.kind == "money" and digits > max(0, -int(value.normalize().as_tuple().exponent)):
+            number = format_number(value, digits, language)
         if self.kind == "money":
             return f"{number} {unit_name(self.unit, language)}"
         return say(f"screen.{self.kind}", language, number=number)

@@ -12,6 +12,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
+from kc_model.charts.words import even
 from kc_model.errors import Address, Fault
 from kc_model.money import format_number, to_unit, unit_name
 from kc_model.projects import registration
@@ -145,6 +146,7 @@ class DataDesk(Desk):
             self._look()
             with self._quiet():
                 self.pick.value = path
+                self.upload.value = ()  # or its button would go on counting it
             self._open(path)
 
     def _register(self) -> None:
@@ -287,7 +289,7 @@ def _coverage(data: Dataset, language: Language) -> str:
         )
     title = say("screen.data.covers_title", language)
     note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
-    return f"<h3>{title}</h3>" + screen.table(lines, title, note)
+    return f"<h3>{title}</h3>" + screen.table(even(lines, language), title, note)
 
 
 def _month(month: int, language: Language) -> str:
@@ -315,7 +317,10 @@ def _worth(data: Dataset, language: Language) -> str:
     """Say how many reported figures are settled, reported or estimated, and what is assumed."""
     counts = data.history["status"].value_counts()
     rows = [
-        (say(f"screen.data.status.{key or 'unsaid'}", language), str(int(counts[key])))
+        (
+            say(f"screen.data.status.{key or 'unsaid'}", language),
+            format_number(int(counts[key]), 0, language),
+        )
         for key in _STANDINGS
         if key in counts
     ]

@@ -104,9 +104,13 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
     def _show_losers(self, picture: Picture, language: Language) -> str:
         """Say who loses most; return the same as a table."""
         fallen = [line for line in picture.table[1:] if line[3].startswith("−")]
-        names = "; ".join(f"{line[0]} {line[3]} ({line[4]} %)" for line in fallen[:_NAMED])
+        names = "; ".join(
+            f"{line[0]} {line[3]} ({say('screen.share', language, number=line[4])})"
+            for line in fallen[:_NAMED]
+        )
         title = say("screen.plan.losers", language)
-        told = say("screen.plan.lost", language, title=title, told=picture.heading, names=names)
+        in_all = picture.heading[:1].lower() + picture.heading[1:]
+        told = say("screen.plan.lost", language, title=title, told=in_all, names=names)
         self.losers.value = screen.message(
             [told] if fallen else [picture.heading], "warn" if fallen else ""
         )

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from kc_model.errors import Fault
+from kc_model.money import format_number
 from kc_model.tables import SCHEMAS, Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
@@ -129,7 +130,7 @@ def _details(name: str, data: Dataset | tuple[Fault, ...], language: Language) -
             "screen.overview.rows",
             language,
             table=say(f"headings.sheets.{table}", language),
-            count=len(data.tables[table]),
+            count=format_number(len(data.tables[table]), 0, language),
         )
         for table in SCHEMAS
         if len(data.tables[table])

@@ -11,7 +11,7 @@ import ipywidgets
 
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import LANGUAGES, Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.datasets import Loaded
 from kc_model.workbench.desk import Desk, language_switch
@@ -173,7 +173,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self._offer(file.name)
 
     def _named(self, key: str) -> str:
-        name = self._scenarios[key].name
+        name = retold(self._scenarios[key].name, self._language)
         if key in STARTERS:
             which = "next" if key else "starter"
             return say(f"screen.page.{which}", self._language)

@@ -12,7 +12,7 @@ import pandas as pd
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
-from kc_model.wording import Language, say
+from kc_model.wording import Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting
 from kc_model.workbench.choosing import Choosing
@@ -294,8 +294,9 @@ class PlanDesk(FiguresDesk):
         self.undo.disabled = not (self._past or self.filling.refused)
         self.redo.disabled = not self._past.can_redo
         month = month_label(self._past.here.scenario, self.language)
+        name, year = retold(self.scenario.name, self.language), self.scenario.year
         self.title.value = screen.heading(
-            self.say("plan.title", name=self.scenario.name, year=self.scenario.year),
+            name if str(year) in name else self.say("plan.title", name=name, year=year),
             f"{month[:1].upper()}{month[1:]}. {self.data.title}",
         )
         self.filing.show(self.scenario.name, is_safe=not self._past.is_unsaved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -45,7 +46,9 @@ class ProgressDesk(FiguresDesk):
     as_of : int
         Last month known, 0 to 12.
     arrival : int or None
-        Month in which the national money arrives; None: as the data say.
+        Month in which the national money arrives; None: as the data say. The slider offers the
+        months still to come, and this one if it is past: money that came then in place of when the
+        data say.
     level : str or None
         What the charts are by: area, place, source, region, cell or all; None: the first of them
         of which there is more than one.
@@ -86,6 +89,7 @@ class ProgressDesk(FiguresDesk):
         years = sorted({year, *(int(one) for one in data.history["year"])})
         self.year = ipywidgets.Dropdown(options=years, value=year)
         self.as_of = screen.Slider(range(13), as_of)
+        self._asked = arrival
         self.arrival = screen.Slider((None, *range(1, 13)), arrival)
         self.level = ipywidgets.Dropdown(options=[("", "all")])
         for control, name in ((self.year, "value"), (self.as_of, "index"), (self.arrival, "index")):
@@ -100,7 +104,7 @@ class ProgressDesk(FiguresDesk):
         lock = self.work.lock
         self.ranges = Figure("forecast", lock, is_folded=False)
         self.completion = Figure("completion", lock)
-        self.fan = Figure("fan", lock, is_folded=False)
+        self.fan = Figure("fan", lock)
         self.tiles = Figure("tiles", lock, is_folded=False)
         wide = {"description_width": "initial"}
         self.scope = ipywidgets.Dropdown(options=[("", ("", ""))], style=wide)
@@ -123,23 +127,20 @@ class ProgressDesk(FiguresDesk):
         has_fund = _FUND in set(self.data.history["source"])
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
+        self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
+        fund = [self.funds, self.scope, self.fan, self.by_month, self.findings]
+        first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
+        sliders = screen.row(self.as_of, *late)
+        sliders.layout.flex = "1 1 760px"
         self._lay_out(
-            screen.row(self.year, self.level, self.export),
-            screen.row(self.as_of, *late),
+            screen.row(screen.row(self.year, self.export), sliders),
             self.saved,
             self.status,
             self.late,
             *projects,
-            _beside(ipywidgets.VBox([self.funds, self.findings]), self.risks),
-            self.every,
-            _beside(self.ranges, self.ranges.table),
-            _beside(self.fan, ipywidgets.VBox([self.scope, self.fan.table, self.by_month])),
-            _beside(
-                self.tiles,
-                ipywidgets.VBox([self.measure, self.tiles.table]),
-                self.completion,
-                least=300,
-            ),
+            _beside(first),
+            screen.row(self.level, self.every),
+            _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 300}),
             self.ground,
         )
 
@@ -147,10 +148,6 @@ class ProgressDesk(FiguresDesk):
         self.year.description, self.level.description = self.say("progress.year"), self.say("view")
         self.export.description, self.saved.value = self.say("progress.export"), ""
         self._offer_months()
-        self.arrival.texts = [
-            self.say("progress.as_data"),
-            *(self.say("progress.arrives", month=month) for month in range(1, 13)),
-        ]
         self.scope.description = self.say("progress.scope")
         self.measure.description = self.say("progress.measure")
         with self._quiet():
@@ -165,7 +162,7 @@ class ProgressDesk(FiguresDesk):
     # ------------------------------------------------------------------ forecasting
 
     def _offer_months(self) -> None:
-        """Offer the year's months up to the newest that the data know."""
+        """Offer the year's months up to the newest that the data know; for arrival those after."""
         rows = self.data.history
         told = rows.loc[rows["year"] == int(self.year.value), "month"]
         last = min(12, int(told.max())) if len(told) else 0
@@ -173,6 +170,14 @@ class ProgressDesk(FiguresDesk):
         with self._quiet():
             at = min(int(self.as_of.value), last)
             self.as_of.offer(range(last + 1), at, [self.say("progress.before"), *names])
+            to_come = range(at + 1, 13)
+            asked = [] if self._asked is None or self._asked in to_come else [self._asked]
+            months = (*asked, *to_come)
+            texts = [self.say("progress.arrives", month=month) for month in months]
+            arrives = self.arrival.value if self.arrival.value in months else None
+            values = (None, *months)
+            self.arrival.offer(values, arrives, [self.say("progress.as_data"), *texts])
+        self.arrival.layout.display = "" if months else "none"
 
     def _forecast(self) -> None:
         self._offer_months()
@@ -292,7 +297,9 @@ class ProgressDesk(FiguresDesk):
         measure = self.measure.value
         if len(table) < 2 or table[measure].isna().all():
             self.tiles.clear()
+            self._map.layout.display = "none"
             return
+        self._map.layout.display = ""
         stamp = self._found.stamp
         picture = tile_map(table, measure, stamp(self.language), self.language)
         self.tiles.show(picture, stamp, self.language)
@@ -368,7 +375,9 @@ class ProgressDesk(FiguresDesk):
         kind = "less" if change < 0 else "more" if change > 0 else "same"
         told["change"] = self.say(f"progress.{kind}", amount=self._money(abs(change)))
         name = reference.source_name(_FUND, self.language)
-        line = self.say("progress.late", month=self.arrival.value, name=name, **told)
+        month = self.arrival.value
+        key = "late" if month > self.as_of.value else "sooner"
+        line = self.say(f"progress.{key}", month=month, name=name, **told)
         return screen.message([line], "warn")
 
     def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
@@ -407,8 +416,11 @@ def show_forecast(
     return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
 
 
-def _beside(*parts: ipywidgets.Widget, least: int = 620) -> ipywidgets.HBox:
-    """Return charts and, where so many pixels are left, what stands beside them; else below."""
-    for part in parts:
-        part.layout.flex = "0 0 auto" if isinstance(part, Figure) else f"1 1 {least}px"
-    return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
+def _beside(parts: Mapping[ipywidgets.Widget, int]) -> ipywidgets.HBox:
+    """Return parts side by side where so many pixels are left for them, else below each other.
+
+    0: as wide as what is in it.
+    """
+    for part, least in parts.items():
+        part.layout.flex = f"1 1 {least}px" if least else "0 0 auto"
+    return ipywidgets.HBox(list(parts), layout=ipywidgets.Layout(flex_flow="row wrap"))

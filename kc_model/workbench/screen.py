@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChartView",
+    "Field",
     "Grid",
     "GridCell",
     "GridColumn",
@@ -205,6 +206,36 @@ class Slider(Part):
     def value(self, value: Any) -> None:
         """Move the slider to a value."""
         self.index = self.values.index(value)
+
+
+class Field(Part):
+    """A text to type, known before a button that is pressed after it.
+
+    Attributes
+    ----------
+    value : str
+        What the box shows.
+    description, placeholder : str
+    """
+
+    _file = "field.js"
+    description = traitlets.Unicode("").tag(sync=True)
+    placeholder = traitlets.Unicode("").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)  # what a page that comes up shows
+
+    @property
+    def value(self) -> str:
+        """Return what the box shows; setting it fills the box."""
+        return str(self.text)
+
+    @value.setter
+    def value(self, value: str) -> None:
+        """Fill the box."""
+        self.text = value
+        self.send({"text": value})
+
+    def _told(self, content: Any) -> None:
+        self.text = str(content["text"])
 
 
 @dataclass(frozen=True)

@@ -344,6 +344,43 @@ of_book("27 totals that differ", totals(3301), "total-differs@F7", "total-rows@A
 of_book("27 totals that agree", totals(3300), "", "total-rows@A4")
 
 
+def doubled_row(stated: float, again: float | None = None) -> Callable[[Workbook], None]:
+    """Write a total below rows of which one stands twice, perhaps with another amount."""
+
+    def change(book: Workbook) -> None:
+        sheet = figures(book)
+        row = [cell.value for cell in sheet[5]]
+        for column, value in enumerate(row, 1):
+            sheet.cell(6, column).value = value
+        sheet["F6"] = row[5] if again is None else again
+        sheet["C7"], sheet["F7"] = "Cộng", stated
+
+    return change
+
+
+def negative_month(book: Workbook) -> None:
+    """Write an amount below zero into the second month of a cell, and a total below."""
+    sheet = figures(book)
+    for row, month in ((6, 10), (7, 11)):
+        for column, cell in enumerate(sheet[5], 1):
+            sheet.cell(row, column).value = cell.value
+        sheet.cell(row, 2).value = month
+    sheet["G6"] = -5
+    sheet["C8"], sheet["G8"] = "Cộng", 12345
+
+
+of_book("27 a row doubled", doubled_row(3300), "duplicate-row@A6", "total-rows@C7")
+of_book("27 a total of what is doubled", doubled_row(4100), "duplicate-row@A6", "total-rows@C7")
+of_book(
+    "27 a total that differs beside a row doubled",
+    doubled_row(3299),
+    "duplicate-row@A6 total-differs-month@F7",
+    "total-rows@C7",
+)
+of_book("27 a key doubled", doubled_row(3310, 1010), "duplicate-key@F6", "total-rows@C7")
+of_book("23 one amount below zero", negative_month, "negative-amount@G6", "total-rows@C8")
+
+
 def newest_total(stated: float, month: object = 9) -> Callable[[Workbook], None]:
     """Write a total below cumulative months, beside a fault of an earlier month's amount."""
 
