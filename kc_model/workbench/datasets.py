@@ -33,7 +33,8 @@ class Loaded:
     scenarios : mapping of str to Scenario
         By the name of their file; those of the workbook itself by its name.
     faults : tuple of Fault
-        Of the data and the scenarios, errors and warnings.
+        Of the data and the scenarios, errors and warnings; that the list of projects is not
+        complete for the first scenario.
     home : Path
         Where scenarios of it are saved.
     """
@@ -107,6 +108,11 @@ def load(path: Path, progress: Progress | None = None, home: Path | None = None)
         except InputError as error:
             if not _is_none(error):
                 faults.extend(fault for fault in error.faults if fault not in faults)
+    if data is not None and scenarios and len(data.projects):
+        # Imported here: without projects nothing of a plan is needed yet.
+        from kc_model.problem import incomplete_list  # noqa: PLC0415
+
+        faults.extend(incomplete_list(data, next(iter(scenarios.values()))))
     return Loaded(path, data, scenarios, tuple(faults), home)
 
 
