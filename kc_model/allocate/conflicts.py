@@ -39,8 +39,9 @@ def find_conflicts(
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
     hold together. All of them are found by leaving out one rule of each known conflict in every
-    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first, and
-    such as differ in bounds of cells only (of the same kind) come last but for one of each kind.
+    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first. The
+    rules of a conflict that are no bounds of cells are its kind; those of a kind whose rules are
+    among theirs come last.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def find_conflicts(
         repairs: steps (option, rule, group, side; by: what the group lacks, measure its unit; now
         and to: the number of the rule before and after, of the kind ``money``, ``share`` or
         ``number``; also: rules beside the conflict that ask for as much as that; cost: the money
-        all groups give up; mends_all: whether it mends every conflict; mends_alike: whether it
-        mends all of this kind, else this one only; proven;
+        all groups give up; mends_all: whether it mends every conflict; mends_alike: whether every
+        conflict that stays, listed or not, names a rule of another kind; proven;
         cell: keys, for a bound): options are alternatives, cheapest first, steps of one option go
         together and share the number that is typed;
         combination: of the first conflict, where no option mends everything: such steps that do
@@ -73,8 +74,8 @@ def find_conflicts(
         bounds: of the first of its kind, what its rules clash with in all: the lowest amounts of
         cells (rule, amount, spent: how much of it is disbursed; in the user's unit);
         smallest (whether that was proven in time), complete (whether there is certainly no
-        conflict beside the listed ones), all_kinds (whether there is certainly none of a kind
-        beside those listed). Empty if none was found in time.
+        conflict beside the listed ones), all_kinds (whether certainly every conflict beside them
+        has all rules of one of these kinds). Empty if none was found in time.
     """
     elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
     tell = _Counting(progress)
@@ -88,6 +89,7 @@ def find_conflicts(
         kinds.setdefault(_kind(found.rules), set()).update(found.rules)
     for found in search.found:
         of_kind = kinds.pop(_kind(found.rules), set())  # the first one tells of all
+        rest = search.rest(found.rules)
         others = [other.rules for other in search.found if other is not found]
         conflicts.append(
             {
@@ -95,7 +97,7 @@ def find_conflicts(
                 "texts": [texts[rule] for rule in found.rules],
                 "projects": _facts(problem, elastic, found.rules, tell),
                 "sums": _sums(found.sums, problem),
-                "repairs": mender.options(found.rules, others),
+                "repairs": mender.options(found.rules, others, rest),
                 "combination": [],
                 "bounds": _pressing(problem, elastic, of_kind),
                 "smallest": found.is_smallest,
@@ -245,6 +247,16 @@ class _Search:
                     seen.add(further)
                     queue.append(further)
         return len(seen) < _WAYS and all(one.is_smallest for one in self.found)
+
+    def rest(self, rules: Sequence[str]) -> list[str]:
+        """Return what is to hold once a conflict is mended: all but the rules of other kinds."""
+        own = _kind(rules)
+        if len(own) == len(rules):
+            return list(rules)
+        kinds = {_kind(one.rules) for one in self.found}
+        least = [kind for kind in kinds if not any(other < kind for other in kinds)]
+        others = frozenset[str]().union(*(kind for kind in least if not kind <= own)) - own
+        return [rule for rule in self.elastic.ids if rule not in others]
 
     def _by_hand(self, rules: Collection[str]) -> _Conflict | None:
         found = self.plain.find(rules)

@@ -160,7 +160,6 @@ class Mender:
         self._rules = {rule.id: rule for rule in problem.scenario.rules}
         self._laws = [row for row in problem.rows if row.is_law]
         self._whole: dict[Lever, list[Step]] = {}
-        self._bounds = tuple(rule for rule in elastic.ids if is_bound(rule))
         self._known: dict[tuple[Lever, frozenset[str]], list[Step]] = {}
 
     @classmethod
@@ -175,7 +174,9 @@ class Mender:
         most = loosest_bounds(fit, as_of)
         return cls(problem, Elastic(fit, elastic.solver.deadline, most), tell)
 
-    def options(self, rules: Sequence[str], others: Sequence[Sequence[str]]) -> list[Step]:
+    def options(
+        self, rules: Sequence[str], others: Sequence[Sequence[str]], rest: Sequence[str]
+    ) -> list[Step]:
         """Return the steps of every option of a conflict, the least money first.
 
         Parameters
@@ -184,23 +185,23 @@ class Mender:
             The conflict.
         others : sequence of sequences of str
             The other conflicts. Numbers of rules that are in all of them and mend them all come
-            first, then numbers that mend this conflict, whatever becomes of the others: with the
-            bounds of all cells where it names any, else of those it names.
+            first, then numbers that mend this conflict, whatever becomes of the others.
+        rest : sequence of str
+            What is to hold then, if any number lets it: this conflict's rules and others.
         """
         everywhere = set(rules).intersection(*others)
         found = []
         for lever in self._levers(rules):
             steps = self._all(lever) if lever.rule in everywhere else []
-            steps = steps or (self._alone(lever, rules) if others else [])
+            if others and not steps:
+                steps = self._alone(lever, rest)
+                if not steps and len(rest) > len(rules):
+                    alone = self._alone(lever, rules)
+                    steps = [{**step, "mends_alike": False} for step in alone]
             if steps:
                 found.append((lever, steps))
-        found.sort(
-            key=lambda way: (
-                not way[1][0]["mends_all"],
-                not way[1][0]["mends_alike"],
-                way[1][0]["cost"],
-            )
-        )
+        sure = ("mends_all", "mends_alike")
+        found.sort(key=lambda way: (*(not way[1][0][key] for key in sure), way[1][0]["cost"]))
         return [
             {"option": number, **step, "also": also}
             for number, (lever, steps) in enumerate(found[:_LISTED], 1)
@@ -218,24 +219,12 @@ class Mender:
 
     def _alone(self, lever: Lever, rules: Sequence[str]) -> list[Step]:
         """Return the steps after which these rules hold together, whatever the others do."""
-        alike = self._alike(rules)
-        key = lever, frozenset(alike)
+        key = lever, frozenset(rules)
         if key not in self._known:
             self.tell()
-            plan = self.elastic.mended(lever, alike)
-            self._known[key] = self._proven([lever], plan, alike, mends_all=False)
-        if self._known[key] or len(alike) == len(rules):
-            return self._known[key]
-        self.tell()
-        plan = self.elastic.mended(lever, rules)
-        steps = self._proven([lever], plan, rules, mends_all=False)
-        return [{**step, "mends_alike": False} for step in steps]
-
-    def _alike(self, rules: Sequence[str]) -> Sequence[str]:
-        """Return the laws of a conflict, with the bounds of all cells where it names any."""
-        if not any(map(is_bound, rules)):
-            return rules
-        return [*(rule for rule in rules if not is_bound(rule)), *self._bounds]
+            plan = self.elastic.mended(lever, rules)
+            self._known[key] = self._proven([lever], plan, rules, mends_all=False)
+        return self._known[key]
 
     def _also(self, lever: Lever, steps: Sequence[Step], rules: Sequence[str]) -> list[str]:
         """Return the rules beside a conflict that ask for as much as the last part of a repair.

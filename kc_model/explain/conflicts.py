@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,8 @@ def tell_conflicts(teller: Teller) -> Iterator[str]:
         for text, _ in trouble.ways:
             yield teller.say("repair.one", steps=text)
     for trouble in _together(teller):
-        yield from trouble.told
+        steps = "".join(text for text, _ in trouble.ways)
+        yield from [teller.say("repair.together", steps=steps)] if steps else trouble.told
 
 
 def _troubles(teller: Teller) -> Iterator[Trouble]:
@@ -72,9 +73,10 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
 
     Those that differ in bounds of cells only, or in one amount, stand once.
     """
-    alike: dict[tuple[frozenset[str], ...], list[Step]] = {}
+    alike: dict[frozenset[str], list[Step]] = {}
+    kinds = {_kind(conflict) for conflict in teller.plan.conflicts}
     for conflict in teller.plan.conflicts:
-        alike.setdefault(_key(conflict), []).append(conflict)
+        alike.setdefault(_key(conflict, kinds), []).append(conflict)
     count = len(alike)
     for number, (conflict, *more) in enumerate(alike.values(), 1):
         key = "head.one" if count == 1 else "head.many"
@@ -87,13 +89,19 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
         yield Trouble(tuple(told), tuple(ways))
 
 
-def _key(conflict: Step) -> tuple[frozenset[str], ...]:
+def _kind(conflict: Step) -> frozenset[str]:
+    return frozenset(rule for rule in conflict["rules"] if not is_bound(rule))
+
+
+def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> frozenset[str]:
     """Return what conflicts that are told as one have in common."""
-    rules, amounts = frozenset(conflict["rules"]), _amounts(conflict)
-    bounds = frozenset(rule for rule in amounts if is_bound(rule))
-    if bounds and rules > bounds:
-        return rules - bounds, frozenset(rule.rpartition(":")[2] for rule in bounds)
-    return (rules - set(amounts if len(amounts) == 1 else ()),)
+    rules, amounts, own = frozenset(conflict["rules"]), _amounts(conflict), _kind(conflict)
+    if own and own < rules:
+        return min(
+            (kind for kind in kinds if kind and kind <= own),
+            key=lambda kind: (len(kind), sorted(kind)),
+        )
+    return rules - set(amounts if len(amounts) == 1 else ())
 
 
 def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
@@ -161,10 +169,12 @@ def _ways(
     options = _by_option(conflict["repairs"])
     if not is_one:
         options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    known = {one["rule"] for one in conflict["bounds"]}
     for steps in options:
-        named = [f"“{label}”" for label in _named(teller, steps[0].get("also", ())).values()]
-        also = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
-        tail = teller.say("repair.also", rules=also) if also else ""
+        also = [rule for rule in steps[0].get("also", ()) if rule not in known]
+        named = [f"“{label}”" for label in _named(teller, also).values()]
+        told = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
+        tail = teller.say("repair.also", rules=told) if told else ""
         tail += teller.say("repair.rounded") if _is_rounded(teller, conflict, steps[0]) else ""
         is_told = conflict["all_kinds"] and steps[0]["mends_alike"]  # what stays is told beside it
         tail += "" if steps[0]["mends_all"] or is_told else teller.say("repair.own")
@@ -228,8 +238,7 @@ def _together(teller: Teller) -> Iterator[Trouble]:
     together = [step for one in conflicts for step in one.get("combination", ())]
     if together:
         steps = _repair(teller, together)
-        told = teller.say("repair.together", steps=steps)
-        yield Trouble((told,), ((steps, tuple(together)),))
+        yield Trouble((teller.say("repair.at_once"),), ((steps, tuple(together)),))
     if any("grid" not in one and not one["all_kinds"] for one in conflicts):
         yield Trouble((teller.say("maybe_more"),))
 

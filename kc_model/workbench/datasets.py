@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kc_model.errors import Fault, InputError
+from kc_model.errors import Address, Fault, InputError
 from kc_model.reading import read_dataset
 from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
@@ -112,7 +112,8 @@ def load(path: Path, progress: Progress | None = None, home: Path | None = None)
         # Imported here: without projects nothing of a plan is needed yet.
         from kc_model.problem import incomplete_list  # noqa: PLC0415
 
-        faults.extend(incomplete_list(data, next(iter(scenarios.values()))))
+        found = incomplete_list(data, next(iter(scenarios.values())))
+        faults.extend(fault if path.is_dir() else replace(fault, at=Address()) for fault in found)
     return Loaded(path, data, scenarios, tuple(faults), home)
 
 
