@@ -116,7 +116,8 @@ def judged(problem):
             if far:
                 assert not is_possible(written(problem, steps, 0.9), judges), "less would do"
         costs = [
-            (not s[0]["mends_all"], not s[0]["mends_alike"], s[0]["cost"]) for s in options(conflict)
+            (not s[0]["mends_all"], not s[0]["mends_alike"], s[0]["cost"])
+            for s in options(conflict)
         ]
         assert costs == sorted(costs)
     together = found[0]["combination"] if found else []
