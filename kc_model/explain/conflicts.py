@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
 
     Those that differ in bounds of cells only, or in one amount, stand once.
     """
-    alike: dict[frozenset[str], list[Step]] = {}
+    alike: dict[tuple[bool, frozenset[str]], list[Step]] = {}
     kinds = {_kind(conflict) for conflict in teller.plan.conflicts}
     for conflict in teller.plan.conflicts:
         alike.setdefault(_key(conflict, kinds), []).append(conflict)
@@ -93,15 +94,13 @@ def _kind(conflict: Step) -> frozenset[str]:
     return frozenset(rule for rule in conflict["rules"] if not is_bound(rule))
 
 
-def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> frozenset[str]:
+def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, frozenset[str]]:
     """Return what conflicts that are told as one have in common."""
     rules, amounts, own = frozenset(conflict["rules"]), _amounts(conflict), _kind(conflict)
     if own and own < rules:
-        return min(
-            (kind for kind in kinds if kind and kind <= own),
-            key=lambda kind: (len(kind), sorted(kind)),
-        )
-    return rules - set(amounts if len(amounts) == 1 else ())
+        least = [kind for kind in kinds if kind and kind <= own]
+        return True, min(least, key=lambda kind: (len(kind), sorted(kind)))
+    return False, rules - set(amounts if len(amounts) == 1 else ())
 
 
 def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
@@ -182,11 +181,14 @@ def _ways(
 
 
 def _is_rounded(teller: Teller, conflict: Step, step: Step) -> bool:
-    """Whether a purse is raised above what its cells need, as each is rounded up."""
-    need = sum(one["amount"] for one in conflict["bounds"])
+    """Whether a purse is raised above what its cells need only as each of them is rounded up."""
+    grid = float(teller.plan.scenario.round_to or 0)
+    needs = [one["amount"] for one in conflict["bounds"]]
     own = [rule for rule in conflict["rules"] if not is_bound(rule)]
-    is_purse = own == [step["rule"]] and step["rule"].startswith("budget:") and need > 0
-    return is_purse and step["to"] - need > float(teller.plan.scenario.round_to or 0)
+    if not grid or own != [step["rule"]] or not step["rule"].startswith("budget:"):
+        return False
+    most = sum(math.ceil(need / grid) * grid for need in needs) + grid
+    return bool(sum(needs) + grid < step["to"] < most)
 
 
 # ---------------------------------------------------------------------------- lists of projects
