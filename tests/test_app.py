@@ -97,6 +97,19 @@ def test_faults_of_data_and_scenarios_are_told_together(home):
     assert any(code == "scenario-number" and "hỏng.yaml" in where for code, where in told)
 
 
+def test_a_list_of_projects_that_is_not_complete_is_told_with_the_data(tmp_path):
+    projects = "id name place area source support kind\nA x 01 TECH KCQG 50 normal"
+    book = tmp_path / "thiếu.xlsx"
+    write_workbook(dataset(history=HISTORY, projects=projects), book, SCENARIO)
+    (short,) = (fault for fault in load(book).faults if fault.code == "projects-partial")
+    assert short.values["told_vi"] == "4.000 triệu đồng"
+    desk = show_data(tmp_path)
+    assert desk.wait(60)
+    assert "Điều cần lưu ý: 1" in words(desk.status)
+    assert "bỏ đánh dấu “Chọn theo danh mục đề án”" in words(desk.faults)
+    assert "projects" not in words(desk.faults)
+
+
 def test_the_plan_in_force_is_a_scenario_to_start_from():
     data = dataset(history=HISTORY)
     begun = starters(data)[""]

@@ -21,11 +21,13 @@ from kc_model.allocate.choice import gap_of, gap_told
 from kc_model.allocate.live import Live
 from kc_model.allocate.stages import Climb
 from kc_model.errors import InputError
-from kc_model.problem import build_problem
+from kc_model.explain import troubles
+from kc_model.problem import build_problem, incomplete_list
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.solver import Status
 from kc_model.verify import verify
+from kc_model.workbench.mending import mended
 
 PLACES = ("01", "19")  # in official order
 SLICES = ((60.0, 0.95), (150.0, 0.6), (1e5, 0.1))  # upto, rate: of every cell
@@ -767,6 +769,17 @@ def test_a_list_that_cannot_take_what_is_planned_or_paid_is_told():
     assert found["projects-partial"]["most_en"] == "130 million VND"
     assert found["paid-beyond"]["count"] == 1
     assert "Hà Nội" in str(found["paid-beyond"]["cells_vi"])
+    (trouble,) = troubles(plan)
+    assert trouble.told[0].endswith("giữ cả hai thì không có phương án.")
+    ((_, steps),) = trouble.ways
+    by_cells, data = mended(plan.scenario, plan.data, steps)
+    assert by_cells.projects == "ignore"
+    assert allocate(data, by_cells, as_of=6, detail=False).status == "optimal"
+    assert not any("projects:" in text for one in troubles(plan) for text in one.told)
+    whole = planned(PARTLY, history=HISTORY)
+    told = [one for one in whole.warnings if one.code == "projects-partial"]
+    assert incomplete_list(whole.data, whole.scenario) == tuple(told) != ()
+    assert incomplete_list(whole.data, replace(whole.scenario, projects="ignore")) == ()
     codes = {one.code for one in planned(PARTLY, history=HISTORY.replace("100", "70")).warnings}
     assert not codes & {"projects-partial", "paid-beyond"}
 

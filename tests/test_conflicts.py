@@ -17,6 +17,7 @@ from scipy.optimize import linprog
 import kc_model as kc
 from kc_model.allocate import allocate, apply_repair, repair_cells
 from kc_model.allocate.conflicts import find_conflicts
+from kc_model.explain import is_bound, troubles
 from kc_model.problem import build_problem
 from kc_model.solver import Outcome, Status
 
@@ -71,6 +72,21 @@ def options(conflict):
     return [list(steps) for _, steps in by_number]
 
 
+def kind_of(rules):
+    return frozenset(rule for rule in rules if not is_bound(rule))
+
+
+def without_other_kinds(problem, found, rules):
+    """Return all laws but those of other kinds of conflicts; for one without bounds its own."""
+    own = kind_of(rules)
+    if own == set(rules):
+        return rules
+    kinds = {kind_of(conflict["rules"]) for conflict in found}
+    least = [kind for kind in kinds if not any(other < kind for other in kinds)]
+    others = frozenset().union(*(kind for kind in least if not kind <= own)) - own
+    return {row.id for row in problem.rows if row.is_law} - others
+
+
 def judged(problem):
     """Return the conflicts after holding each against what it promises."""
     found = find_conflicts(problem, NEVER)
@@ -92,12 +108,17 @@ def judged(problem):
             assert all(step["proven"] and step["by"] > 0 for step in steps)
             assert len({(step["to"], step["cost"]) for step in steps}) == 1
             judges = None if steps[0]["mends_all"] else rules
+            if judges and steps[0]["mends_alike"]:
+                judges = without_other_kinds(problem, found, rules)
             assert is_possible(written(problem, steps), judges), f"{steps} does not mend it"
             # Else a step of the grid, or of a share, may be too wide.
             far = abs(steps[0]["to"] - steps[0]["now"]) > 2e-3 and problem.grid == 1
             if far:
                 assert not is_possible(written(problem, steps, 0.9), judges), "less would do"
-        costs = [(not s[0]["mends_all"], s[0]["cost"]) for s in options(conflict)]
+        costs = [
+            (not s[0]["mends_all"], not s[0]["mends_alike"], s[0]["cost"])
+            for s in options(conflict)
+        ]
         assert costs == sorted(costs)
     together = found[0]["combination"] if found else []
     if together:
@@ -385,6 +406,65 @@ def test_money_that_is_spent_is_not_given_back():
     assert ways == {"budget:1": 120, "bound:02|TECH|KCQG:min": 30}
 
 
+SPENT = (516.1, 212.3, 1655.8, 134.9, 87.6, 102.4)
+
+
+def midyear(text):
+    """Return data and scenario of a purse of which much is disbursed, cell by cell."""
+    areas = ("TRAIN", "MGMT", "TECH", "PROD", "CONS", "INFO")
+    rows = [f"2024 6 01 {a} KCDP 2000 {paid}" for a, paid in zip(areas, SPENT, strict=True)]
+    rows += ["2024 6 01 TECH KCQG 900 300.7", "2024 6 02 TECH KCQG 900 400.2"]
+    data = dataset(history="\n".join(["year month place area source plan disbursed", *rows]))
+    funds = "budget: [{source: KCDP, place: '01', amount: 2000}, {source: KCQG, amount: 1200}]\n"
+    return data, scenario(f"spend: at_most\nround_to: 1\n{funds}{text}")
+
+
+def test_cells_of_one_purse_are_one_trouble_whose_one_button_ends_it():
+    data, asked = midyear("")
+    plan = allocate(data, asked, as_of=6, detail=False)
+    assert len(plan.conflicts) > 1  # each another choice of cells
+    (trouble,) = troubles(plan)
+    assert (
+        "chỉ có 2.000 triệu đồng, mà đến hết tháng 6/2024 đã giải ngân 2.709,1" in trouble.told[0]
+    )
+    assert "ở 6 ô (Mô hình, công nghệ, máy móc 1.655,8 triệu đồng" in trouble.told[0]
+    assert "thiếu 709,1 triệu đồng" in trouble.told[0]
+    ((way, steps),) = trouble.ways
+    assert "từ 2.000 triệu đồng lên 2.712 triệu đồng (gồm phần làm tròn" in way
+    assert "có thể vẫn còn" not in way
+    assert allocate(data, apply_repair(asked, steps), as_of=6, detail=False).status == "optimal"
+    less = [{**step, "to": step["to"] - 1} for step in steps]
+    assert allocate(data, apply_repair(asked, less), as_of=6, detail=False).status == "infeasible"
+    for conflict in plan.conflicts:
+        for step in conflict["repairs"]:
+            again = allocate(data, apply_repair(asked, step), as_of=6, detail=False)
+            assert again.status == "optimal", "a repair of the file is enough as well"
+
+
+def test_two_causes_are_two_troubles_and_one_button_for_both():
+    floor = "rules: [{id: two, where: {place: '02'}, min: 1100, text: Hà Giang ít nhất}]\n"
+    data, asked = midyear(floor)
+    plan = allocate(data, asked, as_of=6, detail=False)
+    assert plan.conflicts[0]["all_kinds"]
+    purse, rule, both = troubles(plan)
+    assert "(mâu thuẫn 1/2)" in purse.told[0]
+    assert len(purse.ways) == 1
+    assert "(mâu thuẫn 2/2)" in rule.told[0]
+    assert "“Hà Giang ít nhất" in rule.told[0]
+    assert "đã giải ngân 300,7 triệu đồng ở 1 ô" in rule.told[0]
+    assert len(rule.ways) == 2
+    assert not any("có thể vẫn còn" in way for one in (purse, rule) for way, _ in one.ways)
+    for _, steps in rule.ways:
+        mended = apply_repair(asked, [*purse.ways[0][1], *steps])
+        assert allocate(data, mended, as_of=6, detail=False).status == "optimal"
+    ((_, steps),) = both.ways
+    assert allocate(data, apply_repair(asked, steps), as_of=6, detail=False).status == "optimal"
+    told = plan.explain("en")
+    assert any(
+        "“Local industrial promotion – Ha Noi” has only 2,000 million VND" in x for x in told
+    )
+
+
 def test_a_repair_says_what_it_cannot_do():
     step = {"rule": "bound:01|TECH|KCQG:min", "side": "min", "to": 5.0}
     with pytest.raises(ValueError, match="bound"):
@@ -488,6 +568,24 @@ def test_every_number_is_enough_as_typed_and_a_step_less_is_not(tmp_path_factory
             less = one["to"] + (back if one["now"] > one["to"] else -back)
             if one["mends_all"] and abs(one["to"] - one["now"]) > back:
                 assert again(steps, round(less, 9)).status == "infeasible", one
+
+
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
+@given(
+    st.lists(st.integers(5, 60), min_size=4, max_size=4),
+    st.lists(LAWS, max_size=2),
+)
+def test_a_repair_leaves_no_conflict_but_such_as_name_a_rule_of_another_kind(least, laws):
+    names = [("01", "TECH"), ("01", "PROD"), ("02", "TECH"), ("02", "PROD")]
+    rows = [f"{p} {a} KCQG {n} {2 * n}" for (p, a), n in zip(names, least, strict=True)]
+    cells = "\n".join(["place area source min unit_cost", *rows])
+    rules = ", ".join(law.replace("id: ", f"id: r{k}") for k, law in enumerate(laws))
+    problem = problem_of(f"spend: at_most\n{BUDGET}rules: [{rules}]\n", cells)
+    found = judged(problem)
+    if found and found[0]["all_kinds"]:
+        kinds = {kind_of(conflict["rules"]) for conflict in found}
+        for other in smallest_contradictions(problem):
+            assert any(kind <= other for kind in kinds), other
 
 
 def smallest_contradictions(problem):

@@ -428,7 +428,25 @@ def test_the_table_of_what_holds_says_how_far_a_price_holds(language):
     best = [plan_of(TEXT.replace("120", str(until + n))).goals[0]["best"] for n in (-1, 0, 1)]
     assert best[1] - best[0] == pytest.approx(rules.loc["budget:1", "price"])
     assert best[2] - best[1] < rules.loc["budget:1", "price"] - 0.01
-    assert holding(plan_of(detail=False), language) == []
+    bare = holding(plan_of(detail=False), language)  # without prices: what binds, and no more
+    assert {len(line) for line in bare} == {2}
+    assert f"{fund} (Vốn trung ương)" in {name for name, _ in bare[1:]}
+
+
+def test_what_holds_is_told_without_a_goal_and_where_a_price_never_ends():
+    data = dataset(cells="place area source\n01 TECH KCQG\n02 TECH KCQG")
+    text = (
+        "budget: [{source: KCQG, amount: 100}]\nrules: [{id: r, where: {place: '01'}, min: 70}]\n"
+    )
+    head, *lines = holding(allocate(data, scenario(text)))
+    assert len(head) == 2
+    assert ("Khuyến công quốc gia", "Đang chạm giới hạn") in lines
+    most = allocate(data, scenario(text + "spend: at_most\ngoals: [{maximise: money}]\n"))
+    told = {line[0]: line[1:] for line in holding(most)[1:]}
+    assert told["Khuyến công quốc gia"][2] == "Không có giới hạn"
+    same = dataset(cells="place area source baseline\n01 TECH KCQG 70\n02 TECH KCQG 30")
+    plan = allocate(same, scenario(text + "goals: [{minimise: change}]\n"))
+    assert {len(line) for line in holding(plan)} == {3}  # no further step gives anything
 
 
 def test_goals_of_one_name_are_told_apart():

@@ -402,6 +402,66 @@ def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
     assert year.adjusting.layout.display == "none"
 
 
+def test_refused_moves_do_not_bind_the_whole_year_and_that_is_told(year):
+    year.adjusting.month.value = 6
+    assert year.wait(60)
+    year.adjusting.listed._told({"tick": [year.adjusting.listed.rows[0]["key"], "refuse"]})
+    assert year.wait(60)
+    assert len(year.now().rules) == 3
+    year.adjusting.month.value = -1
+    assert year.wait(60)
+    assert [rule.id for rule in year.now().rules] == ["most"]
+    assert "Đã bỏ 2 quy định do từ chối điều chuyển giữa năm" in words(year.filing.saved)
+    year.undo.click()
+    assert year.wait(60)
+    assert (year.as_of, len(year.now().rules)) == (6, 3)
+
+
+def test_money_paid_beyond_the_list_is_mended_by_a_button():
+    paid = "year month place area source plan disbursed\n2024 6 01 TECH KCDP 300 200\n"
+    data = dataset(
+        vintage="34",
+        projects=PROJECTS,
+        history=paid + "2024 6 01 PROD KCDP 50 10",
+        absorption=absorbing(PAID),
+    )
+    shown = opened(data, CHOICE.replace("120", "350"))
+    shown.adjusting.month.value = 6
+    assert shown.wait(60)
+    assert shown.plan.status == "infeasible"
+    (told,), (way,) = map(words, shown.mending.told), shown.mending.ways
+    assert "đã giải ngân 200 triệu đồng" in told
+    assert way.description.startswith("Chia theo ô")
+    assert "khung phía trên" in words(shown.choosing.told)
+    assert {group["told"] for group in shown.choosing.listed.groups} == {
+        "I. Mô hình, công nghệ, máy móc: 3 đề án",
+        "II. Phát triển sản phẩm CNNT tiêu biểu: 2 đề án",
+    }
+    for language, why in (("vi", "Chưa xuất được đề xuất"), ("en", "There is no plan to export")):
+        shown.tongues.value = language
+        said = " ".join(map(words, (shown.status, shown.findings, shown.choosing.told)))
+        assert why in said
+        assert shown.export.disabled
+        assert shown.export.tooltip.startswith(why)
+        assert "projects:" not in said
+    shown.mending.ways[0].click()
+    assert shown.wait(60)
+    assert shown.plan.status == "optimal"
+    assert not shown.mending.children
+    assert "no plan" not in shown.export.tooltip
+    assert "projects:" not in words(shown.findings)
+    shown.undo.click()
+    assert shown.wait(60)
+    assert shown.choosing.by_list.value
+
+
+def test_what_holds_a_plan_without_goals_is_a_table_that_says_what_it_lacks():
+    shown = opened(dataset(cells=CELLS), PLAIN.replace("goals: [{minimise: change}]\n", ""))
+    told = words(shown.findings)
+    assert "Chưa có mục tiêu nên không tính được" in told
+    assert "Tổng kế hoạch" in told.partition("đang giữ phương án")[2]
+
+
 # --- Who loses, places by areas ------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from kc_model.allocate.plain import Contradiction, PlainLaws
 from kc_model.allocate.repairs import Mender, loosest_bounds
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
+from kc_model.explain import is_bound
 from kc_model.problem import Problem
 from kc_model.solver import Status
 
@@ -38,7 +39,9 @@ def find_conflicts(
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
     hold together. All of them are found by leaving out one rule of each known conflict in every
-    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first.
+    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first. The
+    rules of a conflict that are no bounds of cells are its kind; those of a kind whose rules are
+    among theirs come last.
 
     Parameters
     ----------
@@ -62,22 +65,31 @@ def find_conflicts(
         repairs: steps (option, rule, group, side; by: what the group lacks, measure its unit; now
         and to: the number of the rule before and after, of the kind ``money``, ``share`` or
         ``number``; also: rules beside the conflict that ask for as much as that; cost: the money
-        all groups give up; mends_all: whether it mends every conflict or this one only; proven;
+        all groups give up; mends_all: whether it mends every conflict; mends_alike: whether every
+        conflict that stays, listed or not, names a rule of another kind; proven;
         cell: keys, for a bound): options are alternatives, cheapest first, steps of one option go
         together and share the number that is typed;
         combination: of the first conflict, where no option mends everything: such steps that do
         so together for the least money, and of those that cost the same by the fewest rules;
+        bounds: of the first of its kind, what its rules clash with in all: the lowest amounts of
+        cells (rule, amount, spent: how much of it is disbursed; in the user's unit);
         smallest (whether that was proven in time), complete (whether there is certainly no
-        conflict beside the listed ones). Empty if none was found in time.
+        conflict beside the listed ones), all_kinds (whether certainly every conflict beside them
+        has all rules of one of these kinds). Empty if none was found in time.
     """
     elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
     tell = _Counting(progress)
     search = _Search(elastic, PlainLaws(elastic.laws), tell)
     search.run()
-    mender = Mender(problem, elastic, tell)
+    mender = Mender.of(problem, elastic, as_of, tell)
     texts = {row.id: row.text for row in elastic.laws}
     conflicts: list[dict[str, Any]] = []
+    kinds: dict[frozenset[str], set[str]] = {}
     for found in search.found:
+        kinds.setdefault(_kind(found.rules), set()).update(found.rules)
+    for found in search.found:
+        of_kind = kinds.pop(_kind(found.rules), set())  # the first one tells of all
+        rest = search.rest(found.rules)
         others = [other.rules for other in search.found if other is not found]
         conflicts.append(
             {
@@ -85,15 +97,37 @@ def find_conflicts(
                 "texts": [texts[rule] for rule in found.rules],
                 "projects": _facts(problem, elastic, found.rules, tell),
                 "sums": _sums(found.sums, problem),
-                "repairs": mender.options(found.rules, others),
+                "repairs": mender.options(found.rules, others, rest),
                 "combination": [],
+                "bounds": _pressing(problem, elastic, of_kind),
                 "smallest": found.is_smallest,
                 "complete": search.is_complete,
+                "all_kinds": search.has_all_kinds,
             }
         )
     if conflicts and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
         conflicts[0]["combination"] = mender.combination([found.rules for found in search.found])
     return conflicts
+
+
+def _kind(rules: Collection[str]) -> frozenset[str]:
+    return frozenset(rule for rule in rules if not is_bound(rule))
+
+
+def _pressing(problem: Problem, elastic: Elastic, rules: Collection[str]) -> list[dict[str, Any]]:
+    """Return the lowest amounts of all cells that the rules of conflicts of one kind clash with."""
+    others, every = _kind(rules), set(elastic.ids) - _kind(elastic.ids)
+    pressing = set(rules) - others
+    if others and pressing and problem.offered is None:  # whole numbers have no proof to read
+        pressing |= set(elastic.suspects([*others, *every]) or ()) & every
+    laws = {row.id: row for row in elastic.laws if row.id in pressing}
+    if any(row.side != "min" for row in laws.values()):
+        return []
+    told = []
+    for rule, row in laws.items():
+        amount, spare = (float(x) * row.scale for x in (row.const, elastic.room(rule, "min")))
+        told.append({"rule": rule, "amount": round(amount, 9), "spent": round(amount - spare, 9)})
+    return told
 
 
 def _facts(
@@ -163,21 +197,34 @@ class _Conflict:
 
 
 class _Search:
-    """Finds conflicts breadth first."""
+    """Finds conflicts breadth first: first with the bounds of all cells, then with some of them."""
 
     def __init__(self, elastic: Elastic, plain: PlainLaws, tell: Callable[[], None]) -> None:
         self.elastic, self.plain, self.tell = elastic, plain, tell
         self.found: list[_Conflict] = []
-        self.is_complete = False
+        self.is_complete = self.has_all_kinds = False
+        self._known: set[frozenset[str]] = set()  # what may be left out so that the rest holds
 
     def run(self) -> None:
-        """Search; `is_complete` tells whether the search came to its end."""
+        """Search; two attributes tell whether it came to the end of kinds, and of conflicts."""
+        is_done = self._run(lambda rules: [rule for rule in rules if not is_bound(rule)])
+        kinds = [any(not is_bound(rule) for rule in one.rules) for one in self.found]
+        self.has_all_kinds = is_done and all(kinds)  # bounds alone would hide what else clashes
+        if any(is_bound(rule) for one in self.found for rule in one.rules):
+            is_done = self._run(lambda rules: rules)
+        self.is_complete = is_done
+        self.has_all_kinds |= is_done
+
+    def _run(self, loose: Callable[[Sequence[str]], Sequence[str]]) -> bool:
+        """Search by leaving out rules that are `loose`; tell whether that came to its end."""
         queue: deque[frozenset[str]] = deque([frozenset()])
         seen = {queue[0]}
         visited = 0
         while queue:
             left_out = queue.popleft()
             rules = next((c.rules for c in self.found if left_out.isdisjoint(c.rules)), None)
+            if rules is None and left_out in self._known:
+                continue
             if rules is None:
                 visited += 1
                 self.tell()
@@ -185,20 +232,31 @@ class _Search:
                 # What sums show needs no solver; but most of what is left holds together.
                 conflict = None if left_out else self._by_hand(rest)
                 if conflict is None and self.elastic.judge(rest):
+                    self._known.add(left_out)
                     continue
                 if len(self.found) == _MOST or visited > _VISITS:
-                    return
+                    return False
                 conflict = conflict or self._by_hand(rest) or self._by_proof(rest)
                 if conflict is None:
-                    return
+                    return False
                 self.found.append(conflict)
                 rules = conflict.rules
-            for rule in rules:
+            for rule in loose(rules):
                 further = left_out | {rule}
                 if further not in seen and len(seen) < _WAYS:
                     seen.add(further)
                     queue.append(further)
-        self.is_complete = len(seen) < _WAYS and all(one.is_smallest for one in self.found)
+        return len(seen) < _WAYS and all(one.is_smallest for one in self.found)
+
+    def rest(self, rules: Sequence[str]) -> list[str]:
+        """Return what is to hold once a conflict is mended: all but the rules of other kinds."""
+        own = _kind(rules)
+        if len(own) == len(rules):
+            return list(rules)
+        kinds = {_kind(one.rules) for one in self.found}
+        least = [kind for kind in kinds if not any(other < kind for other in kinds)]
+        others = frozenset[str]().union(*(kind for kind in least if not kind <= own)) - own
+        return [rule for rule in self.elastic.ids if rule not in others]
 
     def _by_hand(self, rules: Collection[str]) -> _Conflict | None:
         found = self.plain.find(rules)
@@ -262,8 +320,7 @@ def find_grid_conflicts(
         if not rest and not isinstance(round_plan(problem.rows, plan, grid, deadline), Status):
             found.append(_finer(problem, grid))
             break
-    elastic = Elastic(problem, deadline, loosest_bounds(problem, as_of))
-    mender = Mender(problem, elastic, tell)
+    mender = Mender(problem, Elastic(problem, deadline, loosest_bounds(problem, as_of)), tell)
     tell()
     found += mender.on_grid(rules)
     steps = [{"option": n, **step} for n, steps in enumerate(found, 1) for step in steps]
@@ -281,8 +338,10 @@ def _of_grid(
         "sums": None,
         "repairs": steps,
         "combination": [],
+        "bounds": [],
         "smallest": False,
         "complete": False,
+        "all_kinds": False,
     }
 
 
@@ -336,5 +395,5 @@ def find_choice_conflicts(
 def _finer(problem: Problem, grid: int) -> list[dict[str, Any]]:
     now, to = (vnd / MILLION * problem.million for vnd in (problem.grid, grid))
     step = {"rule": "round_to", "group": "", "side": "max", "by": now - to, "measure": "money"}
-    sure = {"kind": "money", "now": now, "to": to, "cost": 0.0, "mends_all": True, "proven": True}
-    return [{**step, **sure}]
+    sure = {"kind": "money", "now": now, "to": to, "cost": 0.0, "mends_all": True}
+    return [{**step, **sure, "mends_alike": True, "proven": True}]

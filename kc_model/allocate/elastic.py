@@ -324,6 +324,10 @@ class Elastic:
         spread = self._money(self._solve(on, dict.fromkeys(lever.by, 1.0), top))
         return plan if spread is None else spread
 
+    def room(self, rule: str, side: str) -> float:
+        """Return by how much a law of one row may be loosened, million VND."""
+        return next(iter(self._room(self.levers[rule, side]).values()))
+
     def _room(self, lever: Lever) -> dict[int, float]:
         first = int(self._by[0])
         return {by: float(self._most[by - first]) for by in lever.by}

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 
+from kc_model.cells import MILLION
+from kc_model.explain import is_bound
+from kc_model.problem import Problem
 from kc_model.rules import Row
 
-__all__ = ["Lever", "find_levers", "is_amount", "is_stuck", "sides_of", "step_of"]
+__all__ = [
+    "Lever",
+    "find_levers",
+    "is_amount",
+    "is_stuck",
+    "on_grid",
+    "sides_of",
+    "step_of",
+]
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,37 @@ def sides_of(row: Row) -> tuple[str, ...]:
 def is_amount(row: Row) -> bool:
     """Whether a row is a budget's or a bound's: its number is the amount itself."""
     return row.id.startswith(("budget:", "bound:"))
+
+
+def on_grid(problem: Problem, rows: Sequence[Row]) -> list[Row]:
+    """Return rows whose bounds of cells stand where amounts on the grid can meet them.
+
+    A lowest amount stands at the step above, a highest at the one below; a cell with no step
+    between the two keeps both. Money of projects may be off the grid: with them nothing moves.
+
+    Parameters
+    ----------
+    problem : Problem
+    rows : sequence of Row
+        Its own, or such with other numbers.
+    """
+    grid = problem.grid
+    if grid == 1 or problem.offered is not None:
+        return list(rows)
+    steps: dict[int, dict[str, int]] = {}
+    for row in rows:
+        if is_bound(row.id) and row.exact is not None:
+            step = -(-row.exact // grid) if row.side == "min" else row.exact // grid
+            steps.setdefault(int(row.cells[0]), {})[row.side] = int(step) * grid
+    moved = []
+    for row in rows:
+        cell = steps.get(int(row.cells[0]), {}) if is_bound(row.id) else {}
+        to = cell.get(row.side, row.exact)
+        is_met = cell.get("min", 0) <= cell.get("max", math.inf)
+        is_moved = is_met and to is not None and to != row.exact
+        number = Fraction(to or 0)
+        moved.append(replace(row, const=float(number / MILLION), exact=number) if is_moved else row)
+    return moved
 
 
 def is_stuck(row: Row) -> bool:

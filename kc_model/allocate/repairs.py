@@ -6,17 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.elastic import Elastic
-from kc_model.allocate.levers import Lever, step_of
+from kc_model.allocate.levers import Lever, on_grid, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
-from kc_model.explain import renumbered
+from kc_model.explain import is_bound, renumbered
 from kc_model.money import UNITS
 from kc_model.problem import Problem
 from kc_model.rules import Row, renumber_rows
@@ -60,7 +60,7 @@ def apply_repair(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario
         If the scenario has no such rule or budget.
     """
     numbers = {(step["rule"], step["side"]): step["to"] for step in _steps(repair)}
-    own = {key: Decimal(repr(to)) for key, to in numbers.items() if not _is_bound(key[0])}
+    own = {key: Decimal(repr(to)) for key, to in numbers.items() if not is_bound(key[0])}
     if not own:
         raise ValueError(", ".join(rule for rule, _ in numbers))
     budget = list(scenario.budget)
@@ -95,7 +95,7 @@ def repair_cells(data: Dataset, repair: Repair) -> Dataset:
     repair : mapping or sequence of mappings
         As for `apply_repair`; steps of the scenario are left to it.
     """
-    steps = [step for step in _steps(repair) if _is_bound(step["rule"])]
+    steps = [step for step in _steps(repair) if is_bound(step["rule"])]
     if not steps:
         return data
     cells = data.cells.copy()
@@ -118,16 +118,13 @@ def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
     return [repair] if isinstance(repair, Mapping) else repair
 
 
-def _is_bound(rule: str) -> bool:
-    return rule.startswith("bound:")
-
-
 def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
     """Return by how much each lowest amount of a cell may be lowered, million VND.
 
-    Money that is already disbursed stays, whatever ``cells.csv`` says.
+    Money that is already disbursed stays, whatever ``cells.csv`` says; where the lowest amount is
+    a step of the grid, the step above it.
     """
-    data, frame = problem.data, problem.cells.frame
+    data, frame, grid = problem.data, problem.cells.frame, problem.grid
     spent: dict[tuple[object, ...], int] = {}
     if as_of is not None or data.cells.empty:
         now = plan_in_force(data, problem.scenario.year, as_of)
@@ -135,9 +132,10 @@ def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str],
         spent = dict(zip(keys, now["disbursed"].fillna(0).tolist(), strict=True))
     most = {}
     for row in problem.rows:
-        if _is_bound(row.id) and row.side == "min":
+        if is_bound(row.id) and row.side == "min":
             year, *key = frame.loc[int(row.cells[0]), list(CELL_KEYS)]
             done = spent.get(tuple(key), 0) if year == problem.scenario.year else 0
+            done += -done % grid if row.exact is not None and not row.exact % grid else 0
             most[row.id, "min"] = max(0.0, row.const - done / MILLION)
     return most
 
@@ -152,7 +150,7 @@ class Mender:
     ----------
     problem : Problem
     elastic : Elastic
-        Of the same problem.
+        Of the same problem, see `Mender.of`.
     tell : callable
         Called before each try; what it raises ends the search.
     """
@@ -160,9 +158,25 @@ class Mender:
     def __init__(self, problem: Problem, elastic: Elastic, tell: Callable[[], None]) -> None:
         self.problem, self.elastic, self.tell = problem, elastic, tell
         self._rules = {rule.id: rule for rule in problem.scenario.rules}
+        self._laws = [row for row in problem.rows if row.is_law]
         self._whole: dict[Lever, list[Step]] = {}
+        self._known: dict[tuple[Lever, frozenset[str]], list[Step]] = {}
 
-    def options(self, rules: Sequence[str], others: Sequence[Sequence[str]]) -> list[Step]:
+    @classmethod
+    def of(
+        cls, problem: Problem, elastic: Elastic, as_of: int | None, tell: Callable[[], None]
+    ) -> Self:
+        """Return what mends a problem, of which `elastic` is, so that amounts fit the grid."""
+        rows = on_grid(problem, problem.rows)
+        if all(row is own for row, own in zip(rows, problem.rows, strict=True)):
+            return cls(problem, elastic, tell)
+        fit = replace(problem, rows=tuple(rows))
+        most = loosest_bounds(fit, as_of)
+        return cls(problem, Elastic(fit, elastic.solver.deadline, most), tell)
+
+    def options(
+        self, rules: Sequence[str], others: Sequence[Sequence[str]], rest: Sequence[str]
+    ) -> list[Step]:
         """Return the steps of every option of a conflict, the least money first.
 
         Parameters
@@ -172,15 +186,22 @@ class Mender:
         others : sequence of sequences of str
             The other conflicts. Numbers of rules that are in all of them and mend them all come
             first, then numbers that mend this conflict, whatever becomes of the others.
+        rest : sequence of str
+            What is to hold then, if any number lets it: this conflict's rules and others.
         """
         everywhere = set(rules).intersection(*others)
         found = []
         for lever in self._levers(rules):
             steps = self._all(lever) if lever.rule in everywhere else []
-            steps = steps or (self._alone(lever, rules) if others else [])
+            if others and not steps:
+                steps = self._alone(lever, rest)
+                if not steps and len(rest) > len(rules):
+                    alone = self._alone(lever, rules)
+                    steps = [{**step, "mends_alike": False} for step in alone]
             if steps:
                 found.append((lever, steps))
-        found.sort(key=lambda way: (not way[1][0]["mends_all"], way[1][0]["cost"]))
+        sure = ("mends_all", "mends_alike")
+        found.sort(key=lambda way: (*(not way[1][0][key] for key in sure), way[1][0]["cost"]))
         return [
             {"option": number, **step, "also": also}
             for number, (lever, steps) in enumerate(found[:_LISTED], 1)
@@ -198,9 +219,12 @@ class Mender:
 
     def _alone(self, lever: Lever, rules: Sequence[str]) -> list[Step]:
         """Return the steps after which these rules hold together, whatever the others do."""
-        self.tell()
-        plan = self.elastic.mended(lever, rules)
-        return self._proven([lever], plan, rules, mends_all=False)
+        key = lever, frozenset(rules)
+        if key not in self._known:
+            self.tell()
+            plan = self.elastic.mended(lever, rules)
+            self._known[key] = self._proven([lever], plan, rules, mends_all=False)
+        return self._known[key]
 
     def _also(self, lever: Lever, steps: Sequence[Step], rules: Sequence[str]) -> list[str]:
         """Return the rules beside a conflict that ask for as much as the last part of a repair.
@@ -231,7 +255,7 @@ class Mender:
             if (rule, side) in self.elastic.levers
         ]
         size = {lever: self.elastic.laws[lever.rows[0]].const for lever in levers}
-        levers.sort(key=lambda lever: (_is_bound(lever.rule), _is_bound(lever.rule) * -size[lever]))
+        levers.sort(key=lambda lever: (is_bound(lever.rule), is_bound(lever.rule) * -size[lever]))
         return levers[:_TRIED]
 
     def combination(self, conflicts: Sequence[Collection[str]]) -> list[Step]:
@@ -309,7 +333,7 @@ class Mender:
 
     def _told(self, steps: list[Step], *, mends_all: bool) -> list[Step]:
         cost = sum(step.pop("cost") for step in steps) * self.problem.million
-        sure = {"cost": round(cost, 9), "mends_all": mends_all, "proven": True}
+        sure = {"cost": round(cost, 9), "mends_all": mends_all, "mends_alike": True, "proven": True}
         return [{**step, **sure} for step in steps]
 
     def _shifts(self, lever: Lever) -> Iterator[tuple[int, float]]:
@@ -334,7 +358,7 @@ class Mender:
                 "to": float(to),
                 "cost": by / float(self.elastic.unit[r]),
             }
-            if _is_bound(row.id):
+            if is_bound(row.id):
                 cell = self.problem.cells.frame[list(CELL_KEYS)].iloc[int(row.cells[0])].to_dict()
                 step["cell"] = {**cell, "year": int(cell["year"])}
             yield step
@@ -347,7 +371,7 @@ class Mender:
         rule = self._rules.get(lever.rule)
         if rule is not None:
             return Decimal(getattr(rule, lever.side))
-        vnd = self.elastic.laws[lever.rows[0]].exact or Fraction(0)
+        vnd = self._laws[lever.rows[0]].exact or Fraction(0)
         return Decimal(int(vnd)) / UNITS[self.problem.unit]
 
     def _number(self, lever: Lever, plan: Money) -> Decimal | None:
@@ -393,13 +417,13 @@ class Mender:
     def _changed(self, steps: Sequence[Step]) -> tuple[list[Row], int]:
         """Return the rows, and the grid, of the changed scenario and cells."""
         problem, unit = self.problem, UNITS[self.problem.unit]
-        own = [step for step in steps if not _is_bound(step["rule"])]
+        own = [step for step in steps if not is_bound(step["rule"])]
         scenario = apply_repair(problem.scenario, own) if own else problem.scenario
         rows = renumber_rows(problem.rows, problem.scenario, scenario, problem.unit, [])
         bounds = {
             step["rule"]: Fraction(Decimal(repr(step["to"])) * unit)
             for step in steps
-            if _is_bound(step["rule"])
+            if is_bound(step["rule"])
         }
         changed = [
             replace(row, const=float(bounds[row.id] / MILLION), exact=bounds[row.id])
@@ -408,7 +432,8 @@ class Mender:
             for row in rows
         ]
         grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
-        return changed, problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
+        step = problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
+        return on_grid(problem, changed) if grid is None else changed, step
 
 
 def _in_full(steps: list[Step]) -> list[Step]:

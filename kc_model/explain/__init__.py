@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kc_model.explain.changes import tell_changes
-from kc_model.explain.conflicts import Trouble, tell_conflicts, troubles
+from kc_model.explain.conflicts import BY_CELLS, Trouble, is_bound, tell_conflicts, troubles
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
@@ -19,11 +19,13 @@ from kc_model.explain.teller import Explained, Teller
 from kc_model.wording import Language
 
 __all__ = [
+    "BY_CELLS",
     "RANGES_UP_TO",
     "Trouble",
     "budget_texts",
     "explain",
     "holding",
+    "is_bound",
     "loosening",
     "renumbered",
     "rule_label",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,16 @@ from kc_model.explain.naming import budget_texts, rule_label, rule_texts
 from kc_model.explain.teller import Explained, Teller
 from kc_model.wording import Language
 
-__all__ = ["Trouble", "tell_conflicts", "troubles"]
+__all__ = ["BY_CELLS", "Trouble", "is_bound", "tell_conflicts", "troubles"]
 
 _SHOWN = 4
+_CELLS = 3
+_PARTIAL, _PAID = "projects-partial", "paid-beyond"  # warnings
 
 Step = Mapping[str, Any]
+
+BY_CELLS: Step = {"rule": "projects", "to": "ignore"}
+"""The way out that leaves a list of projects aside: money goes to cells."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,11 @@ def troubles(plan: Explained, language: Language = "vi") -> list[Trouble]:
     Returns
     -------
     list of Trouble
-        At the end what mends them all together, and whether there may be others.
+        Conflicts of one kind, which differ in bounds of cells only, are one. At the end what mends
+        all together, whether there may be others, and a list of projects that is not complete.
     """
     teller = Teller(plan, language)
-    return [*_troubles(teller), *_together(teller)]
+    return [*_troubles(teller), *_together(teller), *_listing(teller)]
 
 
 def tell_conflicts(teller: Teller) -> Iterator[str]:
@@ -58,44 +65,154 @@ def tell_conflicts(teller: Teller) -> Iterator[str]:
         for text, _ in trouble.ways:
             yield teller.say("repair.one", steps=text)
     for trouble in _together(teller):
-        yield from trouble.told
+        steps = "".join(text for text, _ in trouble.ways)
+        yield from [teller.say("repair.together", steps=steps)] if steps else trouble.told
 
 
 def _troubles(teller: Teller) -> Iterator[Trouble]:
-    """Yield every conflict with its ways out; those that differ in one amount only stand once."""
-    alike: dict[frozenset[str], list[Step]] = {}
+    """Yield every conflict with its ways out.
+
+    Those that differ in bounds of cells only, or in one amount, stand once.
+    """
+    alike: dict[tuple[bool, frozenset[str]], list[Step]] = {}
+    kinds = {_kind(conflict) for conflict in teller.plan.conflicts}
     for conflict in teller.plan.conflicts:
-        amounts = _amounts(conflict)
-        clashing = frozenset(conflict["rules"]) - set(amounts if len(amounts) == 1 else ())
-        alike.setdefault(clashing, []).append(conflict)
-    for conflict, *more in alike.values():
-        labels = _labels(teller, conflict["rules"], conflict["texts"])
-        if "grid" in conflict:
-            kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
-            step = teller.words.exact(conflict["grid"])
-            rules = "; ".join(kept) or teller.say("every_rule")
-            told = [teller.say("grid", step=step, rules=rules)]
-        else:
-            shown = [f"“{label}”" for label in labels.values()]
-            facts = list(_facts(teller, conflict.get("projects", ())))
-            key = "conflict_projects" if facts else "conflict"
-            told = [teller.say(key, rules="; ".join([*shown, *facts]))]
-        if conflict.get("sums"):
-            told.append(_sums(teller, conflict["sums"], labels))
-        if more:
-            others = _named(teller, [rule for one in more for rule in _amounts(one)]).values()
-            names = teller.words.listed([f"“{label}”" for label in others], "purse")
-            told.append(teller.say("alike", count=len(more), names=names))
-        if not conflict["repairs"]:
+        alike.setdefault(_key(conflict, kinds), []).append(conflict)
+    count = len(alike)
+    for number, (conflict, *more) in enumerate(alike.values(), 1):
+        key = "head.one" if count == 1 else "head.many"
+        told = _told(teller, teller.say(key, number=number, count=count), conflict, more)
+        ways = list(_ways(teller, conflict, is_one=not more))
+        if _is_of_list(teller, conflict):
+            told, ways = _short(teller, _PAID), [_by_cells(teller)]
+        elif not ways:
             told.append(teller.say("repair.none"))
-        ways = []
-        for steps in _by_option(conflict["repairs"]):
-            named = [f"“{label}”" for label in _named(teller, steps[0].get("also", ())).values()]
-            also = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
-            tail = teller.say("repair.also", rules=also) if also else ""
-            tail += "" if steps[0]["mends_all"] else teller.say("repair.own")
-            ways.append((_repair(teller, steps) + tail, tuple(steps)))
         yield Trouble(tuple(told), tuple(ways))
+
+
+def _kind(conflict: Step) -> frozenset[str]:
+    return frozenset(rule for rule in conflict["rules"] if not is_bound(rule))
+
+
+def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, frozenset[str]]:
+    """Return what conflicts that are told as one have in common."""
+    rules, amounts, own = frozenset(conflict["rules"]), _amounts(conflict), _kind(conflict)
+    if own and own < rules:
+        least = [kind for kind in kinds if kind and kind <= own]
+        return True, min(least, key=lambda kind: (len(kind), sorted(kind)))
+    return False, rules - set(amounts if len(amounts) == 1 else ())
+
+
+def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
+    """Say what clashes."""
+    labels = _labels(teller, conflict["rules"], conflict["texts"])
+    if "grid" in conflict:
+        kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
+        step = teller.words.exact(conflict["grid"])
+        return [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
+    facts = list(_facts(teller, conflict["projects"]))
+    if conflict["bounds"] and not all(map(is_bound, labels)):
+        return [_pressed(teller, head, conflict, facts)]
+    shown = [f"“{label}”" for label in labels.values()]
+    key = "conflict_projects" if facts else "conflict"
+    told = [teller.say(key, head=head, rules="; ".join([*shown, *facts]))]
+    if conflict["sums"]:
+        told.append(_sums(teller, conflict["sums"], labels))
+    if more:
+        others = _named(teller, [rule for one in more for rule in _amounts(one)]).values()
+        names = teller.words.listed([f"“{label}”" for label in others], "purse")
+        told.append(teller.say("alike", count=len(more), names=names))
+    return told
+
+
+def _pressed(teller: Teller, head: str, conflict: Step, facts: Sequence[str]) -> str:
+    """Say what rules leave, and what the cells they clash with need in all."""
+    bounds, sums = conflict["bounds"], conflict["sums"]
+    own = {rule["rule"] for rule in bounds}
+    labels = _labels(teller, conflict["rules"], conflict["texts"])
+    others = [f"“{label}”" for rule, label in labels.items() if rule not in own]
+    held = _held(teller, bounds)
+    is_purse = sums and len(others) == 1 and own.issuperset(sums["needs"]) and not facts
+    if not is_purse or sums["measure"] != "money":
+        rules = "; ".join([*others, *facts])
+        return teller.say("pressed.rules", head=head, rules=rules, held=held)
+    gap = sum(rule["amount"] for rule in bounds) - sums["total"]
+    total, gap = teller.words.money(sums["total"]), teller.words.money(gap)
+    return teller.say("pressed.purse", head=head, rule=others[0], total=total, held=held, gap=gap)
+
+
+def _held(teller: Teller, bounds: Sequence[Step]) -> str:
+    """Say what is disbursed in cells, or else is the least they are to get; the largest first."""
+    words, plan = teller.words, teller.plan
+    amount, spent = (sum(one[key] for one in bounds) for key in ("amount", "spent"))
+    kind = "spent" if words.money(amount) == words.money(spent) else "both" if spent else "least"
+    names = [one["rule"].removeprefix("bound:").rpartition(":")[0].split("|") for one in bounds]
+    varies = [len(set(values)) > 1 for values in zip(*names, strict=True)]
+    ranked = sorted(zip(bounds, names, strict=True), key=lambda one: -one[0]["amount"])
+    shown = []
+    for bound, name in ranked[:_CELLS]:
+        own = [value for value, is_own in zip(name, varies, strict=True) if is_own] or name
+        shown.append(f"{words.group('|'.join(own))} {words.money(bound['amount'])}")
+    cells = ", ".join(shown) + words.more(len(ranked), "cell", _CELLS)
+    when = (
+        "" if plan.as_of is None else teller.say("pressed.when", month=plan.as_of, year=plan.year)
+    )
+    values = {"amount": words.money(amount), "spent": words.money(spent), "when": when}
+    return teller.say(f"pressed.{kind}", count=len(bounds), cells=cells, **values)
+
+
+def _ways(
+    teller: Teller, conflict: Step, *, is_one: bool
+) -> Iterator[tuple[str, tuple[Step, ...]]]:
+    """Yield what mends a conflict; where several are told as one, what mends them all if any."""
+    options = _by_option(conflict["repairs"])
+    if not is_one:
+        options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    known = {one["rule"] for one in conflict["bounds"]}
+    for steps in options:
+        also = [rule for rule in steps[0].get("also", ()) if rule not in known]
+        named = [f"“{label}”" for label in _named(teller, also).values()]
+        told = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
+        tail = teller.say("repair.also", rules=told) if told else ""
+        tail += teller.say("repair.rounded") if _is_rounded(teller, conflict, steps[0]) else ""
+        is_told = conflict["all_kinds"] and steps[0]["mends_alike"]  # what stays is told beside it
+        tail += "" if steps[0]["mends_all"] or is_told else teller.say("repair.own")
+        yield _repair(teller, steps) + tail, tuple(steps)
+
+
+def _is_rounded(teller: Teller, conflict: Step, step: Step) -> bool:
+    """Whether a purse is raised above what its cells need only as each of them is rounded up."""
+    grid = float(teller.plan.scenario.round_to or 0)
+    needs = [one["amount"] for one in conflict["bounds"]]
+    own = [rule for rule in conflict["rules"] if not is_bound(rule)]
+    if not grid or own != [step["rule"]] or not step["rule"].startswith("budget:"):
+        return False
+    most = sum(math.ceil(need / grid) * grid for need in needs) + grid
+    return bool(sum(needs) + grid < step["to"] < most)
+
+
+# ---------------------------------------------------------------------------- lists of projects
+
+
+def _is_of_list(teller: Teller, conflict: Step) -> bool:
+    """Whether a conflict is that more is disbursed in cells than their projects can take."""
+    return bool(_short(teller, _PAID)) and all(map(is_bound, conflict["rules"]))
+
+
+def _short(teller: Teller, *codes: str) -> list[str]:
+    """Say what a list of projects cannot take."""
+    return [one.found(teller.language) for one in teller.plan.warnings if one.code in codes]
+
+
+def _by_cells(teller: Teller) -> tuple[str, tuple[Step, ...]]:
+    return teller.say("repair.by_cells"), (BY_CELLS,)
+
+
+def _listing(teller: Teller) -> Iterator[Trouble]:
+    """Yield that the list of projects is not complete, where no conflict says so itself."""
+    told = _short(teller, _PARTIAL, _PAID)
+    if told and not any(_is_of_list(teller, one) for one in teller.plan.conflicts):
+        yield Trouble(tuple(told), (_by_cells(teller),))
 
 
 def _facts(teller: Teller, facts: Sequence[Step]) -> Iterator[str]:
@@ -112,15 +229,19 @@ def _amounts(conflict: Step) -> list[str]:
     return [rule for rule in conflict["rules"] if rule.startswith(("budget:", "bound:"))]
 
 
+def is_bound(rule: str) -> bool:
+    """Whether a law is a cell's own lowest or highest amount."""
+    return rule.startswith("bound:")
+
+
 def _together(teller: Teller) -> Iterator[Trouble]:
     """Yield what is to be said of the conflicts together: what mends all, if others remain."""
     conflicts = teller.plan.conflicts
     together = [step for one in conflicts for step in one.get("combination", ())]
     if together:
         steps = _repair(teller, together)
-        told = teller.say("repair.together", steps=steps)
-        yield Trouble((told,), ((steps, tuple(together)),))
-    if any("grid" not in one and not one["complete"] for one in conflicts):
+        yield Trouble((teller.say("repair.at_once"),), ((steps, tuple(together)),))
+    if any("grid" not in one and not one["all_kinds"] for one in conflicts):
         yield Trouble((teller.say("maybe_more"),))
 
 
@@ -179,7 +300,7 @@ def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[
     named = budget_texts(scenario.budget, teller.words) | rule_texts(scenario.rules, teller.words)
     return {
         rule: teller.rule(rule)
-        if rule.startswith("bound:")
+        if is_bound(rule)
         else rule_label(rule, named.get(rule) or text, teller.language)
         for rule, text in zip(rules, filled, strict=True)
     }

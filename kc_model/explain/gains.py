@@ -14,6 +14,7 @@ from kc_model.wording import Language
 __all__ = ["holding", "loosening", "tell_gains"]
 
 _TOLD = 5
+_NONE = "–"
 _WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
 
 Row = dict[Hashable, Any]
@@ -87,30 +88,33 @@ def holding(plan: Explained, language: Language = "vi") -> list[tuple[str, ...]]
     -------
     list of tuple of str
         The head; then for each rule and side its name, its state and where, what a readable step
-        gives, and the limit up to which each further unit gives as much as the first one ("" where
-        the rule has several groups, or nothing ends it). Missed ones first, then what gives most.
-        Empty without prices.
+        gives, and the limit up to which each further unit gives as much as the first one ("–"
+        where the rule has several groups, or a step gives nothing). Missed ones first, then what
+        gives most. A column without anything to say is left out: without prices the last two.
     """
     teller, rules = Teller(plan, language), plan.rule_rows
-    if not rules["price"].notna().any():
-        return []
+    is_priced = bool(rules["price"].notna().any())
     sides = list(_sides(rules))
     sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(rows[0])))
     lines = []
     for rows in sides:
-        clause = _clause(teller, rows[0])
-        gives = len(rows) == 1 and _is_worth(teller, rows[0])
-        end = _end(teller, rows[0]) if gives else ""
-        named = (teller.rule(rows[0]["id"]), _state(teller, rows), clause, end)
+        named = [teller.rule(rows[0]["id"]), _state(teller, rows)]
+        if is_priced:
+            gives = len(rows) == 1 and _is_worth(teller, rows[0])
+            named += [_clause(teller, rows[0]), _end(teller, rows[0]) if gives else _NONE]
         lines.append(tuple(f"{text[:1].upper()}{text[1:]}" for text in named))
-    head = ("rule", "state", "step", "until")
+    head = ["rule", "state", "step", "until"][: 4 if is_priced else 2]
+    if is_priced and all(line[-1] == _NONE for line in lines):
+        head, lines = head[:-1], [line[:-1] for line in lines]
     return [tuple(teller.say(f"holding.{name}") for name in head), *lines]
 
 
 def _end(teller: Teller, row: Row) -> str:
-    """Return the limit up to which a row's price holds as it is loosened; "" where none ends it."""
+    """Say up to which limit a row's price holds as it is loosened."""
     end = row["price_from"] if row["side"] == "min" else row["price_to"]
-    return "" if math.isnan(end) else teller.quantity(row["measure"], end)
+    return (
+        teller.say("holding.endless") if math.isnan(end) else teller.quantity(row["measure"], end)
+    )
 
 
 def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 
+from kc_model.errors import Fault
 from kc_model.explain.naming import budget_texts, rule_label, rule_texts
 from kc_model.scenario import Scenario
 from kc_model.tables import CELL_KEYS, Dataset, Note
@@ -54,6 +55,8 @@ class _Explained(Protocol):
     def reserve(self) -> tuple[Mapping[str, Any], ...]: ...
     @property
     def conflicts(self) -> tuple[Mapping[str, Any], ...]: ...
+    @property
+    def warnings(self) -> tuple[Fault, ...]: ...
     @property
     def data(self) -> Dataset: ...
     @property

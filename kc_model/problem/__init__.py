@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kc_model.problem.build import PARTIAL, build_problem, problem_of
+from kc_model.problem.build import PARTIAL, build_problem, incomplete_list, problem_of
 from kc_model.problem.model import Problem
 
-__all__ = ["PARTIAL", "Problem", "build_problem", "problem_of"]
+__all__ = ["PARTIAL", "Problem", "build_problem", "incomplete_list", "problem_of"]

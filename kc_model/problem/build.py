@@ -23,7 +23,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import LANGUAGES
 from kc_model.words import Words
 
-__all__ = ["PARTIAL", "absorption_of", "build_problem", "problem_of", "risks_on"]
+__all__ = ["PARTIAL", "absorption_of", "build_problem", "incomplete_list", "problem_of", "risks_on"]
 
 Dong = NDArray[np.int64]
 Indices = NDArray[np.int64]
@@ -83,6 +83,24 @@ def build_problem(
     problem = _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
     year = newest_plan_year(data, scenario.year, as_of) if data.cells.empty else None
     return replace(problem, outlook=outlook, baseline_year=year)
+
+
+def incomplete_list(data: Dataset, scenario: Scenario) -> tuple[Fault, ...]:
+    """Return the warnings of `build_problem` that a list of projects is not complete.
+
+    Parameters
+    ----------
+    data : Dataset
+    scenario : Scenario
+        Its budgets say which cells count; what is wrong with it is not told here.
+    """
+    if scenario.projects == "ignore" or not len(data.projects):
+        return ()
+    cells = build_cells(data, scenario.year, scenario.as_of, [])
+    _, covered = budget_rows(cells, scenario, data.unit, [], "at_most")
+    found: list[Fault] = []
+    _offered(data, scenario, cells.keep(covered), scenario.as_of, found)
+    return tuple(fault for fault in found if fault.code in ("projects-partial", "paid-beyond"))
 
 
 def problem_of(

@@ -133,7 +133,7 @@ class _Teller:
             yield Group(
                 area,
                 _say(
-                    "group",
+                    "group" if len(self.found) else "open_group",
                     self.language,
                     roman=numeral("roman", number),
                     area=reference.area_name(area, self.language),

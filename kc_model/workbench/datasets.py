@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kc_model.errors import Fault, InputError
+from kc_model.errors import Address, Fault, InputError
 from kc_model.reading import read_dataset
 from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
@@ -33,7 +33,8 @@ class Loaded:
     scenarios : mapping of str to Scenario
         By the name of their file; those of the workbook itself by its name.
     faults : tuple of Fault
-        Of the data and the scenarios, errors and warnings.
+        Of the data and the scenarios, errors and warnings; that the list of projects is not
+        complete for the first scenario.
     home : Path
         Where scenarios of it are saved.
     """
@@ -107,6 +108,12 @@ def load(path: Path, progress: Progress | None = None, home: Path | None = None)
         except InputError as error:
             if not _is_none(error):
                 faults.extend(fault for fault in error.faults if fault not in faults)
+    if data is not None and scenarios and len(data.projects):
+        # Imported here: without projects nothing of a plan is needed yet.
+        from kc_model.problem import incomplete_list  # noqa: PLC0415
+
+        found = incomplete_list(data, next(iter(scenarios.values())))
+        faults.extend(fault if path.is_dir() else replace(fault, at=Address()) for fault in found)
     return Loaded(path, data, scenarios, tuple(faults), home)
 
 

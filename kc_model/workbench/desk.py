@@ -13,12 +13,12 @@ import ipywidgets
 
 from kc_model.errors import Fault, InputError, KcError
 from kc_model.tables import Dataset, Note
-from kc_model.wording import LANGUAGES, Language, say
+from kc_model.wording import LANGUAGES, Language, say, texts
 from kc_model.workbench import screen
 from kc_model.workbench.folders import LOG
 from kc_model.workbench.newest import Newest
 
-__all__ = ["Desk", "FiguresDesk", "choices", "explain_error", "language_switch"]
+__all__ = ["Desk", "FiguresDesk", "choices", "explain_error", "language_switch", "remedy_on_screen"]
 
 
 def choices(group: str, keys: Sequence[Any], language: Language) -> list[tuple[str, Any]]:
@@ -59,6 +59,12 @@ def explain_error(error: Exception, language: Language) -> list[str]:
         return [str(error)]
     _logger().error("unforeseen", exc_info=error)
     return [say("screen.unforeseen", language, log=LOG)]
+
+
+def remedy_on_screen(fault: Fault, language: Language) -> str:
+    """Return what to do about a fault where there are buttons, not files to write in."""
+    own = f"screen.remedies.{fault.code}"
+    return say(own, language) if own in texts() else fault.remedy(language)
 
 
 class Desk(ipywidgets.VBox):  # type: ignore[misc]

@@ -103,6 +103,12 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"
 
+    def allow(self, *, is_plan: bool) -> str:
+        """Let a plan be exported, or nothing where there is none; say why not."""
+        why = "" if is_plan else say("screen.plan.no_export", self._language)
+        self.export.disabled, self.export.tooltip = not is_plan, why or self.export.description
+        return why
+
     def opened(self, file: Path) -> None:
         """Let a file be saved again under its name: one that we wrote and nobody has changed."""
         if file.is_file() and file.read_bytes() == scenario_yaml(self._scenario()).encode():

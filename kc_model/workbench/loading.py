@@ -27,7 +27,7 @@ from kc_model.workbench.datasets import (
     scenario_home,
     shown_path,
 )
-from kc_model.workbench.desk import Desk
+from kc_model.workbench.desk import Desk, remedy_on_screen
 from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Step
 
@@ -248,7 +248,12 @@ def _fault_table(faults: Iterable[Fault], language: Language) -> str:
     for fault in ordered[:_MOST]:
         level = say(f"screen.data.levels.{fault.level}", language)
         lines.append(
-            (level, _place(fault.at, language), fault.found(language), fault.remedy(language))
+            (
+                level,
+                _place(fault.at, language),
+                fault.found(language),
+                remedy_on_screen(fault, language),
+            )
         )
     more = len(ordered) - _MOST
     note = say("screen.data.more", language, count=more) if more > 0 else ""

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 
 from kc_model.allocate import apply_repair, repair_cells
-from kc_model.explain import rule_label, troubles
+from kc_model.explain import BY_CELLS, is_bound, rule_label, troubles
 from kc_model.money import UNITS, format_money
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
@@ -66,6 +66,8 @@ class Mending(ipywidgets.VBox):  # type: ignore[misc]
 def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, Dataset]:
     """Return scenario and data after a way out; changed bounds of cells are noted with the data.
 
+    That is other numbers, or the list of projects set aside.
+
     Parameters
     ----------
     scenario : Scenario
@@ -73,10 +75,12 @@ def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, D
     steps : sequence of mapping
         Of one option, see `kc_model.allocate.apply_repair`.
     """
+    if BY_CELLS in steps:
+        return replace(scenario, projects="ignore"), data
     changed = repair_cells(data, steps)
-    own = [step for step in steps if not step["rule"].startswith("bound:")]
+    own = [step for step in steps if not is_bound(step["rule"])]
     if changed is not data:
-        bounds = [step for step in steps if step["rule"].startswith("bound:")]
+        bounds = [step for step in steps if is_bound(step["rule"])]
         changed = replace(changed, notes=(*data.notes, *(_note(one, data.unit) for one in bounds)))
     return (apply_repair(scenario, own, data.unit) if own else scenario), changed
 

@@ -14,7 +14,7 @@ from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.desk import choices
+from kc_model.workbench.desk import choices, remedy_on_screen
 from kc_model.workbench.figure import Figure
 
 __all__ = ["HeatMap", "Outcome"]
@@ -134,19 +134,33 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
 def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str) -> str:
     """Return what a plan means: the first sentences; the rest, and what holds it, on a click."""
     told = plan.explain(language)
-    held, head = holding(plan, language), say("screen.plan.holding", language)
+    head = say("screen.plan.holding", language)
+    held = _held(plan, head, language) if not pending else ""
     first = [*told[:_SHOWN], *([pending] if pending else [])]
     more = say("screen.more", language, count=len(told) - _SHOWN)
-    texts = [fault.text(language) for fault in warnings]
+    texts = [f"{fault.found(language)} {remedy_on_screen(fault, language)}" for fault in warnings]
     known = say("screen.warnings", language, count=len(texts))
     return "".join(
         [
             screen.bullets(say("screen.plan.findings", language), first),
             screen.fold(more, screen.bullets("", told[_SHOWN:])),
-            screen.fold(head, screen.table(held, head, kind="words") if held else ""),
+            screen.fold(head, held),
             screen.fold(known, screen.bullets("", texts)),
         ]
     )
+
+
+def _held(plan: Allocation, head: str, language: Language) -> str:
+    """Return what holds a plan as a table, and why it has no figures where it has none."""
+    lines, why = holding(plan, language), ""
+    if not plan.goals:
+        why = say("screen.plan.no_goal", language)
+    elif len(plan.projects):
+        why = say("explain.projects.no_prices", language)
+    if len(lines) == 1:
+        return screen.message([say("screen.plan.nothing_holds", language)])
+    told = screen.message([why] if why else [])
+    return told + screen.table(lines, head, kind="words")
 
 
 class HeatMap(ipywidgets.VBox):  # type: ignore[misc]

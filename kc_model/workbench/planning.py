@@ -17,8 +17,8 @@ from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.deciding import decide
-from kc_model.workbench.desk import FiguresDesk
+from kc_model.workbench.deciding import decide, is_refusal
+from kc_model.workbench.desk import FiguresDesk, remedy_on_screen
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
 from kc_model.workbench.following import Following
@@ -166,8 +166,8 @@ class PlanDesk(FiguresDesk):
             screen.row(*months),
             self.filing.saved,
             self.filling,
-            self.status,
             self.mending,
+            self.status,
             self.following.pricing,
             self.outcome.losers,
             self.adjusting.told,
@@ -248,7 +248,17 @@ class PlanDesk(FiguresDesk):
             self.guarded(lambda: self.go(replace(self.now(), projects=projects)))
 
     def _switch_month(self, month: int | None) -> None:
-        self.guarded(lambda: self.go(replace(self.now(), as_of=month)))
+        self.guarded(lambda: self._go_to_month(month))
+
+    def _go_to_month(self, month: int | None) -> None:
+        """Go to a month of the year, or to all of it, where moves refused mid-year do not count."""
+        now = self.now()
+        held = [rule for rule in now.rules if month is not None or not is_refusal(rule)]
+        self.go(replace(now, as_of=month, rules=tuple(held)))
+        dropped = len(now.rules) - len(held)
+        if dropped:
+            told = self.say("moves.dropped", count=dropped)
+            self.filing.saved.value = screen.message([told])
 
     def _kept_now(self) -> Kept | None:
         """Return what is on screen, to be kept beside the base; None: no plan."""
@@ -338,14 +348,14 @@ class PlanDesk(FiguresDesk):
         self.status.value = ""
         if is_stopped:
             self.adjusting.hide()
-        self.filing.export.disabled = True
+        self.filing.allow(is_plan=False)
         self.outcome.grey(is_blank=False)
 
     def _failed(self, error: Exception) -> None:
         super()._failed(error)
         self.adjusting.hide()
         self.outcome.grey(is_blank=False)
-        self.filing.export.disabled = True
+        self.filing.allow(is_plan=False)
 
     def show_total(self, plan: Allocation) -> None:
         """Take a plan that was made, and show at once what is looked at first."""
@@ -387,24 +397,29 @@ class PlanDesk(FiguresDesk):
         plan = self.plan
         if plan is None:
             return
-        self.filing.export.disabled = plan.status != "optimal"
+        unable = self.filing.allow(is_plan=plan.status == "optimal")
         self.mending.show(plan if plan.conflicts else None, self.language)
         self.comparing.refresh()
         self.trading.stand_at(plan)
         if len(plan.data.projects):
             self.choosing.show(plan, self._past.here.scenario, self.language)
-        tongue = self.language
-        known = [one for one in plan.warnings if one.code in _TOLD]
-        told_first = [f"{one.found(tongue)} {one.remedy(tongue)}" for one in known]
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
-            told = [] if plan.conflicts else plan.explain(self.language)
-            self.status.value = screen.message([*told, *told_first, *old], "stop")
+            told = [] if plan.conflicts else [*plan.explain(self.language), *self._short(plan)]
+            self.status.value = screen.message([*told, unable, *old], "stop")
             return
+        told_first = self._short(plan)
         proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
         pending = [self.say("plan.pricing")] if is_pricing else []
         beside = screen.message(told_first, "warn") if told_first else ""
         self.status.value = screen.message([" ".join([proven, *pending])]) + beside
+
+    def _short(self, plan: Allocation) -> list[str]:
+        """Say what of the list of projects has to be known if a plan is to be understood."""
+        language = self.language
+        known = [one for one in plan.warnings if one.code in _TOLD]
+        remedies = dict.fromkeys(remedy_on_screen(one, language) for one in known)
+        return [*(one.found(language) for one in known), *remedies]
 
     def _draw(self, *, is_pricing: bool = False) -> None:
         """Show the last plan that there is, grey if the sliders are no longer at it."""
