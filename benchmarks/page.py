@@ -7,8 +7,8 @@ lengthens them; what the kernel's processor did is told beside them, and the loa
 - first minute: from the command to the address, to the page with its tabs, to the first chart, and
   to an allocation in its chart where "Phương án" is clicked as soon as it is there
 - key press: a key on the slider of the total until that total stands in the chart's own text; of
-  that the way to the kernel, what the kernel did until it sent the chart, the way back, and drawing;
-  then until prices and their ranges stand beside it, and until all does
+  that the way to the kernel, what the kernel did until it sent the chart, the way back, drawing;
+  then until prices with their ranges stand beside it, and until all does
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ def press(page: Page, pid: int, key: str) -> dict[str, float]:
     key_at, shown = first["key"]["at"], first["shown"]["at"]
     picture = next(one for one in times if one["what"] == "picture")
     busy = seconds(first["busy"]["date"]) if "busy" in first else first["sent"]["at"]
-    priced, whole = (page.wait_for_function(_AT, arg=there, polling=50).json_value() for there in _PENDING)
+    at = (page.wait_for_function(_AT, arg=words, polling=50) for words in _PENDING)
+    priced, whole = (found.json_value() for found in at)
     page.wait_for_timeout(300)
     return {
         "total": shown - key_at,

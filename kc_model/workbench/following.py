@@ -62,9 +62,7 @@ class Following:
         self._owner, self.maker, self._after = owner, maker, after
         lock = owner.work.lock
         self.pricing = Aside(lock, _PATIENCE)
-        self.solving = Errand(
-            self._begin_choice, lambda plan: owner.show(plan), lock
-        )
+        self.solving = Errand(self._begin_choice, owner.show, lock)
 
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
