@@ -7,7 +7,8 @@ lengthens them; what the kernel's processor did is told beside them, and the loa
 - first minute: from the command to the address, to the page with its tabs, to the first chart, and
   to an allocation in its chart where "Phương án" is clicked as soon as it is there
 - key press: a key on the slider of the total until that total stands in the chart's own text; of
-  that the way to the kernel, what the kernel did until it sent the chart, the way back, and drawing
+  that the way to the kernel, what the kernel did until it sent the chart, the way back, drawing;
+  then until prices with their ranges stand beside it, and until all does
 """
 
 from __future__ import annotations
@@ -89,6 +90,15 @@ window.addEventListener("keydown", () => note("key"), true);
 """
 
 
+# When none of some words stands on the page any more.
+_AT = """words => {
+  const shown = document.body.innerText;
+  return !words.some(one => shown.includes(one)) && performance.timeOrigin + performance.now();
+}"""
+_WORKING = "Đang tính"
+_PENDING = ([_WORKING + "…", _WORKING + ": nới"], [_WORKING])
+
+
 def cpu(root: int) -> float:
     """Return the seconds of processor time that a process and all below it have taken (Linux)."""
     parents, ticks = {}, {}
@@ -147,8 +157,8 @@ def press(page: Page, pid: int, key: str) -> dict[str, float]:
     key_at, shown = first["key"]["at"], first["shown"]["at"]
     picture = next(one for one in times if one["what"] == "picture")
     busy = seconds(first["busy"]["date"]) if "busy" in first else first["sent"]["at"]
-    page.get_by_text("Đang tính").first.wait_for(state="hidden")
-    settled = time.time() * 1e3
+    at = (page.wait_for_function(_AT, arg=words, polling=50) for words in _PENDING)
+    priced, whole = (found.json_value() for found in at)
     page.wait_for_timeout(300)
     return {
         "total": shown - key_at,
@@ -156,18 +166,20 @@ def press(page: Page, pid: int, key: str) -> dict[str, float]:
         "in kernel": seconds(picture["date"]) - busy,
         "back": picture["at"] - seconds(picture["date"]),
         "drawing": shown - picture["at"],
-        "prices": settled - key_at,
+        "prices": priced - key_at,
+        "whole": whole - key_at,
         "processor": 1e3 * (cpu(pid) - used),
         "bytes": picture["size"],
     }
 
 
 def told(rows: Iterable[dict[str, float]]) -> None:
-    """Print the median and the worst of every part."""
+    """Print the least, the median and the worst of every part."""
     rows = list(rows)
     for part in rows[0]:
         values = sorted(row[part] for row in rows)
-        print(f"{part:12} median {statistics.median(values):8.0f}   worst {values[-1]:8.0f}")
+        low, middle, high = values[0], statistics.median(values), values[-1]
+        print(f"{part:12} least {low:8.0f}   median {middle:8.0f}   worst {high:8.0f}")
 
 
 def main(presses: int) -> None:

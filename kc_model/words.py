@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
+from functools import cache
 from typing import Protocol, Self
 
 import pandas as pd
@@ -169,37 +169,23 @@ class Words:
             What it is a code of: place, region, area or source; "": any of them.
         """
         if key:
-            return self._known[_NAMED[key]].get(code, code) if key in _NAMED else str(code)
+            if key not in _NAMED:
+                return str(code)
+            return _known(self.vintage, self.language)[_NAMED[key]].get(code, code)
         if code == "ALL":
             return self.say("explain.all")
-        return next((names[code] for names in self._names.values() if code in names), code)
-
-    @cached_property
-    def _names(self) -> dict[str, dict[str, str]]:
-        vintage, language = self.vintage, self.language
-        return {
-            "place": {
-                code: reference.place_name(code, vintage, language)
-                for code in reference.place_order(vintage)
-            },
-            "area": {c: reference.area_name(c, language) for c in reference.area_order()},
-            "source": {c: reference.source_name(c, language) for c in reference.source_order()},
-        }
-
-    @cached_property
-    def _known(self) -> dict[str, dict[str, str]]:
-        """Names by code, and by their name in either language, as a workbook may say it."""
-        known: dict[str, dict[str, str]] = {}
-        for key, own in self._names.items():
-            spelled = [Words(self.unit, self.vintage, one)._names[key] for one in LANGUAGES]
-            known[key] = {n[code]: own[code] for n in spelled for code in own} | own
-        return known
+        names = _names(self.vintage, self.language).values()
+        return next((known[code] for known in names if code in known), code)
 
     def retold(self, text: str) -> str:
         """Show what the program wrote into a scenario in this language; anything else as it is."""
 
         def tell(part: str) -> str:
-            known = (names[part] for names in self._known.values() if part in names)
+            known = (
+                names[part]
+                for names in _known(self.vintage, self.language).values()
+                if part in names
+            )
             return next(known, part)
 
         return retold(text, self.language, lambda parts: " – ".join(map(tell, parts.split(" – "))))
@@ -282,6 +268,28 @@ class Words:
         if name.endswith(" evenness"):
             return self.each(value)
         return self.number(value, _significant(value, 3))
+
+
+@cache
+def _names(vintage: str, language: Language) -> dict[str, dict[str, str]]:
+    return {
+        "place": {
+            code: reference.place_name(code, vintage, language)
+            for code in reference.place_order(vintage)
+        },
+        "area": {c: reference.area_name(c, language) for c in reference.area_order()},
+        "source": {c: reference.source_name(c, language) for c in reference.source_order()},
+    }
+
+
+@cache
+def _known(vintage: str, language: Language) -> dict[str, dict[str, str]]:
+    """Names by code, and by their name in either language, as a workbook may say it."""
+    known: dict[str, dict[str, str]] = {}
+    for key, own in _names(vintage, language).items():
+        spelled = [_names(vintage, one)[key] for one in LANGUAGES]
+        known[key] = {n[code]: own[code] for n in spelled for code in own} | own
+    return known
 
 
 def _rounded(value: float, digits: int) -> Decimal:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,7 +27,9 @@ from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
-from kc_model.workbench import AppPage, open_page, opening, show_app, show_data
+from kc_model.workbench import AppPage, making, open_page, opening, show_app, show_data
+from kc_model.workbench import page as page_room
+from kc_model.workbench import progress as progress_room
 from kc_model.workbench.datasets import find_datasets, load
 from kc_model.workbench.opening import begin
 from kc_model.workbench.starting import starters
@@ -265,6 +268,32 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
     assert page.plans == {}
+
+
+def test_a_plan_that_is_looked_at_goes_before_progress(home, monkeypatch):
+    looked, planned = threading.Event(), threading.Event()
+    forecast, plan = progress_room.forecast, making.Planner.plan
+
+    def slow_forecast(*args, **kwargs):
+        looked.wait(20)
+        return forecast(*args, **kwargs)
+
+    def slow_plan(*args, **kwargs):
+        planned.wait(20)
+        return plan(*args, **kwargs)
+
+    monkeypatch.setattr(progress_room, "forecast", slow_forecast)
+    monkeypatch.setattr(making.Planner, "plan", slow_plan)
+    monkeypatch.setattr(page_room, "_YIELDS", 20.0)
+    page = show_app(home)
+    page.tabs.selected_index = 1
+    looked.set()
+    assert not page.progress.wait(1.0)
+    assert page.progress.outlook is None
+    planned.set()
+    assert page.wait(60)
+    assert page.plans["số liệu.xlsx"].plan.status == "optimal"
+    assert page.progress.outlook.as_of == 6
 
 
 def test_reading_again_keeps_what_was_not_saved(home):

@@ -141,6 +141,48 @@ def test_a_changed_number_gives_the_plan_that_a_fresh_start_gives(data, compiled
     )
 
 
+@pytest.mark.parametrize(
+    "move", ["two totals", "a share", "a share of one cell", "a directive", "a weight"]
+)
+def test_prices_gains_and_reasons_are_those_of_a_fresh_start(data, move):
+    base = scenario(TEXT)
+    asked = MOVES[move](base)
+    planner = Planner(data)
+    planner.plan(base)
+    hot = [planner.plan(one) for one in (asked, base, asked)]  # each starts where the last ended
+    for plan, one in zip(hot, (asked, base, asked), strict=True):
+        cold = allocate(data, one)
+        for column in ("price", "price_from", "price_to", "step", "gain"):
+            ours, theirs = (frame[column].to_numpy() for frame in (plan.rules(), cold.rules()))
+            assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-6, nan_ok=True)
+        assert list(plan.effects) == list(cold.effects)
+        assert np.any(cold.effects.to_numpy())
+        assert plan.effects.to_numpy() == pytest.approx(cold.effects.to_numpy(), abs=2.0)
+
+
+def test_a_plan_with_prices_is_told_before_its_reasons(data):
+    priced = []
+    plan = Planner(data).plan(scenario(TEXT), priced=priced.append)
+    (before,) = priced
+    assert before.rule_rows.equals(plan.rule_rows)
+    assert before.cells.equals(plan.cells)
+    assert before.cells["lowest"].notna().all()
+    assert before.effects.empty
+    assert not plan.effects.empty
+
+
+def test_one_who_breaks_off_at_the_prices_harms_no_later_plan(data, compiled):
+    planner, asked = Planner(data), scenario(TEXT)
+
+    def stop(_plan):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        planner.plan(asked, priced=stop)
+    same(planner.plan(with_budget(asked, 210, 25)), allocate(data, with_budget(asked, 210, 25)))
+    assert len(compiled) == 2  # the first model, still true, and the fresh one
+
+
 SHAPES = {
     "a rule more": lambda s: replace(s, rules=(*s.rules, replace(s.rules[1], id="other"))),
     "a rule less": lambda s: replace(s, rules=s.rules[1:]),

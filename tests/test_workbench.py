@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kc_model.allocate import Planner, allocate
+from kc_model.allocate import planner as planner_room
 from kc_model.errors import InputError
 from kc_model.forecast import forecast, months_of
 from kc_model.money import format_number, parse_money
@@ -252,6 +253,20 @@ def test_a_stale_result_is_never_shown():
     release.set()
     assert work.wait(10)
     assert shown == ["new", "more"]
+
+
+def test_work_that_gives_way_begins_and_is_shown_later():
+    shown, first, begun = [], threading.Event(), threading.Event()
+    work = Newest(shown.append)
+    work.start(Step(lambda _tell: begun.set() or "old", shown.append))
+    assert work.wait(10)
+    begun.clear()
+    work.give_way = lambda: first.wait(10)
+    work.start(Step(lambda _tell: begun.set() or "new", shown.append))
+    assert not begun.wait(0.1)
+    first.set()
+    assert work.wait(10)
+    assert shown == ["old", "new"]
 
 
 def test_a_stale_failure_is_not_told_and_a_new_one_is():
@@ -517,6 +532,50 @@ def test_an_older_move_never_overwrites_a_newer_one(plan_desk, monkeypatch):
     assert plan_desk.wait(30)
     assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
+
+
+def test_prices_stand_before_reasons_and_reasons_of_an_older_plan_are_dropped(
+    plan_desk, monkeypatch
+):
+    release, real = threading.Event(), planner_room._find_effects
+
+    def slow(*args):
+        release.wait(20)
+        real(*args)
+
+    monkeypatch.setattr(planner_room, "_find_effects", slow)
+    plan_desk.sliders["total"].value = Decimal(9000)
+    until(lambda: "Đang tính: vì sao" in words(plan_desk.status))
+    assert "Đang tính: vì sao" in words(plan_desk.findings)
+    assert plan_desk.plan.rule_rows["price"].notna().any()
+    assert plan_desk.plan.effects.empty
+    plan_desk.tongues.value = "en"
+    assert "Working out why" in words(plan_desk.status)  # also in the other language
+    plan_desk.tongues.value = "vi"
+    plan_desk.sliders["total"].value = Decimal(9200)
+    until(lambda: plan_desk.plan.cells["amount"].sum() == 9200 * 10**6)
+    release.set()
+    assert plan_desk.wait(30)
+    assert plan_desk.plan.cells["amount"].sum() == 9200 * 10**6
+    assert not plan_desk.plan.effects.empty
+    assert "Đang tính" not in words(plan_desk.status) + words(plan_desk.findings)
+
+
+def test_nothing_of_an_older_plan_stands_bright_beside_a_new_total(plan_desk, monkeypatch):
+    monkeypatch.setattr(following, "_BREATH", 20.0)
+    old = words(plan_desk.findings)
+    plan_desk.sliders["total"].value = Decimal(9000)
+    until(lambda: plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng")
+    until(lambda: plan_desk.changes.chart.greyed)
+    assert words(plan_desk.findings) == old
+    texts = (plan_desk.losers, plan_desk.findings, plan_desk.changes.table)
+    until(lambda: all("kc-grey" in text._dom_classes for text in texts))
+    assert not plan_desk.shares.chart.greyed
+    monkeypatch.setattr(following, "_BREATH", 0.01)
+    plan_desk.sliders["total"].value = Decimal(9100)
+    assert plan_desk.wait(30)
+    assert not any("kc-grey" in text._dom_classes for text in texts)
+    assert not plan_desk.changes.chart.greyed
 
 
 def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch):

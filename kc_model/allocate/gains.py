@@ -7,7 +7,7 @@ readable step, in all groups of its rule at once, and the tiers and the first go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -126,32 +126,36 @@ class _Seeker:
         return float((self.best - value) * self.unit)
 
     def _tier_by_tier(self) -> float:
-        """Return the first goal's best with the numbers that stand, the tiers asked before it."""
-        ladder, best = self.live.ladder, [np.inf] * self.first
-        value = np.nan
+        """Return the first goal's best with the numbers that stand, the tiers asked before it.
+
+        A tier nothing of which is missed is kept so, and asked only where that leaves no plan.
+        """
+        best = self._climb(is_kept=True) or self._climb(is_kept=False)
+        self.live.ladder.cap(self.tiers.best)
+        self._turn(self.first)
+        return best[self.first] if best else float("nan")
+
+    def _climb(self, *, is_kept: bool) -> list[float]:
+        """Return the bests of the tiers and of the first goal; none where there is no plan."""
+        best: list[float] = []
         for s in range(self.first + 1):
-            if s < self.first and self._stays(s, best):
-                best[s] = self.tiers.best[s]
+            if is_kept and s < self.first and self.tiers.best[s] <= _SMALL:
+                best.append(self.tiers.best[s])
                 continue
-            ladder.cap(best)
-            status, value = self._aim(s)
+            self.live.ladder.cap([*best, *[np.inf] * (self.first - len(best))])
+            self._turn(s)
+            status, value, _ = self.live.solver.peek()
             if status is not Status.OPTIMAL:
-                value = np.nan
-                break
-            best[s : s + 1] = [value] if s < self.first else []
-        ladder.cap(self.tiers.best)
-        self._aim(self.first, solve=False)
-        return value
+                return []
+            best.append(value)
+        return best
 
-    def _stays(self, s: int, best: Sequence[float]) -> bool:
-        """Whether a tier nothing of which is missed stays so: those before it are as they were."""
-        return self.tiers.best[s] <= _SMALL and list(best[:s]) == list(self.tiers.best[:s])
-
-    def _aim(self, s: int, *, solve: bool = True) -> tuple[Status, float]:
+    def _turn(self, s: int) -> None:
+        """Ask a stage where it ended with the plan's own numbers: few steps are left from there."""
         cost = np.zeros(len(self.live.solver.cost))
         cost[self.live.ladder.columns[s]] = 1.0
         self.live.solver.set_cost(cost)
-        return self.live.solver.peek()[:2] if solve else (Status.OPTIMAL, np.nan)
+        self.live.solver.turn(("stage", s))
 
     def _from_the_bottom(self, ask: _Ask) -> float:
         """Ask everything again: a risk's rows are found only as a whole solve needs them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -84,6 +84,10 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
+        # By what was left out of the numbers before: how that settled, and where its stages ended
+        # if they were better without it; otherwise they end where the plan's own do.
+        self._left_out: dict[object, tuple[Settled | None, Mapping[Hashable, object] | None]] = {}
+        self._best: tuple[float, ...] = ()
         self._open = {
             stage.goal or 0: Tail(
                 self.solver, problem.risks[stage.goal or 0], self.ladder.columns[s], self._x
@@ -164,7 +168,9 @@ class Live:
 
     def climb(self) -> Climb:
         """Solve tiers and goals in order and leave their best plans standing."""
-        return self.ladder.climb()
+        climb = self.ladder.climb()
+        self._best = climb.best
+        return climb
 
     def settle(self, climb: Climb) -> Money | None:
         """Return the plan of least Σ (x − b)² / max(b, m) among the best ones, million VND.
@@ -335,17 +341,28 @@ class Live:
         What stands in the model is taken back to the bottom. None where it is not proven.
         """
         problem, before, ends = self.problem, self._before, self.solver.ends()
-        at = self.numbers(rows)
+        at, what = self.numbers(rows), (*rows, stage)
+        self._before, nearer = self._left_out.get(what, (before, None))
+        self.solver.back_to(ends if nearer is None else nearer)
         self.problem = problem.without(rows)
         self.ladder.back()
         self.solver.set_rows(at, np.full(len(at), -np.inf), np.full(len(at), np.inf))
         try:
             climb = self.ladder.climb(without=stage)
-            return self.settle(climb) if climb.status is Status.OPTIMAL else None
+            is_better = not self._is_best(climb.best)
+            nearer = self.solver.ends() if is_better else None
+            settled = self.settle(climb) if climb.status is Status.OPTIMAL else None
+            self._left_out[what] = self._before, nearer
+            return settled
         finally:
             self.problem, self._before = problem, before
             self.solver.back_to(ends)
             self.ladder.back()
+
+    def _is_best(self, best: Sequence[float]) -> bool:
+        """Whether stages came out as for the plan itself; one left out has no best to compare."""
+        pairs = [(a, b) for a, b in zip(best, self._best, strict=False) if np.isfinite(a)]
+        return all(abs(a - b) <= _OPEN * max(1.0, abs(b)) for a, b in pairs)
 
     def _norm(self) -> tuple[Money, Money]:
         """Return b and max(b, m) of every cell, million VND."""

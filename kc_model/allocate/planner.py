@@ -88,13 +88,15 @@ class Planner:
         detail: bool = True,
         time_limit: float = 60.0,
         progress: Progress | None = None,
+        priced: Callable[[Allocation], None] | None = None,
     ) -> Allocation:
         """Return the plan that the scenario's tiers and goals make best, and its proof.
 
-        Parameters, result and errors are those of `kc_model.allocate.allocate`.
+        Parameters, result and errors are those of `kc_model.allocate.allocate`; `priced` is told
+        of the plan with its ranges and prices, before it is found out who did what.
         """
         started = time.monotonic()
-        telling = _Telling(progress)
+        telling = _Telling(progress, priced)
         with self._turn:
             try:
                 live = self._prepare(scenario, started + time_limit, telling)
@@ -121,7 +123,7 @@ class Planner:
         return build_problem(self.data, scenario, self.outlook, self.as_of)
 
     def _solve(
-        self, live: Live, ranges: bool | None, tell: Progress, *, detail: bool
+        self, live: Live, ranges: bool | None, tell: _Telling, *, detail: bool
     ) -> Callable[[], Allocation]:
         """Return what gives the result."""
         deadline = live.solver.deadline
@@ -183,7 +185,7 @@ class Planner:
         climb: Climb,
         settled: NDArray[np.float64],
         ranges: bool | None,
-        tell: Progress,
+        tell: _Telling,
     ) -> None:
         """Find out what the plan rests on, what is open, what rules cost, who did what."""
         problem, stages = live.problem, live.stages
@@ -196,6 +198,7 @@ class Planner:
             live.ladder.keep(climb.best, achieved)
             draft.fill_ranges(*live.ranges(settled, tell=tell))
         _find_prices(draft, live, ranges, tell)
+        tell.priced(draft.result)
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
@@ -429,9 +432,18 @@ def _share(tell: Progress, step: str, part: tuple[float, float], share: float) -
 class _Telling:
     """Tells how far the work is; remembers whether the listener broke it off there."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+    def __init__(
+        self, progress: Progress | None, priced: Callable[[Allocation], None] | None = None
+    ) -> None:
+        self._progress, self._priced = progress, priced
         self.stopped = False
+
+    def priced(self, plan: Allocation) -> None:
+        """Tell of a plan with prices and without reasons."""
+        if self._priced is not None:
+            self.stopped = True
+            self._priced(plan)
+            self.stopped = False
 
     def __call__(self, step: str, share: float) -> None:
         if self._progress is not None:

@@ -8,7 +8,7 @@ it keeps that slope between two ends: those at which the line still touches V.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,13 +103,14 @@ def find_prices(
     place = {name: i for i, name in enumerate(ladder.solver.model.rows)}
     at = np.array([place[f"row_{r}"] for r in range(len(problem.rows))], dtype=np.int64)
     held = {*tight, *np.flatnonzero(np.abs(now.row_duals[at]) > _SAME).tolist()}
-    places = {r: int(at[r]) for r in sorted(held)}
-    curves = _curves(problem, ladder.solver, now, places, is_partial=is_partial)
-    sides = Counter((problem.rows[r].id, problem.rows[r].side) for r in curves)
+    places = {r: int(at[r]) for r in sorted(held) if np.any(problem.rows[r].coef)}
+    sides = Counter((problem.rows[r].id, problem.rows[r].side) for r in places)
+    asked = {r for r in places if sides[problem.rows[r].id, problem.rows[r].side] <= most}
+    curves = _curves(problem, ladder.solver, now, places, asked, is_partial=is_partial)
     prices = {}
     for n, (r, curve) in enumerate(curves.items()):
         row = problem.rows[r]
-        scale, is_asked = row.scale, sides[row.id, row.side] <= most
+        scale, is_asked = row.scale, r in asked
         slope = curve.slope() if is_asked else curve.promise
         if slope is not None:
             down, up = curve.ends(slope) if is_asked else (np.nan, np.nan)
@@ -120,22 +121,29 @@ def find_prices(
 
 
 def _curves(
-    problem: Problem, solver: Solver, now: Outcome, places: Mapping[int, int], *, is_partial: bool
+    problem: Problem,
+    solver: Solver,
+    now: Outcome,
+    places: Mapping[int, int],
+    asked: Collection[int],
+    *,
+    is_partial: bool,
 ) -> dict[int, _Curve]:
     """Return V around the optimum by row number, for rows that stand at `places` in the model.
 
-    The basis of a partial program says how far its rows so far let a row move, not how far V does.
+    How far the basis lets a row move is found out of those asked for. The basis of a partial
+    program says how far its rows so far let it, not how far V does.
     """
+    told = [r for r in places if r in asked and not is_partial]
+    at = np.array([places[r] for r in told], dtype=np.int64)
+    reaches = dict(zip(told, solver.reach(at), strict=True))
     curves = {}
-    reaches = solver.reach(np.array(list(places.values()), dtype=np.int64))
-    for (r, i), reach in zip(places.items(), reaches, strict=True):
+    for r, i in places.items():
         row = problem.rows[r]
-        step = _STEP * solver.scale * float(np.max(np.abs(row.coef), initial=0.0))
-        if step:
-            certain = Reach(0.0, 0.0) if is_partial else reach
-            here = (now.objective, float(now.row_duals[i]), certain)
-            bounds = (float(solver.row_low[i]), float(solver.row_high[i]))
-            curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds, is_partial)
+        step = _STEP * solver.scale * float(np.max(np.abs(row.coef)))
+        here = (now.objective, float(now.row_duals[i]), reaches.get(r, Reach(0.0, 0.0)))
+        bounds = (float(solver.row_low[i]), float(solver.row_high[i]))
+        curves[r] = _Curve(solver, np.array([i]), row.side, step, *here, bounds, is_partial)
     return curves
 
 

@@ -124,9 +124,9 @@ def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
         ["first", "price"], ascending=[True, False], kind="stable"
     )
     sides: dict[tuple[str, str], list[Row]] = {}
-    for row in ranked.to_dict("records"):
-        if _holds(row):
-            sides.setdefault((str(row["id"]), str(row["side"])), []).append(row)
+    held = (ranked["status"] != "met") | (ranked["price"] > 0)
+    for row in ranked[held].to_dict("records"):
+        sides.setdefault((str(row["id"]), str(row["side"])), []).append(row)
     yield from sides.values()
 
 

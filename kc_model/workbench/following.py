@@ -1,10 +1,10 @@
-"""Plans that follow the screen: amounts at once, prices when it is calm, projects as an errand."""
+"""Plans that follow the screen: amounts at once, then prices, then reasons; projects in a while."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kc_model.allocate.choice import gap_told
 from kc_model.money import format_number
@@ -16,11 +16,14 @@ from kc_model.workbench.errand import Aside, Errand
 from kc_model.workbench.making import Maker
 from kc_model.workbench.newest import Newest, Progress, Step
 
-__all__ = ["Following"]
+__all__ = ["Following", "Pending"]
+
+Pending = Literal["", "prices", "reasons"]
+"""What is still being worked out of a plan that is shown: prices and reasons, or reasons alone."""
 
 _PATIENCE = 2.0  # seconds after which it is said how long prices still take
 _BREATH = 0.005  # seconds in which a total goes out before the rest is worked out
-_CALM = 0.2  # seconds without a move before prices are worked out
+_CALM = 0.1  # seconds without a move before prices are worked out
 
 
 class _Owner(Protocol):
@@ -32,7 +35,7 @@ class _Owner(Protocol):
 
     def scenario_now(self) -> Scenario: ...
     def show_total(self, plan: Allocation) -> None: ...
-    def show(self, plan: Allocation, *, is_whole: bool) -> None: ...
+    def show(self, plan: Allocation, pending: Pending = "") -> None: ...
     def grey(self, *, is_stopped: bool = False) -> None: ...
 
 
@@ -59,9 +62,7 @@ class Following:
         self._owner, self.maker, self._after = owner, maker, after
         lock = owner.work.lock
         self.pricing = Aside(lock, _PATIENCE)
-        self.solving = Errand(
-            self._begin_choice, lambda plan: owner.show(plan, is_whole=True), lock
-        )
+        self.solving = Errand(self._begin_choice, owner.show, lock)
 
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
@@ -80,8 +81,14 @@ class Following:
         made: list[Allocation] = []
 
         def plan(progress: Progress, *, detail: bool) -> Allocation | None:
+            def priced(plan: Allocation) -> None:
+                with owner.work.lock:
+                    progress("priced", 1.0)  # nothing is shown of a plan that a move has overtaken
+                    made[0] = plan
+                    owner.show(plan, "reasons")
+
             found: Allocation | None = self.pricing.run(
-                lambda told: maker.plan(scenario, told, detail=detail), progress
+                lambda told: maker.plan(scenario, told, detail=detail, priced=priced), progress
             )
             return found
 
@@ -99,20 +106,20 @@ class Following:
             Step(soon, self._show_total),
             Step(
                 lambda _progress: made[0] if made else None,
-                partial(self._show, is_whole=False),
+                partial(self._show, pending="prices"),
                 pause=_BREATH,
             ),
-            Step(in_full, partial(self._show, is_whole=True), pause=_CALM),
+            Step(in_full, self._show, pause=_CALM),
         )
 
     def _show_total(self, found: Allocation | None) -> None:
         if found is not None:
             self._owner.show_total(found)
 
-    def _show(self, found: Allocation | None, *, is_whole: bool) -> None:
+    def _show(self, found: Allocation | None, pending: Pending = "") -> None:
         if found is not None:
-            self._owner.show(found, is_whole=is_whole)
-        elif not is_whole:
+            self._owner.show(found, pending)
+        elif pending:
             self._owner.grey(is_stopped=True)
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kc_model.allocate import Planner, allocate
 from kc_model.explain import RANGES_UP_TO
 from kc_model.results import Allocation, Forecast
@@ -31,7 +33,14 @@ class Maker:
         # What follows the sliders, and what finds prices: neither waits for the other.
         self._planners = [Planner(data, outlook, as_of=as_of) for _ in range(2)]
 
-    def plan(self, scenario: Scenario, progress: Progress, *, detail: bool) -> Allocation:
+    def plan(
+        self,
+        scenario: Scenario,
+        progress: Progress,
+        *,
+        detail: bool,
+        priced: Callable[[Allocation], None] | None = None,
+    ) -> Allocation:
         """Return a plan for the screen, made in place.
 
         Parameters
@@ -40,12 +49,16 @@ class Maker:
         progress : callable (step, share)
         detail : bool
             Whether with its prices and reasons.
+        priced : callable (Allocation) or None
+            Told of the plan with prices, before its reasons are looked for.
         """
         planner = self._planners[detail]
         planner.outlook = planner.outlook or self._made
         # What is too slow for the screen: the range over which every price holds.
         ranges = False if self._cells > RANGES_UP_TO else None
-        made = planner.plan(scenario, ranges=ranges, detail=detail, progress=progress)
+        made = planner.plan(
+            scenario, ranges=ranges, detail=detail, progress=progress, priced=priced
+        )
         self._made, self._cells = made.outlook or self._made, len(made.cells)
         return made
 

@@ -46,12 +46,18 @@ class Newest:
     lock : RLock or None
         Held while a result or failure is shown, so that whoever holds it is alone on the screen;
         None: an own one.
+
+    Attributes
+    ----------
+    give_way : callable ()
+        Waited for before a step begins and before its result is shown.
     """
 
     def __init__(
         self, failed: Callable[[Exception], None], lock: threading.RLock | None = None
     ) -> None:
         self._failed = failed
+        self.give_way: Callable[[], None] = lambda: None
         self.lock = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._ticket = 0
@@ -94,12 +100,14 @@ class Newest:
             if is_newer():
                 raise _Outdated
 
+        self.give_way()
         if step.pause:
             with self._changed:
                 self._changed.wait_for(is_newer, step.pause)
         if is_newer():
             raise _Outdated
         result = step.work(progress)
+        self.give_way()
         with self._changed:
             if is_newer():
                 raise _Outdated

@@ -50,6 +50,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.shares = Figure("allocation", lock)
         self.changes = Figure("change", lock, is_folded=False)
         self.losers, self.findings = screen.Text(), screen.Text()
+        self._texts = (self.losers, self.findings, self.changes.table)
         self._drawn: tuple[Allocation, tuple[str, Language]] | None = None
         self.findings.layout.min_width = "0"  # it stays beside the charts, its table scrolls
         charts = ipywidgets.VBox([self.shares, self.changes])
@@ -100,6 +101,8 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         first = picture if by == key else change_chart(plan, key, language)
         lost = self._show_losers(first, language)
         self.findings.value = lost + _told(plan, warnings, language, pending)
+        for text in self._texts:
+            text.remove_class("kc-grey")
 
     def _show_losers(self, picture: Picture, language: Language) -> str:
         """Say who loses most; return the same as a table."""
@@ -118,10 +121,17 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         head = screen.bullets(title, [picture.heading])
         return head + screen.table(lines, title, picture.unit) if fallen else ""
 
+    def outdate(self) -> None:
+        """Let everything but the total be no longer true."""
+        self.changes.chart.greyed = True
+        for text in self._texts:
+            text.add_class("kc-grey")
+
     def grey(self, *, is_blank: bool) -> None:
         """Let what is shown be no longer true; where it is blank, only the charts stay."""
         self._drawn = None
-        self.shares.chart.greyed = self.changes.chart.greyed = True
+        self.shares.chart.greyed = True
+        self.outdate()
         if is_blank:
             self.shares.table.value = self.changes.table.value = ""
             self.findings.value = self.losers.value = ""

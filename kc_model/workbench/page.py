@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from kc_model.workbench.starting import STARTERS, starters
 __all__ = ["AppPage", "show_app"]
 
 _TABS = ("progress", "plan", "data")
+_YIELDS, _SOON = 5.0, 0.05  # seconds
 _AnyDesk = TypeVar("_AnyDesk", bound=Desk)
 
 
@@ -125,6 +127,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         if data is not None and not data.history.empty:
             year, month = _newest(data)
             self.progress = self._placed(ProgressDesk(data, year, month, language=self._language))
+            self.progress.work.give_way = self._turn_of_progress
             self._rooms["progress"].children = [self.progress]
         self._words()
         self._offer(self._chosen if self._chosen in self._scenarios else None)
@@ -215,6 +218,15 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         front = self.progress
         while not (front is None or self._wants_plan.wait(0.1) or front.wait(0)):
             pass
+
+    def _turn_of_progress(self) -> None:
+        """Let the first plan go before, where it is what is looked at; not one that takes long."""
+        until = time.monotonic() + _YIELDS
+        while self._wants_plan.is_set() and time.monotonic() < until:
+            desk = self.plans.get(self.pick.value)
+            if desk is None or desk.plan is not None or desk.wait(0):
+                break
+            time.sleep(_SOON)
 
     def _look(self, change: Any) -> None:
         if change["new"] == _TABS.index("plan"):

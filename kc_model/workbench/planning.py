@@ -21,7 +21,7 @@ from kc_model.workbench.deciding import decide, is_refusal
 from kc_model.workbench.desk import FiguresDesk, remedy_on_screen
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
-from kc_model.workbench.following import Following
+from kc_model.workbench.following import Following, Pending
 from kc_model.workbench.making import Maker
 from kc_model.workbench.marking import mark, month_label
 from kc_model.workbench.mending import Mending, Steps, mended
@@ -99,6 +99,7 @@ class PlanDesk(FiguresDesk):
         self.following = Following(self, maker or Maker(data, outlook, scenario.as_of), after)
         self.plan: Allocation | None = None
         self._drawn: Allocation | None = None  # the last one that is a plan
+        self._pending: Pending = ""  # of the plan
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
         self.steering = Steering(scenario, data, sliders, self._watch)
@@ -358,7 +359,13 @@ class PlanDesk(FiguresDesk):
         self.filing.allow(is_plan=False)
 
     def show_total(self, plan: Allocation) -> None:
-        """Take a plan that was made, and show at once what is looked at first."""
+        """Take a plan that was made, and show at once what is looked at first; the rest is old."""
+        self._begin(plan)
+        if plan.status == "optimal":
+            self.outcome.outdate()
+
+    def _begin(self, plan: Allocation) -> None:
+        """Take a plan that was made, and show what is looked at first."""
         plan = self.plan = self._called_now(plan)
         if plan.status != "optimal":
             return
@@ -371,12 +378,12 @@ class PlanDesk(FiguresDesk):
         if is_first:
             self._fill()
 
-    def show(self, plan: Allocation, *, is_whole: bool) -> None:
-        """Show a plan that was made; prices and reasons follow where it is not yet whole."""
-        self.show_total(plan)
-        is_pricing = plan.status == "optimal" and not is_whole
-        self._draw(is_pricing=is_pricing)
-        self._show_status(is_pricing=is_pricing)
+    def show(self, plan: Allocation, pending: Pending = "") -> None:
+        """Show a plan that was made; what is pending of it follows."""
+        self._begin(plan)
+        self._pending = pending if plan.status == "optimal" else ""
+        self._draw()
+        self._show_status()
 
     def _called_now(self, plan: Allocation) -> Allocation:
         """Return a plan under the name that it was saved by since it was begun."""
@@ -393,7 +400,7 @@ class PlanDesk(FiguresDesk):
 
     # ------------------------------------------------------------------ showing
 
-    def _show_status(self, *, is_pricing: bool = False) -> None:
+    def _show_status(self) -> None:
         plan = self.plan
         if plan is None:
             return
@@ -410,7 +417,7 @@ class PlanDesk(FiguresDesk):
             return
         told_first = self._short(plan)
         proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
-        pending = [self.say("plan.pricing")] if is_pricing else []
+        pending = [self._pending_told()] if self._pending else []
         beside = screen.message(told_first, "warn") if told_first else ""
         self.status.value = screen.message([" ".join([proven, *pending])]) + beside
 
@@ -421,7 +428,10 @@ class PlanDesk(FiguresDesk):
         remedies = dict.fromkeys(remedy_on_screen(one, language) for one in known)
         return [*(one.found(language) for one in known), *remedies]
 
-    def _draw(self, *, is_pricing: bool = False) -> None:
+    def _pending_told(self) -> str:
+        return self.say(f"plan.pending.{self._pending}") if self._pending else ""
+
+    def _draw(self) -> None:
         """Show the last plan that there is, grey if the sliders are no longer at it."""
         plan, is_plan = self._drawn, self.plan is not None and self.plan.status == "optimal"
         if plan is None or not is_plan:
@@ -432,11 +442,11 @@ class PlanDesk(FiguresDesk):
             return
         with self._quiet():
             self.outcome.offer(plan, self.language)
-        pending = self.say("plan.pricing") if is_pricing else ""
-        self.outcome.show(plan, self._new(plan.warnings), self.language, pending)
+        warnings = self._new(plan.warnings)
+        self.outcome.show(plan, warnings, self.language, self._pending_told())
         self.heat.show(plan)
         if plan.as_of is not None and plan.as_of == self.as_of:
-            if is_pricing:
+            if self._pending:
                 self.adjusting.wait_for(self.language)
             else:
                 self.adjusting.show(plan, self._past.here.scenario, self.language)
@@ -460,7 +470,7 @@ class PlanDesk(FiguresDesk):
         with self._quiet():
             self.steering.stand_at(scenario, self.data, self.language)
         if self.plan is not None and self._called_now(self.plan) is not self.plan:
-            self.show(self.plan, is_whole=self.work.wait(0))
+            self.show(self.plan, self._pending)
         self._fill()
         moved = [note for note in self.data.notes if note not in self._past.loaded.data.notes]
         self.on_keep(file, scenario)
