@@ -409,11 +409,13 @@ def _repairs(
         # The least other share need not be the least money.
         is_share = any(step["kind"] == "share" for step in steps)
         rules = names if steps[0]["mends_all"] else conflict["rules"]
+        # One that mends every conflict of its kind may be more than its own conflict needs.
+        is_more = is_share or (steps[0]["mends_alike"] and not steps[0]["mends_all"])
         if not _holds(comparison, conflict["rules"], names, full):
             yield f"repair does not mend its conflict: {steps}"
         elif not _holds(comparison, rules, names, full):
             yield f"repair leaves the whole contradictory: {steps}"
-        elif not is_share and _holds(comparison, rules, names, less):
+        elif not is_more and _holds(comparison, rules, names, less):
             yield f"repair is more than needed: {steps}"
 
 
