@@ -226,6 +226,7 @@ def moved(asked, unit, dice):
 @settings(max_examples=8)
 @given(st.integers(0, 10**6))
 @example(418)  # a row all of whose coefficients are zero
+@example(65536)  # HiGHS 1.15.1 rounds without end, past any time, if it may presolve
 def test_hot_equals_cold_on_drawn_instances(seed):
     dice = random.Random(seed)
     instance = instances.draw(seed)

@@ -28,6 +28,7 @@ __all__ = ["impossible_grid", "round_plan"]
 _SNAP = 1e-5
 _WHOLE = 1e-6  # how near to a whole number is one: the tolerance of HiGHS itself
 _FURTHER = 20
+_SMALL = 200  # columns up to which HiGHS does not presolve: in 1.15.1 the search may not end then
 _NAMED = 200  # laws up to which the search for those that clash with the grid is tried
 _PRICE = {"directive": 1e4, "preference": 1e2}  # of one step missed, against one step moved
 
@@ -102,7 +103,7 @@ def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
         values = outcome.values[model.whole]
         if np.max(np.abs(values - np.rint(values)), initial=0.0) <= _WHOLE:
             return outcome
-    solver = Solver(model, deadline)
+    solver = Solver(model, deadline, presolves=len(cost) > _SMALL)
     solver.set_cost(cost)
     return solver.run()
 

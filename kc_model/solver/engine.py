@@ -76,14 +76,16 @@ class Engine:
         False where HiGHS did not take the numbers.
     runs : int
         How often it has run.
+    presolve : str
+        HiGHS's option, as the program it was told needs it: off without whole numbers, or if told.
     """
 
-    def __init__(self, gap: float) -> None:
+    def __init__(self, gap: float, *, presolves: bool = True) -> None:
         self.highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         self.sound = True
         self.runs = 0
         self._told: Numbers | None = None
-        self._presolve = "off"
+        self.presolve, self._presolves = "off", presolves
         self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
         self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
         # HiGHS 1.15.1's presolve can undo its own work without end, past any time limit: the
@@ -109,8 +111,8 @@ class Engine:
 
     def _pass(self, now: Numbers) -> None:
         rows, columns = now.matrix.shape
-        self._presolve = "choose" if now.whole.any() else "off"
-        self.set(presolve=self._presolve)
+        self.presolve = "choose" if self._presolves and now.whole.any() else "off"
+        self.set(presolve=self.presolve)
         status = self.highs.passModel(
             columns,
             rows,
@@ -220,7 +222,7 @@ class Engine:
         if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             self.set(presolve="off")
             self.highs.run()
-            self.set(presolve=self._presolve)
+            self.set(presolve=self.presolve)
             status = self.highs.getModelStatus()
         return _ENDINGS.get(status, Status.FAILED)
 

@@ -87,9 +87,13 @@ class Solver:
         Size that HiGHS and Clarabel see as 1. Their tolerances are absolute: what is a rounding
         error of a ministry's money is all the money of a commune. Bounds and values are given and
         returned unscaled. Columns of whole numbers are not scaled.
+    presolves : bool
+        Whether HiGHS may presolve whole numbers.
     """
 
-    def __init__(self, model: Model, deadline: float = _INF, scale: float = 1.0) -> None:
+    def __init__(
+        self, model: Model, deadline: float = _INF, scale: float = 1.0, *, presolves: bool = True
+    ) -> None:
         self.model = model
         self.matrix = model.matrix.copy()
         self._by_column = self.matrix.T  # another view of the same numbers
@@ -106,7 +110,7 @@ class Solver:
         self.goes_on: Callable[[float], bool] = lambda _gap: time.monotonic() < self.deadline
         """Tells the gap so far to who listens; whether there is time for more."""
         self._scaled = self._scale_matrix()
-        self._engine = Engine(GAP_WHOLE / 10)
+        self._engine = Engine(GAP_WHOLE / 10, presolves=presolves)
         self._engines: dict[Hashable, Engine] = {}
         self._ends: dict[Hashable, _End] = {}
         self._question: Hashable = None
@@ -325,11 +329,11 @@ class Solver:
             status = self._run()
         engine.set(primal_feasibility_tolerance=TOLERANCE)
         is_whole = bool(self.model.whole.any())
-        if status is Status.INFEASIBLE and is_whole and not is_trial:
+        if status is Status.INFEASIBLE and engine.presolve != "off" and not is_trial:
             # Presolving whole numbers may call impossible what a hair's breadth allows.
             engine.set(presolve="off")
             status = self._run()
-            engine.set(presolve="choose")
+            engine.set(presolve=engine.presolve)
         if status is not Status.OPTIMAL:
             return self._best_found(status) if is_whole else _ended(status)
         values = engine.values() * self._size

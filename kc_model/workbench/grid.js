@@ -183,8 +183,9 @@ function render({ model, el }) {
     if (cell && !editor) stand(Number(cell.dataset.row), Number(cell.dataset.column));
   });
   // Tab comes back at a cell to fill in, never at a button; a table drawn anew keeps its cursor.
-  grid.addEventListener("focusout", () =>
-    setTimeout(() => grid.contains(document.activeElement) || isOpen(at[1]) || stand(at[0], first())),
+  const left = (where) => grid.contains(where) || isOpen(at[1]) || stand(at[0], first());
+  grid.addEventListener("focusout", ({ relatedTarget: where }) =>
+    where ? left(where) : setTimeout(() => left(document.activeElement)),
   );
   grid.addEventListener("click", ({ target }) => {
     const cell = target.closest("td");
