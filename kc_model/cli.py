@@ -206,12 +206,11 @@ def _run_lab(options: argparse.Namespace) -> int:
 def _run_app(options: argparse.Namespace) -> int:
     from kc_model.workbench.app import open_app
 
-    return open_app(
-        options.folder,
-        lambda key, values: _both(f"app.{key}", **values),
-        port=options.port,
-        browser=options.browser,
-    )
+    def tell(key: str, values: dict[str, object]) -> None:
+        _both(f"app.{key}", **values)
+        sys.stdout.flush()  # the page stays open; who reads a file waits for its address
+
+    return open_app(options.folder, tell, port=options.port, browser=options.browser)
 
 
 # ---------------------------------------------------------------------------- talking
