@@ -20,7 +20,7 @@ from kc_model.risk import Capacities, Risk, capacities_of, drawn, risk_of
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
 from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
-from kc_model.wording import LANGUAGES
+from kc_model.wording import LANGUAGES, both
 from kc_model.words import Words
 
 __all__ = ["PARTIAL", "absorption_of", "build_problem", "incomplete_list", "problem_of", "risks_on"]
@@ -169,7 +169,9 @@ def _is_of_projects(rule: Rule) -> bool:
 def _ignored(data: Dataset, scenario: Scenario) -> Fault:
     """Say that projects are left aside, with the rules that speak of them."""
     named = [rule.text or rule.id for rule in scenario.rules if _is_of_projects(rule)]
-    values = {"count": len(data.projects), "rules": "; ".join(named) or "–"}
+    told = both("faults.projects-ignored.rules", rules="; ".join(named)) if named else {}
+    rules = {f"rules_{language}": told.get(language, "") for language in LANGUAGES}
+    values = {"count": len(data.projects), **rules}
     return Fault("projects-ignored", scenario.at, values, level="warning")
 
 
