@@ -821,6 +821,22 @@ def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
     assert "faults to mend" in words(shown.text)
 
 
+def test_the_overview_names_lists_of_projects_that_are_not_complete(tmp_path):
+    files = {
+        "dataset.yaml": "title: x\nvintage: '34'\nunit: million_vnd\nsynthetic: false\nsources: [x]\n",
+        "history.csv": "year,month,place,area,source,plan,disbursed\n2025,6,01,TECH,KCQG,100,10\n",
+        "projects.csv": "id,name,place,area,source,support\nA,x,01,TECH,KCQG,40\n",
+        "base.yaml": "name: x\nyear: 2025\nbudget: [{source: KCQG, amount: 100}]\n",
+        "bad.yaml": "name: y\nyear: 2025\nbudget: [{source: KCQG, amount: x}]\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    shown = show_cases(tmp_path)
+    assert shown.wait(30)
+    assert "Danh mục đề án chưa đủ: 1 ô có đề án" in words(shown.text)
+    assert "phương án: 1 lỗi phải sửa" in words(shown.text)
+
+
 # --- Opening JupyterLab --------------------------------------------------------------------------
 
 

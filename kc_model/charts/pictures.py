@@ -247,7 +247,7 @@ def fan_chart(
     for _, line in frame.iterrows():
         month = int(line["month"])
         name = tongue.say("start" if month == 0 else "end" if month == 13 else "month", month=month)
-        guessed = tongue.guessed(line)
+        guessed = tongue.guessed(line, is_cell=True)
         money = {str(key): known(value) for key, value in line.items() if key != "lines"}
         rows.append({**money, "month": month, "name": name, "likely": guessed[1]})
         reported, plan, before = (
@@ -259,7 +259,7 @@ def fan_chart(
     return tongue.picture(
         structures.fan(unit, outlook.year_end, language),
         rows,
-        table,
+        even(table, language, range(2, 8)),
         synthetic=data.synthetic,
         year=outlook.year,
         what=named or tongue.any("total"),

@@ -22,7 +22,7 @@ from kc_model.reading import linked_ids
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
-from kc_model.words import Words
+from kc_model.words import Words, grounds
 
 __all__ = ["adjusted", "changed", "find_moves", "moves", "refuse"]
 
@@ -173,7 +173,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "gain": gain,
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
-        "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "basis": grounds(found.basis for found in decisions),
         "refusable": taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0,
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],

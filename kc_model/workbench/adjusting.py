@@ -17,7 +17,7 @@ from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
-from kc_model.words import Words
+from kc_model.words import Words, grounds
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import is_refusal
 from kc_model.workbench.editing import read_number
@@ -244,8 +244,7 @@ class _Teller:
                 continue
             large, small = own[~own["is_small"]], own[own["is_small"]]
             name = say(f"moves.who.{who}", self.language)
-            grounds = "; ".join(dict.fromkeys(own["basis"]))
-            told = _say("group", self.language, who=name, **self.sums(own), basis=grounds)
+            told = _say("group", self.language, who=name, **self.sums(own), basis=grounds(own["basis"]))
             left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
             yield Group(who, told + left_out)
             sums = large.groupby("at", sort=False)["amount"].sum()

@@ -71,6 +71,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         if is_drawn:
             self.chart.show(picture, language)
         self.chart.layout.display = "" if is_drawn else "none"
+        self.save.layout.display = "" if is_drawn else "none"
         self.nothing.value = "" if is_drawn else screen.message([picture.heading])
         table = screen.table(picture.table, picture.heading, picture.unit)
         self.table.value = (
