@@ -30,6 +30,7 @@ from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
+from kc_model.verify import verify
 from kc_model.wording import LANGUAGES
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
@@ -476,8 +477,12 @@ def test_an_export_is_saved_and_can_be_downloaded(plan_desk, tmp_path):
     summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert summary["certificate"]["total_vnd"] == 7000 * 10**6
     assert any("7.000 triệu đồng, thay cho 8.000" in note["vi"] for note in summary["notes"])
+    name = re.search('download="([^"]*)"', plan_desk.saved.value)[1]
+    assert re.fullmatch(r"de-xuat-[\w-]+\.xlsx", name)
+    assert not (folder / "allocation.xlsx").exists()  # one name for one file
+    assert verify(folder).proven
     content = re.search('base64,([^"]*)', plan_desk.saved.value)[1]
-    assert base64.b64decode(content) == (folder / "allocation.xlsx").read_bytes()
+    assert base64.b64decode(content) == (folder / name).read_bytes()
 
 
 def test_an_export_that_fails_is_told(plan_desk, tmp_path):
@@ -1012,7 +1017,7 @@ def test_a_block_with_no_room_is_refused_whole(plan_desk):
 def test_what_was_said_of_an_older_plan_goes(plan_desk):
     plan_desk.export.click()
     assert plan_desk.wait(60)
-    assert "allocation.xlsx" in plan_desk.saved.value
+    assert "de-xuat-" in plan_desk.saved.value
     plan_desk.reset.click()
     assert not plan_desk.saved.value
     plan_desk.export.click()

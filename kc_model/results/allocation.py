@@ -230,6 +230,8 @@ class Allocation:
         folder: str | Path,
         language: Language = "vi",
         expected: Mapping[str, str] | None = None,
+        *,
+        book: str = "allocation.xlsx",
     ) -> None:
         """Write the result into a folder, whole or not at all.
 
@@ -239,9 +241,11 @@ class Allocation:
         ----------
         folder : path
         language : {"vi", "en"}
-            Language of ``allocation.xlsx``.
+            Language of the workbook.
         expected : mapping or None
             Fingerprints of the files as they were when the command began.
+        book : str
+            Name of the workbook.
 
         Raises
         ------
@@ -253,7 +257,7 @@ class Allocation:
             files["run.json"] = json_bytes(run_of(self.seconds))
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
-            files["allocation.xlsx"] = self.workbook(language)
+            files[book] = self.workbook(language)
             if len(self.projects):
                 projects = self.project_table(language)
                 amount = to_unit(projects["amount"], self.unit)

@@ -252,13 +252,14 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self._go_to_month(month))
 
     def _go_to_month(self, month: int | None) -> None:
-        """Go to a month of the year, or to all of it, where moves refused mid-year do not count."""
+        """Go to a month of the year, or to all of it; what was refused was a move of the old one."""
         now = self.now()
-        held = [rule for rule in now.rules if month is not None or not is_refusal(rule)]
+        held = [rule for rule in now.rules if not is_refusal(rule)]
         self.go(replace(now, as_of=month, rules=tuple(held)))
         dropped = len(now.rules) - len(held)
         if dropped:
-            told = self.say("moves.dropped", count=dropped)
+            stood = month_label(now, self.language)
+            told = self.say("moves.dropped", count=dropped, month=stood)
             self.filing.saved.value = screen.message([told])
 
     def _kept_now(self) -> Kept | None:
