@@ -306,4 +306,5 @@ class Allocation:
             warnings=self.warnings,
             sources=self.data.sources,
             defaults=tuple(default[language] for default in self.defaults),
+            step=int(self.rounding.get("step", 0)),
         )
