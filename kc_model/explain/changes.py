@@ -98,6 +98,8 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
     """Say why some places or areas that share a reason have less, or more."""
     first, words = reasons[0], teller.words
     sides = "won" if int(change.iloc[0]) > 0 else "lost"
+    if not teller.plan.goals and first.kind in ("open", "joint"):
+        sides = "without_goals"
     weights = change.abs().to_numpy(dtype=float)
     here, there = (
         float(np.average([getattr(reason, name) for reason in reasons], weights=weights))

@@ -417,7 +417,8 @@ class PlanDesk(FiguresDesk):
             self.status.value = screen.message([*told, unable, *old], "stop")
             return
         told_first = self._short(plan)
-        proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
+        key = "plan.proven" if plan.goals else "plan.nearest"
+        proven = self.say(key, count=plan.certificate["rows_checked"])
         pending = [self._pending_told()] if self._pending else []
         beside = screen.message(told_first, "warn") if told_first else ""
         self.status.value = screen.message([" ".join([proven, *pending])]) + beside
