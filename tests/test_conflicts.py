@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import importlib
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest

@@ -494,7 +494,9 @@ def test_without_a_goal_none_is_spoken_of(rules):
     spoken = [
         line
         for line in told["vi"]
-        if "mục tiêu" in line and "Chưa có mục tiêu" not in line and "không nêu mục tiêu" not in line
+        if "mục tiêu" in line
+        and "Chưa có mục tiêu" not in line
+        and "không nêu mục tiêu" not in line
     ]
     assert not spoken
     assert not [line for line in told["en"] if "goals" in line]

@@ -828,7 +828,8 @@ def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
 
 def test_the_overview_names_lists_of_projects_that_are_not_complete(tmp_path):
     files = {
-        "dataset.yaml": "title: x\nvintage: '34'\nunit: million_vnd\nsynthetic: false\nsources: [x]\n",
+        "dataset.yaml": "title: x\nvintage: '34'\nunit: million_vnd\nsynthetic: false\n"
+        "sources: [x]\n",
         "history.csv": "year,month,place,area,source,plan,disbursed\n2025,6,01,TECH,KCQG,100,10\n",
         "projects.csv": "id,name,place,area,source,support\nA,x,01,TECH,KCQG,40\n",
         "base.yaml": "name: x\nyear: 2025\nbudget: [{source: KCQG, amount: 100}]\n",

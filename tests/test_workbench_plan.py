@@ -403,7 +403,9 @@ def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
 
 @pytest.mark.parametrize("month", [-1, 3], ids=["the whole year", "another month"])
 def test_refused_moves_bind_no_other_plan_and_that_is_told(month):
-    earlier = "2024 3 01 TECH KCQG 4000 4000 100 reported\n2024 3 02 TECH KCQG 2000 2000 90 reported"
+    earlier = (
+        "2024 3 01 TECH KCQG 4000 4000 100 reported\n2024 3 02 TECH KCQG 2000 2000 90 reported"
+    )
     year = opened(dataset(history=HISTORY + earlier), YEAR)
     year.adjusting.month.value = 6
     assert year.wait(60)

@@ -22,6 +22,7 @@ from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import Reasons, fund_width, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
+from kc_model.money import UNITS, format_number
 from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
@@ -83,8 +84,8 @@ def assigned_workbook(
     projects : DataFrame
         As ``projects`` of a dataset.
     chosen : DataFrame
-        id, amount (VND; 0 or <NA>: not chosen), reason (text). Projects it does not name are not
-        chosen.
+        id, amount (VND; 0 or <NA>: not chosen), reason (text); optionally split (pairs of place
+        and VND, of a project over several). Projects it does not name are not chosen.
     language : {"vi", "en"}
 
     Returns
@@ -211,6 +212,7 @@ def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str
     for row in rows:
         own = given.get(row["id"], {})
         row |= {"amount": own.get("amount") or 0, "reason": own.get("reason") or ""}
+        row["parts"] = own.get("split") or ()
         row[row["source"]] = row["amount"]
     if not any(row["amount"] for row in rows):
         raise ValueError("a plan without a chosen project cannot be printed")
@@ -389,7 +391,9 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
             "time": _time(row),
             "cost_given": row["cost"],
             "asked": row["support"],
-            "remark": "; ".join(text for text in (_kind(book, row), row["reason"]) if text),
+            "remark": "; ".join(
+                text for text in (_kind(book, row), _split(book, row), row["reason"]) if text
+            ),
         }
         for row in rows
     ]
@@ -399,6 +403,16 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     return Form(
         "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
     )
+
+
+def _split(book: Book, row: Row) -> str:
+    """Return how much of a project's money each of its places gets; "" for one place."""
+    scale, digits = UNITS[book.money.unit], book.money.digits
+    parts = [
+        f"{book.name('place', place)} {format_number(vnd / scale, digits, book.language)}"
+        for place, vnd in row["parts"]
+    ]
+    return book.say("listing.remarks.split", parts="; ".join(parts)) if parts else ""
 
 
 def _called(row: Row) -> str:
@@ -462,7 +476,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), *reasons.legend),
+        (about(book, stamp), book.say("listing.only_changed"), *reasons.legend),
         fields,
         _by_area(book, shown),
         notes,

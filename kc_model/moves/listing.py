@@ -108,7 +108,8 @@ def changed(plan: Planned) -> pd.DataFrame:
     if plan.cells.empty:
         return pd.DataFrame(columns=columns)
     cells = plan.cells.rename_axis("cell").reset_index()
-    parts = plan.parts if len(plan.parts) else pd.DataFrame(columns=["cell"])
+    is_known = plan.as_of is not None and len(plan.parts)
+    parts = plan.parts if is_known else pd.DataFrame(columns=["cell"])
     frame = cells[~cells["cell"].isin(parts["cell"])]
     frame = frame.assign(project="", before=frame["baseline"], after=frame["amount"], idle=0)
     if len(parts):

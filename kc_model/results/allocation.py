@@ -83,8 +83,9 @@ class Allocation:
         time ran out while projects were chosen it is the best choice found till then, not proven
         and never saved; <NA> where its amount was not settled yet.
     parts : DataFrame
-        Mid-year what each project gives its cells: project (id), cell (row of `cells`), before (in
-        the plan in force), after (Int64 VND), one of them above 0. Empty without projects.
+        What each project gives its cells: project (id), cell (row of `cells`), before (mid-year in
+        the plan in force, else 0), after (Int64 VND), one of them above 0; idle (of `before`: what
+        nobody can use any more). Empty without projects.
     whys : DataFrame
         Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
         where there are too many, or the plan was made without detail.
@@ -277,9 +278,22 @@ class Allocation:
         moves = None if self.as_of is None else find_moves(self, language)
         projects = None
         if len(self.projects) and self.projects["chosen"].any():
-            projects = self.data.projects, self.project_table(language)
+            chosen = self.project_table(language)
+            projects = self.data.projects, chosen.assign(split=chosen["id"].map(self._splits()))
         stamp = self.stamp(language)
         return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
+
+    def _splits(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Return what chosen projects over several places give each, VND, by id."""
+        given = self.parts[self.parts["after"] > 0]
+        given = given.assign(
+            place=self.cells["place"].to_numpy()[given["cell"].to_numpy(dtype=int)]
+        )
+        sums = given.groupby(["project", "place"], sort=False)["after"].sum()
+        found: dict[str, list[tuple[str, int]]] = {}
+        for (project, place), vnd in sums.items():
+            found.setdefault(project, []).append((place, int(vnd)))
+        return {one: tuple(split) for one, split in found.items() if len(split) > 1}
 
     def _budgets(self, language: Language) -> dict[str, str]:
         return budget_texts(self.scenario.budget, Words.of(self, language))

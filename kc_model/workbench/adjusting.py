@@ -244,7 +244,9 @@ class _Teller:
                 continue
             large, small = own[~own["is_small"]], own[own["is_small"]]
             name = say(f"moves.who.{who}", self.language)
-            told = _say("group", self.language, who=name, **self.sums(own), basis=grounds(own["basis"]))
+            told = _say(
+                "group", self.language, who=name, **self.sums(own), basis=grounds(own["basis"])
+            )
             left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
             yield Group(who, told + left_out)
             sums = large.groupby("at", sort=False)["amount"].sum()
