@@ -17,6 +17,7 @@ from kc_model.export.projects import write_assigned
 from kc_model.export.stamp import Stamp, baseline_heading, cut_off, form_notes, years_of
 from kc_model.export.table import Amount, Table, amounts_of, grow, levels_of
 from kc_model.money import UNITS, format_number, unit_name
+from kc_model.tables import as_rows
 from kc_model.wording import Language
 from kc_model.words import noticed
 
@@ -215,10 +216,10 @@ def _changes(amounts: Sequence[Amount], level: str, step: int) -> list[_Change]:
     if not parts:
         return []
     sums = noticed(pd.DataFrame(list(chain.from_iterable(parts.values()))), level, step)
-    changed = sums[sums["change"] != 0].sort_values("change", kind="stable")
+    changed = sums[sums["change"] != 0].sort_values("change", kind="stable").reset_index()
     return [
-        _Change(value, tuple(parts[value]), int(row["baseline"]), int(row["amount"]))
-        for value, row in changed.iterrows()
+        _Change(one[level], tuple(parts[one[level]]), int(one["baseline"]), int(one["amount"]))
+        for one in as_rows(changed)
     ]
 
 

@@ -289,9 +289,9 @@ class Allocation:
         given = given.assign(
             place=self.cells["place"].to_numpy()[given["cell"].to_numpy(dtype=int)]
         )
-        sums = given.groupby(["project", "place"], sort=False)["after"].sum()
+        sums = given.groupby(["project", "place"], sort=False)["after"].sum().reset_index()
         found: dict[str, list[tuple[str, int]]] = {}
-        for (project, place), vnd in sums.items():
+        for project, place, vnd in sums.itertuples(index=False, name=None):
             found.setdefault(project, []).append((place, int(vnd)))
         return {one: tuple(split) for one, split in found.items() if len(split) > 1}
 

@@ -252,7 +252,7 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self._go_to_month(month))
 
     def _go_to_month(self, month: int | None) -> None:
-        """Go to a month of the year, or to all of it; what was refused was a move of the old one."""
+        """Go to a month of the year, or to all of it; what was refused was of the month before."""
         now = self.now()
         held = [rule for rule in now.rules if not is_refusal(rule)]
         self.go(replace(now, as_of=month, rules=tuple(held)))
