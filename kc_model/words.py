@@ -14,13 +14,13 @@ from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
 from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
-__all__ = ["DIGITS", "NOTICED", "Words", "grounds", "noticed"]
+__all__ = ["DIGITS", "NOTICED", "Words", "closed", "grounds", "noticed"]
 
 DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown."""
 
 NOTICED = 5e-4
-"""Of what was there before: a smaller change is rounding, and nobody is told of it."""
+"""Of a goal: a smaller loss is rounding, and nobody is told of it."""
 
 _EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
 _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
@@ -29,29 +29,59 @@ _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source
 _SHOWN = 5
 
 
-def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
-    """Return what groups of cells had, have and gain or lose, but for what rounding does.
+def closed(values: Sequence[float], digits: int) -> list[float]:
+    """Round numbers so that they add up to their rounded sum.
+
+    Parameters
+    ----------
+    values : sequence of float
+    digits : int
+        After the decimal mark.
+
+    Notes
+    -----
+    What is missing or too much goes to those that rounding took furthest from it.
+
+    Examples
+    --------
+    >>> closed([-2379.46, -1178.99], 1), closed([0.34, 0.34, 0.34], 1)
+    ([-2379.5, -1179.0], [0.4, 0.3, 0.3])
+    """
+    shown = [_rounded(value, digits) for value in values]
+    step, off = Decimal(1).scaleb(-digits), _rounded(math.fsum(values), digits) - sum(shown)
+    far = sorted(
+        range(len(shown)), key=lambda i: float(shown[i]) - values[i], reverse=off < 0
+    )
+    for i in far[: int(abs(off) / step)]:
+        shown[i] += step if off > 0 else -step
+    return [float(one) for one in shown]
+
+
+def noticed(cells: pd.DataFrame, by: str, unit: str, step: int = 0) -> pd.DataFrame:
+    """Return what groups of cells had, have and gain or lose, and whether that is told.
 
     Parameters
     ----------
     cells : DataFrame
         With ``baseline`` and ``amount`` (VND), and what they are grouped by.
     by : str
+    unit : str
+        In which changes are shown.
     step : int
         VND that amounts were rounded to; 0: they were not.
 
     Returns
     -------
     DataFrame
-        By group: baseline, amount, change (0 where no cell changes by a step, or the group by no
-        more than `NOTICED`) and tiny (whether that hides a change).
+        By group: baseline, amount, change and told: not where no cell changes by a step, nor where
+        the change is shown as none in the unit.
     """
     change = cells["amount"] - cells["baseline"]
     moved = (change.abs() >= max(step, 1)).groupby(cells[by], sort=False).any()
     sums = cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
     change = (sums["amount"] - sums["baseline"]).astype("int64")
-    is_told = moved & (change.abs() > NOTICED * sums["baseline"].astype("float64"))
-    return sums.assign(change=change.where(is_told, 0), tiny=change.ne(0) & ~is_told)
+    least = max(1.0, UNITS[unit] / 10 ** DIGITS[unit] / 2)
+    return sums.assign(change=change, told=moved & (change.abs() >= least))
 
 
 def grounds(found: Iterable[str]) -> str:
@@ -124,6 +154,35 @@ class Words:
         if shown == self.money(0.0):
             return self.say("explain.unchanged")
         return ("−" if value < 0 else "+") + shown
+
+    def sign(self, value: float) -> str:
+        """Return the sign that is shown with a change of money: none where it is shown as 0."""
+        shown = _rounded(value, DIGITS[self.unit])
+        return "+" if shown > 0 else "−" if shown < 0 else ""
+
+    def sides(self, sums: pd.DataFrame) -> dict[str, tuple[int, float]]:
+        """Return how many lose, how many gain, and how much; together what the total changes by.
+
+        Parameters
+        ----------
+        sums : DataFrame
+            As `noticed` gives them.
+
+        Returns
+        -------
+        dict of str to (int, float)
+            ``lost``, ``won`` and, where rounding alone makes a change that is shown, ``rest``.
+        """
+        change, told = sums["change"] / UNITS[self.unit], sums["told"]
+        parts = [
+            change[told & (change < 0)],
+            change[told & (change > 0)],
+            change[~told & (change != 0)],
+        ]
+        money = closed([float(part.sum()) for part in parts], DIGITS[self.unit])
+        found = zip(map(len, parts), money, strict=True)
+        sides = dict(zip(("lost", "won", "rest"), found, strict=True))
+        return sides if money[-1] else {key: sides[key] for key in ("lost", "won")}
 
     def exact(self, value: float) -> str:
         """Show an amount given in the unit, to the đồng."""

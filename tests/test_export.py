@@ -368,7 +368,10 @@ def test_who_loses_stands_first():
         "Tăng, giảm"
     ]
     names = [name for row, name in rows_of(sheet).items() if row > 3 and name]
-    assert names == ["Cao Bằng", "Hà Nội", "Tuyên Quang"]  # Đà Nẵng does not change
+    others = "1 mục khác, không đổi hoặc chỉ đổi do làm tròn"  # Đà Nẵng
+    assert names == ["Cao Bằng", "Hà Nội", "Tuyên Quang", others, "TỔNG CỘNG"]
+    sums = [sheet.cell(row_of(sheet, "TỔNG CỘNG"), column).value for column in (3, 4, 5)]
+    assert sums == [800, 850, 50]  # of the whole plan
     row = row_of(sheet, "Cao Bằng")
     assert sheet.cell(row, 5).value == -30
     assert sheet.cell(row, 6).value == pytest.approx(-0.15)
@@ -493,19 +496,20 @@ def test_a_form_of_one_column_shows_the_whole_national_heading():
         assert pixels > len(text) * 10  # a bold capital of 11 points takes some 10
 
 
-def test_changes_of_rounding_alone_are_not_listed():
+def test_changes_of_rounding_alone_are_listed_together():
     cells = make_cells(places=("01", "04"), areas=("TECH",), sources=("ALL",))
     cells["baseline"] = pd.array([10**10, 10**10], dtype="Int64")
     cells["amount"] = pd.array([10**10 + 10**6, 10**10 - 10**9], dtype="Int64")
     sheet = load(allocation_workbook(make_stamp(), cells, make_rules({})))["Tăng, giảm"]
-    assert [sheet.cell(row, 2).value for row in (4, 5)] == ["Cao Bằng", None]
-    assert "0,05 %" in sheet.cell(5, 1).value
+    assert [cell.value for cell in sheet["B"][3:]] == ["Cao Bằng", "Hà Nội", "TỔNG CỘNG"]
     cells["baseline"] = pd.array([10**10, 10**6], dtype="Int64")
     cells["amount"] = cells["baseline"] + pd.array([0, 9 * 10**5], dtype="Int64")
     for step, named in ((10**6, []), (10**5, ["Cao Bằng"])):  # as on screen: less than a step
-        sheet = load(allocation_workbook(make_stamp(step=step), cells, make_rules({})))
-        names = [cell.value for cell in sheet["Tăng, giảm"]["B"][3:]]
-        assert [name for name in names if name] == named
+        file = allocation_workbook(make_stamp(step=step), cells, make_rules({}))
+        sheet = load(file, data_only=True)["Tăng, giảm"]
+        *names, others, total = [cell.value for cell in sheet["B"][3:]]
+        assert (names, others.split()[0], total) == (named, str(2 - len(named)), "TỔNG CỘNG")
+        assert sheet.cell(sheet.max_row, 5).value == pytest.approx(0.9)
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")

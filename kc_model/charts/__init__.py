@@ -123,37 +123,38 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     Returns
     -------
     Picture
-        A change that rounding makes (`kc_model.words.noticed`) is none; where no line changes there
-        are no rows, and the heading says so.
+        Lines that change by rounding alone (`kc_model.words.noticed`) are told together, so that
+        gains less losses are what the total changes by; where no other line changes there are no
+        rows, and the heading says so.
     """
     tongue = Tongue("change", plan.unit, plan.vintage, language)
-    sums = noticed(plan.cells, by, plan.rounding.get("step", 0))
-    sums, change = sums.sort_values("change", kind="stable"), sums["change"]
+    sums = noticed(plan.cells, by, plan.unit, plan.rounding.get("step", 0))
+    sums = sums.sort_values("change", kind="stable")
     rows: list[dict[str, Any]] = []
     table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
-    for key, base, amount, vnd, tiny in sums.itertuples(name=None):
-        sign = "+" if vnd > 0 else "−" if vnd < 0 else "≈ " if tiny else ""
+    for key, base, amount, vnd, _ in sums.itertuples(name=None):
         money = to_unit(vnd, plan.unit)
+        sign = tongue.sign(money)
         shown = sign + tongue.amount(abs(money))
         share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(key, by)
-        share = shown if tiny else share
         room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "room": room})
         was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
     table = even(table, language, range(1, 4))
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
-        label = tongue.say("new" if share == "–" else "label", amount=shown, share=share)
-        row["label"] = shown if shown.startswith("≈") else label
+        row["label"] = tongue.say("new" if share == "–" else "label", amount=shown, share=share)
     by_name = tongue.any(f"by.{by}")
-    parts = {}
-    for part, some in (("lost", -change[change < 0]), ("won", change[change > 0])):
-        counted = tongue.any(f"counted.{by}", count=len(some))
-        values = {"by": by_name, "counted": counted, "amount": tongue.vnd(int(some.sum()))}
-        parts[part] = tongue.say(part if len(some) else f"none_{part}", **values)
-    if not change.any():
-        parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []
+    parts, sides = {}, tongue.sides(sums)
+    for part, (count, money) in sides.items():
+        counted = tongue.any(f"counted.{by}", count=count)
+        amount = tongue.signed(money) if part == "rest" else tongue.money(abs(money))
+        values = {"by": by_name, "counted": counted, "amount": amount}
+        parts[part] = tongue.say(part if count else f"none_{part}", **values)
+    if not sums["told"].any():
+        parts, rows = {**parts, "lost": tongue.say("nobody", by=by_name)}, []
+        del parts["won"]
     axis = tongue.say("axis", unit=unit_name(plan.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),

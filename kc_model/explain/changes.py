@@ -18,7 +18,7 @@ _NAMED = 5
 
 
 def tell_changes(teller: Teller, side: str) -> Iterator[str]:
-    """Tell who loses or who gains, by place and by area.
+    """Tell who loses or who gains, by place and by area; with the gains what rounding alone does.
 
     Parameters
     ----------
@@ -36,11 +36,15 @@ def tell_changes(teller: Teller, side: str) -> Iterator[str]:
 
 
 def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
-    sums = noticed(teller.plan.cells, key, teller.plan.rounding.get("step", 0))
+    words, step = teller.words, teller.plan.rounding.get("step", 0)
+    sums = noticed(teller.plan.cells, key, words.unit, step)
     if len(sums) == 1:
         return
-    change = sums["change"][sums["change"] != 0]
+    change, sides = sums["change"][sums["told"]], words.sides(sums)
     rises = side == "winners"
+    if rises and "rest" in sides:
+        count, money = sides["rest"]
+        yield teller.say(f"rest.{key}", count=count, amount=words.signed(money), base=teller.base())
     chosen = change[(change > 0) if rises else (change < 0)]
     if not len(chosen):
         if not rises:
@@ -49,8 +53,8 @@ def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
         return
     chosen = chosen.sort_values(ascending=not rises, kind="stable")
     reasons = find_reasons(teller.plan, key, map(str, chosen.index[:_NAMED]))
-    more = teller.words.more(len(chosen), key, _NAMED)
-    total = teller.words.vnd(abs(int(chosen.sum())))
+    more = words.more(len(chosen), key, _NAMED)
+    total = words.money(abs(sides["won" if rises else "lost"][1]))
     many = teller.say(f"in_all.{key}", count=len(chosen), total=total) if len(chosen) > 1 else ""
     yield teller.say(
         f"{side}.{key}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 import pandas as pd
+from xlsxwriter.utility import xl_range
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book, display_of
@@ -178,7 +179,7 @@ class _Change:
 
 
 def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
-    """Write who gets less or more than the baseline, the largest loss first."""
+    """Write who gets less or more than the baseline, the largest loss first, and their sum."""
     keys = ("place", "area", "activity", "source")
     several = [key for key in keys if len({getattr(cell, key) for cell in amounts}) > 1]
     level, detail = (*several, "", "")[:2] if several else ("place", "")
@@ -195,52 +196,79 @@ def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
         text = headings.get(key) or book.say(f"changes.{key}")
         book.text(sheet, 2, column, text, "cell", "head")
     sheet.freeze_panes(3, 2)
-    changes = _changes(amounts, level, stamp.step)
-    for row, change in enumerate(changes, 3):
-        _write_change(book, sheet, row, change, book.name(level, change.value))
+    changes, others = _changes(book, amounts, level, stamp.step)
+    named = [(book.name(level, change.value), change) for change in changes]
+    if others:
+        named.append((book.say("changes.others", count=len(others)), _together(others)))
+    for row, (name, change) in enumerate(named, 3):
+        _write_change(book, sheet, row, change, name)
         if detail:
             where = _named_losses(book, change, detail, stamp.step)
             book.text(sheet, row, last, where, "cell", "wrap")
-    end = 3 + len(changes)
-    told = "few" if changes else "none"
-    book.merge(sheet, (end, 0, end, last), book.say(f"changes.{told}"), "italic", "small")
+    end = 3 + len(named)
+    _write_change(book, sheet, end, _together([*changes, *others]), book.say("total"), "bold")
+    if detail:
+        book.text(sheet, end, last, "", "cell", "bold")
     book.print_rows(sheet, end, (2, 2))
 
 
-def _changes(amounts: Sequence[Amount], level: str, step: int) -> list[_Change]:
-    """Return the parts of a plan that change by more than rounding, the largest loss first."""
+def _together(changes: Sequence[_Change]) -> _Change:
+    """Return what several parts had and have together."""
+    before, after = (sum(getattr(one, key) for one in changes) for key in ("before", "after"))
+    return _Change("", (), before, after)
+
+
+def _changes(
+    book: Book, amounts: Sequence[Amount], level: str, step: int
+) -> tuple[list[_Change], list[_Change]]:
+    """Return the parts of a plan that change, the largest loss first, and those that do not.
+
+    What rounding alone does is no change, as on screen.
+    """
     parts: dict[str, list[Amount]] = {}
     for cell in amounts:
         if cell.baseline is not None:
             parts.setdefault(getattr(cell, level), []).append(cell)
     if not parts:
-        return []
-    sums = noticed(pd.DataFrame(list(chain.from_iterable(parts.values()))), level, step)
-    changed = sums[sums["change"] != 0].sort_values("change", kind="stable").reset_index()
-    return [
-        _Change(one[level], tuple(parts[one[level]]), int(one["baseline"]), int(one["amount"]))
-        for one in as_rows(changed)
+        return [], []
+    every = pd.DataFrame(list(chain.from_iterable(parts.values())))
+    sums = noticed(every, level, book.money.unit, step).sort_values("change", kind="stable")
+    found = [
+        [
+            _Change(one[level], tuple(parts[one[level]]), int(one["baseline"]), int(one["amount"]))
+            for one in as_rows(some.reset_index())
+        ]
+        for some in (sums[sums["told"]], sums[~sums["told"]])
     ]
+    return found[0], found[1]
 
 
-def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name: str) -> None:
-    scale = UNITS[book.money.unit]
-    book.text(sheet, row, 0, str(row - 2), "cell", "center")
-    book.text(sheet, row, 1, name, "cell", "wrap")
-    book.number(sheet, row, 2, change.before / scale, "cell", "money")
-    book.number(sheet, row, 3, change.after / scale, "cell", "money")
+def _write_change(
+    book: Book, sheet: Worksheet, row: int, change: _Change, name: str, *styles: str
+) -> None:
+    """Write a part; with styles what the parts above it add up to."""
+    scale, cell, at = UNITS[book.money.unit], ("cell", *styles), row + 1
+    book.text(sheet, row, 0, "" if styles else str(row - 2), *cell, "center")
+    book.text(sheet, row, 1, name, *cell, "wrap")
+    for column, vnd in enumerate((change.before, change.after), 2):
+        if styles:
+            rows = xl_range(3, column, row - 1, column)
+            book.formula(sheet, row, column, f"=SUM({rows})", vnd / scale, *cell, "money")
+        else:
+            book.number(sheet, row, column, vnd / scale, *cell, "money")
     moved = (change.after - change.before) / scale
-    book.formula(sheet, row, 4, f"=D{row + 1}-C{row + 1}", moved, "cell", "change")
+    book.formula(sheet, row, 4, f"=D{at}-C{at}", moved, *cell, "change")
     if change.before:
         rise = change.after / change.before - 1
-        book.formula(sheet, row, 5, f"=D{row + 1}/C{row + 1}-1", rise, "cell", "rise")
+        book.formula(sheet, row, 5, f"=D{at}/C{at}-1", rise, *cell, "rise")
     else:
-        book.text(sheet, row, 5, book.say("changes.new"), "cell", "center")
+        book.text(sheet, row, 5, book.say("changes.new") if change.after else "", *cell, "center")
 
 
 def _named_losses(book: Book, change: _Change, detail: str, step: int) -> str:
     """Return in words where a part loses most."""
-    losses = [part for part in _changes(change.cells, detail, step) if part.after < part.before]
+    parts = _changes(book, change.cells, detail, step)[0]
+    losses = [part for part in parts if part.after < part.before]
     shown = [
         f"{book.name(detail, part.value)}: −"
         + format_number(

@@ -125,7 +125,7 @@ class Comparison:
             sums = self.by(key)
             if len(sums) == 1:  # the total has said it
                 continue
-            told = noticed(cells, key, self.after.rounding.get("step", 0))["change"] != 0
+            told = noticed(cells, key, words.unit, self.after.rounding.get("step", 0))["told"]
             sums = sums[sums[key].map(told)]
             for side, part in (
                 ("losers", sums[sums["change"] < 0]),
