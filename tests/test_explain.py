@@ -12,7 +12,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from datasets import dataset, scenario
+from datasets import HEAD, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import instances
@@ -408,7 +408,10 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     for line, status in zip(lines, plan.rules()["status"], strict=True):
         assert bool(line) == (status != "met")
         if "không tốt hơn" not in line:
-            assert line.rstrip(".").lower() in told
+            assert line.rstrip(".").lower().rpartition("riêng từng nơi: ")[2] in told
+    several = plan.rules().duplicated(["id", "side"], keep=False)
+    for line, is_shared in zip(lines, several, strict=True):  # of all its groups, and says so
+        assert line.startswith("Tính chung cả") == (is_shared and "hạ từ" in line)
     sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
@@ -580,6 +583,12 @@ def test_defaults_that_come_of_the_history_are_named():
     keys = {default["key"] for default in plan.defaults}
     assert {"baseline_year", "absorption", "apart"} <= keys
     assert "whole_year" not in keys
+    assert not any("chưa được dùng" in line for line in plan.explain("vi"))  # 2023 is whole
+    half = history.replace("2023 12", "2023 6")
+    for year, told in (("2024", "Năm 2023 mới có số đến tháng 6"), ("2023", "đến tháng 6/2023")):
+        asked = scenario(text + "goals: [{maximise: disbursed}]\n", HEAD.replace("2024", year))
+        lines = allocate(dataset(history=half), asked).explain("vi")
+        assert told in lines[1]  # beside the figure that it is about
     bare = allocate(dataset(history=history), scenario(text))
     assert "no_goal" in {default["key"] for default in bare.defaults}
 

@@ -66,12 +66,16 @@ def loosening(plan: Explained, language: Language = "vi") -> list[str]:
     -------
     list of str
         The sentences of `explain`, "" for a row that holds neither the plan nor the first goal's
-        best, or where nothing is known of it.
+        best, or where nothing is known of it. What a step gives in several groups at once says so.
     """
     teller, told = Teller(plan, language), []
-    for row in plan.rule_rows.to_dict("records"):
+    rules = plan.rule_rows
+    counts = rules.groupby(["id", "side"])["group"].transform("size")
+    for row, count in zip(rules.to_dict("records"), counts, strict=True):
         is_known = not (math.isnan(row["price"]) and math.isnan(row["gain"]))
         clause = _clause(teller, row) if is_known and _holds(row) else ""
+        if clause and count > 1 and not math.isnan(row["gain"]):
+            clause = teller.say("at_once", count=count, clause=clause)
         told.append(f"{clause[:1].upper()}{clause[1:]}." if clause else "")
     return told
 
@@ -96,12 +100,19 @@ def holding(plan: Explained, language: Language = "vi") -> list[tuple[str, ...]]
     is_priced = bool(rules["price"].notna().any())
     sides = list(_sides(rules))
     sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(rows[0])))
-    lines = []
+    lines: list[tuple[str, ...]] = []
+    steps: set[str] = set()
     for rows in sides:
         named = [teller.rule(rows[0]["id"]), _state(teller, rows)]
         if is_priced:
             gives = len(rows) == 1 and _is_worth(teller, rows[0])
-            named += [_clause(teller, rows[0]), _end(teller, rows[0]) if gives else _NONE]
+            clause = _clause(teller, rows[0])
+            if _is_purse(rows[0]) and _is_worth(teller, rows[0]):
+                gain = _shown(teller, rows[0])
+                step = clause.partition(gain)[0]  # what every budget is told with: once
+                clause = f"+{gain}" if step in steps else clause
+                steps.add(step)
+            named += [clause, _end(teller, rows[0]) if gives else _NONE]
         lines.append(tuple(f"{text[:1].upper()}{text[1:]}" for text in named))
     head = ["rule", "state", "step", "until"][: 4 if is_priced else 2]
     if is_priced and all(line[-1] == _NONE for line in lines):
@@ -112,9 +123,11 @@ def holding(plan: Explained, language: Language = "vi") -> list[tuple[str, ...]]
 def _end(teller: Teller, row: Row) -> str:
     """Say up to which limit a row's price holds as it is loosened."""
     end = row["price_from"] if row["side"] == "min" else row["price_to"]
-    return (
-        teller.say("holding.endless") if math.isnan(end) else teller.quantity(row["measure"], end)
-    )
+    if math.isnan(end):
+        return teller.say("holding.endless")
+    if row["measure"] == "share" and row["factor"] and row["bound"]:
+        return teller.words.percent(end / row["bound"] * row["factor"], 2)
+    return teller.quantity(row["measure"], end)
 
 
 def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:

@@ -60,6 +60,7 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "small": {"font_size": 9},
     "share": {"num_format": "0.0%"},
     "percent": {"num_format": "0%"},
+    "exact_share": {"num_format": "0.0##%"},
     "rise": {"num_format": "+0.0%;-0.0%;0.0%"},
     "indent1": {"indent": 1},
     "indent2": {"indent": 2},

@@ -51,8 +51,12 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     codes = _codes(book, amounts)
     rank = {status: i for i, status in enumerate(_STATUSES)}
     rows = sorted(_gathered(rules), key=lambda rule: rank.get(rule["status"], len(rank)))
+    said: dict[tuple[str, str], int] = {}  # the first row that says what a step of its rule gives
     for number, rule in enumerate(rows, 1):
         row = 2 + number
+        same = (rule["id"], rule["told"])
+        if rule["told"] and same in said:
+            rule["told"] = book.say("rules.as_row", number=said[same])
         style = (rule["status"],) if rule["status"] in ("missed", "binding") else ()
         for key, text in _rule_texts(book, rule, codes).items():
             column = list(_COLUMNS).index(key)
@@ -61,10 +65,10 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
         book.text(sheet, row, 0, str(number), "cell", "center", "top", *style)
         missed = rule["shortfall"] if rule["shortfall"] > 0 else math.nan
         slack = rule["slack"] if math.isnan(missed) else -missed
-        for column, value in enumerate((rule["bound"], rule["lhs"], slack), 5):
-            known = None if pd.isna(value) else _clean(value)
-            look = "whole" if known is None or round(known, 3).is_integer() else "decimal"
+        figures, look = _figures(rule, slack)
+        for column, known in enumerate(figures, 5):
             book.number(sheet, row, column, known, "cell", look, "top", *style)
+        said.setdefault(same, number)
     end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
     sheet.autofilter(2, 0, end, last)
     book.print_rows(sheet, end, (2, 2))
@@ -88,7 +92,7 @@ def _write_defaults(book: Book, sheet: Worksheet, row: int, defaults: Sequence[s
 def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the rows to print: of a rule that says the same of many groups, the tightest.
 
-    The last row of such a rule tells how many more there are; ``rules.csv`` has them all.
+    The last row of such a rule tells how many more there are.
     """
     family = rules["id"].where(~rules["id"].str.startswith("bound:"), "bound:")
     for _, rows in rules.groupby([family, "side", "status"], sort=False):
@@ -100,9 +104,18 @@ def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
             yield {**named, "more": len(rows) - shown if last else 0}
 
 
-def _clean(value: float) -> float:
-    """Return a number without the noise of arithmetic, so that whole ones are shown whole."""
-    return round(float(value), 9) + 0.0
+def _figures(rule: Any, slack: float) -> tuple[list[float | None], str]:
+    """Return a rule's bound, what the plan gives and the room, and the style they are shown in.
+
+    What is held against a share of money is told as shares of it.
+    """
+    whole, look = 1.0, "money" if rule["measure"] in ("money", "share") else "decimal"
+    if rule["measure"] == "share" and rule["factor"] and rule["bound"]:
+        whole, look = rule["bound"] / rule["factor"], "exact_share"
+    values = (rule["bound"], rule["lhs"], slack)
+    shown = [None if pd.isna(value) else round(value / whole, 9) + 0.0 for value in values]
+    are_whole = all(value is None or round(value, 3).is_integer() for value in shown)
+    return shown, "whole" if look == "decimal" and are_whole else look
 
 
 def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
