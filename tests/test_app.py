@@ -136,6 +136,12 @@ def test_a_start_holds_management_to_the_law(spent, tier):
     (rule,) = (rule for rule in begun.rules if rule.where.get("area") == ("ADMN",))
     assert (rule.tier, rule.max) == (tier, Decimal("0.015"))
     assert "1,5 %" in rule.text
+    plan = allocate(dataset(history=f"year month place area source plan disbursed\n{rows}"), begun)
+    (law,) = (one for one in begun.rules if one.id == "gioi-han")
+    is_cut = tier == "directive"
+    assert ("ADMN" in law.where.get("area", ("ADMN",))) != is_cut  # what the law cuts is not kept
+    codes = [fault.code for fault in plan.warnings]
+    assert ("share-cut" in codes, "empty-groups" in codes) == (is_cut, False)
 
 
 def test_the_registration_of_projects_is_made_on_the_page():

@@ -409,14 +409,15 @@ def test_no_change_and_unknown_ones_are_refused(source, changes):
 
 
 @pytest.mark.parametrize(
-    ("on", "certainty"), [(date(2016, 1, 1), "2014"), (date(2026, 1, 1), "trí nhớ")]
+    "on", [date(2016, 1, 1), date(2026, 1, 1)], ids=["in force", "replaced by what was not read"]
 )
-def test_managing_the_programme_takes_one_and_a_half_percent(on, certainty):
+def test_managing_the_programme_takes_one_and_a_half_percent(on):
     rule, local = management_rules(on)
     assert (rule.tier, rule.max, rule.min) == ("law", Decimal("0.015"), None)
     assert rule.where == {"area": ("ADMN",), "source": ("KCQG",)}
     assert "1,5 %" in rule.text
-    assert certainty in rule.basis
+    ground = "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (theo văn bản 2014, đã có sửa đổi)"
+    assert rule.basis == local.basis == ground  # the text that was read, as the norms have it
     assert (local.each, local.of) == (("place",), {"source": ("KCDP",), "place": ("same",)})
     narrow, _ = management_rules(on, "en", activity="agency")
     assert narrow.where["activity"] == ("agency",)
@@ -455,6 +456,19 @@ def test_management_above_the_law_is_warned_of_where_no_rule_holds_it(rules, bef
         assert "2 %" in fault.found("vi")
         assert "1,5 %" in fault.found("vi")
         assert "1.5%" in fault.found("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_law_that_cuts_the_plan_in_force_at_once_is_told(language):
+    data = dataset(cells=MONEY, absorption="place area source upto rate\n01 TECH KCQG 900 1")
+    rules = f"{LIMIT.rstrip(']' + chr(10))}, {{id: k, where: {{area: ADMN, source: KCDP}}, "
+    rules += "of: {source: KCDP, place: same}, each: place, max: 0.015}]\n"
+    plan = kc.allocate(data, scenario(PURSES + rules))
+    (fault,) = (fault for fault in plan.warnings if fault.code == "share-cut")  # 10 of 1000 is kept
+    found = fault.found(language)
+    told = {"vi": ("2 %", "1,5 %", "5 triệu đồng"), "en": ("2%", "1.5%", "5 million VND")}
+    assert all(text in found for text in told[language])
+    assert fault.values["rule"] == "m"
 
 
 def test_a_norm_on_the_years_money_may_be_named_by_management_only():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -133,6 +135,9 @@ def test_result_json(plan, saved):
     assert all(set(goal) == {"name", "best", "achieved"} for goal in result["goals"])
     assert [tier["name"] for tier in result["tiers"]] == ["preference"]
     assert {"shortfall"} <= set(result["tiers"][0])
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    version = tomllib.loads(text)["project"]["version"]  # also where it runs from its sources
+    assert result["provenance"]["versions"]["kc_model"] == kc.__version__ == version
     assert result["gap"] <= 1e-6
     assert result["certificate"]["failed"] == []
     for key in ("undecided", "reserve", "conflicts", "warnings"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice
+from kc_model.allocate.cuts import cuts_of
 from kc_model.allocate.defaults import defaults_of
 from kc_model.allocate.gains import Gain
 from kc_model.allocate.prices import Price
@@ -25,16 +24,16 @@ from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.program import Stage
 from kc_model.projects import as_planned, given_parts, management_warnings, unproven_caps
-from kc_model.results import Allocation, Provenance
+from kc_model.results import Allocation, Provenance, versions_of
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import KEYS, Dataset
 
-__all__ = ["Draft", "part_table", "versions"]
+__all__ = ["Draft", "part_table"]
 
 _OPEN = 1e-6
 _PARTS = ("before", "after", "idle")
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
-_PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
+_PACKAGES = ("PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
 Money = NDArray[np.float64]
 
@@ -71,7 +70,7 @@ class Draft:
             warnings=problem.warnings,
             notes=problem.notes,
             provenance=Provenance(
-                versions(),
+                versions_of(*_PACKAGES),
                 data.hash,
                 scenario.hash,
                 outlook.provenance.seed if outlook is not None else 0,
@@ -187,7 +186,8 @@ class Draft:
         )
         cells = self.problem.cells.frame
         above = management_warnings(self.problem.scenario, cells, pd.Series(amounts, cells.index))
-        self.result = replace(self.result, warnings=(*self.result.warnings, *above))
+        cuts = cuts_of(self.problem)
+        self.result = replace(self.result, warnings=(*self.result.warnings, *cuts, *above))
 
     def fill_grounds(self, settled: Money, stages: Sequence[Stage]) -> None:
         """Put in what the plan rests on: purses, absorption, defaults; and what rounding cost."""
@@ -356,18 +356,6 @@ def _curves_in_force(problem: Problem) -> Curves:
         return problem.curves
     in_force = offered.frame["before"].gt(0).to_numpy(dtype=bool)
     return problem.decided(in_force & offered.may).curves
-
-
-@cache
-def versions() -> Mapping[str, str]:
-    """Return the version of every package that the numbers depend on."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "?"
-    return found
 
 
 # --- what projects give ---------------------------------------------------------------------------

@@ -137,6 +137,13 @@ def _told(name: str, share: Fraction) -> dict[str, object]:
 
 
 def _norm(on: date, share_of: str) -> pd.Series | None:
-    norms = reference.norms(on, "KCQG")
-    found = norms[norms["share_of"] == share_of]
-    return None if found.empty else found.iloc[0]
+    """Return the norm in force; the older text that says the same where that alone was read."""
+    norms = reference.norms(None, "KCQG")
+    norms = norms[norms["share_of"] == share_of]
+    found = norms[norms["id"].isin(reference.norms(on, "KCQG")["id"])]
+    if found.empty:
+        return None
+    same = norms[norms["cap_share"] == found["cap_share"].iloc[0]]
+    read = same[same["certainty"].str.startswith("verified")]
+    is_read = found["certainty"].iloc[0].startswith("verified")
+    return found.iloc[0] if is_read or read.empty else read.iloc[-1]

@@ -321,4 +321,5 @@ class Allocation:
             sources=self.data.sources,
             defaults=tuple(default[language] for default in self.defaults),
             step=int(self.rounding.get("step", 0)),
+            latest=self.data.latest,
         )

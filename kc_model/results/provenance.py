@@ -6,12 +6,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
 from kc_model.errors import Fault
 
-__all__ = ["Provenance", "run_of", "told", "versions_of"]
+__all__ = ["VERSION", "Provenance", "run_of", "told", "versions_of"]
+
+VERSION = "0.1.0"
+"""Of kc_model, as in pyproject.toml: also where it runs from its sources."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,18 @@ class Provenance:
 
 def versions_of(*packages: str) -> dict[str, str]:
     """Return the version of kc_model and of the packages named; "?" if one is not installed."""
-    found = {}
-    for name, package in (("kc_model", "kc-model"), *((one, one) for one in packages)):
+    found = {"kc_model": VERSION}
+    for name in packages:
         try:
-            found[name] = metadata.version(package)
+            found[name] = _installed(name)
         except metadata.PackageNotFoundError:
             found[name] = "?"
     return found
+
+
+@cache
+def _installed(package: str) -> str:
+    return metadata.version(package)
 
 
 def run_of(seconds: float) -> dict[str, Any]:

@@ -71,7 +71,8 @@ def rule_rows(
         chosen = members[selected[members]]
         name = "|".join(_shown(value) for value in group.values())
         if not counting.listed[chosen].any():
-            empty.append(name)
+            if all(value in rule.where.get(key, (value,)) for key, value in group.items()):
+                empty.append(name)
             continue
         base = whole.of(group, chosen)
         found = _sides(rule, name, chosen, measure, base)

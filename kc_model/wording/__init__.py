@@ -93,6 +93,7 @@ _MADE = (
     "screen.keep.copied",
     "screen.page.basis",
     "screen.page.gioi-han",
+    "screen.page.gioi-han-luat",
     "screen.page.next_name",
     "screen.page.san-dia-ban",
     "screen.page.starter_name",

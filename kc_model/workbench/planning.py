@@ -32,7 +32,8 @@ from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
 
-_TOLD = ("projects-partial", "paid-beyond")  # warnings without which a plan is not understood
+# Warnings without which a plan is not understood.
+_TOLD = ("share-cut", "projects-partial", "paid-beyond")
 
 
 class PlanDesk(FiguresDesk):

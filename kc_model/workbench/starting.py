@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -53,7 +53,9 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     budgets = _budgets(data, max(years)) if years else ()
     if not any(row.amount for row in budgets):
         return {}
-    rules = (*_law(data, max(years)), *_rules())
+    laws = tuple(_law(data, max(years)))
+    cut = {area for law in laws if law.tier != "law" for area in law.where["area"]}
+    rules = (*laws, *_rules(_others(data, max(years), cut)))
     projects = "ignore" if _is_partial(data, max(years)) else ""
     now = Scenario("", max(years), budgets, rules=rules, goals=_GOALS)
     return {
@@ -112,16 +114,24 @@ def _law(data: Dataset, year: int) -> Iterator[Rule]:
             yield rule if is_kept else replace(rule, tier="directive")
 
 
-def _rules() -> tuple[Rule, ...]:
+def _others(data: Dataset, year: int, cut: Collection[str]) -> tuple[str, ...]:
+    """Return the areas that no law cuts at once; none of them where it cuts nothing."""
+    found = set(build_cells(data, year, None, []).frame["area"]) if cut else set()
+    return tuple(one for one in reference.area_order() if one in found and one not in cut)
+
+
+def _rules(areas: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what is kept, by area in these alone; none: in all."""
     return tuple(
         Rule(
             rule,
+            where={"area": tuple(areas)} if "area" in each and areas else {},
             each=each,
             per="baseline",
             min=low,
             max=high,
             tier=tier,
-            text=_say(rule),
+            text=_say(f"{rule}-luat" if "area" in each and areas else rule),
             basis=_say("basis"),
         )
         for rule, (each, low, high, tier) in _KEPT.items()
