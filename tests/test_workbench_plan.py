@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -18,6 +19,7 @@ from kc_model.explain import rule_texts
 from kc_model.moves import moves
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario, scenario_yaml
+from kc_model.wording import say
 from kc_model.words import Words
 from kc_model.workbench import following, making, show_plan
 from kc_model.workbench.adding import Asked, new_budget, new_rule
@@ -106,6 +108,9 @@ def choice():
 @pytest.fixture
 def year():
     return opened(dataset(history=HISTORY), YEAR)
+
+
+_MOVES = say("export.sheets.moves", "vi")
 
 
 def words(text):
@@ -466,6 +471,24 @@ def test_what_holds_a_plan_without_goals_is_a_table_that_says_what_it_lacks():
     told = words(shown.findings)
     assert "Chưa có mục tiêu nên không tính được" in told
     assert "Tổng kế hoạch" in told.partition("đang giữ phương án")[2]
+
+
+def test_a_cut_of_the_budget_is_no_move(year):
+    year.adjusting.month.value = 6
+    assert year.wait(60)
+    year.grids["budget"]._told({"edits": [[0, 1, "5.000"]]})
+    assert year.wait(60)
+    assert year.plan.status == "optimal"
+    found = moves(year.plan)
+    is_cut = found["to_place"] == ""
+    assert found["amount"][is_cut].sum() == 1000.0
+    told = words(year.adjusting.told)
+    assert "Kinh phí bị cắt 1.000 triệu đồng" in told
+    assert ("không điều chuyển khoản nào" in told) == is_cut.all()
+    assert "cut" in {group["name"] for group in year.adjusting.listed.groups}
+    printed = openpyxl.load_workbook(io.BytesIO(year.plan.workbook("vi")))[_MOVES]
+    texts = [str(cell.value) for row in printed.iter_rows() for cell in row if cell.value]
+    assert any(text.startswith("CẮT GIẢM KINH PHÍ, không phải điều chuyển") for text in texts)
 
 
 # --- Who loses, places by areas ------------------------------------------------------------------

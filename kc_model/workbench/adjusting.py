@@ -35,6 +35,7 @@ _HEADS = {
     "reason": "text",
 }
 _WHO = ("minister", "agency", "department", "province")
+_APART = ("cut", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
@@ -218,14 +219,34 @@ class _Teller:
         projects = plan.data.projects
         self.names = dict(zip(projects["id"], projects["name"], strict=True))
         giver = found["from_place"].where(found["from_place"] != "", found["to_place"])
-        self.found = found.assign(at=giver, is_small=found["amount"] < least)
+        part = found["who_decides"].mask(found["to_place"] == "", "cut")
+        part = part.mask(found["from_place"] == "", "added")
+        self.found = found.assign(at=giver, is_small=found["amount"] < least, part=part)
         self.large = self.found[~self.found["is_small"]].sort_values(
             "amount", ascending=False, kind="stable"
         )
 
     def total(self) -> str:
-        key = "total" if len(self.found) else "none"
-        return _say(key, self.language, **self.sums(self.found), month=self.plan.as_of)
+        """Say what is moved; beside it what leaves the plan or comes to it."""
+        moved = self.found[~self.found["part"].isin(_APART)]
+        told = [
+            _say(
+                "total" if len(moved) else "none",
+                self.language,
+                **self.sums(moved),
+                month=self.plan.as_of,
+            )
+        ]
+        for part in _APART:
+            own = self.found[self.found["part"] == part]
+            if len(own):
+                told.append(_say(self.apart(part), self.language, **self.sums(own)))
+        return " ".join(told)
+
+    def apart(self, part: str) -> str:
+        """Return what is said of money that leaves the plan or comes to it."""
+        is_kept = part == "cut" and any(row["amount"] for row in self.plan.reserve)
+        return f"apart.{'kept' if is_kept else part}"
 
     def hidden(self) -> list[str]:
         """Say what is not listed, so that it and what is listed add up to the plan's moves."""
@@ -238,15 +259,19 @@ class _Teller:
 
     def groups(self, refused: int) -> Iterator[Group]:
         """Yield who decides, and under that the places that give, the largest sum first."""
-        for who in _WHO:
-            own = self.found[self.found["who_decides"] == who]
+        for who in (*_WHO, *_APART):
+            own = self.found[self.found["part"] == who]
             if own.empty:
                 continue
             large, small = own[~own["is_small"]], own[own["is_small"]]
-            name = say(f"moves.who.{who}", self.language)
+            decide = [one for one in _WHO if (own["who_decides"] == one).any()]
+            names = ", ".join(say(f"moves.who.{one}", self.language) for one in decide)
             told = _say(
-                "group", self.language, who=name, **self.sums(own), basis=grounds(own["basis"])
+                "group", self.language, who=names, **self.sums(own), basis=grounds(own["basis"])
             )
+            if who in _APART:
+                head = _say(self.apart(who), self.language, **self.sums(own))
+                told = f"{head} {told}"
             left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
             yield Group(who, told + left_out)
             sums = large.groupby("at", sort=False)["amount"].sum()
@@ -267,7 +292,7 @@ class _Teller:
             source = say(f"export.sources.{row['source']}", self.language)
             numbers = [self.words.amount(float(row[key])) for key in ("amount", "gain")]
             cells = (*ends, source, *(one.replace("-", "−") for one in numbers), str(row["reason"]))
-            group = f"{row['who_decides']}|{row['at']}"
+            group = f"{row['part']}|{row['at']}"
             boxes = (_REFUSE,) if row["refusable"] else ()
             yield Picked(str(number), group, cells, "on", "", boxes)
 
@@ -279,7 +304,8 @@ class _Teller:
     def end(self, row: pd.Series[Any], side: str) -> str:
         """Return where money comes from or goes: a project, or a place and an area."""
         if not row[f"{side}_place"]:
-            return _say(f"nowhere.{side}", self.language)
+            to = self.apart("cut").removeprefix("apart.")
+            return _say(f"nowhere.{to if side == 'to' else side}", self.language)
         place, area = (self.words.name(row[f"{side}_{key}"], key) for key in ("place", "area"))
         own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)
