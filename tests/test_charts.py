@@ -491,13 +491,13 @@ def test_losers_come_first_in_tables_of_changes(stamp):
     picture = heat_map(MOVES, "change", stamp)
     assert [line[0] for line in picture.table[1:]] == ["Đà Nẵng", "Hà Nội", "Hà Giang"]
     assert picture.table[0] == ("Địa bàn", "Đào tạo nghề", "Mô hình, công nghệ, máy móc")
-    assert picture.table[1:3] == (("Đà Nẵng", "−2.000", "–"), ("Hà Nội", "−1.000", "+250,5"))
+    assert picture.table[1:3] == (("Đà Nẵng", "−2.000,0", "–"), ("Hà Nội", "−1.000,0", "+250,5"))
     shades = {(row["name"], row["part"].replace("|", " ")): row["shade"] for row in picture.rows}
     assert shades["Đà Nẵng", "Đào tạo nghề"] == -1.0
     assert shades["Hà Giang", "Mô hình, công nghệ, máy móc"] == pytest.approx(0.6)
     assert shades["Đà Nẵng", "Mô hình, công nghệ, máy móc"] is None
     texts = svg_texts(picture)
-    assert {"−1.000", "+250,5", "Mô hình,công nghệ,máy móc"} <= set(texts)  # in three lines
+    assert {"−1.000,0", "+250,5", "Mô hình,công nghệ,máy móc"} <= set(texts)  # in three lines
 
 
 def test_a_place_twice_is_refused(stamp):
@@ -537,6 +537,32 @@ def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
     bars = bars_of(picture)
     assert bars[0] / bars[1] == pytest.approx(812.5 / 1500, rel=1e-3)
     assert {"10.000", "−812,5", "+1.500", "10.687,5", "Sàn 30 %"} <= set(svg_texts(picture))
+
+
+def test_the_steps_of_a_bridge_add_up_as_they_are_shown(stamp):
+    steps = pd.DataFrame(
+        {
+            "step": ["a", "b", "c", "d"],
+            "change": [np.nan, -2379.46, -1178.97, np.nan],
+            "total": [329596.24, 327216.78, 326037.81, 326037.81],
+        }
+    )
+    picture = waterfall_chart(steps, stamp)
+    assert [line[1:] for line in picture.table[1:]] == [
+        ("–", "329.596,2"), ("−2.379,4", "327.216,8"), ("−1.179,0", "326.037,8"), ("–", "326.037,8")
+    ]  # fmt: skip
+    assert "giảm 3.558,4" in picture.heading
+
+
+def test_the_figures_of_a_heat_map_have_as_many_digits(stamp):
+    frame = pd.DataFrame({"place": ["01", "02"], "area": ["TECH"] * 2, "amount": [1837.0, 2452.3]})
+    picture = heat_map(frame, "amount", stamp)
+    assert {row["value"] for row in picture.rows} == {"1.837,0", "2.452,3"}
+
+
+def test_what_is_given_up_has_digits_to_be_told_apart(stamp):
+    picture = frontier_chart(CURVE.assign(give=[0.0, 0.0001, 0.0002]), GOALS, stamp)
+    assert [line[0] for line in picture.table[1:]] == ["0,00", "0,01", "0,02"]
 
 
 def test_a_frontier_tells_what_is_given_up_and_at_what_price(stamp):
@@ -614,7 +640,8 @@ def test_files_hold_the_picture_and_its_table(stamp, language):
         ["Phương án A", "–", 10687.5],
     ]
     assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
-    assert stamp.dataset_hash[:12] in sheet.oddFooter.left.text
+    assert stamp.title in sheet.oddFooter.left.text
+    assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text
     assert sheet.oddHeader.center.text  # the figures are made up, and every page says so
 
 

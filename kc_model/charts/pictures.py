@@ -11,12 +11,13 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.charts import structures
-from kc_model.charts.words import Picture, Record, Tongue, even, known
+from kc_model.charts.words import DIGITS, Picture, Record, Tongue, even, known
 from kc_model.export import Stamp
 from kc_model.forecast import Months
 from kc_model.money import format_number, unit_name
 from kc_model.tables import Dataset
 from kc_model.wording import Language
+from kc_model.words import closed
 
 __all__ = [
     "MEASURES",
@@ -148,10 +149,12 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     parts = {one: wrap(area, _WIDE) for one, area in areas.items()}
     rows: list[Record] = []
     table = [(*tongue.head("place"), *areas.values())]
-    for place in _in_order(of_place, measure, stamp.vintage):
-        name = tongue.name(place, "place")
-        shown = [_shown(tongue, measure, figures.get((place, one), np.nan)) for one in areas]
-        table.append((name, *shown))
+    order = _in_order(of_place, measure, stamp.vintage)
+    for place in order:
+        shown = (_shown(tongue, measure, figures.get((place, one), np.nan)) for one in areas)
+        table.append((tongue.name(place, "place"), *shown))
+    table = even(table, language, range(1, len(areas) + 1))
+    for place, (name, *shown) in zip(order, table[1:], strict=True):
         for value, (one, area) in zip(shown, areas.items(), strict=True):
             about = {"name": name, "part": "|".join(parts[one]), "value": value}
             tint = _shading(shade.get((place, one), np.nan))
@@ -298,17 +301,19 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
     after = [*frame["step"].astype(str)[1:], None]
     rows: list[Record] = []
     table = [tongue.head("step", "change", "total")]
-    for following, (step, change, total) in zip(
-        after, frame[["step", "change", "total"]].itertuples(index=False), strict=True
+    ends_shown = [closed([float(one)], DIGITS[stamp.unit])[0] for one in frame["total"]]
+    change = pd.Series(ends_shown).diff().where(frame["change"].notna().to_numpy())
+    for following, apart, (step, by, total) in zip(
+        after, change, frame[["step", "change", "total"]].itertuples(index=False), strict=True
     ):
-        moved, stands = known(change), float(total)
-        label = tongue.amount(stands) if moved is None else _shown(tongue, "change", moved)
+        moved, stands = known(by), float(total)
+        # As far apart as the totals that are shown: read row by row, the figures add up.
+        label = tongue.amount(stands) if moved is None else _shown(tongue, "change", float(apart))
         start = stands - (moved or 0.0)
         ends = {"low": min(start, stands), "high": max(start, stands), "end": max(start, stands)}
         about = {"name": str(step), "next": following, "money": moved, "total": stands}
         rows.append({**about, **ends, "label": label})
         table.append((str(step), "–" if moved is None else label, tongue.amount(stands)))
-    change = frame["change"].astype("float64")
     return tongue.stamped(
         structures.bridge(unit_name(stamp.unit, language), language),
         rows,
@@ -342,8 +347,10 @@ def frontier_chart(
     frame = frame[["give", "first", "second", "price"]].astype("float64")
     rows: list[Record] = []
     table = [(*tongue.head("give"), *goals, *tongue.head("price"))]
+    gives = frame["give"].drop_duplicates() * 100
+    digits = next((n for n in range(1, 5) if not gives.round(n).duplicated().any()), 5)
     for give, first, second, price in frame.itertuples(index=False):
-        share = tongue.points(100 * give)
+        share = format_number(100 * give, digits, language)
         label = tongue.any("percent", share=share)
         rows.append({"give": give, "first": first, "second": second, "label": label})
         figures = (_in_short(value, language) for value in (first, second, price))
