@@ -431,6 +431,13 @@ class Dataset:
         return self.origins.get((table, row, column), Address(f"{table}.csv"))
 
     @cached_property
+    def latest(self) -> tuple[int, int] | None:
+        """Year and month of the newest figures of what was disbursed; None where there are none."""
+        told = self.history[self.history["disbursed"].notna()]
+        months = zip(told["year"].astype(int), told["month"].astype(int), strict=True)
+        return max(months, default=None)
+
+    @cached_property
     def by_cells(self) -> Dataset:
         """The dataset without its projects; each time the same one, under the hash of the whole."""
         tables = {**self.tables, "projects": self.tables["projects"].head(0)}

@@ -49,9 +49,7 @@ def closed(values: Sequence[float], digits: int) -> list[float]:
     """
     shown = [_rounded(value, digits) for value in values]
     step, off = Decimal(1).scaleb(-digits), _rounded(math.fsum(values), digits) - sum(shown)
-    far = sorted(
-        range(len(shown)), key=lambda i: float(shown[i]) - values[i], reverse=off < 0
-    )
+    far = sorted(range(len(shown)), key=lambda i: float(shown[i]) - values[i], reverse=off < 0)
     for i in far[: int(abs(off) / step)]:
         shown[i] += step if off > 0 else -step
     return [float(one) for one in shown]

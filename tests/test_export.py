@@ -77,7 +77,7 @@ def make_cells(places=("TW", "01", "48"), areas=("TRAIN", "TECH"), sources=("KCQ
 RULE = {
     "id": "r", "group": "", "side": "min", "tier": "law", "lhs": 1.0, "bound": 1.0, "slack": 0.0,
     "status": "binding", "shortfall": 0.0, "price": np.nan, "measure": "money", "text": "",
-    "basis": "", "told": "",
+    "basis": "", "told": "", "factor": 1.0,
 }  # fmt: skip
 
 
@@ -257,8 +257,8 @@ def test_the_form_is_official():
     for sheet in book:
         assert pages_of(sheet)
         assert "SỐ LIỆU MÔ PHỎNG" in sheet.oddHeader.center.text
-        assert "abababababab" in sheet.oddFooter.left.text
-        assert "cdcdcdcdcdcd" in sheet.oddFooter.left.text
+        assert make_stamp().title in sheet.oddFooter.left.text.replace("&&", "&")
+        assert "cdcdcdcdcdcd" not in sheet.oddFooter.left.text
         assert "kc_model 0.1.0" in sheet.oddFooter.left.text
         assert "tháng 6/2026 · Số mô phỏng, giả định" in sheet.oddFooter.left.text
     for sheet in book.worksheets[:4]:
@@ -555,6 +555,29 @@ def make_moves(amounts, who, reasons):
     money = pd.array(amounts, dtype="Int64")
     frame = pd.DataFrame({**ends, "source": ["KCQG"] * count, "reason": reasons})
     return frame.assign(amount=money, gain=[float(one) / 2 for one in amounts], who_decides=who)
+
+
+def test_a_rule_of_several_places_is_told_once_and_shares_are_shown_as_shares():
+    told = "Tính chung cả 2 nơi: thêm 152 triệu đồng."
+    share = {"measure": "share", "factor": 0.015, "bound": 139.181, "lhs": 69.5905, "told": told}
+    rules = make_rules({**share, "group": "01"}, {**share, "group": "48"}, {"id": "s", "lhs": 1.25})
+    book = load(allocation_workbook(make_stamp(), make_cells(), rules))
+    sheet = book["Quy định"]
+    again = "Như dòng 1, tính chung một lần."
+    assert [sheet.cell(row, 10).value for row in (4, 5)] == [told, again]
+    assert (sheet.cell(4, 6).value, sheet.cell(4, 7).value) == pytest.approx((0.015, 0.0075))
+    assert sheet.cell(4, 6).number_format.endswith("%")
+    assert sheet.cell(6, 7).number_format == book["Tổng hợp theo địa bàn"].cell(6, 3).number_format
+    texts = [str(cell.value) for one in book.worksheets for row in one.iter_rows() for cell in row]
+    assert not [text for text in texts if ".csv" in text or "kc allocate" in text]
+
+
+def test_a_whole_years_plan_says_up_to_when_its_data_are():
+    stamp = make_stamp(as_of=None, latest=(2025, 9))
+    book = load(allocation_workbook(stamp, make_cells(), make_rules()))
+    for sheet in book.worksheets:
+        assert "hết tháng 9/2025" in sheet.oddFooter.left.text
+        assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text  # told under Truy vết
 
 
 @settings(max_examples=20, deadline=None)

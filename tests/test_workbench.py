@@ -682,6 +682,7 @@ def test_late_money_lowers_the_year_end_and_is_told(progress_desk):
     told = words(progress_desk.late)
     assert "tháng 11" in told
     assert f"{expected:,.0f}".replace(",", ".") in told
+    assert "Vì sao: mô hình coi tiền chưa về chỉ bắt đầu được chi từ tháng 11" in told
     progress_desk.arrival.value = None
     assert progress_desk.wait(30)
     assert progress_desk.ranges.chart.picture["heading"] == before

@@ -8,6 +8,8 @@ from kc_model.explain.teller import SMALL, Teller
 
 __all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
 
+_ENDS = 12  # the month with which a year's figures are whole
+
 
 def tell_totals(teller: Teller) -> Iterator[str]:
     """Tell how much is allocated and how much of it is expected to be disbursed."""
@@ -26,6 +28,19 @@ def tell_totals(teller: Teller) -> Iterator[str]:
         cells=len(plan.cells),
         expected=expected,
     )
+    if expected and (plan.cells["basis"] != "given").any():
+        yield from _on_unfinished(teller)
+
+
+def _on_unfinished(teller: Teller) -> Iterator[str]:
+    """Tell what of a year that has begun is not in a whole year's expected disbursement."""
+    plan, history = teller.plan, teller.plan.data.history
+    history = history[history["disbursed"].notna()]
+    before = {plan.baseline_year} - {None, plan.year}
+    for key, year in (("whole_year", plan.year), *(("unfinished", one) for one in before)):
+        months = history["month"][(history["year"] == year).to_numpy(dtype=bool)]
+        if plan.as_of is None and len(months) and (key == "whole_year" or months.max() < _ENDS):
+            yield teller.say(key, month=int(months.max()), year=plan.year, base=year)
 
 
 def tell_goals(teller: Teller) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 
 from kc_model.errors import Fault
 from kc_model.export.book import Book
@@ -21,7 +22,7 @@ __all__ = [
     "years_of",
 ]
 
-_SHORT = 12  # characters of a hash in a footer
+_SHORT, _YEAR = 65, 12  # characters of a title in a footer; months
 _STANDINGS = ("synthetic", "assumed", "derived", "estimate", "real", "settled")  # the weakest first
 
 
@@ -66,6 +67,8 @@ class Stamp:
         Defaults in force, in the language of the workbook: listed among the rules.
     step : int
         VND that amounts were rounded to; 0: they were not.
+    latest : tuple of int (2,) or None
+        Year and month of the newest figures of the data.
     """
 
     title: str
@@ -88,14 +91,16 @@ class Stamp:
     sources: tuple[str, ...] = ()
     defaults: tuple[str, ...] = ()
     step: int = 0
+    latest: tuple[int, int] | None = None
 
 
 def cut_off(book: Book, stamp: Stamp) -> str:
-    """Return up to when figures are known, "" outside a mid-year plan."""
-    if stamp.as_of is None:
+    """Return up to when figures are known; "" where the data have none."""
+    if stamp.as_of is None and stamp.latest is None:
         return ""
-    key = "before" if stamp.as_of == 0 else "settled" if stamp.as_of > 12 else "month"
-    return book.say(f"as_of.{key}", month=stamp.as_of, year=stamp.year)
+    known = (stamp.year, stamp.as_of) if stamp.as_of is not None else stamp.latest or (0, 0)
+    key = "before" if known[1] == 0 else "settled" if known[1] > _YEAR else "month"
+    return book.say(f"as_of.{key}", month=known[1], year=known[0])
 
 
 def about(book: Book, stamp: Stamp) -> str:
@@ -106,16 +111,16 @@ def about(book: Book, stamp: Stamp) -> str:
 
 
 def stamp_line(book: Book, stamp: Stamp) -> str:
-    """Return the line under every page: year, standing, which data and scenario made it."""
+    """Return the line under every page: year, cut-off, standing, data and version."""
     present = {note.standing for note in stamp.notes} | (
         {"synthetic"} if stamp.synthetic else set()
     )
     kinds = [book.say(f"standing.{kind}") for kind in _STANDINGS if kind in present]
     parts = [
-        cut_off(book, stamp) or book.say("year", year=stamp.year),
+        book.say("year", year=stamp.year) if stamp.as_of is None else "",
+        cut_off(book, stamp),
         ", ".join(kinds).capitalize(),
-        book.say("stamp.dataset", hash=stamp.dataset_hash[:_SHORT]),
-        stamp.scenario_hash and book.say("stamp.scenario", hash=stamp.scenario_hash[:_SHORT]),
+        shorten(stamp.title, _SHORT, placeholder="…"),
         f"kc_model {stamp.versions.get('kc_model', '')}".strip(),
     ]
     return " · ".join(part for part in parts if part)

@@ -378,7 +378,8 @@ class ProgressDesk(FiguresDesk):
         month = self.arrival.value
         key = "late" if month > self.as_of.value else "sooner"
         line = self.say(f"progress.{key}", month=month, name=name, **told)
-        return screen.message([line], "warn")
+        why = [self.say("progress.why_late", month=month)] if key == "late" else []
+        return screen.message([" ".join([line, *why])], "warn")
 
     def _late_asked(self) -> tuple[Dataset, int, int, int] | None:
         """Return what is asked of projects; None where the money is not late."""
