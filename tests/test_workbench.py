@@ -783,7 +783,7 @@ def test_the_forecast_desk_speaks_english(progress_desk):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_numbers_of_a_column_have_as_many_digits_and_counts_their_marks(language):
+def test_numbers_of_money_have_as_many_digits_and_counts_their_marks(language):
     lines = "\n".join(
         f"{year} {month} 01 TECH KCDP {plan} {done}"
         for year, plan in ((2022, "1000"), (2023, "4872.5"))
@@ -791,7 +791,7 @@ def test_numbers_of_a_column_have_as_many_digits_and_counts_their_marks(language
     )
     data = dataset(history=f"year month place area source plan disbursed\n{lines}")
     shown = re.findall(r"<td>([^<]*)</td>", _coverage(data, language))
-    expected = ["1.000,0", "4.872,5"]  # what is disbursed is whole in every year
+    expected = ["1.000,0", "900,0", "4.872,5", "900,0"]  # plan and disbursed beside each other
     if language == "en":
         expected = [one.translate(str.maketrans(".,", ",.")) for one in expected]
     assert [one for one in shown if re.search(r"[.,]\d$", one)] == expected

@@ -428,6 +428,16 @@ def test_refused_moves_bind_no_other_plan_and_that_is_told(month):
     assert (year.as_of, len(year.now().rules)) == (6, 3)
 
 
+def test_where_nothing_rises_or_falls_there_is_nothing_to_download(plain):
+    assert plain.plan.cells["amount"].tolist() == plain.plan.cells["baseline"].tolist()
+    assert "Không nội dung nào tăng hay giảm" in words(plain.changes.nothing)
+    assert plain.changes.save.layout.display == "none"
+    assert plain.shares.save.layout.display == ""
+    plain.sliders["total"].value = Decimal(9000)
+    assert plain.wait(30)
+    assert plain.changes.save.layout.display == ""
+
+
 def test_money_paid_beyond_the_list_is_mended_by_a_button():
     paid = "year month place area source plan disbursed\n2024 6 01 TECH KCDP 300 200\n"
     data = dataset(
