@@ -406,6 +406,8 @@ class Dataset:
     notes : tuple of Note
     warnings : tuple of Fault
         What reading found that leaves the data right.
+    file : str
+        Name of the folder or workbook they were read from; "" where they were made.
     """
 
     title: str
@@ -417,6 +419,12 @@ class Dataset:
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = ()
     origins: Mapping[Origin, Address] = field(default_factory=dict, repr=False)
+    file: str = ""
+
+    @property
+    def called(self) -> str:
+        """The title, and the file: two copies of a workbook have one title."""
+        return f"{self.title} ({self.file})" if self.file else self.title
 
     def at(self, table: str, row: int, column: str) -> Address:
         """Return where a value of a table stands, or of which table it is where that is all known.

@@ -27,7 +27,7 @@ from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
-from kc_model.workbench import AppPage, making, open_page, opening, show_app, show_data
+from kc_model.workbench import AppPage, loading, making, open_page, opening, show_app, show_data
 from kc_model.workbench import page as page_room
 from kc_model.workbench import progress as progress_room
 from kc_model.workbench.datasets import find_datasets, load
@@ -268,6 +268,37 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
     assert page.plans == {}
+
+
+def test_nothing_of_another_workbook_stands_while_one_is_opened(home, monkeypatch, tmp_path):
+    shutil.copy(home / "số liệu.xlsx", home / "tuần trước.xlsx")
+    page = show_app(home)
+    assert page.wait(60)
+    old, plan = page.progress, page.plans["số liệu.xlsx"]
+    assert "(số liệu.xlsx)" in words(old.title)
+    assert "(số liệu.xlsx)" in words(plan.title)
+    old.folder, read = tmp_path, threading.Event()
+    monkeypatch.setattr(loading, "load", lambda *how: (read.wait(60), load(*how))[1])
+    page.data.pick.value = home / "tuần trước.xlsx"
+    for key in ("progress", "plan"):
+        assert [words(one).strip() for one in page._rooms[key].children] == [
+            "Đang mở tuần trước.xlsx…"
+        ]
+    assert not page.data.coverage.value
+    assert "số liệu.xlsx" not in words(page.data.title, page.data.status)
+    old.export.click()  # under way when the other was chosen
+    assert old.wait(30)
+    assert not list(tmp_path.glob("*.xlsx"))
+    read.set()
+    assert page.wait(60)
+    assert "(tuần trước.xlsx)" in words(page.progress.title)
+    page.progress.folder = tmp_path
+    page.progress.export.click()
+    assert page.progress.wait(30)
+    (report,) = tmp_path.glob("*.xlsx")
+    sheets = openpyxl.load_workbook(report).worksheets
+    told = [cell.value for sheet in sheets for row in sheet.iter_rows() for cell in row]
+    assert any("(tuần trước.xlsx)" in str(one) for one in told)
 
 
 def test_a_plan_that_is_looked_at_goes_before_progress(home, monkeypatch):

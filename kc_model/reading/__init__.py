@@ -113,7 +113,7 @@ def draft_dataset(
         return None, (*told, *error.faults)
     tell("reading", 1.0)
     about = (meta.title, meta.vintage, meta.unit, meta.synthetic, meta.sources)
-    return Dataset(*about, frames, meta.notes, told, origins), told
+    return Dataset(*about, frames, meta.notes, told, origins, path.absolute().name), told
 
 
 def _columns_only(

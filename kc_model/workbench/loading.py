@@ -51,9 +51,10 @@ class DataDesk(Desk):
     Attributes
     ----------
     loaded : Loaded or None
-        What was read last.
-    on_load : callable (Loaded)
-        Told of everything that was read.
+        What was read last; None while something else is read.
+    on_open, on_load : callable (Path), callable (Loaded)
+        Told of what is about to be read; of everything that was read, without data where even
+        that went wrong.
     pick : Dropdown
         The datasets found.
     upload : FileUpload
@@ -73,6 +74,7 @@ class DataDesk(Desk):
         self.folder = folder
         self.loaded: Loaded | None = None
         self._sent = tempfile.TemporaryDirectory(prefix="kc-upload-")  # what a browser sent
+        self.on_open: Callable[[Path], None] = lambda _path: None
         self.on_load: Callable[[Loaded], None] = lambda _loaded: None
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self.upload = ipywidgets.FileUpload(accept=".xlsx,.xlsm", multiple=False)
@@ -129,7 +131,10 @@ class DataDesk(Desk):
     def _open(self, path: Path | None) -> None:
         if path is None:
             return
+        self.loaded = None  # nothing of it may stand beside the name of another
+        self._words()
         self.status.value = screen.message([self.say("data.reading", name=path.name)])
+        self.on_open(path)
         # Scenarios of an upload stay in the planner's folder, where the next upload finds them.
         home = scenario_home(self.folder / path.name) if self.is_sent(path) else None
         self.work.start(Step(lambda progress: load(path, progress, home), self._show))
@@ -171,13 +176,18 @@ class DataDesk(Desk):
         self._words()
         self.on_load(loaded)
 
+    def _failed(self, error: Exception) -> None:
+        super()._failed(error)
+        if self.loaded is None and self.pick.value is not None:
+            self.on_load(Loaded(self.pick.value))
+
     # ------------------------------------------------------------------ showing
 
     def _words(self) -> None:
         language, loaded = self.language, self.loaded
         self._look()
         self.title.value = screen.heading(
-            self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
+            self.say("data.title"), loaded.data.called if loaded and loaded.data else ""
         )
         self.pick.description = self.say("data.pick")
         self.again.description = self.say("data.again")
@@ -194,13 +204,13 @@ class DataDesk(Desk):
         )
         has_projects = loaded is not None and loaded.data is not None and len(loaded.data.projects)
         self._forms.layout.display = "" if has_projects else "none"
+        self.faults.value = self.coverage.value = self.worth.value = ""
         if loaded is None:
             empty = [] if self.pick.options else [self.say("data.none", folder=self.folder)]
             self.status.value = self.status.value or screen.message(empty)
             return
         self.status.value = screen.message(self.told(loaded), "stop" if loaded.errors else "")
         self.faults.value = _fault_table(loaded.faults, language)
-        self.coverage.value = self.worth.value = ""
         if loaded.data is not None:
             self.coverage.value = _coverage(loaded.data, language)
             self.worth.value = _worth(loaded.data, language)

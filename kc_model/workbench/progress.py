@@ -217,7 +217,7 @@ class ProgressDesk(FiguresDesk):
     def _draw(self) -> None:
         outlook = self.outlook
         self.title.value = screen.heading(
-            self.say("progress.title", year=self.year.value), self.data.title
+            self.say("progress.title", year=self.year.value), self.data.called
         )
         if outlook is None:
             self._standing(self.data.notes)
