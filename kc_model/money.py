@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = [
+    "CHARTED",
     "DIGITS",
     "MARKS",
     "MILLION",
@@ -43,6 +44,9 @@ __all__ = [
 
 UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}
 """VND in one of each unit."""
+
+CHARTED = {**dict.fromkeys(UNITS, "million_vnd"), "billion_vnd": "billion_vnd"}
+"""By the unit of a file, the one that charts are drawn in: nobody reads an axis of đồng."""
 
 DecimalMark = Literal["point", "comma"]
 MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}

@@ -949,6 +949,45 @@ def test_rules_and_budgets_come_and_go(app, watched, shots):
     page.get_by_text(re.compile("Không địa bàn nào")).first.wait_for()
 
 
+_SEEN = """() => [...document.querySelectorAll(".kc-grid .kc-frame")]
+    .filter(frame => frame.clientWidth).map(frame => {
+        const rows = [...frame.querySelectorAll("tbody tr")], end = frame.getBoundingClientRect();
+        return {
+            over: frame.scrollWidth - frame.clientWidth,
+            highest: Math.max(...rows.map(row => row.offsetHeight)),
+            below: rows.at(-1).getBoundingClientRect().bottom - end.bottom,
+        };
+    })"""
+
+
+@pytest.mark.browser
+def test_rules_are_seen_with_all_they_say_and_so_is_one_just_added(app, watched, shots):
+    page = watched.page
+    open_plan(page, app)
+    page.get_by_label("Phương án", exact=True).and_(page.locator("select")).select_option(
+        label="Khởi đầu từ kế hoạch hiện hành"
+    )
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").locator(
+        "visible=true"
+    ).click()
+    page.get_by_role("grid", name="Quy định").locator("visible=true").wait_for()
+    for number in range(6):
+        page.get_by_label("Con số").locator("visible=true").fill(f"{number}00")
+        page.get_by_role("button", name="Thêm quy định").locator("visible=true").click()
+        page.get_by_text(re.compile(f"Đã thêm: .*{number}00 triệu đồng")).wait_for()
+    for width in (1280, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        for language, button in (("vi", "Tiếng Việt"), ("en", "English")):
+            page.get_by_role("button", name=button).locator("visible=true").click()
+            page.get_by_text({"vi": "Thêm mục tiêu", "en": "Add a goal"}[language]).first.wait_for()
+            seen = page.evaluate(_SEEN)
+            page.screenshot(path=shots / f"app-rules-{language}-{width}.png", full_page=True)
+            assert len(seen) == 3
+            assert max(one["over"] for one in seen) <= 0
+            assert max(one["highest"] for one in seen) <= 80
+            assert seen[1]["below"] <= 0.5
+
+
 @pytest.mark.browser
 def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, shots):
     wish = {**SCENARIO["rules"][0], "id": "most", "text": "Hà Nội bớt", "tier": "directive"}

@@ -74,8 +74,8 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     rows: list[dict[str, Any]] = []
     table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
     for key, *amounts in sums.itertuples(name=None):
-        name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
-        bar = to_unit(sum(amounts), plan.unit)
+        name, money = tongue.name(key, by), [to_unit(amount, tongue.unit) for amount in amounts]
+        bar = to_unit(sum(amounts), tongue.unit)
         share = tongue.points(100 * sum(amounts) / total if total else None)
         table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
         rows += [
@@ -88,7 +88,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     labels = {line[0]: tongue.say("label", amount=line[-2], share=line[-1]) for line in table[1:]}
     rows = [{**row, "label": labels[row["name"]]} if "total" in row else row for row in rows]
     structure = structures.stacked(
-        unit_name(plan.unit, language),
+        unit_name(tongue.unit, language),
         tuple((name, COLOURS[code]) for name, code in zip(names, sums.columns, strict=True)),
         (tongue.any(f"by.{by}"), tongue.any(f"by.{part}")),
         language,
@@ -100,7 +100,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=tongue.any(f"by.{by}"),
-        total=tongue.exact(to_unit(total, plan.unit)) + _left(plan, total, tongue),
+        total=tongue.exact(to_unit(total, tongue.unit)) + _left(plan, total, tongue),
         name=tongue.retold(plan.scenario_name),
     )
 
@@ -133,14 +133,14 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
     for key, base, amount, vnd, tiny in sums.itertuples(name=None):
         sign = "+" if vnd > 0 else "−" if vnd < 0 else "≈ " if tiny else ""
-        money = to_unit(vnd, plan.unit)
+        money = to_unit(vnd, tongue.unit)
         shown = sign + tongue.amount(abs(money))
         share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(key, by)
         share = shown if tiny else share
-        room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
+        room = to_unit(base, tongue.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "room": room})
-        was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
+        was, is_now = (tongue.amount(to_unit(value, tongue.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
     table = even(table, language)
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
@@ -154,7 +154,7 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         parts[part] = tongue.say(part if len(some) else f"none_{part}", **values)
     if not change.any():
         parts, rows = {"lost": tongue.say("nobody", by=by_name)}, []
-    axis = tongue.say("axis", unit=unit_name(plan.unit, language))
+    axis = tongue.say("axis", unit=unit_name(tongue.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),
         rows,
@@ -191,7 +191,7 @@ def forecast_chart(
         Lines shown; None: all.
     """
     tongue = Tongue("forecast", outlook.unit, data.vintage, language)
-    frame, unit = outlook.table(), unit_name(outlook.unit, language)
+    frame, unit = tongue.scaled(outlook.table(), FIGURES), unit_name(tongue.unit, language)
     heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
     rows, table = [], [tongue.head(level, *heads)]
     for name, line in _named(frame, level, tongue, most):

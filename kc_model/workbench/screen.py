@@ -324,6 +324,10 @@ class Grid(Part):
         """Let the cursor follow a row that went elsewhere, if it is in the table."""
         self.send({"go": [row, column]})
 
+    def show_last(self) -> None:
+        """Bring a row that was just added into view."""
+        self.send({"last": True})
+
     def _told(self, content: Any) -> None:
         if "over" in content:
             values = [str(one) for one in content["over"]]
