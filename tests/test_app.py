@@ -967,6 +967,7 @@ def test_rules_are_seen_with_all_they_say_and_so_is_one_just_added(app, watched,
     page.get_by_label("Phương án", exact=True).and_(page.locator("select")).select_option(
         label="Khởi đầu từ kế hoạch hiện hành"
     )
+    page.get_by_role("heading", name="Kế hoạch hiện hành 2024").wait_for()
     page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").locator(
         "visible=true"
     ).click()
