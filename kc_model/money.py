@@ -31,6 +31,7 @@ __all__ = [
     "find_unit",
     "format_money",
     "format_number",
+    "is_readable",
     "is_unclear",
     "largest_remainder",
     "parse_money",
@@ -173,6 +174,15 @@ def read_mark(text: str) -> DecimalMark | None:
         return _read(text).shows
     except NumberError:
         return None
+
+
+def is_readable(text: str) -> bool:
+    """Return whether a text is a number, a share or an amount in a known unit; 12,5x is none."""
+    try:
+        word = _read(text).word
+    except NumberError:
+        return False
+    return word in ("", "%") or find_unit(word) is not None
 
 
 def is_unclear(text: str) -> bool:
