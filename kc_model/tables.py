@@ -408,6 +408,8 @@ class Dataset:
         What reading found that leaves the data right.
     file : str
         Name of the folder or workbook they were read from; "" where they were made.
+    merged : mapping of int to int
+        Year -> former provinces whose history was summed into today's.
     """
 
     title: str
@@ -420,6 +422,7 @@ class Dataset:
     warnings: tuple[Fault, ...] = ()
     origins: Mapping[Origin, Address] = field(default_factory=dict, repr=False)
     file: str = ""
+    merged: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def called(self) -> str:

@@ -214,6 +214,27 @@ def test_the_desk_tells_faults_and_reads_again(home):
     assert "What the data cover" in words(desk.coverage)
 
 
+def test_projects_and_former_provinces_are_told_with_what_the_data_cover(tmp_path):
+    about = "title: x\nvintage: 34\nunit: million_vnd\nsynthetic: true\nsources: [x]\n"
+    rows = "year,month,place,area,source,plan,disbursed,vintage\n" + "".join(
+        f"2024,12,{place},TECH,KCQG,100,90,63\n" for place in ("44", "45", "46")
+    )
+    projects = "id,name,place,area,source,cost,support\nA,Máy,44,TECH,KCQG,90,30.5\n"
+    files = {
+        "dataset.yaml": about,
+        "history.csv": rows + "2025,12,44,TECH,KCQG,300,200,34\n",
+        "projects.csv": projects + "B,Lò,44,TECH,KCQG,90,40\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    desk = show_data(tmp_path)
+    assert desk.wait(60)
+    covered = re.findall("<td[^>]*>([^<]*)</td>", desk.coverage.value)
+    assert covered[1] == "2, cộng từ 3 tỉnh cũ"
+    assert covered[8] == "1"
+    assert "Danh mục có 2 đề án, đề nghị hỗ trợ 70,5 triệu đồng." in words(desk.coverage)
+
+
 def test_an_empty_folder_says_what_to_do_and_gives_the_template(tmp_path):
     page = show_app(tmp_path)
     assert page.wait(30)

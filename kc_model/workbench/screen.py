@@ -44,6 +44,7 @@ __all__ = [
     "fold",
     "heading",
     "message",
+    "named",
     "row",
     "style",
     "table",
@@ -126,6 +127,11 @@ def _engine() -> _Engine:
 def style() -> str:
     """Return the style sheet as markup."""
     return f"<style>{_own('screen.css')}</style>"
+
+
+def named(css_class: str, name: str) -> str:
+    """Return markup that names a button which would add a count of its own to what it is called."""
+    return f'<style>.{css_class}::after {{ content: "{escape(name)}"; }}</style>'
 
 
 class ChartView(Part):
