@@ -37,7 +37,7 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.each(1.2345), "1,23 triệu đồng"),
         (VI.percent(0.8461), "84,6 %"),
         (VI.amount(-0.04), "0"),
-        (VI.retold(say("screen.page.gioi-han", "en")), say("screen.page.gioi-han", "vi")),
+        (VI.retold(say("screen.page.gioi-han")), say("screen.page.gioi-han")),
         (VI.retold("Kế hoạch hiện hành 70"), "Kế hoạch hiện hành 70"),  # no province's code
         (VI.number(12.34567), "12,35"),
         (VI.number(12345.67), "12.345,7"),
