@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = [
+    "CHARTED",
     "DIGITS",
     "MARKS",
     "MILLION",
@@ -30,6 +31,7 @@ __all__ = [
     "find_unit",
     "format_money",
     "format_number",
+    "is_readable",
     "is_unclear",
     "largest_remainder",
     "parse_money",
@@ -43,6 +45,9 @@ __all__ = [
 
 UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}
 """VND in one of each unit."""
+
+CHARTED = {**dict.fromkeys(UNITS, "million_vnd"), "billion_vnd": "billion_vnd"}
+"""By the unit of a file, the one that charts are drawn in: nobody reads an axis of đồng."""
 
 DecimalMark = Literal["point", "comma"]
 MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}
@@ -169,6 +174,15 @@ def read_mark(text: str) -> DecimalMark | None:
         return _read(text).shows
     except NumberError:
         return None
+
+
+def is_readable(text: str) -> bool:
+    """Return whether a text is a number, a share or an amount in a known unit; 12,5x is none."""
+    try:
+        word = _read(text).word
+    except NumberError:
+        return False
+    return word in ("", "%") or find_unit(word) is not None
 
 
 def is_unclear(text: str) -> bool:

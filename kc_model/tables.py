@@ -406,6 +406,10 @@ class Dataset:
     notes : tuple of Note
     warnings : tuple of Fault
         What reading found that leaves the data right.
+    file : str
+        Name of the folder or workbook they were read from; "" where they were made.
+    merged : mapping of int to int
+        Year -> former provinces whose history was summed into today's.
     """
 
     title: str
@@ -417,6 +421,13 @@ class Dataset:
     notes: tuple[Note, ...] = ()
     warnings: tuple[Fault, ...] = ()
     origins: Mapping[Origin, Address] = field(default_factory=dict, repr=False)
+    file: str = ""
+    merged: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The title, and the file: two copies of a workbook have one title."""
+        return f"{self.title} ({self.file})" if self.file else self.title
 
     def at(self, table: str, row: int, column: str) -> Address:
         """Return where a value of a table stands, or of which table it is where that is all known.

@@ -257,7 +257,7 @@ class Words:
             known = (
                 names[part]
                 for names in _known(self.vintage, self.language).values()
-                if part in names
+                if part in names and not part.isdecimal()  # 70 is a share, not a province's code
             )
             return next(known, part)
 

@@ -27,7 +27,7 @@ from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
-from kc_model.workbench import AppPage, making, open_page, opening, show_app, show_data
+from kc_model.workbench import AppPage, loading, making, open_page, opening, show_app, show_data
 from kc_model.workbench import page as page_room
 from kc_model.workbench import progress as progress_room
 from kc_model.workbench.datasets import find_datasets, load
@@ -220,6 +220,27 @@ def test_the_desk_tells_faults_and_reads_again(home):
     assert "What the data cover" in words(desk.coverage)
 
 
+def test_projects_and_former_provinces_are_told_with_what_the_data_cover(tmp_path):
+    about = "title: x\nvintage: 34\nunit: million_vnd\nsynthetic: true\nsources: [x]\n"
+    rows = "year,month,place,area,source,plan,disbursed,vintage\n" + "".join(
+        f"2024,12,{place},TECH,KCQG,100,90,63\n" for place in ("44", "45", "46")
+    )
+    projects = "id,name,place,area,source,cost,support\nA,Máy,44,TECH,KCQG,90,30.5\n"
+    files = {
+        "dataset.yaml": about,
+        "history.csv": rows + "2025,12,44,TECH,KCQG,300,200,34\n",
+        "projects.csv": projects + "B,Lò,44,TECH,KCQG,90,40\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    desk = show_data(tmp_path)
+    assert desk.wait(60)
+    covered = re.findall("<td[^>]*>([^<]*)</td>", desk.coverage.value)
+    assert covered[1] == "2, cộng từ 3 tỉnh cũ"
+    assert covered[8] == "1"
+    assert "Danh mục có 2 đề án, đề nghị hỗ trợ 70,5 triệu đồng." in words(desk.coverage)
+
+
 def test_an_empty_folder_says_what_to_do_and_gives_the_template(tmp_path):
     page = show_app(tmp_path)
     assert page.wait(30)
@@ -274,6 +295,37 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
     assert page.plans == {}
+
+
+def test_nothing_of_another_workbook_stands_while_one_is_opened(home, monkeypatch, tmp_path):
+    shutil.copy(home / "số liệu.xlsx", home / "tuần trước.xlsx")
+    page = show_app(home)
+    assert page.wait(60)
+    old, plan = page.progress, page.plans["số liệu.xlsx"]
+    assert "(số liệu.xlsx)" in words(old.title)
+    assert "(số liệu.xlsx)" in words(plan.title)
+    old.folder, read = tmp_path, threading.Event()
+    monkeypatch.setattr(loading, "load", lambda *how: (read.wait(60), load(*how))[1])
+    page.data.pick.value = home / "tuần trước.xlsx"
+    for key in ("progress", "plan"):
+        assert [words(one).strip() for one in page._rooms[key].children] == [
+            "Đang mở tuần trước.xlsx…"
+        ]
+    assert not page.data.coverage.value
+    assert "số liệu.xlsx" not in words(page.data.title, page.data.status)
+    old.export.click()  # under way when the other was chosen
+    assert old.wait(30)
+    assert not list(tmp_path.glob("*.xlsx"))
+    read.set()
+    assert page.wait(60)
+    assert "(tuần trước.xlsx)" in words(page.progress.title)
+    page.progress.folder = tmp_path
+    page.progress.export.click()
+    assert page.progress.wait(30)
+    (report,) = tmp_path.glob("*.xlsx")
+    sheets = openpyxl.load_workbook(report).worksheets
+    told = [cell.value for sheet in sheets for row in sheet.iter_rows() for cell in row]
+    assert any("(tuần trước.xlsx)" in str(one) for one in told)
 
 
 def test_a_plan_that_is_looked_at_goes_before_progress(home, monkeypatch):
@@ -922,6 +974,46 @@ def test_rules_and_budgets_come_and_go(app, watched, shots):
     cell(page, "Quy định", 1, 5).focus()
     page.keyboard.press("Enter")
     page.get_by_text(re.compile("Không địa bàn nào")).first.wait_for()
+
+
+_SEEN = """() => [...document.querySelectorAll(".kc-grid .kc-frame")]
+    .filter(frame => frame.clientWidth).map(frame => {
+        const rows = [...frame.querySelectorAll("tbody tr")], end = frame.getBoundingClientRect();
+        return {
+            over: frame.scrollWidth - frame.clientWidth,
+            highest: Math.max(...rows.map(row => row.offsetHeight)),
+            below: rows.at(-1).getBoundingClientRect().bottom - end.bottom,
+        };
+    })"""
+
+
+@pytest.mark.browser
+def test_rules_are_seen_with_all_they_say_and_so_is_one_just_added(app, watched, shots):
+    page = watched.page
+    open_plan(page, app)
+    page.get_by_label("Phương án", exact=True).and_(page.locator("select")).select_option(
+        label="Khởi đầu từ kế hoạch hiện hành"
+    )
+    page.get_by_role("heading", name="Kế hoạch hiện hành 2024").wait_for()
+    page.get_by_role("button", name="Sửa kinh phí, quy định và mục tiêu").locator(
+        "visible=true"
+    ).click()
+    page.get_by_role("grid", name="Quy định").locator("visible=true").wait_for()
+    for number in range(6):
+        page.get_by_label("Con số").locator("visible=true").fill(f"{number}00")
+        page.get_by_role("button", name="Thêm quy định").locator("visible=true").click()
+        page.get_by_text(re.compile(f"Đã thêm: .*{number}00 triệu đồng")).wait_for()
+    for width in (1280, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        for language, button in (("vi", "Tiếng Việt"), ("en", "English")):
+            page.get_by_role("button", name=button).locator("visible=true").click()
+            page.get_by_text({"vi": "Thêm mục tiêu", "en": "Add a goal"}[language]).first.wait_for()
+            seen = page.evaluate(_SEEN)
+            page.screenshot(path=shots / f"app-rules-{language}-{width}.png", full_page=True)
+            assert len(seen) == 3
+            assert max(one["over"] for one in seen) <= 0
+            assert max(one["highest"] for one in seen) <= 80
+            assert seen[1]["below"] <= 0.5
 
 
 @pytest.mark.browser

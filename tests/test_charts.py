@@ -6,6 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import openpyxl
@@ -33,7 +34,7 @@ from kc_model.charts import (
 )
 from kc_model.charts.words import even
 from kc_model.forecast import forecast, months_of
-from kc_model.money import format_number, parse_money
+from kc_model.money import UNITS, format_number, parse_money
 from kc_model.wording import LANGUAGES, texts
 
 CELLS = """
@@ -55,24 +56,33 @@ year month place area source plan disbursed
 HOSTILE = '</script><img src=x onerror="alert(1)">&amp; {{7*7}} datum["x"] Đắk.Lắk'
 
 
-@pytest.fixture(scope="module")
-def plan():
-    data = dataset(cells=CELLS, absorption=absorbing(CELLS))
+def planned(unit="million_vnd"):
+    data = replace(dataset(cells=CELLS, absorption=absorbing(CELLS)), unit=unit)
+    national, local = (str(vnd / Decimal(UNITS[unit])) for vnd in (2500 * 10**6, 4000500000))
     asked = scenario(
-        """
+        f"""
 budget:
-  - {source: KCQG, amount: 2500}
-  - {source: KCDP, amount: 4000.5, pooled: true}
-goals: [{minimise: change}]
+  - {{source: KCQG, amount: {national}}}
+  - {{source: KCDP, amount: {local}, pooled: true}}
+goals: [{{minimise: change}}]
 """
     )
     return allocate(data, asked, detail=False)
 
 
+def foreseen(unit="million_vnd"):
+    data = replace(dataset(history=HISTORY), unit=unit)
+    return forecast(data, 2024, 6, draws=200), data
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return planned()
+
+
 @pytest.fixture(scope="module")
 def progress():
-    data = dataset(history=HISTORY)
-    return forecast(data, 2024, 6, draws=200), data
+    return foreseen()
 
 
 def pictures(plan, progress, language="vi"):
@@ -422,6 +432,30 @@ def plain_pictures(progress, stamp, language="vi"):
     }
 
 
+@pytest.mark.parametrize("unit", ["vnd", "thousand_vnd"])
+def test_charts_of_a_file_in_dong_are_drawn_in_millions(plan, progress, stamp, unit):
+    many = 10**6 / UNITS[unit]
+    steps = STEPS.copy()
+    moves = MOVES.assign(change=MOVES["change"] * many)
+    steps[["change", "total"]] *= many
+    theirs = replace(stamp, unit=unit)
+    own = foreseen(unit)
+    months = months_of(own[1], own[0])
+    small = pictures(planned(unit), own) | {
+        "tiles": tile_map(PLACES, "done", theirs),
+        "heat": heat_map(moves, "change", theirs),
+        "fan": fan_chart(months, own[1], {"area": "TECH"}),
+        "bridge": waterfall_chart(steps, theirs),
+    }
+    large = pictures(plan, progress) | plain_pictures(progress, stamp)
+    for name, picture in small.items():
+        assert picture.heading == large[name].heading, name
+        assert picture.table == large[name].table, name
+        assert picture.unit == "Đơn vị tính: triệu đồng", name
+        assert picture.structure == large[name].structure, name
+    assert "triệu đồng" in svg_texts(small["allocation area"])
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_plain_charts_show_heading_figures_and_words(progress, stamp, language):
     for name, picture in plain_pictures(progress, stamp, language).items():
@@ -565,6 +599,20 @@ def test_what_is_given_up_has_digits_to_be_told_apart(stamp):
     assert [line[0] for line in picture.table[1:]] == ["0,00", "0,01", "0,02"]
 
 
+def test_a_bridge_of_long_steps_fits_a_narrow_screen(stamp):
+    long = "Thêm “Kinh phí mọi nguồn cho Mô hình, công nghệ, máy móc chiếm ít nhất 38 % của tất cả”"
+    picture = waterfall_chart(STEPS.assign(step=[f"{i}. {long}" for i in range(4)]), stamp)
+    svg = ET.fromstring(vl_convert.vegalite_to_svg(picture.spec()))
+    assert int(svg.get("width")) < 1000
+    assert picture.table[1][0] == f"0. {long}"
+    lines = {
+        " ".join("".join(node.itertext()).split())
+        for node in svg.iter()
+        if node.tag.endswith("text")
+    }
+    assert any(line.startswith("1. Thêm “Kinh phí mọi nguồn") for line in lines)
+
+
 def test_a_frontier_tells_what_is_given_up_and_at_what_price(stamp):
     picture = frontier_chart(CURVE, GOALS, stamp)
     assert picture.table[0] == ("Nhường (%)", *GOALS, "Giá của một đơn vị thêm")
@@ -662,11 +710,11 @@ def test_single_lines_come_by_what_they_leave_and_the_rest_can_wait(progress):
 def test_columns_beside_each_other_have_as_many_digits():
     table = [
         ("A", "n", "plan", "year-end", "range", "share"),
-        ("x", "2", "1.000", "≈ 12,5", "10–1.250,25", "3,5"),
+        ("x", "2", "1.000", "−12,5", "10–1.250,25", "3,5"),
         ("y", "3", "–", "−7", "–", "–"),
     ]
     assert even(table, "vi", range(2, 5))[1:] == [
-        ("x", "2", "1.000,00", "≈ 12,50", "10,00–1.250,25", "3,5"),
+        ("x", "2", "1.000,00", "−12,50", "10,00–1.250,25", "3,5"),
         ("y", "3", "–", "−7,00", "–", "–"),
     ]
 

@@ -311,8 +311,8 @@ def test_what_may_be_chosen_is_named_as_the_workbook_lists_it(tmp_path):
     with pytest.raises(InputError) as caught:
         read_dataset(workbook(tmp_path, change))
     told = {fault.code: fault.remedy("vi") for fault in caught.value.faults}
-    assert "Đã quyết toán (settled)" in told["not-a-choice"]
-    assert "Có (true)" in told["not-one-of"]
+    assert told["not-a-choice"].endswith("Đã báo cáo; Đã quyết toán.")
+    assert told["not-one-of"] == "Chọn một trong: Có; Không."
 
 
 def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):

@@ -776,6 +776,19 @@ def test_fault_of_a_sheet_is_named_at_its_cell(tmp_path, case):
     assert {(f.code, f.at.sheet, f.at.cell) for f in caught.value.faults} == expected
 
 
+def test_what_a_workbook_lacks_is_told_by_its_own_words_at_its_cell(tmp_path):
+    sheets = {
+        "Ngân sách": [["Nguồn kinh phí", "Số tiền"], ["KCQG", 10]],
+        "Phương án": [["Tên phương án", None], ["Năm", None], ["Làm tròn đến", None]],
+    }
+    with pytest.raises(InputError) as caught:
+        read_scenario(by_openpyxl(tmp_path / "book.xlsx", sheets))
+    assert [(f.at.sheet, f.at.cell, f.found("vi")) for f in caught.value.faults] == [
+        ("Phương án", "B1", "Thiếu “Tên phương án”."),
+        ("Phương án", "B2", "Thiếu “Năm”."),
+    ]
+
+
 def test_a_workbook_without_a_scenario(tmp_path):
     path = by_openpyxl(tmp_path / "book.xlsx", {"cells": [["place", "area", "source"]]})
     assert faults_of(path) == {("no-scenario-sheets", "")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kc_model.reference import area_name, place_name, source_name
+from kc_model.wording import say
 from kc_model.words import Words
 
 VI, EN = Words("million_vnd", "63", "vi"), Words("million_vnd", "63", "en")
@@ -36,6 +37,8 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.each(1.2345), "1,23 triệu đồng"),
         (VI.percent(0.8461), "84,6 %"),
         (VI.amount(-0.04), "0"),
+        (VI.retold(say("screen.page.gioi-han")), say("screen.page.gioi-han")),
+        (VI.retold("Kế hoạch hiện hành 70"), "Kế hoạch hiện hành 70"),  # no province's code
         (VI.number(12.34567), "12,35"),
         (VI.number(12345.67), "12.345,7"),
         (VI.rule_number("money", 3000), "3.000 triệu đồng"),

@@ -760,6 +760,40 @@ def test_the_cut_off_moves(progress_desk):
     assert "hết tháng 3" in progress_desk.ranges.chart.picture["structure"]["title"]["subtitle"]
 
 
+def test_nothing_of_another_month_stands_bright_and_a_long_forecast_can_be_stopped(
+    progress_desk, monkeypatch
+):
+    desk, shown = progress_desk, progress_desk.working
+    shown._patience, made = 0.0, progress.forecast
+
+    def endless(*_args, progress, **_kwargs):
+        progress("learning", 0.0)
+        while True:
+            time.sleep(0.01)
+            progress("learning", 0.25)
+
+    monkeypatch.setattr(progress, "forecast", endless)
+    desk.as_of.value = 3
+    assert "kc-grey" in desk._results._dom_classes
+    assert "số liệu đến" in words(desk.status).lower()
+    assert "tháng 3" in words(desk.status)
+    assert desk.export.disabled
+    until(lambda: "xong 25 %, còn khoảng" in words(shown.told))
+    assert shown.stop.layout.display == ""
+    shown.stop.click()
+    assert desk.wait(30)
+    assert "Đã dừng" in words(shown.told)
+    assert (desk.as_of.value, desk.outlook.as_of) == (6, 6)
+    assert "kc-grey" not in desk._results._dom_classes
+    assert not desk.export.disabled
+    assert not words(desk.status).strip()
+    monkeypatch.setattr(progress, "forecast", made)
+    desk.as_of.value = 3
+    assert desk.wait(30)
+    assert desk.outlook.as_of == 3
+    assert "kc-grey" not in desk._results._dom_classes
+
+
 def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, monkeypatch):
     shown = show_forecast(dataset(history=HISTORY), 2019, 6)
     assert shown.wait(30)

@@ -74,8 +74,8 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     rows: list[dict[str, Any]] = []
     table = [(*tongue.head(by), *names, *tongue.head("amount", "share"))]
     for key, *amounts in sums.itertuples(name=None):
-        name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
-        bar = to_unit(sum(amounts), plan.unit)
+        name, money = tongue.name(key, by), [to_unit(amount, tongue.unit) for amount in amounts]
+        bar = to_unit(sum(amounts), tongue.unit)
         share = tongue.points(100 * sum(amounts) / total if total else None)
         table.append((name, *map(tongue.amount, [*money, bar]), share))
         rows += [
@@ -88,7 +88,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     labels = {line[0]: tongue.say("label", amount=line[-2], share=line[-1]) for line in table[1:]}
     rows = [{**row, "label": labels[row["name"]]} if "total" in row else row for row in rows]
     structure = structures.stacked(
-        unit_name(plan.unit, language),
+        unit_name(tongue.unit, language),
         tuple((name, COLOURS[code]) for name, code in zip(names, sums.columns, strict=True)),
         (tongue.any(f"by.{by}"), tongue.any(f"by.{part}")),
         language,
@@ -100,7 +100,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=tongue.any(f"by.{by}"),
-        total=tongue.exact(to_unit(total, plan.unit)) + _left(plan, total, tongue),
+        total=tongue.exact(to_unit(total, tongue.unit)) + _left(plan, total, tongue),
         name=tongue.retold(plan.scenario_name),
     )
 
@@ -128,19 +128,19 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         rows, and the heading says so.
     """
     tongue = Tongue("change", plan.unit, plan.vintage, language)
-    sums = noticed(plan.cells, by, plan.unit, plan.rounding.get("step", 0))
+    sums = noticed(plan.cells, by, tongue.unit, plan.rounding.get("step", 0))
     sums = sums.sort_values("change", kind="stable")
     rows: list[dict[str, Any]] = []
     table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
     for key, base, amount, vnd, _ in sums.itertuples(name=None):
-        money = to_unit(vnd, plan.unit)
+        money = to_unit(vnd, tongue.unit)
         sign = tongue.sign(money)
         shown = sign + tongue.amount(abs(money))
         share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
         name = tongue.name(key, by)
-        room = to_unit(base, plan.unit) / 100  # or mere rounding would look like a change
+        room = to_unit(base, tongue.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "room": room})
-        was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
+        was, is_now = (tongue.amount(to_unit(value, tongue.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
     table = even(table, language, range(1, 4))
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
@@ -155,7 +155,7 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     if not sums["told"].any():
         parts, rows = {**parts, "lost": tongue.say("nobody", by=by_name)}, []
         del parts["won"]
-    axis = tongue.say("axis", unit=unit_name(plan.unit, language))
+    axis = tongue.say("axis", unit=unit_name(tongue.unit, language))
     return tongue.picture(
         structures.diverging(axis, language),
         rows,
@@ -192,7 +192,7 @@ def forecast_chart(
         Lines shown; None: all.
     """
     tongue = Tongue("forecast", outlook.unit, data.vintage, language)
-    frame, unit = outlook.table(), unit_name(outlook.unit, language)
+    frame, unit = tongue.scaled(outlook.table(), FIGURES), unit_name(tongue.unit, language)
     heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
     rows, table = [], [tongue.head(level, *heads)]
     for name, line in _named(frame, level, tongue, most):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.charts import structures
+from kc_model.charts.structures import FIGURES
 from kc_model.charts.words import DIGITS, Picture, Record, Tongue, even, known
 from kc_model.export import Stamp
 from kc_model.forecast import Months
@@ -47,6 +48,7 @@ _LEAST_FIRST = (*_SIDES, "done", "completion")  # the others come in official or
 _MOST_FIRST = ("unspent",)
 _DARK = 0.85  # shade of blue from which light writing is the clearer
 _WIDE = 12  # letters of an area's name in one line
+_STEP = 44  # and of a step's
 
 
 # ---------------------------------------------------------------------------- places
@@ -85,7 +87,7 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     if frame["place"].duplicated().any():
         raise ValueError("a place has two rows")
     tongue = Tongue("tiles", stamp.unit, stamp.vintage, language)
-    found = frame.set_index("place")[measure].astype("float64")
+    found = _figures(frame.set_index("place"), measure, tongue)
     shade = _shades(found, measure)
     order = _in_order(found, measure, stamp.vintage)
     lines = [(tongue.name(one, "place"), _shown(tongue, measure, found[one])) for one in order]
@@ -139,7 +141,7 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         If a place and area have two rows.
     """
     tongue = Tongue("heat", stamp.unit, stamp.vintage, language)
-    figures = frame.set_index(["place", "area"])[measure].astype("float64")
+    figures = _figures(frame.set_index(["place", "area"]), measure, tongue)
     if figures.index.has_duplicates:
         raise ValueError("a place and area have two rows")
     groups = figures.groupby(level="place", sort=False)
@@ -151,8 +153,8 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     table = [(*tongue.head("place"), *areas.values())]
     order = _in_order(of_place, measure, stamp.vintage)
     for place in order:
-        shown = (_shown(tongue, measure, figures.get((place, one), np.nan)) for one in areas)
-        table.append((tongue.name(place, "place"), *shown))
+        told = (_shown(tongue, measure, figures.get((place, one), np.nan)) for one in areas)
+        table.append((tongue.name(place, "place"), *told))
     table = even(table, language, range(1, len(areas) + 1))
     for place, (name, *shown) in zip(order, table[1:], strict=True):
         for value, (one, area) in zip(shown, areas.items(), strict=True):
@@ -163,6 +165,12 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     structure = structures.heat(_unit(tongue, measure), measure in _SIDES, lines, language)
     words = _ends(tongue, figures, measure)
     return tongue.stamped(structure, rows, table, stamp, measure=_named(tongue, measure), **words)
+
+
+def _figures(frame: pd.DataFrame, measure: str, tongue: Tongue) -> pd.Series[float]:
+    """Return a measure as it is drawn: shares as they are, money in the unit of charts."""
+    money = [measure] if MEASURES[measure] == "money" else []
+    return tongue.scaled(frame, money)[measure].astype("float64")
 
 
 def _shades(values: pd.Series[float], measure: str) -> pd.Series[float]:
@@ -244,7 +252,8 @@ def fan_chart(
     """
     outlook = months.outlook
     tongue = Tongue("fan", outlook.unit, data.vintage, language)
-    frame, unit = months.table(where), unit_name(outlook.unit, language)
+    frame = tongue.scaled(months.table(where), ("reported", "before", *FIGURES))
+    unit = unit_name(tongue.unit, language)
     heads = ("lines", "reported", "expected", "range_80", "range_95", "plan", "before")
     rows, table = [], [tongue.head("month", *heads)]
     for _, line in frame.iterrows():
@@ -298,28 +307,33 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
     if frame["step"].duplicated().any():
         raise ValueError("two steps are called alike")
     tongue = Tongue("bridge", stamp.unit, stamp.vintage, language)
-    after = [*frame["step"].astype(str)[1:], None]
+    frame, unit = tongue.scaled(frame, ("change", "total")), unit_name(tongue.unit, language)
+    steps = ["\n".join(wrap(str(step), _STEP)) for step in frame["step"]]
     rows: list[Record] = []
     table = [tongue.head("step", "change", "total")]
-    ends_shown = [closed([float(one)], DIGITS[stamp.unit])[0] for one in frame["total"]]
+    ends_shown = [closed([float(one)], DIGITS[tongue.unit])[0] for one in frame["total"]]
     change = pd.Series(ends_shown).diff().where(frame["change"].notna().to_numpy())
-    for following, apart, (step, by, total) in zip(
-        after, change, frame[["step", "change", "total"]].itertuples(index=False), strict=True
+    for name, following, apart, (step, by, total) in zip(
+        steps,
+        [*steps[1:], None],
+        change,
+        frame[["step", "change", "total"]].itertuples(index=False),
+        strict=True,
     ):
         moved, stands = known(by), float(total)
         # As far apart as the totals that are shown: read row by row, the figures add up.
         label = tongue.amount(stands) if moved is None else _shown(tongue, "change", float(apart))
         start = stands - (moved or 0.0)
         ends = {"low": min(start, stands), "high": max(start, stands), "end": max(start, stands)}
-        about = {"name": str(step), "next": following, "money": moved, "total": stands}
+        about = {"name": name, "next": following, "money": moved, "total": stands}
         rows.append({**about, **ends, "label": label})
         table.append((str(step), "–" if moved is None else label, tongue.amount(stands)))
     return tongue.stamped(
-        structures.bridge(unit_name(stamp.unit, language), language),
+        structures.bridge(unit, max(one.count("\n") + 1 for one in steps), language),
         rows,
         table,
         stamp,
-        unit=unit_name(stamp.unit, language),
+        unit=unit,
         start=tongue.amount(float(frame["total"].iloc[0])),
         end=tongue.amount(float(frame["total"].iloc[-1])),
         lost=tongue.amount(-float(change[change < 0].sum())),

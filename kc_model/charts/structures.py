@@ -109,15 +109,16 @@ def _axis(title: str) -> alt.Axis:
     return alt.Axis(title=title, format=_NUMBER, tickCount=6, labelFlush=False, gridColor="#e6e6e6")
 
 
-def _names() -> alt.Y:
-    axis = alt.Axis(title=None, labelLimit=0, ticks=False, domain=False, labelPadding=6)
+def _names(**more: Any) -> alt.Y:
+    axis = alt.Axis(title=None, labelLimit=0, ticks=False, domain=False, labelPadding=6, **more)
     return alt.Y("name:N", sort=None, axis=axis)
 
 
-def _labels(x: alt.X, only: str) -> alt.Chart:
+def _labels(x: alt.X, only: str, y: alt.Y | None = None) -> alt.Chart:
     """Return texts to the right of a place on the axis, where a condition holds."""
     mark: alt.Chart = alt.Chart().mark_text(align="left", dx=6, fontSize=12)
-    labels: alt.Chart = mark.encode(x=x, y=_names(), text="label:N").transform_filter(only)
+    y = _names() if y is None else y
+    labels: alt.Chart = mark.encode(x=x, y=y, text="label:N").transform_filter(only)
     return labels
 
 
@@ -362,8 +363,15 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=16)
-def bridge(unit: str, language: Language) -> dict[str, Any]:
-    """Return steps from one total to another: name, next, low, high, money, total, end, label."""
+def bridge(unit: str, lines: int, language: Language) -> dict[str, Any]:
+    """Return steps from one total to another: name, next, low, high, money, total, end, label.
+
+    Names are in up to so many lines.
+    """
+    counted = "length(split(datum.label, '\\n'))"
+    middle = [{"test": f"{counted} == {n}", "value": -7 * (n - 1)} for n in range(2, lines + 1)]
+    offset = {"labelOffset": {"condition": middle, "value": 0}} if middle else {}
+    named = _names(labelExpr="split(datum.label, '\\n')", **offset)
     loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=unit)]
     axis = alt.X("low:Q", axis=_axis(unit), scale=alt.Scale(zero=False, nice=True, padding=30))
@@ -371,21 +379,21 @@ def bridge(unit: str, language: Language) -> dict[str, Any]:
     bars = bars.encode(
         x=axis,
         x2="high",
-        y=_names(),
+        y=named,
         color=alt.condition("datum.money < 0", loss, gain),
         tooltip=tips,
     )
     ends = alt.Chart().mark_point(shape="diamond", size=110, filled=True, opacity=1)
-    ends = ends.encode(x="total:Q", y=_names(), color=alt.value("#000000"), tooltip=tips)
+    ends = ends.encode(x="total:Q", y=named, color=alt.value("#000000"), tooltip=tips)
     links = alt.Chart().mark_rule(color="#767676", strokeDash=[2, 2])
-    links = links.encode(x="total:Q", y=_names(), y2="next:N")
+    links = links.encode(x="total:Q", y=named, y2="next:N")
     return _structure(
         links.transform_filter("isValid(datum.next)"),
         bars,
         ends.transform_filter("!isValid(datum.money)"),
-        _labels(alt.X("end:Q"), "true"),
+        _labels(alt.X("end:Q"), "true", named),
         language=language,
-        size=(520, alt.Step(30)),
+        size=(460, alt.Step(max(30, 14 * lines + 8))),
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export import Stamp
-from kc_model.money import format_number, unit_name
+from kc_model.money import CHARTED, UNITS, format_number, unit_name
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS, Words
 
@@ -85,7 +85,7 @@ def even(table: Sequence[Line], language: Language, together: Collection[int] = 
     """
     mark, between = (",", ".") if language == "vi" else (".", ",")
     number = re.compile(rf"\d[\d{re.escape(between)}]*(?:{re.escape(mark)}(\d+))?")
-    whole = re.compile(rf"[+−≈ ]*{number.pattern}(?:–{number.pattern})?")
+    whole = re.compile(rf"[+− ]*{number.pattern}(?:–{number.pattern})?")
     columns = list(zip(*table[1:], strict=True))
     most = [
         max(
@@ -123,7 +123,7 @@ _WIDE = 100  # letters on a line under the title
 
 
 class Tongue(Words):
-    """Speaks for one kind of chart.
+    """Speaks for one kind of chart, in the unit that charts are drawn in.
 
     Parameters
     ----------
@@ -132,11 +132,22 @@ class Tongue(Words):
     unit : str
         The dataset's unit.
     vintage, language : str
+
+    Attributes
+    ----------
+    scale : float
+        What an amount in the dataset's unit is multiplied by.
     """
 
     def __init__(self, kind: str, unit: str, vintage: str, language: Language) -> None:
-        super().__init__(unit, vintage, language)
-        self.kind = kind
+        super().__init__(CHARTED[unit], vintage, language)
+        self.kind, self.scale = kind, UNITS[unit] / UNITS[self.unit]
+
+    def scaled(self, frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+        """Return a table with the money of those columns it has in the unit of charts."""
+        return frame.assign(
+            **{one: frame[one].astype("float64") * self.scale for one in columns if one in frame}
+        )
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of this kind of chart."""

@@ -178,7 +178,7 @@ def progress(data: Dataset, outlook: Forecast) -> Progress:
     late = _without(data, outlook, outlook.details.get("arrival", {}))
     gone = _gone(data, outlook, lines)
     return Progress(
-        title=data.title,
+        title=data.called,
         unit=data.unit,
         vintage=data.vintage,
         synthetic=data.synthetic,

@@ -125,7 +125,7 @@ def adjustment(plan: Allocation, language: Language = "vi", office: str = "") ->
 def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) -> Stamp:
     about = [note for note in data.notes if note.table in ("", "projects")]
     return Stamp(
-        title=data.title,
+        title=data.called,
         scenario="",
         year=year,
         as_of=None,

@@ -113,7 +113,17 @@ def draft_dataset(
         return None, (*told, *error.faults)
     tell("reading", 1.0)
     about = (meta.title, meta.vintage, meta.unit, meta.synthetic, meta.sources)
-    return Dataset(*about, frames, meta.notes, told, origins), told
+    rest = (meta.notes, told, origins, path.absolute().name, _merged(tables, meta.vintage))
+    return Dataset(*about, frames, *rest), told
+
+
+def _merged(tables: Mapping[str, Typed], vintage: str) -> dict[int, int]:
+    """Return by year how many provinces of the other vintage its history is of."""
+    if "history" not in tables:
+        return {}
+    frame = tables["history"].frame
+    old = frame[~frame["vintage"].isin(["", vintage])]
+    return {int(year): part["place"].nunique() for year, part in old.groupby("year")}
 
 
 def _columns_only(

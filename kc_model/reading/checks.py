@@ -18,6 +18,7 @@ from kc_model.tables import CELL_KEYS, KEYS, SCHEMAS, Kind
 
 __all__ = ["check_attributes", "check_table"]
 
+_FAR = 10  # times its plan that no line pays: a digit too many, or another unit
 _JUMP = 200  # a plan that grows this many times from a year to the next is in another unit
 _INT64 = 2**63 - 1
 _PERIOD = ("year", "month")
@@ -270,7 +271,11 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
     for row in year.drop_duplicates(["year", "vintage", *KEYS]).index:
         values = {"disbursed": dong(int(disbursed[row])), "plan": dong(int(allowed[row]))}
         at = typed.grid.at(int(row), "disbursed")
-        faults.append(Fault("over-plan", at, values, "warning"))
+        many = int(disbursed[row]) // int(allowed[row])
+        if many < _FAR:
+            faults.append(Fault("over-plan", at, values, "warning"))
+        else:
+            faults.append(Fault("far-over-plan", at, {**values, "many": many}))
 
 
 def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
-from kc_model.money import MARKS, DecimalMark, is_unclear, read_mark, unit_name
+from kc_model.money import MARKS, DecimalMark, is_readable, is_unclear, read_mark, unit_name
 from kc_model.reading.values import (
     Renamed,
     Terms,
@@ -118,7 +118,7 @@ def _attributes(grid: Grid, table: str, faults: list[Fault]) -> list[Column]:
         ]
         others = [(row, value) for row, value in given if not is_number(value)]
         if others and len(others) < len(given):
-            values = {"name": name, "found": value_text(others[0][1])}
+            values = {"name": grid.headings.get(name, name), "found": value_text(others[0][1])}
             faults.append(Fault("mixed-attribute", grid.at(others[0][0], name), values, "warning"))
         is_text = others or (not given and any(grid.column(name)))  # marks alone: "x" says yes
         found.append(Column(name, Kind.TEXT if is_text else Kind.NUMBER, signed=True))
@@ -131,9 +131,12 @@ def _shown_marks(grid: Grid, columns: Iterable[Column]) -> dict[DecimalMark, Add
     for column in columns:
         if column.kind in _NUMERIC and column.name in grid.columns:
             values = grid.column(column.name)
-            marks = {text: read_mark(text) for text in set(values) if isinstance(text, str)}
+            texts = {text for text in values if isinstance(text, str) and is_readable(text)}
+            marks = {text: read_mark(text) for text in texts}
             for mark in {m for m in marks.values() if m is not None} - set(shown):
-                i = next(i for i, v in enumerate(values) if isinstance(v, str) and marks[v] == mark)
+                i = next(
+                    i for i, v in enumerate(values) if isinstance(v, str) and marks.get(v) == mark
+                )
                 shown[mark] = grid.at(grid.rows[i], column.name)
     return shown
 
@@ -204,7 +207,8 @@ def _type_column(
     if name not in grid.columns:
         return [missing(column.kind)] * len(chosen)
     stated = grid.units.get(name) or grid.units.get("")
-    terms = replace(terms, heading=stated[0] if stated else "")
+    book = bool(grid.sheet.title)
+    terms = replace(terms, heading=stated[0] if stated else "", in_book=book)
     values = grid.column(name)
     raw = [(type(value), value) for value in map(values.__getitem__, chosen)]
     known = {key: _attempt(key[1], column, terms) for key in set(raw)}

@@ -116,7 +116,7 @@ def _choice(key: str, items: Mapping[str, Item], faults: list[Fault]) -> str:
     text = _text(items.get(key), faults)
     code = choice_code(key, text) if text else ""
     if text and not code:
-        values = {"found": text, "choices": named_choices(key)}
+        values = {"found": text, "choices": named_choices(key, coded=not items[key].at.sheet)}
         faults.append(Fault("not-one-of", items[key].at, values))
     return code
 

@@ -65,6 +65,8 @@ class Terms:
         Whether the file has been found to mix its marks: each number then stands for itself.
     heading : str
         Unit that the column's heading states; "" for none.
+    in_book : bool
+        Whether the file is a workbook, whose choices are words.
     """
 
     unit: str
@@ -72,6 +74,7 @@ class Terms:
     decimal: DecimalMark | None = None
     mixed: bool = False
     heading: str = ""
+    in_book: bool = False
 
 
 class WrongError(ValueError):
@@ -206,12 +209,16 @@ def _text(value: Value, _column: Column, _terms: Terms) -> str:
     return clean_text(value_text(value))
 
 
-def _choice(value: Value, column: Column, _terms: Terms) -> str:
+def _choice(value: Value, column: Column, terms: Terms) -> str:
     text = clean_text(value_text(value)).removesuffix(".0")  # 34.0, as programs write numbers
     code = choice_code(column.name, text)
     known = column.choices or tuple(choices(column.name))
     if code not in known:
-        raise WrongError("not-a-choice", found=text, choices=named_choices(column.name, known))
+        raise WrongError(
+            "not-a-choice",
+            found=text,
+            choices=named_choices(column.name, known, coded=not terms.in_book),
+        )
     return code
 
 

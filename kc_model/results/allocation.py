@@ -302,7 +302,7 @@ class Allocation:
         """Return what every print of the plan says about itself."""
         budgets = self._budgets(language)
         return Stamp(
-            title=self.data.title,
+            title=self.data.called,
             scenario=retold(self.scenario_name, language),
             year=self.year,
             as_of=self.as_of,

@@ -10,8 +10,9 @@ from decimal import Decimal, InvalidOperation
 
 from kc_model.errors import Address, Fault
 from kc_model.scenario.model import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
-from kc_model.sheets import Item, named_choices
+from kc_model.sheets import Item, heading, named_choices
 from kc_model.tables import Note
+from kc_model.wording import say
 
 __all__ = ["build_scenario"]
 
@@ -44,9 +45,9 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
     at = Address(at.file, at.sheet)
     for key in ("name", "year", "budget"):
         if _blank(merged.get(key)) and key not in meant:
-            faults.append(
-                Fault("missing-key", merged[key].at if key in merged else at, {"key": key})
-            )
+            where = merged[key].at if key in merged else at
+            named = say(heading("scenario", key)) if where.sheet and key != "budget" else key
+            faults.append(Fault("missing-key", where, {"key": named}))
     year = _number(merged.get("year"), faults)
     round_to = _number(merged.get("round_to"), faults)
     if round_to is not None and round_to <= 0:
@@ -155,7 +156,7 @@ def _choice(
     text = _text(item, faults)
     if item is None or text in choices or text == "":
         return text or default
-    values = {"found": text, "choices": named_choices(name, choices)}
+    values = {"found": text, "choices": named_choices(name, choices, coded=not item.at.sheet)}
     faults.append(Fault("not-one-of", item.at, values))
     return default
 

@@ -19,6 +19,7 @@ __all__ = ["read_layers", "scenario_yaml"]
 _SUFFIXES = {".xlsx", ".xlsm"}
 _SENSES = {"maximise", "minimise"}
 _TOP = ("name", "year", "extends", "spend", "round_to", "as_of", "projects")
+_NEEDED = ("name", "year")
 _NUMBERS = {"amount", "min", "max", "weight", "level", "give", "year", "round_to", "as_of"}
 _SELECTED = ("source", "place", "area", "activity", "region", "year")
 
@@ -71,7 +72,11 @@ def _read_sheets(path: Path, faults: list[Fault]) -> dict[str, Item]:
     if "scenario" not in sheets or "budget" not in sheets:
         raise InputError([Fault("no-scenario-sheets", Address(path.name))])
     found: dict[str, Item] = {}
-    for key, cell in pairs(sheets["scenario"], _TOP, faults):
+    blank = {key: Item("", sheets["scenario"].at) for key in _NEEDED}
+    for key, cell in pairs(sheets["scenario"], _TOP, faults, blanks=True):
+        if cell.value is None:
+            blank[key] = Item("", cell.at)
+            continue
         if key in found:
             faults.append(Fault("repeated-key", cell.at, {"key": key}))
         found[key] = _scalar(key, cell, faults)
@@ -83,7 +88,7 @@ def _read_sheets(path: Path, faults: list[Fault]) -> dict[str, Item]:
             rows = records(sheets[name], faults)
             items = [Item(shape(row, faults), _row_at(row)) for row in rows]
             found[name] = Item(items, sheets[name].at)
-    return found
+    return found if "extends" in found else {**{key: blank[key] for key in _NEEDED}, **found}
 
 
 def _row_at(row: Mapping[str, Cell]) -> Address:

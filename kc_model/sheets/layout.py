@@ -118,17 +118,20 @@ def choices(column: str) -> Mapping[str, Mapping[str, str]]:
     return {key.removeprefix(start): text for key, text in texts().items() if key.startswith(start)}
 
 
-def named_choices(column: str, codes: Iterable[str] = ()) -> str:
-    """Return what may be chosen, as a workbook and as a file has it: Đã quyết toán (settled).
+def named_choices(column: str, codes: Iterable[str] = (), *, coded: bool) -> str:
+    """Return what may be chosen, as a workbook has it: Đã quyết toán; with its code for a file.
 
     Parameters
     ----------
     column : str
     codes : iterable of str
         Those allowed; none: all there are.
+    coded : bool
+        Whether the code stands behind each: Đã quyết toán (settled).
     """
     words = choices(column)
-    return "; ".join(f"{words[c]['vi']} ({c})" if c in words else c for c in codes or words)
+    named = {c: f"{word['vi']} ({c})" if coded else word["vi"] for c, word in words.items()}
+    return "; ".join(named.get(code, code) for code in codes or words)
 
 
 def choice_code(column: str, text: str) -> str:

@@ -81,7 +81,7 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, language: Language) -> None:
         self.language = language
         self.work = Newest(self._failed)
-        self._is_quiet = False
+        self._is_quiet = self._is_away = False
         self.title, self.status = screen.Text(), screen.Text()
         self.tongues = language_switch(language)
         self._when(self.tongues, self._switch)
@@ -91,6 +91,12 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for running work; tell whether it ended in time (seconds)."""
         return self.work.wait(timeout)
+
+    def close(self) -> None:
+        """Put the desk away: what runs ends unseen, and what is still pressed does nothing."""
+        self._is_away = True
+        self.work.drop()
+        super().close()
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of the screen in the desk's language."""
@@ -119,7 +125,7 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
 
         def changed(change: Any) -> None:
             with self.work.lock:
-                if not self._is_quiet:
+                if not (self._is_quiet or self._is_away):
                     self._guarded(act, change["new"])
 
         control.observe(changed, name)
@@ -127,7 +133,8 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
     def _on_click(self, button: ipywidgets.Button, act: Callable[[], None]) -> None:
         def clicked(_button: ipywidgets.Button) -> None:
             with self.work.lock:
-                self._guarded(lambda _none: act(), None)
+                if not self._is_away:
+                    self._guarded(lambda _none: act(), None)
 
         button.on_click(clicked)
 

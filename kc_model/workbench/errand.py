@@ -18,7 +18,7 @@ from kc_model.workbench.newest import Newest, Progress, Step
 __all__ = ["Aside", "Errand"]
 
 # Steps that go on to the end of their work at one pace; the share of others says nothing of time.
-_COUNTED = {"backtest", "bridge", "frontier", "presets", "reasons", "why"}
+_COUNTED = {"backtest", "bridge", "frontier", "learning", "presets", "reasons", "why"}
 _CERTAIN = 2.0  # seconds of a step after which its pace is known
 
 

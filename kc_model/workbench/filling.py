@@ -183,8 +183,8 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         owner.go(scenario)
         grid = self.grids[table]
         text = grid.rows[-1][TABLES[table].index("what")]["shown"]
-        grid.say(self._say("added", what=text))
-        self.adding.said.value = screen.message([grid.said])
+        grid.show_last()
+        self.adding.said.value = screen.message([self._say("added", what=text)])
 
     def _say(self, key: str, **values: object) -> str:
         return say(f"screen.edit.{key}", self._owner.language, **values)

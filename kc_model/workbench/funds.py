@@ -9,6 +9,7 @@ import pandas as pd
 from kc_model.charts.words import Line, Tongue, even
 from kc_model.money import UNITS, unit_name
 from kc_model.progress import Progress
+from kc_model.progress.lines import MONEY
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 
@@ -45,15 +46,15 @@ def funds_table(found: Progress, language: Language) -> str:
     str
         Markup; "" where nothing is known.
     """
-    table = found.table()
+    tongue = Tongue("completion", found.unit, found.vintage, language)
+    table = tongue.scaled(found.table(), MONEY)
     funds = table[table["level"] == "source"]
     whole = table[table["level"] == "all"] if len(funds) != 1 else funds.iloc[:0]
-    tongue = Tongue("completion", found.unit, found.vintage, language)
     lines = [
         *(_line(tongue, row, tongue.name(row["source"], "source")) for _, row in funds.iterrows()),
         *(_line(tongue, row, tongue.any("total")) for _, row in whole.iterrows()),
     ]
-    about, unit = tongue.as_of(found.as_of), unit_name(found.unit, language)
+    about, unit = tongue.as_of(found.as_of), unit_name(tongue.unit, language)
     title = say("screen.progress.funds", language, about=about, unit=unit)
     shown = even([tongue.head(*_HEADS), *lines], language, _MONEY)
     return screen.table(shown, title, title) if lines else ""

@@ -37,6 +37,7 @@ function render({ model, el }) {
       const cell = document.createElement("th");
       cell.scope = "col";
       cell.textContent = column.label;
+      cell.className = `kc-${column.kind}`;
       line.append(cell);
     }
     model.get("rows").forEach((row, r) => {
@@ -217,7 +218,10 @@ function render({ model, el }) {
     event.preventDefault();
   });
 
-  const follow = ({ go }) => go && grid.contains(document.activeElement) && move(...go);
+  const follow = ({ go, last }) => {
+    if (go && grid.contains(document.activeElement)) move(...go);
+    if (last) frame.scrollTop = frame.scrollHeight;
+  };
   model.on("change", fill);
   model.on("msg:custom", follow);
   fill();

@@ -19,6 +19,7 @@ from kc_model.projects import registration
 from kc_model.tables import Dataset
 from kc_model.template import write_template
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.datasets import (
     Loaded,
@@ -51,9 +52,10 @@ class DataDesk(Desk):
     Attributes
     ----------
     loaded : Loaded or None
-        What was read last.
-    on_load : callable (Loaded)
-        Told of everything that was read.
+        What was read last; None while something else is read.
+    on_open, on_load : callable (Path), callable (Loaded)
+        Told of what is about to be read; of everything that was read, without data where even
+        that went wrong.
     pick : Dropdown
         The datasets found.
     upload : FileUpload
@@ -73,22 +75,26 @@ class DataDesk(Desk):
         self.folder = folder
         self.loaded: Loaded | None = None
         self._sent = tempfile.TemporaryDirectory(prefix="kc-upload-")  # what a browser sent
+        self.on_open: Callable[[Path], None] = lambda _path: None
         self.on_load: Callable[[Loaded], None] = lambda _loaded: None
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self.upload = ipywidgets.FileUpload(accept=".xlsx,.xlsm", multiple=False)
+        self.upload.add_class("kc-upload")
         self.again = ipywidgets.Button()
         self.year = ipywidgets.BoundedIntText(min=1990, max=2100, layout={"width": "170px"})
         self.register, self.printed = ipywidgets.Button(icon="print"), screen.Text()
         self.register.layout.width = "260px"
         self._forms = screen.row(self.year, self.register)
         self.faults, self.coverage = screen.Text(), screen.Text()
-        self.worth, self.template = screen.Text(), screen.Text()
+        self.worth, self.template, self._named = screen.Text(), screen.Text(), screen.Text()
+        self._named.layout.display = "none"
         self._when(self.pick, self._open)
         self._when(self.upload, self._take)
         self._on_click(self.again, self._reload)
         self._on_click(self.register, self._register)
         self._lay_out(
             screen.row(self.pick, self.again, self.upload),
+            self._named,
             self.template,
             self._forms,
             self.printed,
@@ -129,7 +135,10 @@ class DataDesk(Desk):
     def _open(self, path: Path | None) -> None:
         if path is None:
             return
+        self.loaded = None  # nothing of it may stand beside the name of another
+        self._words()
         self.status.value = screen.message([self.say("data.reading", name=path.name)])
+        self.on_open(path)
         # Scenarios of an upload stay in the planner's folder, where the next upload finds them.
         home = scenario_home(self.folder / path.name) if self.is_sent(path) else None
         self.work.start(Step(lambda progress: load(path, progress, home), self._show))
@@ -171,20 +180,26 @@ class DataDesk(Desk):
         self._words()
         self.on_load(loaded)
 
+    def _failed(self, error: Exception) -> None:
+        super()._failed(error)
+        if self.loaded is None and self.pick.value is not None:
+            self.on_load(Loaded(self.pick.value))
+
     # ------------------------------------------------------------------ showing
 
     def _words(self) -> None:
         language, loaded = self.language, self.loaded
         self._look()
         self.title.value = screen.heading(
-            self.say("data.title"), loaded.data.title if loaded and loaded.data else ""
+            self.say("data.title"), loaded.data.called if loaded and loaded.data else ""
         )
         self.pick.description = self.say("data.pick")
         self.again.description = self.say("data.again")
         self.again.tooltip = self.say("data.again_hint")
         sent = self.is_sent(loaded.path) if loaded else False
         self.again.layout.display = "none" if sent else ""
-        self.upload.description = self.say("data.upload_again" if sent else "data.upload")
+        name = self.say("data.upload_again" if sent else "data.upload")
+        self.upload.description, self._named.value = name, screen.named("kc-upload", name)
         self.upload.button_style = "primary" if sent and loaded and loaded.errors else ""
         self.template.value = _template(language)
         self.year.description, self.register.description, self.printed.value = (
@@ -194,13 +209,13 @@ class DataDesk(Desk):
         )
         has_projects = loaded is not None and loaded.data is not None and len(loaded.data.projects)
         self._forms.layout.display = "" if has_projects else "none"
+        self.faults.value = self.coverage.value = self.worth.value = ""
         if loaded is None:
             empty = [] if self.pick.options else [self.say("data.none", folder=self.folder)]
             self.status.value = self.status.value or screen.message(empty)
             return
         self.status.value = screen.message(self.told(loaded), "stop" if loaded.errors else "")
         self.faults.value = _fault_table(loaded.faults, language)
-        self.coverage.value = self.worth.value = ""
         if loaded.data is not None:
             self.coverage.value = _coverage(loaded.data, language)
             self.worth.value = _worth(loaded.data, language)
@@ -284,7 +299,7 @@ def _coverage(data: Dataset, language: Language) -> str:
             (
                 str(year),
                 _months(rows["month"], language),
-                str(rows["place"].nunique()),
+                _places(rows, data.merged.get(int(str(year)), 0), language),
                 str(rows["area"].nunique()),
                 ", ".join(reference.source_name(one, language) for one in funds),
                 _sum(last["plan"], unit, language),
@@ -294,7 +309,23 @@ def _coverage(data: Dataset, language: Language) -> str:
         )
     title = say("screen.data.covers_title", language)
     note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
-    return f"<h3>{title}</h3>" + screen.table(even(lines, language, (5, 6)), title, note)
+    table = screen.table(even(lines, language, (5, 6)), title, note)
+    return f"<h3>{title}</h3>{table}{_projects(data, language)}"
+
+
+def _places(rows: pd.DataFrame, merged: int, language: Language) -> str:
+    """Return how many places a year has, and how many former ones some were summed from."""
+    now = rows["place"].nunique()
+    return say("screen.data.merged", language, now=now, old=merged) if merged else str(now)
+
+
+def _projects(data: Dataset, language: Language) -> str:
+    """Say how many projects there are, and what they ask for."""
+    if data.projects.empty:
+        return ""
+    asked = Words(data.unit, data.vintage, language).vnd(int(data.projects["support"].sum()))
+    told = say("screen.data.projects", language, count=len(data.projects), amount=asked)
+    return screen.message([told])
 
 
 def _month(month: int, language: Language) -> str:

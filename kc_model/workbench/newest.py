@@ -72,6 +72,12 @@ class Newest:
             thread = threading.Thread(target=self._run, args=(self._ticket, steps), daemon=True)
         thread.start()
 
+    def drop(self) -> None:
+        """Let nothing that runs be shown any more."""
+        with self._changed:
+            self._ticket += 1
+            self._changed.notify_all()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing runs; tell whether that came true in time (seconds)."""
         with self._changed:

@@ -69,6 +69,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.progress: ProgressDesk | None = None
         self.plans: dict[str, PlanDesk] = {}
         self._loaded: Loaded | None = None
+        self._opening = ""  # what is being read
         # By dataset and scenario: what was changed and not saved before it was read again.
         self._left: dict[Path, dict[str, tuple[Scenario, dict[str, Scenario]]]] = {}
         self._here = screen.Here() if here is None else here
@@ -98,7 +99,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.tabs.observe(self._look, "selected_index")
         self._words()
         self.data.wait()
-        self.data.on_load = self._take
+        self.data.on_open, self.data.on_load = self._clear, self._take
         if self.data.loaded is not None:
             self._take(self.data.loaded)
 
@@ -112,15 +113,22 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ one dataset for all
 
-    def _take(self, loaded: Loaded) -> None:
-        """Put a dataset on the desks; those of the one before it are put away, it may be wrong."""
-        data, old = loaded.data, self._desks()
+    def _clear(self, path: Path) -> None:
+        """Put the desks away and say what is being opened: nothing of another may stand there."""
+        old = self._desks()
         self._leave()
-        self._loaded, self._scenarios, self.progress, self.plans = loaded, {}, None, {}
+        self._loaded, self._scenarios, self.progress, self.plans = None, {}, None, {}
+        self._opening = path.name
+        self._words()
         for key, room in self._rooms.items():
             room.children = [self._waits[key]]
         for desk in old:
             desk.close()
+
+    def _take(self, loaded: Loaded) -> None:
+        """Put a dataset on the desks that were cleared for it."""
+        data = loaded.data
+        self._loaded, self._opening = loaded, ""
         if data is not None:
             self._scenarios = {**loaded.scenarios, **starters(data)}
             self._scenarios.update(self._orphans(self._left.get(loaded.path, {})))
@@ -134,9 +142,9 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
 
     def _leave(self) -> None:
         """Remember what is in no file before the desks are put away."""
-        self._chosen = self.pick.value
         if self._loaded is None:
             return
+        self._chosen = self.pick.value
         left = self._left.setdefault(self._loaded.path, {})
         for key, desk in self.plans.items():
             if unsaved := desk.unsaved():
@@ -273,7 +281,9 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.pick.description = say("screen.page.scenario", language)
         loaded = self._loaded
         for key, text in self._waits.items():
-            if loaded is None or loaded.data is None:
+            if self._opening:
+                told = say("screen.page.opening_data", language, name=self._opening)
+            elif loaded is None or loaded.data is None:
                 told = say("screen.page.no_data", language)
             else:
                 sheet, again = (

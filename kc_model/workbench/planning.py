@@ -310,7 +310,7 @@ class PlanDesk(FiguresDesk):
         name, year = retold(self.scenario.name, self.language), self.scenario.year
         self.title.value = screen.heading(
             name if str(year) in name else self.say("plan.title", name=name, year=year),
-            f"{month[:1].upper()}{month[1:]}. {self.data.title}",
+            f"{month[:1].upper()}{month[1:]}. {self.data.called}",
         )
         self.filing.show(self.scenario.name, is_safe=not self._past.is_unsaved)
         self.on_change()

@@ -19,6 +19,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
+from kc_model.workbench.errand import Aside
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.folders import new_folder
 from kc_model.workbench.funds import funds_table, risks_table
@@ -33,6 +34,7 @@ _LINES = 20  # single lines drawn at first sight
 _SHOWN = 12  # findings told at first sight
 _MEASURES = ("unspent", "completion", "done")  # what places are coloured by
 _SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
+_PATIENCE = 1.0  # seconds of a forecast that nobody has to be told of
 _FUND = "KCQG"  # the fund whose money arrives late
 
 
@@ -69,6 +71,8 @@ class ProgressDesk(FiguresDesk):
     ranges, completion, fan, tiles : Figure
     lateness : Lateness
         Project by project, where the data have any.
+    working : Aside
+        How far a forecast is that takes long; stops it, and goes back to the one on screen.
     """
 
     def __init__(
@@ -98,6 +102,8 @@ class ProgressDesk(FiguresDesk):
         self.folder: Path | None = None
         self._found: Standing | None = None  # where the year stands, with the outlook on screen
         self._exports = Newest(self._export_failed, self.work.lock)
+        self.working = Aside(self.work.lock, _PATIENCE)
+        self._results = ipywidgets.VBox()  # all that is of the forecast on screen
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self._on_click(self.export, self._export)
         self._months: Months | None = None  # of the outlook on screen
@@ -132,17 +138,16 @@ class ProgressDesk(FiguresDesk):
         first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
-        self._lay_out(
-            screen.row(screen.row(self.year, self.export), sliders),
-            self.saved,
-            self.status,
+        self._results.children = [
             self.late,
             *projects,
             _beside(first),
             screen.row(self.level, self.every),
             _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 300}),
             self.ground,
-        )
+        ]
+        top = screen.row(screen.row(self.year, self.export), sliders)
+        self._lay_out(top, self.saved, self.status, self.working, self._results)
 
     def _words(self) -> None:
         self.year.description, self.level.description = self.say("progress.year"), self.say("view")
@@ -157,6 +162,7 @@ class ProgressDesk(FiguresDesk):
         fund = reference.source_name(_FUND, self.language)
         self.as_of.label = self.say("progress.as_of")
         self.arrival.label = self.say("progress.arrival", fund=fund)
+        self.working.words(self.language)
         self._draw()
 
     # ------------------------------------------------------------------ forecasting
@@ -182,11 +188,19 @@ class ProgressDesk(FiguresDesk):
     def _forecast(self) -> None:
         self._offer_months()
         key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
-        self.status.value = screen.message([self.say("working")])
+        asked = [str(key[0])] + [
+            f"{slider.label}: {slider.texts[slider.index]}"
+            for slider in (self.as_of, *([self.arrival] if self.arrival.value else []))
+        ]
+        self.status.value = screen.message([self.say("progress.working", asked="; ".join(asked))])
         self.saved.value, self.export.disabled = "", True
+        self._results.add_class("kc-grey")  # it is of what was asked before
         self.work.start(
-            Step(lambda progress: self._outlooks(key, progress), self._show),
-            Step(lambda _progress: months_of(self.data, self._known[key]), self._show_months),
+            Step(
+                lambda progress: self.working.run(lambda told: self._outlooks(key, told), progress),
+                self._show,
+            ),
+            Step(lambda _progress: self._by_month(key), self._show_months),
         )
 
     def _outlooks(
@@ -196,28 +210,51 @@ class ProgressDesk(FiguresDesk):
         for year, as_of, arrival in dict.fromkeys((key, (*key[:2], None))):
             if (year, as_of, arrival) not in self._known:
                 late = None if arrival is None else {_FUND: arrival}
-                made = forecast(self.data, year, as_of, arrival=late)
+                made = forecast(self.data, year, as_of, arrival=late, progress=progress)
                 self._known[year, as_of, arrival] = made
             progress("forecast", 1.0)
         outlook = self._known[key]
         return outlook, self._known[(*key[:2], None)], standing_of(self.data, outlook)
 
-    def _show(self, found: tuple[Forecast, Forecast, Standing]) -> None:
-        self.outlook, self._unmoved, self._found = found
-        self._months = None
-        self.status.value, self.export.disabled = "", False
-        self._draw()
+    def _by_month(self, key: tuple[int, int, int | None]) -> Months | None:
+        """Return the year by month; None of a forecast that was stopped."""
+        return months_of(self.data, self._known[key]) if key in self._known else None
 
-    def _show_months(self, months: Months) -> None:
-        self._months = months
-        self._draw_months()
+    def _go_back(self, shown: Forecast) -> None:
+        """Let the sliders say again what is on screen."""
+        for control, value in (
+            (self.year, shown.year),
+            (self.as_of, shown.as_of),
+            (self.arrival, shown.details["arrival"].get(_FUND)),
+        ):
+            with self._quiet():
+                control.value = value
+            self._offer_months()
+
+    def _show(self, found: tuple[Forecast, Forecast, Standing] | None) -> None:
+        """Show a forecast; stopped, the one before stands."""
+        self.status.value = ""
+        if found is not None:
+            self.outlook, self._unmoved, self._found = found
+            self._months = None
+        elif self.outlook is not None:
+            self._go_back(self.outlook)
+        if self.outlook is not None:
+            self._results.remove_class("kc-grey")
+            self.export.disabled = False
+            self._draw()
+
+    def _show_months(self, months: Months | None) -> None:
+        if months is not None:
+            self._months = months
+            self._draw_months()
 
     # ------------------------------------------------------------------ showing
 
     def _draw(self) -> None:
         outlook = self.outlook
         self.title.value = screen.heading(
-            self.say("progress.title", year=self.year.value), self.data.title
+            self.say("progress.title", year=self.year.value), self.data.called
         )
         if outlook is None:
             self._standing(self.data.notes)

@@ -44,6 +44,7 @@ __all__ = [
     "fold",
     "heading",
     "message",
+    "named",
     "row",
     "style",
     "table",
@@ -126,6 +127,11 @@ def _engine() -> _Engine:
 def style() -> str:
     """Return the style sheet as markup."""
     return f"<style>{_own('screen.css')}</style>"
+
+
+def named(css_class: str, name: str) -> str:
+    """Return markup that names a button which would add a count of its own to what it is called."""
+    return f'<style>.{css_class}::after {{ content: "{escape(name)}"; }}</style>'
 
 
 class ChartView(Part):
@@ -324,6 +330,10 @@ class Grid(Part):
         """Let the cursor follow a row that went elsewhere, if it is in the table."""
         self.send({"go": [row, column]})
 
+    def show_last(self) -> None:
+        """Bring a row that was just added into view."""
+        self.send({"last": True})
+
     def _told(self, content: Any) -> None:
         if "over" in content:
             values = [str(one) for one in content["over"]]
@@ -463,7 +473,7 @@ def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str 
 
 
 _STYLES = {True: ' class="kc-text"', False: ""}
-_FIGURE = re.compile(r"[+−≈ ]*\d[\d.,– ]*%?|–|")
+_FIGURE = re.compile(r"[+− ]*\d[\d.,– ]*%?|–|")
 
 
 def _is_text(column: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import ipywidgets
 from kc_model.allocate import Planner
 from kc_model.charts import frontier_chart
 from kc_model.errors import Fault
-from kc_model.money import unit_name
+from kc_model.money import CHARTED, UNITS, unit_name
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
@@ -164,6 +164,9 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
             return
         plan = found.plans[0]
         names = [_axis(goal, plan, language) for goal in (found.first, found.second)]
+        first, second = (_scale(goal, plan) for goal in (found.first, found.second))
+        scales = {"first": first, "second": second, "price": first / second}
+        points = points.assign(**{key: points[key] * scale for key, scale in scales.items()})
         picture = frontier_chart(points, names, plan.stamp(language), language)
         self.figure.show(picture, plan.stamp, language)
 
@@ -172,4 +175,10 @@ def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
     """Return what a goal is called, with its unit where it counts money."""
     name = Words.of(plan, language).goal(goal.name)
     is_money = goal.name.endswith(_MONEY)
-    return f"{name} ({unit_name(plan.unit, language)})" if is_money else name
+    return f"{name} ({unit_name(CHARTED[plan.unit], language)})" if is_money else name
+
+
+def _scale(goal: Goal, plan: Allocation) -> float:
+    """Return what a goal in the user's unit is multiplied by to be drawn."""
+    is_money = goal.name.endswith(_MONEY)
+    return UNITS[plan.unit] / UNITS[CHARTED[plan.unit]] if is_money else 1.0
