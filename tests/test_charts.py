@@ -567,6 +567,12 @@ def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
     assert {"10.000", "−812,5", "+1.500", "10.687,5", "Sàn 30 %"} <= set(svg_texts(picture))
 
 
+def test_labels_of_shares_stand_behind_the_line_of_the_whole_plan(progress):
+    rows = completion_chart(*progress).rows
+    assert {row["expected"] < 100 for row in rows} == {True}
+    assert {row["end"] for row in rows} == {100.0}
+
+
 def test_a_bridge_of_long_steps_fits_a_narrow_screen(stamp):
     long = "Thêm “Kinh phí mọi nguồn cho Mô hình, công nghệ, máy móc chiếm ít nhất 38 % của tất cả”"
     picture = waterfall_chart(STEPS.assign(step=[f"{i}. {long}" for i in range(4)]), stamp)

@@ -241,7 +241,8 @@ def completion_chart(
     for name, line in _named(frame, level, tongue, most):
         done, share = tongue.points(line["done"]), tongue.points(line["share"])
         label = tongue.say("label", share=share)
-        shares = {"done": known(line["done"]), "expected": known(line["share"])}
+        likely = known(line["share"])
+        shares = {"done": known(line["done"]), "expected": likely, "end": max(100.0, likely or 0)}
         rows.append({"name": name, **shares, "label": label})
         table.append((name, done, share))
     whole = frame[frame["level"] == "all"].iloc[0]

@@ -214,7 +214,10 @@ def intervals(unit: str, language: Language) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def completion(language: Language) -> dict[str, Any]:
-    """Return shares of the plan so far and expected, in percent: name, done, expected, label."""
+    """Return shares of the plan so far and expected, in percent: name, done, expected, label.
+
+    end: where its label stands, behind the mark and the line of the whole plan.
+    """
     colour = _keyed("completion", language)
     axis = _axis(say("charts.completion.axis", language))
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=axis.title)]
@@ -225,7 +228,7 @@ def completion(language: Language) -> dict[str, Any]:
         bars.encode(x=alt.X("done:Q", axis=axis), y=_names(), color=colour("done"), tooltip=tips),
         whole,
         ticks.encode(x="expected:Q", y=_names(), color=colour("expected"), tooltip=tips),
-        _labels(alt.X("expected:Q"), "isValid(datum.expected)"),
+        _labels(alt.X("end:Q"), "isValid(datum.expected)"),
         language=language,
         legend=("done", "expected"),
     )

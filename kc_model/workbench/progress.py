@@ -92,7 +92,7 @@ class ProgressDesk(FiguresDesk):
         self._chosen = level
         years = sorted({year, *(int(one) for one in data.history["year"])})
         self.year = ipywidgets.Dropdown(options=years, value=year)
-        self.as_of = screen.Slider(range(13), as_of)
+        self.as_of, self._began = screen.Slider(range(13), as_of), {as_of}
         self._asked = arrival
         self.arrival = screen.Slider((None, *range(1, 13)), arrival)
         self.level = ipywidgets.Dropdown(options=[("", "all")])
@@ -110,7 +110,7 @@ class ProgressDesk(FiguresDesk):
         lock = self.work.lock
         self.ranges = Figure("forecast", lock, is_folded=False)
         self.completion = Figure("completion", lock)
-        self.fan = Figure("fan", lock)
+        self.fan = Figure("fan", lock, is_folded=False)
         self.tiles = Figure("tiles", lock, is_folded=False)
         wide = {"description_width": "initial"}
         self.scope = ipywidgets.Dropdown(options=[("", ("", ""))], style=wide)
@@ -134,7 +134,8 @@ class ProgressDesk(FiguresDesk):
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
         self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
-        fund = [self.funds, self.scope, self.fan, self.by_month, self.findings]
+        months = _beside({self.fan: 0, self.fan.table: 400})
+        fund = [self.funds, self.scope, months, self.by_month, self.findings]
         first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
@@ -168,14 +169,16 @@ class ProgressDesk(FiguresDesk):
     # ------------------------------------------------------------------ forecasting
 
     def _offer_months(self) -> None:
-        """Offer the year's months up to the newest that the data know; for arrival those after."""
+        """Offer the months of the year that have figures; for arrival those after."""
         rows = self.data.history
         told = rows.loc[rows["year"] == int(self.year.value), "month"]
-        last = min(12, int(told.max())) if len(told) else 0
-        names = [self.say("progress.month", month=month) for month in range(1, last + 1)]
+        known = {min(12, int(month)) for month in told}
+        asked = {one for one in self._began if one <= max(known, default=0)}
+        stands = sorted({0, *known, *asked})
+        names = [self.say("progress.month", month=month) for month in stands[1:]]
         with self._quiet():
-            at = min(int(self.as_of.value), last)
-            self.as_of.offer(range(last + 1), at, [self.say("progress.before"), *names])
+            at = max(month for month in stands if month <= int(self.as_of.value))
+            self.as_of.offer(stands, at, [self.say("progress.before"), *names])
             to_come = range(at + 1, 13)
             asked = [] if self._asked is None or self._asked in to_come else [self._asked]
             months = (*asked, *to_come)
