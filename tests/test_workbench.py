@@ -703,11 +703,6 @@ def test_the_year_by_month_is_the_librarys_of_what_was_chosen(progress_desk):
     assert not progress_desk.fan.chart.greyed
 
 
-def test_the_table_of_the_year_by_month_stands_beside_it(progress_desk):
-    assert "<details" not in progress_desk.fan.table.value
-    assert "Cùng kỳ năm trước" in words(progress_desk.fan.table)
-
-
 def test_places_are_coloured_by_what_was_chosen():
     history = HISTORY.replace("2023 6 01 TECH KCDP", "2023 6 02 TECH KCDP")
     shown = show_forecast(dataset(history=history), 2023, 6)

@@ -123,7 +123,7 @@ def _merged(tables: Mapping[str, Typed], vintage: str) -> dict[int, int]:
         return {}
     frame = tables["history"].frame
     old = frame[~frame["vintage"].isin(["", vintage])]
-    return {int(year): part["place"].nunique() for year, part in old.groupby("year")}
+    return {int(str(year)): part["place"].nunique() for year, part in old.groupby("year")}
 
 
 def _columns_only(

@@ -72,7 +72,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
         self.home = Path("phuong-an")
-        self.name = screen.Field(layout={"width": "320px"})
+        self.name = screen.Field(layout={"width": "230px"})
         self.keep = ipywidgets.Button()
         self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)

@@ -110,7 +110,7 @@ class ProgressDesk(FiguresDesk):
         lock = self.work.lock
         self.ranges = Figure("forecast", lock, is_folded=False)
         self.completion = Figure("completion", lock)
-        self.fan = Figure("fan", lock, is_folded=False)
+        self.fan = Figure("fan", lock)
         self.tiles = Figure("tiles", lock, is_folded=False)
         wide = {"description_width": "initial"}
         self.scope = ipywidgets.Dropdown(options=[("", ("", ""))], style=wide)
@@ -134,8 +134,7 @@ class ProgressDesk(FiguresDesk):
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
         self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
-        months = _beside({self.fan: 0, self.fan.table: 400})
-        fund = [self.funds, self.scope, months, self.by_month, self.findings]
+        fund = [self.funds, self.scope, self.fan, self.by_month, self.findings]
         first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
@@ -174,14 +173,14 @@ class ProgressDesk(FiguresDesk):
         told = rows.loc[rows["year"] == int(self.year.value), "month"]
         known = {min(12, int(month)) for month in told}
         asked = {one for one in self._began if one <= max(known, default=0)}
-        stands = sorted({0, *known, *asked})
-        names = [self.say("progress.month", month=month) for month in stands[1:]]
+        offered = sorted({0, *known, *asked})
+        names = [self.say("progress.month", month=month) for month in offered[1:]]
         with self._quiet():
-            at = max(month for month in stands if month <= int(self.as_of.value))
-            self.as_of.offer(stands, at, [self.say("progress.before"), *names])
+            at = max(month for month in offered if month <= int(self.as_of.value))
+            self.as_of.offer(offered, at, [self.say("progress.before"), *names])
             to_come = range(at + 1, 13)
-            asked = [] if self._asked is None or self._asked in to_come else [self._asked]
-            months = (*asked, *to_come)
+            past = [] if self._asked is None or self._asked in to_come else [self._asked]
+            months = (*past, *to_come)
             texts = [self.say("progress.arrives", month=month) for month in months]
             arrives = self.arrival.value if self.arrival.value in months else None
             values = (None, *months)
@@ -191,11 +190,10 @@ class ProgressDesk(FiguresDesk):
     def _forecast(self) -> None:
         self._offer_months()
         key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
-        asked = [str(key[0])] + [
-            f"{slider.label}: {slider.texts[slider.index]}"
-            for slider in (self.as_of, *([self.arrival] if self.arrival.value else []))
-        ]
-        self.status.value = screen.message([self.say("progress.working", asked="; ".join(asked))])
+        moved = (self.as_of, *([self.arrival] if self.arrival.value else []))
+        asked = (f"{one.label[:1].lower()}{one.label[1:]} {one.texts[one.index]}" for one in moved)
+        told = self.say("progress.working", asked="; ".join((str(key[0]), *asked)))
+        self.status.value = screen.message([told])
         self.saved.value, self.export.disabled = "", True
         self._results.add_class("kc-grey")  # it is of what was asked before
         self.work.start(
