@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kc_model.explain.naming import budget_texts, rule_label, rule_texts
-from kc_model.explain.teller import Explained, Teller
+from kc_model.explain.teller import Teller
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["BY_CELLS", "Trouble", "is_bound", "tell_conflicts", "troubles"]
@@ -39,7 +40,7 @@ class Trouble:
     ways: tuple[tuple[str, tuple[Step, ...]], ...] = ()
 
 
-def troubles(plan: Explained, language: Language = "vi") -> list[Trouble]:
+def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
     """Return why there is no plan, conflict by conflict, and what mends each.
 
     Parameters
