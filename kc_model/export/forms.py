@@ -102,7 +102,7 @@ def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
     heading = write_head(book, sheet, table.right, stamp, title, lines)
     row = table.write_heading(heading, baseline_heading(book, stamp))
     sheet.freeze_panes(row, 2)
-    end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
+    end, tops = table.write_plan(grow(book, amounts, levels), row)
     end = _write_reserve(table, stamp, end)
     last = write_foot(book, sheet, table.right, end, form_notes(book, stamp, table.columns))
     years = tops[1:] if levels[0] == "year" else []  # each begins a page
@@ -160,7 +160,7 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     sheet.freeze_panes(first, 2)
     above = levels_of(amounts, ("year", "region", "place"))
     above = [key for key in above if key != "place"]
-    row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
+    row, tops = table.write_plan(grow(book, amounts, [*above, "place"]), first)
     book.tie(sheet, row - 2, row - 1)  # the total is not alone
     book.print_rows(sheet, row - 1, (2, first - 1), tops[1:] if above[:1] == ["year"] else [])
 
