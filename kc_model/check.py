@@ -30,7 +30,6 @@ def read_together(
 
     Parameters
     ----------
-    dataset, scenario : Path
     progress : callable or None
         As for `kc_model.reading.read_dataset`.
 
@@ -54,7 +53,6 @@ def check_together(
 
     Parameters
     ----------
-    dataset : Path
     scenario : Path or None
         None: the scenario in the dataset's own workbook, if it holds one.
     progress : callable or None

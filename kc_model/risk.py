@@ -157,10 +157,6 @@ class Risk:
         convex conjugate of f_p(x) = Σ_d w_d max(0, x − capacity_dp)). Rounding errs to the safe
         side.
 
-        Parameters
-        ----------
-        face : Face
-
         Returns
         -------
         slope : array (n_pools,)
@@ -184,9 +180,7 @@ def risk_of(
 
     Parameters
     ----------
-    cells : Cells
     selected : array of bool (n_cells,)
-    capacities : Capacities
     level : float, 0 to below 1
     """
     complete = {

@@ -85,7 +85,6 @@ class Column:
     name : str
         The contract's ASCII name; its headings are ``headings.<table>.<name>``, or
         ``headings.any.<name>``.
-    kind : Kind
     required : bool
         Whether the column must be there and filled in every row.
     choices : tuple of str
@@ -278,7 +277,6 @@ def in_order(frame: pd.DataFrame, by: Sequence[str], vintage: str) -> pd.DataFra
 
     Parameters
     ----------
-    frame : DataFrame
     by : sequence of str
         Columns: place and region, area, source in the reference's order, "" last; others by value.
     vintage : {"63", "34"}
@@ -417,7 +415,6 @@ def history_of(data: Dataset, wanted: pd.Series[bool], sums: Sequence[str]) -> p
 
     Parameters
     ----------
-    data : Dataset
     wanted : Series of bool, index as ``history``
     sums : sequence of str
         The columns of money and outputs to return, beside the keys, status and vintage.

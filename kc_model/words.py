@@ -36,7 +36,6 @@ def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
     ----------
     cells : DataFrame
         With ``baseline`` and ``amount`` (VND), and what they are grouped by.
-    by : str
     step : int
         VND that amounts were rounded to; 0: they were not.
 
@@ -71,7 +70,6 @@ class Words:
         The dataset's unit.
     vintage : {"63", "34"}
         Of the places' codes.
-    language : {"vi", "en"}
     """
 
     def __init__(self, unit: str, vintage: str, language: Language) -> None:
@@ -151,7 +149,6 @@ class Words:
         ----------
         kind : str
             See `kc_model.scenario.Rule.kind`.
-        value : float
         """
         if kind == "money":
             return self.exact(value)
@@ -164,7 +161,6 @@ class Words:
 
         Parameters
         ----------
-        code : str
         key : str
             What it is a code of: place, region, area or source; "": any of them.
         """
@@ -247,7 +243,6 @@ class Words:
 
         Parameters
         ----------
-        name : str
         value : float
             In the user's units.
         per : str

@@ -167,8 +167,6 @@ def plan_in_force(data: Dataset, year: int, as_of: int | None = None) -> pd.Data
 
     Parameters
     ----------
-    data : Dataset
-    year : int
     as_of : int or None
         Last month known; None: the whole year.
 
@@ -208,13 +206,6 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
     plan in the newest history year not after `year` (and `as_of`), and that plan is the baseline.
     Mid-year (`as_of` given) the baseline is the plan in force, of cells whose plan no history tells
     that of their projects, and min is at least what has been disbursed (contract, sections 2, 3).
-
-    Parameters
-    ----------
-    data : Dataset
-    year : int
-    as_of : int or None
-    faults : list of Fault
     """
     keys = list(CELL_KEYS)
     planned = _newest_plan(data, year, as_of).rename(columns={"plan": "known"})

@@ -64,7 +64,6 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         A key of `MEASURES`.
     stamp : Stamp
         Of what the figures are: unit, vintage, year, month, whether made up.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -232,12 +231,10 @@ def fan_chart(
 
     Parameters
     ----------
-    months : Months
     data : Dataset
         What the forecast was made from.
     where : mapping or None
         Values of place, area, activity, source, region; None: all lines together.
-    language : {"vi", "en"}
     """
     outlook = months.outlook
     tongue = Tongue("fan", outlook.unit, data.vintage, language)

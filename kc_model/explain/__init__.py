@@ -43,11 +43,6 @@ def explain(plan: Plan, language: Language = "vi") -> list[str]:
     what loosening a rule gives, what is open, what rests on assumption, what rounding cost, the
     defaults.
 
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
-
     Returns
     -------
     list of str

@@ -22,7 +22,6 @@ def tell_changes(teller: Teller, side: str) -> Iterator[str]:
 
     Parameters
     ----------
-    teller : Teller
     side : {"losers", "winners"}
         Where nobody changes that is told with the losers.
     """

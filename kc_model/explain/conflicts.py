@@ -47,7 +47,6 @@ def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
     ----------
     plan : Allocation
         Of status "infeasible".
-    language : {"vi", "en"}
 
     Returns
     -------

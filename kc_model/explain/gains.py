@@ -58,11 +58,6 @@ def tell_gains(teller: Teller) -> Iterator[str]:
 def loosening(plan: Plan, language: Language = "vi") -> list[str]:
     """Return for every rule row what loosening its rule by a readable step would give.
 
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
-
     Returns
     -------
     list of str
@@ -79,11 +74,6 @@ def loosening(plan: Plan, language: Language = "vi") -> list[str]:
 
 def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     """Return everything that holds the plan, or the first goal's best, as a table.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Returns
     -------

@@ -20,11 +20,6 @@ _TIERS = ("directive", "preference")
 def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
     """Return why projects that may be chosen are not, a sentence or two for each.
 
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
-
     Returns
     -------
     dict

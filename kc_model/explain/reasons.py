@@ -60,7 +60,6 @@ def find_reasons(plan: Plan, key: str, wanted: Iterable[str]) -> dict[str, Reaso
 
     Parameters
     ----------
-    plan : Allocation
     key : {"place", "area"}
     wanted : iterable of str
         Their codes; those that did not change are left out.

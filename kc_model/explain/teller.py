@@ -23,11 +23,6 @@ _MONEY = ("money", "share")
 class Teller:
     """Speaks of one plan in one language.
 
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
-
     Attributes
     ----------
     words : Words

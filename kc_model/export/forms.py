@@ -41,7 +41,6 @@ def allocation_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     cells : DataFrame, one row per cell in official order
         year (int), place, area, activity, source, region (text), amount, baseline (Int64, VND),
         expected_disbursed (float64, VND; NaN where unknown). Other columns are not printed.
@@ -49,7 +48,6 @@ def allocation_workbook(
         id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price
         (float64, NaN blank; money in the stamp's unit), told (what loosening it would give, in
         the workbook's language; see `kc_model.explain.loosening`).
-    language : {"vi", "en"}
     moves : DataFrame, optional
         Of a mid-year plan, as `kc_model.export.moved.write_moves` takes them.
     projects : tuple of DataFrame, optional

@@ -63,12 +63,10 @@ class Form:
     ----------
     sheet : str
         Key of the sheet's name.
-    title : str
     lines : tuple of str
         Under the title.
     fields : tuple of Field
         The first is what each row is.
-    groups : tuple of Group
     notes : tuple of str
         Under the table.
     """

@@ -45,10 +45,8 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset; money in VND.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -79,13 +77,11 @@ def assigned_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset.
     chosen : DataFrame
         id, amount (VND; 0 or <NA>: not chosen), reason (text). Projects it does not name are not
         chosen.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -136,14 +132,12 @@ def adjustment_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     changes : DataFrame, one row per project or cell that changes
         id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
         reason (text), decided_by (minister, agency, department or province; "" where nobody has
         to).
     projects : DataFrame, optional
         As ``projects`` of a dataset: names, areas and funds of the ids.
-    language : {"vi", "en"}
     moves : DataFrame, optional
         As `kc_model.export.moved.write_moves` takes them: a second sheet, from where to where.
 

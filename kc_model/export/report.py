@@ -90,7 +90,6 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
         `summary` holds the findings.
     rows : DataFrame
         As `kc_model.progress.Progress.rows`.
-    language : {"vi", "en"}
 
     Returns
     -------

@@ -98,8 +98,6 @@ class Table(Tree[Amounts]):
 
     Parameters
     ----------
-    book : Book
-    sheet : Worksheet
     columns : tuple of str
         Keys of the money columns from the third on: the funds, then total, baseline, change,
         share, expected, as `columns_of` finds them.

@@ -99,7 +99,6 @@ class Capacity:
         Standard deviation of what a cell has for itself, doubt about its level included.
     year : float
         Standard deviation of what the cells of one shared group have in common in a year.
-    shared : Grouping
     n_reached, n_short, n_failed : int
         Finished cell-years that reached their plan, fell short of it, or failed.
     """
@@ -174,7 +173,6 @@ def fit_capacity(history: History, completion: Floats) -> Capacity:
 
     Parameters
     ----------
-    history : History
     completion : array (n_cells,)
         Published year-end completion, the prior of a cell: without any finished year
         E[min(C, plan)] is that share of the plan.
@@ -385,11 +383,8 @@ def draw_capacity(
 
     Parameters
     ----------
-    capacity : Capacity
     rows : integer array (n_wanted,)
         Cells wanted.
-    n_draws : int
-    random : Generator
 
     Returns
     -------
@@ -418,14 +413,12 @@ def beyond_plan(
 
     Parameters
     ----------
-    capacity : Capacity
     rows : integer array (n_wanted,)
         Cells wanted.
     year_end : array (n_draws, n_wanted), million VND
     now : (array, array), each (n_wanted,)
         Most that the draws of year-end money can show (the plan, or what is disbursed if that is
         more; 0: nothing planned), and the share of the year's work usually done by now.
-    random : Generator
 
     Returns
     -------

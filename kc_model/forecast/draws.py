@@ -86,13 +86,10 @@ def draw(
 
     Parameters
     ----------
-    evidence : Evidence
     now : Estimate
         Of the year to forecast.
     past : list of (position of the year, Estimate)
         As `hindcasts` returns it.
-    n_draws : int
-    seed : int
 
     Notes
     -----

@@ -54,10 +54,8 @@ def notes(
 
     Parameters
     ----------
-    evidence : Evidence
     cells : DataFrame
         As in `Forecast.cells`.
-    drawn : Draws
     given : mapping
         Arrival by source that the caller set.
     counts : mapping

@@ -68,8 +68,6 @@ def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -
 
     Parameters
     ----------
-    evidence : Evidence
-    now : Estimate
     past : list of (position of the year, Estimate)
     """
     n_cells, n_past = len(now.expected), len(past)

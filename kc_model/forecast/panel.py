@@ -30,7 +30,6 @@ class Panel:
         Rows of `cells` to forecast, rising.
     years : integer array (n_years,)
         Rising; the last is the year to forecast.
-    as_of : int
     paths : array (n_cells, n_years, n_periods), million VND
         Money disbursed so far by month; NaN = not known. n_periods is the year-end, 12 or 13.
     plan : array (n_cells, n_years), million VND
@@ -102,8 +101,6 @@ def build_panel(
 
     Parameters
     ----------
-    data : Dataset
-    year, as_of : int
     arrival : dict
         Month of arrival by source, against whatever the tables say.
     cells : DataFrame or None

@@ -413,7 +413,6 @@ def adjusted(plan: Plan, language: Language = "vi") -> pd.DataFrame:
 
     Parameters
     ----------
-    plan : Allocation
     language : {"vi", "en"}
         Of the reasons.
 

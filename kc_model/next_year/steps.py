@@ -90,7 +90,6 @@ class Chain:
         Of the year before, where it is not finished.
     year : int
         The year to forecast.
-    n_draws, seed : int
     """
 
     def __init__(

@@ -42,8 +42,6 @@ def build_problem(
 
     Parameters
     ----------
-    data : Dataset
-    scenario : Scenario
     outlook : Forecast or None
         Source of the absorption of cells that no ``absorption.csv`` knows; None: a forecast for
         the scenario's year is made when one is needed.
@@ -90,7 +88,6 @@ def incomplete_list(data: Dataset, scenario: Scenario) -> tuple[Fault, ...]:
 
     Parameters
     ----------
-    data : Dataset
     scenario : Scenario
         Its budgets say which cells count; what is wrong with it is not told here.
     """
@@ -117,10 +114,8 @@ def problem_of(
     ----------
     data : Dataset
         Its tables are not read.
-    scenario : Scenario
     cells : Cells
         Every one of them inside the plan.
-    curves : Curves
     risks : mapping of int to Risk
         For goal number k that is a risk.
     offered : Offered or None

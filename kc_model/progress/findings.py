@@ -32,7 +32,6 @@ class Gone:
 
     Parameters
     ----------
-    count : int
     amount : int
         VND they had disbursed.
     """
@@ -52,11 +51,9 @@ def tell_findings(
 
     Parameters
     ----------
-    outlook : Forecast
     rows : DataFrame
         As `Progress.rows`.
     vintage : {"63", "34"}
-    gone : Gone
     late : mapping of source to (month, Forecast)
         Arrival the outlook was made with, and the forecast without it.
     """
@@ -78,7 +75,6 @@ def tell_notes(outlook: Forecast, lines: pd.DataFrame) -> tuple[Note, ...]:
 
     Parameters
     ----------
-    outlook : Forecast
     lines : DataFrame
         As `find_lines` gives them.
     """

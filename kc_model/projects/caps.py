@@ -151,7 +151,6 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
     ----------
     offers : DataFrame
         id, basis, certainty of every project; see `kc_model.projects.Offers`.
-    ids : iterable of str
     """
     frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
     notes = []

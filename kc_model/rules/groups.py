@@ -36,7 +36,6 @@ def rule_rows(
     ----------
     cells : Cells
         The plan's cells; `cells.select` has not removed any since the budgets were read.
-    rule : Rule
     unit : str
         The dataset's unit.
     faults : list of Fault

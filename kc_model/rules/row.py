@@ -35,8 +35,6 @@ class Row:
     id, group : str
         Rule id (``budget:N``, ``bound:CELL:side``) and the group's values joined by ``|``.
     side : {"min", "max", "equal"}
-    tier : str
-    weight : float
     cells, coef : arrays
         L; in million VND, in outputs, or in the column's unit times million VND.
     base, base_coef, const : arrays and float
@@ -50,8 +48,6 @@ class Row:
     measure : str
         What L counts: ``money``, ``share`` (money against a share of money), ``outputs``,
         ``projects`` or ``column:NAME``.
-    text, basis : str
-    at : Address
     whole : Fraction or None
         B in VND, where `exact` is m times it.
     projects, base_projects : arrays of int

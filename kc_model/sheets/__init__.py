@@ -62,10 +62,6 @@ __all__ = [
 def open_sheets(path: str | Path) -> dict[str, Sheet]:
     """Return the sheets of a workbook by canonical name ("history"), else by title.
 
-    Parameters
-    ----------
-    path : str or Path
-
     Raises
     ------
     InputError

@@ -23,7 +23,6 @@ class Item:
     Parameters
     ----------
     value : str, list of Item or dict of str to Item
-    at : Address
     """
 
     value: Any
@@ -35,7 +34,6 @@ def read_yaml(path: Path, faults: list[Fault]) -> dict[str, Item]:
 
     Parameters
     ----------
-    path : Path
     faults : list of Fault
         yaml-tag and repeated-key are added to it.
 

@@ -58,7 +58,6 @@ class Frontier(_Curve):
 
     Parameters
     ----------
-    first, second : Goal
     points, plans, complete
         A table of points, a plan for each; as rounded plans they achieve a little less or more
         than the points say. `complete` is False where it was interrupted.
@@ -230,7 +229,6 @@ class Sweep(_Curve):
 
     Parameters
     ----------
-    what : str
     points, plans, complete
         A table of points, a plan for each; `complete` is False where it was interrupted.
     """

@@ -58,7 +58,6 @@ class Check:
         plan, belongs, cells, laws, rules, totals, goals, settled, rounding, projects, kept, best
         (once for every tier and goal; best_sizes where projects were chosen, best_lines where
         lines that move were), choice, choice_lines, settlement.
-    passed : bool
     texts : mapping
         Language -> the sentence.
     """

@@ -42,13 +42,7 @@ _VIEWS = {"": "all", "ticked": _REFUSED}
 
 
 def months_known(data: Dataset, year: int) -> list[int]:
-    """Return the months of a year that have figures: those a plan can be adjusted after.
-
-    Parameters
-    ----------
-    data : Dataset
-    year : int
-    """
+    """Return the months of a year that have figures: those a plan can be adjusted after."""
     months = data.history.loc[data.history["year"] == year, "month"]
     return sorted({int(month) for month in months if 1 <= int(month) <= 12})
 
@@ -143,7 +137,6 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             Of a month of the year, status "optimal".
         scenario : Scenario
             With the moves refused so far.
-        language : {"vi", "en"}
         """
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(plan.unit, language)

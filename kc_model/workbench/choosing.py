@@ -82,7 +82,6 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
             Without a plan the amounts are blank.
         scenario : Scenario
             What a planner has decided, as it is on screen now.
-        language : {"vi", "en"}
         """
         if self._about != (plan.data, plan.as_of):
             offers = offers_at(plan.data, plan.year, plan.as_of)

@@ -39,12 +39,10 @@ class Kept:
 
     Parameters
     ----------
-    name : str
     scenario : Scenario
         As sliders and tables said it.
     data : Dataset
         With the bounds of cells as they were then.
-    plan : Allocation
     """
 
     name: str

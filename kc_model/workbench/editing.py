@@ -64,8 +64,6 @@ def columns_of(table: str, data: Dataset, language: Language) -> list[GridColumn
     Parameters
     ----------
     table : {"budget", "rules", "goals"}
-    data : Dataset
-    language : {"vi", "en"}
     """
     words = Words(data.unit, data.vintage, language)
     columns = number_columns(data) if table == "goals" else ()
@@ -188,7 +186,6 @@ def edited(
 
     Parameters
     ----------
-    scenario : Scenario
     table : {"budget", "rules", "goals"}
     where : (row, column)
         From 0; in a column of `ACTIONS` it acts on the row.
@@ -270,7 +267,6 @@ def read_number(text: str, key: str, entry: Entry, unit: str, language: Language
 
     Parameters
     ----------
-    text : str
     key : {"amount", "min", "max", "level", "give"}
     entry : Budget, Rule or Goal
         What the number is of; its bound says what it counts.

@@ -60,7 +60,6 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
 
         Parameters
         ----------
-        picture : Picture
         stamp : callable (language) -> Stamp
             Gives what the workbook says about itself; asked when it is saved.
         language : {"vi", "en"}

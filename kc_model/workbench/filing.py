@@ -94,7 +94,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         ----------
         called : str
             The scenario that it began with.
-        is_safe : bool
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files

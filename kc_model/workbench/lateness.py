@@ -86,7 +86,6 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
             None: the money is not late.
         stamp : callable (language) -> Stamp
             Of the workbook.
-        language : {"vi", "en"}
         """
         self._asked, self._stamp, self._language = asked, stamp, language
         self.set_title(0, self._say("fold"))

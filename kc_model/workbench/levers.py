@@ -74,8 +74,6 @@ class Lever:
 
         Parameters
         ----------
-        value : Decimal
-        language : {"vi", "en"}
         digits : int
             After the decimal mark, at the least, of money.
         """
@@ -245,7 +243,6 @@ def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decim
 
     Parameters
     ----------
-    scenario : Scenario
     levers : sequence of Lever
         Made from this scenario.
     values : mapping of key to Decimal

@@ -103,7 +103,6 @@ class Opening(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
 
     Attributes
     ----------

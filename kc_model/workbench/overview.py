@@ -24,11 +24,6 @@ __all__ = ["Overview", "show_cases"]
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
     """What `kc check` says of every dataset and workbook below some folders, one by one.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-    language : {"vi", "en"}
-
     Attributes
     ----------
     text : Text
@@ -92,7 +87,6 @@ def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
     ----------
     *folders : path
         As for `find_data`.
-    language : {"vi", "en"}
     """
     return Overview([find_data(folder) for folder in folders], language)
 

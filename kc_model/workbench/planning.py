@@ -44,7 +44,6 @@ class PlanDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
     scenario : Scenario
         Its month says whether it adjusts a year; planners can switch that.
     outlook
@@ -52,7 +51,6 @@ class PlanDesk(FiguresDesk):
     sliders : sequence of str or None
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
-    language : {"vi", "en"}
     after : callable () or None
         Waited for before this desk begins.
     maker : Maker or None

@@ -168,7 +168,6 @@ class Slider(Part):
 
     Parameters
     ----------
-    values : sequence
     value : object
         One of them.
 
@@ -244,7 +243,6 @@ class GridColumn:
 
     Parameters
     ----------
-    label : str
     kind : {"fixed", "text", "number", "choice", "action"}
     options : tuple of str
         Of a choice.
