@@ -42,6 +42,7 @@ __all__ = [
     "grouped",
     "history_of",
     "in_order",
+    "positions",
 ]
 
 Origin = tuple[str, int] | tuple[str, int, str]
@@ -306,8 +307,13 @@ def grouped(
     if not by:
         return pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.intp)
     labels = in_order(frame[list(by)].drop_duplicates(), by, vintage).reset_index(drop=True)
-    rows = pd.MultiIndex.from_frame(frame[list(by)])
-    return labels, pd.MultiIndex.from_frame(labels).get_indexer(rows).astype(np.intp)
+    return labels, positions(frame, labels, by)
+
+
+def positions(rows: pd.DataFrame, among: pd.DataFrame, by: Sequence[str]) -> NDArray[np.intp]:
+    """Return at which row of a table each row's keys stand; -1 where they stand at none."""
+    table, wanted = (pd.MultiIndex.from_frame(frame[list(by)]) for frame in (among, rows))
+    return table.get_indexer(wanted).astype(np.intp)
 
 
 def empty_table(name: str) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from kc_model.forecast.panel import build_panel
 from kc_model.money import MILLION
 from kc_model.results import Forecast, Provenance, versions_of
 from kc_model.runoff import Floats
-from kc_model.tables import KEYS, Dataset
+from kc_model.tables import KEYS, Dataset, positions
 
 __all__ = ["Months", "forecast", "months_of"]
 
@@ -173,14 +173,13 @@ def _no_better(made: Forecast, plain: Forecast, sources: set[str]) -> Forecast:
 def _supposed(made: Forecast, plain: Forecast, sources: Mapping[str, int]) -> Forecast:
     """Return one forecast for the sources named and the other for the rest."""
     other = ~made.cells["source"].isin(sources).to_numpy()
-    order = pd.MultiIndex.from_frame(made.cells[KEYS])
     slices = pd.concat(
         [
             made.slices[made.slices["source"].isin(sources)],
             plain.slices[~plain.slices["source"].isin(sources)],
         ]
     )
-    at = order.get_indexer(pd.MultiIndex.from_frame(slices[KEYS]))
+    at = positions(slices, made.cells, KEYS)
     return replace(
         made,
         draws=np.where(other, plain.draws, made.draws),

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from kc_model.forecast.credibility import Grouping, Integers
-from kc_model.runoff import Floats, ratio
+from kc_model.runoff import Floats, halved, ratio
 
 __all__ = ["Capacity", "History", "beyond_plan", "draw_capacity", "fit_capacity"]
 
@@ -363,12 +363,8 @@ def _limited(level: Floats, spread: Floats | float) -> Floats:
 def _level_at(share: Floats, spread: float) -> Floats:
     """Return the level at which E[min(C, 1)] of a log-normal C is the share given."""
     share = np.clip(share, 0.02, 0.98)
-    low, high = np.full(len(share), -8.0), np.full(len(share), 8.0)
-    for _ in range(50):
-        middle = (low + high) / 2.0
-        short = _limited(middle, spread) < share
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return np.asarray((low + high) / 2.0, dtype=np.float64)
+    ends = np.full(len(share), -8.0), np.full(len(share), 8.0)
+    return halved(ends, lambda level: _limited(level, spread) < share, 50)
 
 
 # --- joint draws --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now, reach_o
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
 from kc_model.money import MILLION
-from kc_model.runoff import Floats, ratio
+from kc_model.runoff import Floats, halved, ratio
 from kc_model.tables import KEYS
 
 __all__ = ["Draws", "absorption", "draw"]
@@ -166,12 +166,8 @@ def _centre(shocks: Floats, target: Floats) -> Floats:
     does not move the forecast.
     `target` lies strictly between 0 and 1.
     """
-    low, high = -shocks.max(0), 1.0 - shocks.min(0)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        below = np.clip(middle + shocks, 0.0, 1.0).mean(0) < target
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray((low + high) / 2, dtype=np.float64)
+    ends = -shocks.max(0), 1.0 - shocks.min(0)
+    return halved(ends, lambda m: np.clip(m + shocks, 0.0, 1.0).mean(0) < target, _HALVINGS)
 
 
 def _shared(

@@ -12,7 +12,7 @@ from kc_model import reference
 from kc_model.forecast.credibility import Integers
 from kc_model.money import MILLION
 from kc_model.runoff import Floats, latest, ratio
-from kc_model.tables import KEYS, Dataset, history_of, in_order
+from kc_model.tables import KEYS, Dataset, history_of, in_order, positions
 
 __all__ = ["Panel", "build_panel"]
 
@@ -193,12 +193,8 @@ def _wanted(
         chosen["plan"] = chosen["plan"].fillna(chosen["before"])
         if len(plans):
             chosen["plan"] = chosen["plan"].fillna(0)
-    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0 and not _is_planned(cells)
-
-
-def _is_planned(cells: pd.DataFrame) -> bool:
-    """Whether the caller gives plans, not what only stands in for them."""
-    return "plan" in cells and bool(cells["plan"].notna().any())
+    is_planned = "plan" in cells and bool(cells["plan"].notna().any())  # by the caller
+    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0 and not is_planned
 
 
 def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
@@ -211,8 +207,8 @@ def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
 def _positions(
     frame: pd.DataFrame, rows: pd.DataFrame, years: NDArray[np.int64]
 ) -> tuple[Integers, Integers]:
-    cell = pd.MultiIndex.from_frame(frame[KEYS]).get_indexer(pd.MultiIndex.from_frame(rows[KEYS]))
-    return cell.astype(np.intp), np.searchsorted(years, rows["year"].to_numpy(dtype=np.int64))
+    cell = positions(rows, frame, KEYS)
+    return cell, np.searchsorted(years, rows["year"].to_numpy(dtype=np.int64))
 
 
 def _grid(
