@@ -70,11 +70,9 @@ def capacities_of(cells: pd.DataFrame, draws: Array) -> Capacities:
     draws : array (n_draws, n_cells), million VND
     """
     keys = cells[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
-    return Capacities({(0, *key): n for n, key in enumerate(keys)}, _whole_dong(draws))
-
-
-def _whole_dong(millions: Array) -> Array:
-    return np.rint(millions * MILLION) / MILLION
+    return Capacities(
+        {(0, *key): n for n, key in enumerate(keys)}, np.rint(draws * MILLION) / MILLION
+    )
 
 
 @dataclass(frozen=True)

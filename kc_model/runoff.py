@@ -193,13 +193,7 @@ def mack(triangle: Floats, sigma_rule: SigmaRule = "mack") -> Mack:
     ultimate, variance, total = _recursion(value, period, factors, (sigma**2, volume))
     reserve = ultimate - value
     return Mack(
-        factors,
-        sigma,
-        ultimate,
-        reserve,
-        np.sqrt(variance),
-        np.nansum(reserve, -1),
-        np.sqrt(total),
+        factors, sigma, ultimate, reserve, np.sqrt(variance), np.nansum(reserve, -1), np.sqrt(total)
     )
 
 

@@ -292,11 +292,7 @@ class _Book:
         sheet.freeze_panes(1, 0)
 
     def write_table(
-        self,
-        name: str,
-        columns: Sequence[Column],
-        rows: Iterable[Row],
-        example: Row | None = None,
+        self, name: str, columns: Sequence[Column], rows: Iterable[Row], example: Row | None = None
     ) -> None:
         """Write a table with headings, remarks and drop-downs, and an example if there is one."""
         sheet = self._sheet(name)

@@ -18,14 +18,7 @@ from kc_model.money import format_number, unit_name
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 
-__all__ = [
-    "MEASURES",
-    "fan_chart",
-    "frontier_chart",
-    "heat_map",
-    "tile_map",
-    "waterfall_chart",
-]
+__all__ = ["MEASURES", "fan_chart", "frontier_chart", "heat_map", "tile_map", "waterfall_chart"]
 
 MEASURES: Mapping[str, str] = {
     "plan": "money",
@@ -222,10 +215,7 @@ def _ends(tongue: Tongue, values: pd.Series[float], measure: str) -> dict[str, s
 
 
 def fan_chart(
-    months: Months,
-    data: Dataset,
-    where: Mapping[str, str] | None = None,
-    language: Language = "vi",
+    months: Months, data: Dataset, where: Mapping[str, str] | None = None, language: Language = "vi"
 ) -> Picture:
     """Return a year by month: what is reported, and the fan from there to the year-end forecast.
 

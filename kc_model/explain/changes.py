@@ -62,11 +62,7 @@ def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
 
 
 def _named(
-    teller: Teller,
-    key: str,
-    chosen: pd.Series,
-    baseline: pd.Series,
-    reasons: Mapping[str, Reason],
+    teller: Teller, key: str, chosen: pd.Series, baseline: pd.Series, reasons: Mapping[str, Reason]
 ) -> str:
     """Name the first few that changed, those of one reason together."""
     groups: dict[tuple[str, ...], list[str]] = {}

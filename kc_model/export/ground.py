@@ -62,7 +62,7 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
         missed = rule["shortfall"] if rule["shortfall"] > 0 else math.nan
         slack = rule["slack"] if math.isnan(missed) else -missed
         for column, value in enumerate((rule["bound"], rule["lhs"], slack), 5):
-            known = None if pd.isna(value) else _clean(value)
+            known = None if pd.isna(value) else round(float(value), 9) + 0.0  # without noise
             look = "whole" if known is None or round(known, 3).is_integer() else "decimal"
             book.number(sheet, row, column, known, "cell", look, "top", *style)
     end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
@@ -98,11 +98,6 @@ def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
             last = place == shown and len(rows) > shown
             named: dict[str, Any] = {str(key): value for key, value in rule.items()}
             yield {**named, "more": len(rows) - shown if last else 0}
-
-
-def _clean(value: float) -> float:
-    """Return a number without the noise of arithmetic, so that whole ones are shown whole."""
-    return round(float(value), 9) + 0.0
 
 
 def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:

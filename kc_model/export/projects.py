@@ -26,12 +26,7 @@ from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
-__all__ = [
-    "adjustment_workbook",
-    "assigned_workbook",
-    "registration_workbook",
-    "write_assigned",
-]
+__all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook", "write_assigned"]
 
 _NARROWEST = 13.5  # characters of a money column
 _SPARE = 3  # rows of an estimate left for its items
@@ -377,12 +372,8 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         fields.append(_money(book, "assigned_total", "assigned", tuple(funds)))
     shown = [
         {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
+            **_asked(book, row),
             "time": _time(row),
-            "cost_given": row["cost"],
-            "asked": row["support"],
             "remark": "; ".join(text for text in (_kind(book, row), row["reason"]) if text),
         }
         for row in rows
@@ -393,6 +384,12 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     return Form(
         "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
     )
+
+
+def _asked(book: Book, row: Row) -> dict[str, Any]:
+    """Return a project as both lists show it."""
+    about = {"name": _called(row), "place": _places(book, row)}
+    return {**row, **about, "cost_given": row["cost"], "asked": row["support"]}
 
 
 def _called(row: Row) -> str:
@@ -406,17 +403,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("name", 36.0), Field("unit", 20.0), Field("place", 16.0), Field("source", 8.0)),
         *(_money(book, "cost_given"), _money(book, "asked"), Field("reason", 40.0)),
     )
-    shown = [
-        {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
-            "source": book.name("source", row["source"]),
-            "cost_given": row["cost"],
-            "asked": row["support"],
-        }
-        for row in rows
-    ]
+    shown = [{**_asked(book, row), "source": book.name("source", row["source"])} for row in rows]
     title = book.say("listing.titles.left_out", year=stamp.year)
     return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
 
@@ -449,10 +436,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
-    notes = (
-        book.say("listing.who"),
-        *note_lines(book, stamp),
-    )
+    notes = (book.say("listing.who"), *note_lines(book, stamp))
     return Form(
         "adjustment",
         title,

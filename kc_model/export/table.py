@@ -21,14 +21,7 @@ from kc_model.export.book import Book
 from kc_model.export.tree import Node, Numbering, Tree, add_up
 from kc_model.money import UNITS
 
-__all__ = [
-    "KEYS",
-    "Amount",
-    "Table",
-    "amounts_of",
-    "grow",
-    "levels_of",
-]
+__all__ = ["KEYS", "Amount", "Table", "amounts_of", "grow", "levels_of"]
 
 KEYS = ("year", "place", "area", "activity")
 _NUMERALS: Mapping[str, Numbering] = {
@@ -106,11 +99,7 @@ class Table(Tree[Amounts]):
     """
 
     def __init__(
-        self,
-        book: Book,
-        sheet: Worksheet,
-        columns: tuple[str, ...],
-        linked: Table | None = None,
+        self, book: Book, sheet: Worksheet, columns: tuple[str, ...], linked: Table | None = None
     ) -> None:
         super().__init__(book, sheet)
         self.columns = columns
@@ -219,11 +208,7 @@ class Table(Tree[Amounts]):
         )
 
     def _write_figures(
-        self,
-        row: int,
-        figures: Figures,
-        add: Callable[[int], str] | None,
-        styles: tuple[str, ...],
+        self, row: int, figures: Figures, add: Callable[[int], str] | None, styles: tuple[str, ...]
     ) -> None:
         """Write the money columns of a row; `add` gives the formula of those that are summed."""
         for column, key in enumerate(self.columns, 2):

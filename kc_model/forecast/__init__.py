@@ -12,13 +12,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.forecast.draws import absorption, draw
-from kc_model.forecast.expectation import (
-    Count,
-    Estimate,
-    estimate_now,
-    hindcasts,
-    weigh,
-)
+from kc_model.forecast.expectation import Count, Estimate, estimate_now, hindcasts, weigh
 from kc_model.forecast.grounds import basis, notes, warnings
 from kc_model.forecast.known import Evidence, build_evidence
 from kc_model.forecast.months import Months, months_of

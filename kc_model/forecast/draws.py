@@ -71,12 +71,7 @@ class Draws:
 
 
 def draw(
-    evidence: Evidence,
-    now: Estimate,
-    past: list[tuple[int, Estimate]],
-    *,
-    n_draws: int,
-    seed: int,
+    evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]], *, n_draws: int, seed: int
 ) -> Draws:
     """Return joint draws of the cells wanted.
 
@@ -281,11 +276,7 @@ def _pools(evidence: Evidence, errors: Lessons) -> tuple[Integers, list[Floats]]
 
 
 def _doubt(
-    evidence: Evidence,
-    now: Estimate,
-    errors: Lessons,
-    n_draws: int,
-    random: np.random.Generator,
+    evidence: Evidence, now: Estimate, errors: Lessons, n_draws: int, random: np.random.Generator
 ) -> Floats:
     """Return the extra spread of cells that borrow more than those the past errors come from."""
     tried = np.isfinite(errors.own).any(1)

@@ -350,10 +350,7 @@ def _used_up(
 
 
 def _completion(
-    evidence: Evidence,
-    used: tuple[Floats, Floats],
-    reach: Floats,
-    target: int | None = None,
+    evidence: Evidence, used: tuple[Floats, Floats], reach: Floats, target: int | None = None
 ) -> tuple[Floats, Floats]:
     """Return every cell's expected completion of money that came in time, and its doubt.
 

@@ -153,10 +153,7 @@ def _inside(share: Floats) -> Floats:
 
 
 def _shared_part(
-    evidence: Evidence,
-    errors: tuple[Floats, Floats],
-    at: tuple[Integers, Integers],
-    n_past: int,
+    evidence: Evidence, errors: tuple[Floats, Floats], at: tuple[Integers, Integers], n_past: int
 ) -> Floats:
     """Return what each cell's source and area missed together in each year.
 

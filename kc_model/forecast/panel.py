@@ -90,12 +90,7 @@ class Panel:
 
 
 def build_panel(
-    data: Dataset,
-    year: int,
-    as_of: int,
-    *,
-    arrival: dict[str, int],
-    cells: pd.DataFrame | None,
+    data: Dataset, year: int, as_of: int, *, arrival: dict[str, int], cells: pd.DataFrame | None
 ) -> Panel:
     """Return what a dataset knew at the end of month `as_of` of `year`.
 
@@ -302,11 +297,7 @@ def _not_after_spending(arrival: Floats, path: Floats, released: Floats) -> Floa
 
 
 def _released(
-    released: Floats,
-    plan: Floats,
-    carried: Floats,
-    arrival: Floats,
-    as_of: int,
+    released: Floats, plan: Floats, carried: Floats, arrival: Floats, as_of: int
 ) -> Floats:
     """Return the share of a year's plan whose money came in each month.
 

@@ -33,10 +33,7 @@ PARTIAL = 0.25
 
 
 def build_problem(
-    data: Dataset,
-    scenario: Scenario,
-    outlook: Forecast | None = None,
-    as_of: int | None = None,
+    data: Dataset, scenario: Scenario, outlook: Forecast | None = None, as_of: int | None = None
 ) -> Problem:
     """Bring dataset, scenario and forecast together.
 

@@ -127,10 +127,7 @@ class Progress:
         )
 
     def save(
-        self,
-        path: str | Path,
-        language: Language = "vi",
-        expected: Mapping[str, str] | None = None,
+        self, path: str | Path, language: Language = "vi", expected: Mapping[str, str] | None = None
     ) -> None:
         """Save the printed form, whole or not at all.
 

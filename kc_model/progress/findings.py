@@ -294,11 +294,7 @@ class _Teller:
             return
         lower, upper = self.ends(row["unspent_lower_80"], row["unspent_upper_80"])
         yield _note(
-            "unspent",
-            "estimate",
-            amount=self.money(row["unspent"]),
-            lower=lower,
-            upper=upper,
+            "unspent", "estimate", amount=self.money(row["unspent"]), lower=lower, upper=upper
         )
         cells = [c for c in self.of("cell") if c["unspent"]]
         cells.sort(key=lambda c: -c["unspent"])

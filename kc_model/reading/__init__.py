@@ -258,8 +258,7 @@ def _in_order(faults: Iterable[Fault]) -> list[Fault]:
     faults = list(faults)
     places = list(dict.fromkeys((fault.at.file, fault.at.sheet) for fault in faults))
     ordered = sorted(
-        faults,
-        key=lambda f: (places.index((f.at.file, f.at.sheet)), cell_order(f.at.cell)),
+        faults, key=lambda f: (places.index((f.at.file, f.at.sheet)), cell_order(f.at.cell))
     )
     kinds = [(f.code, f.level, f.at.file, f.at.sheet, f.at.column) for f in ordered]
     seen: Counter[tuple[str, ...]] = Counter()

@@ -236,11 +236,7 @@ def _attempt(raw: Value, column: Column, terms: Terms) -> object:
 
 
 def _type_places(
-    typed: Typed,
-    column: Column,
-    data: dict[str, list[object]],
-    terms: Terms,
-    faults: list[Fault],
+    typed: Typed, column: Column, data: dict[str, list[object]], terms: Terms, faults: list[Fault]
 ) -> list[object]:
     """Return the places, each looked up in the vintage of its own row."""
     rows = typed.grid.rows
