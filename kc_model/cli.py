@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from kc_model.errors import Fault, InfeasibleError, InputError, KcError, NotOptimalError, SaveError
+from kc_model.errors import (
+    Fault,
+    InfeasibleError,
+    InputError,
+    KcError,
+    NotOptimalError,
+    SaveError,
+    errors_in,
+)
 from kc_model.wording import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -60,7 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code(options: argparse.Namespace) -> int:
-    """Run one command and return its exit code, whatever goes wrong."""
     try:
         return int(options.run(options))
     except (InputError, SaveError) as error:
@@ -104,7 +111,7 @@ def _run_check(options: argparse.Namespace) -> int:
     with _progress() as progress:
         faults = check_together(options.dataset, options.scenario, progress)
     _tell_faults(faults)
-    if any(fault.level == "error" for fault in faults):
+    if errors_in(faults):
         return InputError.exit_code
     _both("check.fine", path=options.dataset)
     return 0

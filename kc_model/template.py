@@ -228,7 +228,6 @@ class _Book:
         self._lists = _lists(language)
 
     def finish(self) -> bytes:
-        """Return the finished file."""
         self._book.close()
         return self._file.getvalue()
 
@@ -252,7 +251,6 @@ class _Book:
         sheet.repeat_rows(0)
 
     def write_guide(self) -> None:
-        """Write the sheet of instructions."""
         sheet = self._sheet("guide")
         self._widen(sheet, [120])
         sheet.write_string(0, 0, self.say("template.guide.title"), self._formats["title"])

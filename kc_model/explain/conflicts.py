@@ -104,7 +104,6 @@ def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, froze
 
 
 def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
-    """Say what clashes."""
     labels = _labels(teller, conflict["rules"], conflict["texts"])
     if "grid" in conflict:
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
@@ -307,6 +306,5 @@ def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[
 
 
 def _by_option(steps: Sequence[Step]) -> list[list[Step]]:
-    """Return the steps of every option, in order."""
     options = dict.fromkeys(step["option"] for step in steps)
     return [[step for step in steps if step["option"] == option] for option in options]

@@ -255,7 +255,6 @@ def _cost_remark(book: Book, row: Row) -> str:
 
 
 def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) -> Form:
-    """Return Mẫu số 2 of a fund."""
     support = f"support_{source}"
     fields = (
         Field("name", 32.0),
@@ -360,7 +359,6 @@ def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
 
 
 def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the assigned plan of the chosen projects."""
     present = {row["source"] for row in rows}
     funds = [source for source in reference.source_order() if source in present]
     fields = [
@@ -412,7 +410,6 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the table of moves."""
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     funds = fund_width(book, (row["source"] for row in rows))
     fields = (

@@ -304,7 +304,6 @@ class _Report:
         return [*lines, *form_notes(book, self.stamp, ("plan",))]
 
     def remark(self, row: Row) -> str:
-        """Return what is missing of a row, in few words."""
         count, as_of = row["n_cells"], self.stamp.as_of or 0
         reported, planned, compared = row["n_reported"], row["n_planned"], row["n_compared"]
         many = {

@@ -183,9 +183,7 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
     }
 
 
-@cache
-def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Decision:
-    return who_decides(source, changes, kind, on)
+_decision = cache(who_decides)  # asked of every move
 
 
 def _decisions(plan: Plan, giver: End, taker: End) -> list[Decision]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.cells import MILLION, Cells, Curves, build_cells, build_curves, newest_plan_year
-from kc_model.errors import Address, Fault, InputError, raise_faults
+from kc_model.errors import Address, Fault, InputError, errors_in, raise_faults
 from kc_model.forecast import forecast
 from kc_model.offered import Offered, offered_of
 from kc_model.problem.model import Problem, directions_of, grid_of, sure_on
@@ -62,7 +62,7 @@ def build_problem(
     spend = "at_most" if len(data.projects) else "all"
     budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
-    if outside and covered.any() and not any(fault.level == "error" for fault in faults):
+    if outside and covered.any() and not errors_in(faults):
         faults.append(_outside(outside, data))
     if not covered.any():  # what rules and goals say is judged all the same
         offered = _offered(data, scenario, everything, as_of, faults)

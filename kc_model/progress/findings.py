@@ -195,7 +195,6 @@ class _Teller:
         return "; ".join(parts)
 
     def gaps(self) -> Iterator[Note]:
-        """Tell what is missing."""
         if not self.outlook.as_of:
             return
         cells = self.of("cell")

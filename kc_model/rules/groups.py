@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.cells import Cells
-from kc_model.errors import Fault
+from kc_model.errors import Fault, errors_in
 from kc_model.money import UNITS
 from kc_model.offered import Offered
 from kc_model.rules.measures import Base, Measure, Whole, measure_of, plain_whole
-from kc_model.rules.row import NIL, NONE, SIDES, Row, errors_in
+from kc_model.rules.row import NIL, NONE, SIDES, Row
 from kc_model.scenario import Rule
 
 __all__ = ["rule_rows", "with_rule"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -10,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.errors import Address, Fault
+from kc_model.errors import Address
 
-__all__ = ["NIL", "NONE", "SIDES", "Row", "errors_in"]
+__all__ = ["NIL", "NONE", "SIDES", "Row"]
 
 NONE = np.array([], dtype=np.int64)
 """No cells."""
@@ -126,8 +125,3 @@ class Row:
         values = np.zeros(len(cells))
         np.add.at(values, place, np.concatenate([self.coef, -self.factor * self.base_coef]))
         return cells, values
-
-
-def errors_in(faults: Sequence[Fault]) -> int:
-    """Return how many of some faults are errors."""
-    return sum(fault.level == "error" for fault in faults)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model.errors import InputError
 from kc_model.money import unit_name
-from kc_model.moves import moves, refuse
+from kc_model.moves import RANKS, moves, refuse
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
@@ -34,7 +34,6 @@ _HEADS = {
     "gain": "number",
     "reason": "text",
 }
-_WHO = ("minister", "agency", "department", "province")
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
@@ -231,7 +230,7 @@ class _Teller:
 
     def groups(self, refused: int) -> Iterator[Group]:
         """Yield who decides, and under that the places that give, the largest sum first."""
-        for who in _WHO:
+        for who in RANKS:
             own = self.found[self.found["who_decides"] == who]
             if own.empty:
                 continue

@@ -109,7 +109,6 @@ class PlanDesk(FiguresDesk):
     # ------------------------------------------------------------------ controls
 
     def _build(self) -> None:
-        """Make what stands on the desk."""
         lock = self.work.lock
         narrow = ipywidgets.Layout(width="auto")
         self.view = ipywidgets.Dropdown(options=[("", "area")])
@@ -233,7 +232,6 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
 
     def _take_adjusted(self, wanted: Scenario) -> None:
-        """Take rules and goals of an adjustment."""
         self.guarded(lambda: self.go(replace(self.now(), rules=wanted.rules, goals=wanted.goals)))
 
     def _decide(self, project: str, choice: str) -> None:
