@@ -29,19 +29,7 @@ _SMALL_POOL = 30  # errors of an area below which its source's are drawn from
 _SIZES = 3  # groups of cells by size, each with errors of its own
 _FEWEST = 10  # errors below which nothing can be said of a range
 _TRIED = 200  # past errors, and draws of each, that calibrate a range
-_POINTS = (
-    0.4,
-    0.55,
-    0.7,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.2,
-    1.3,
-    1.5,
-    1.8,
-)  # of the plan, at which slices end
+_POINTS = (0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 1.8)  # of the plan: ends of slices
 _HALVINGS = 24  # of the interval a level lies in
 _STRETCHES = np.array([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0])
 
