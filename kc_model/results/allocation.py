@@ -30,7 +30,7 @@ ALLOCATION_FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Allocation(Plan):
-    """A plan with its proof, or the reason why there is none.
+    """A plan with its proof, or why there is none: what `kc_model.plan.Plan` has, and what made it.
 
     Parameters
     ----------
@@ -41,8 +41,6 @@ class Allocation(Plan):
     provenance : Provenance
     seconds : float
         How long it took.
-
-    Its other fields are those of `kc_model.plan.Plan`.
     """
 
     outlook: Forecast | None = field(repr=False, compare=False)
