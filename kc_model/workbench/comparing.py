@@ -84,10 +84,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        now: Callable[[], Kept | None],
-        take: Callable[[Kept], None],
-        lock: threading.RLock,
+        self, now: Callable[[], Kept | None], take: Callable[[Kept], None], lock: threading.RLock
     ) -> None:
         self._now, self._take, self._lock = now, take, lock
         self.kept: list[Kept] = []

@@ -17,14 +17,7 @@ from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench.deciding import is_decision
 
-__all__ = [
-    "GoalLever",
-    "Lever",
-    "RuleLever",
-    "TotalLever",
-    "levers_of",
-    "move",
-]
+__all__ = ["GoalLever", "Lever", "RuleLever", "TotalLever", "levers_of", "move"]
 
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
