@@ -36,7 +36,6 @@ def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
     ----------
     cells : DataFrame
         With ``baseline`` and ``amount`` (VND), and what they are grouped by.
-    by : str
     step : int
         VND that amounts were rounded to; 0: they were not.
 
@@ -87,7 +86,6 @@ class Words:
         The dataset's unit.
     vintage : {"63", "34"}
         Of the places' codes.
-    language : {"vi", "en"}
     """
 
     def __init__(self, unit: str, vintage: str, language: Language) -> None:
@@ -167,7 +165,6 @@ class Words:
         ----------
         kind : str
             See `kc_model.scenario.Rule.kind`.
-        value : float
         """
         if kind == "money":
             return self.exact(value)
@@ -180,7 +177,6 @@ class Words:
 
         Parameters
         ----------
-        code : str
         key : str
             What it is a code of: place, region, area or source; "": any of them.
         """
@@ -263,7 +259,6 @@ class Words:
 
         Parameters
         ----------
-        name : str
         value : float
             In the user's units.
         per : str

@@ -63,7 +63,6 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         Of status "optimal".
     by : {"area", "place", "source", "region", "year"}
         What the bars stand for; they are stacked by area, those of areas by fund.
-    language : {"vi", "en"}
     """
     tongue = Tongue("allocation", plan.unit, plan.vintage, language)
     part = _PARTS.get(by, "area")
@@ -181,12 +180,10 @@ def forecast_chart(
 
     Parameters
     ----------
-    outlook : Forecast
     data : Dataset
         What the forecast was made from: its vintage names the places.
     level : {"area", "place", "source", "region", "cell", "all"}
         Cells come by what they are expected to leave of their plan, the largest first.
-    language : {"vi", "en"}
     most : int or None
         Lines shown; None: all.
     """
