@@ -45,7 +45,6 @@ class DataDesk(Desk):
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
     first : Loaded or None
         What was read of the first dataset there; None: it is still to be read.
 
@@ -309,7 +308,7 @@ def _coverage(data: Dataset, language: Language) -> str:
         )
     title = say("screen.data.covers_title", language)
     note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
-    table = screen.table(even(lines, language), title, note)
+    table = screen.table(even(lines, language, (5, 6)), title, note)
     return f"<h3>{title}</h3>{table}{_projects(data, language)}"
 
 
