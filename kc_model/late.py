@@ -16,17 +16,15 @@ import numpy as np
 import pandas as pd
 
 from kc_model.forecast import forecast
-from kc_model.money import format_money, to_unit
+from kc_model.money import MILLION, format_money, to_unit
 from kc_model.moves import who_decides
 from kc_model.projects import offers_at
 from kc_model.results import Forecast
-from kc_model.tables import Dataset, as_rows
+from kc_model.tables import KEYS, Dataset, as_rows
 from kc_model.wording import Language, say
 
 __all__ = ["LateMoney", "late_money"]
 
-_MILLION = 1_000_000
-_CELL = ["place", "area", "activity", "source"]
 _RUNNING = ("contracted", "accepted")
 _TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
 
@@ -126,8 +124,8 @@ def late_money(
     own = offers.frame[offers.frame["eligible"] & (offers.frame["source"] == source)]
     if own.empty:
         raise ValueError(f"there is no project of {source} to be paid")
-    keys = data.projects[_CELL].assign(place=data.projects["place"].str.split(";"))
-    cells = keys.explode("place").drop_duplicates().assign(baseline=_MILLION)
+    keys = data.projects[KEYS].assign(place=data.projects["place"].str.split(";"))
+    cells = keys.explode("place").drop_duplicates().assign(baseline=MILLION)
     outlook = forecast(
         data, year, as_of, arrival={source: arrives}, cells=_known(data, year, cells)
     )
@@ -145,23 +143,23 @@ def late_money(
 def _known(data: Dataset, year: int, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of projects, and those that the year's plan has besides."""
     told = data.history[(data.history["year"] == year) & data.history["plan"].notna()]
-    every = pd.concat([cells, told[_CELL].drop_duplicates().assign(baseline=0)])
-    return every.drop_duplicates(_CELL, ignore_index=True).astype({"baseline": "Int64"})
+    every = pd.concat([cells, told[KEYS].drop_duplicates().assign(baseline=0)])
+    return every.drop_duplicates(KEYS, ignore_index=True).astype({"baseline": "Int64"})
 
 
 def _completion(outlook: Forecast) -> dict[tuple[Any, ...], float]:
     """Return what each cell is forecast to complete of its plan."""
-    plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / _MILLION
+    plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / MILLION
     share = np.clip(outlook.draws.mean(0) / np.where(plan > 0, plan, np.nan), 0.0, 1.0)
-    named = outlook.cells[_CELL].itertuples(index=False, name=None)
+    named = outlook.cells[KEYS].itertuples(index=False, name=None)
     return dict(zip(named, np.nan_to_num(share).tolist(), strict=True))
 
 
 def _free(data: Dataset, outlook: Forecast) -> pd.Series:
     """Return the local money by place that the forecast leaves of the plan in force."""
     told = data.history[(data.history["year"] == outlook.year) & data.history["plan"].notna()]
-    cells = outlook.cells.assign(expected=np.rint(outlook.draws.mean(0) * _MILLION))
-    cells = cells.merge(told[_CELL].drop_duplicates(), on=_CELL)
+    cells = outlook.cells.assign(expected=np.rint(outlook.draws.mean(0) * MILLION))
+    cells = cells.merge(told[KEYS].drop_duplicates(), on=KEYS)
     sums = cells[cells["source"] == "KCDP"].groupby("place")[["plan", "expected"]].sum()
     return (sums["plan"] - sums["expected"].astype("Int64")).clip(lower=0).rename("free")
 

@@ -115,7 +115,6 @@ class Words:
         The dataset's unit.
     vintage : {"63", "34"}
         Of the places' codes.
-    language : {"vi", "en"}
     """
 
     def __init__(self, unit: str, vintage: str, language: Language) -> None:
@@ -224,7 +223,6 @@ class Words:
         ----------
         kind : str
             See `kc_model.scenario.Rule.kind`.
-        value : float
         """
         if kind == "money":
             return self.exact(value)
@@ -237,7 +235,6 @@ class Words:
 
         Parameters
         ----------
-        code : str
         key : str
             What it is a code of: place, region, area or source; "": any of them.
         """
@@ -320,7 +317,6 @@ class Words:
 
         Parameters
         ----------
-        name : str
         value : float
             In the user's units.
         per : str

@@ -599,6 +599,12 @@ def test_what_is_given_up_has_digits_to_be_told_apart(stamp):
     assert [line[0] for line in picture.table[1:]] == ["0,00", "0,01", "0,02"]
 
 
+def test_labels_of_shares_stand_behind_the_line_of_the_whole_plan(progress):
+    rows = completion_chart(*progress).rows
+    assert {row["expected"] < 100 for row in rows} == {True}
+    assert {row["end"] for row in rows} == {100.0}
+
+
 def test_a_bridge_of_long_steps_fits_a_narrow_screen(stamp):
     long = "Thêm “Kinh phí mọi nguồn cho Mô hình, công nghệ, máy móc chiếm ít nhất 38 % của tất cả”"
     picture = waterfall_chart(STEPS.assign(step=[f"{i}. {long}" for i in range(4)]), stamp)

@@ -83,6 +83,8 @@ year month place area source plan released disbursed
 2022 13 01 TECH KCQG 3000 3000 2700
 2022 6 01 TECH KCDP 1000 - 200
 2022 13 01 TECH KCDP 1000 - 800
+2023 3 01 TECH KCQG 3000 3000 300
+2023 3 01 TECH KCDP 1000 - 100
 2023 6 01 TECH KCQG 3000 3000 800
 2023 6 01 TECH KCDP 1000 - 300
 """
@@ -750,11 +752,12 @@ def test_money_can_be_supposed_to_come_in_months_still_to_come(progress_desk):
     assert asked.arrival.values == (None, 2, *range(7, 13))
     assert "Giả sử tiền quốc gia đã về từ tháng 2" in words(asked.late)
     asked.arrival.value = 7
-    asked.as_of.value = 5
+    asked.as_of.value = 3
     assert asked.arrival.value == 7
 
 
-def test_the_cut_off_moves(progress_desk):
+def test_the_cut_off_moves_to_months_that_have_figures(progress_desk):
+    assert progress_desk.as_of.values == (0, 3, 6)
     progress_desk.as_of.value = 3
     assert progress_desk.wait(30)
     assert "hết tháng 3" in progress_desk.ranges.chart.picture["structure"]["title"]["subtitle"]
@@ -803,7 +806,7 @@ def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, m
     assert shown.wait(30)
     assert not shown.status.value
     monkeypatch.setattr(progress, "forecast", lambda *_args, **_kwargs: 1 / 0)
-    shown.as_of.value = 2
+    shown.as_of.value = 3
     assert shown.wait(30)
     assert "ngoài dự kiến" in words(shown.status)
     assert shown.ranges.chart.greyed

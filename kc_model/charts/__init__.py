@@ -63,7 +63,6 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         Of status "optimal".
     by : {"area", "place", "source", "region", "year"}
         What the bars stand for; they are stacked by area, those of areas by fund.
-    language : {"vi", "en"}
     """
     tongue = Tongue("allocation", plan.unit, plan.vintage, language)
     part = _PARTS.get(by, "area")
@@ -182,12 +181,10 @@ def forecast_chart(
 
     Parameters
     ----------
-    outlook : Forecast
     data : Dataset
         What the forecast was made from: its vintage names the places.
     level : {"area", "place", "source", "region", "cell", "all"}
         Cells come by what they are expected to leave of their plan, the largest first.
-    language : {"vi", "en"}
     most : int or None
         Lines shown; None: all.
     """
@@ -242,7 +239,8 @@ def completion_chart(
     for name, line in _named(frame, level, tongue, most):
         done, share = tongue.points(line["done"]), tongue.points(line["share"])
         label = tongue.say("label", share=share)
-        shares = {"done": known(line["done"]), "expected": known(line["share"])}
+        likely = known(line["share"])
+        shares = {"done": known(line["done"]), "expected": likely, "end": max(100.0, likely or 0)}
         rows.append({"name": name, **shares, "label": label})
         table.append((name, done, share))
     whole = frame[frame["level"] == "all"].iloc[0]

@@ -20,14 +20,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.words import closed
 
-__all__ = [
-    "MEASURES",
-    "fan_chart",
-    "frontier_chart",
-    "heat_map",
-    "tile_map",
-    "waterfall_chart",
-]
+__all__ = ["MEASURES", "fan_chart", "frontier_chart", "heat_map", "tile_map", "waterfall_chart"]
 
 MEASURES: Mapping[str, str] = {
     "plan": "money",
@@ -67,7 +60,6 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         A key of `MEASURES`.
     stamp : Stamp
         Of what the figures are: unit, vintage, year, month, whether made up.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -234,21 +226,16 @@ def _ends(tongue: Tongue, values: pd.Series[float], measure: str) -> dict[str, s
 
 
 def fan_chart(
-    months: Months,
-    data: Dataset,
-    where: Mapping[str, str] | None = None,
-    language: Language = "vi",
+    months: Months, data: Dataset, where: Mapping[str, str] | None = None, language: Language = "vi"
 ) -> Picture:
     """Return a year by month: what is reported, and the fan from there to the year-end forecast.
 
     Parameters
     ----------
-    months : Months
     data : Dataset
         What the forecast was made from.
     where : mapping or None
         Values of place, area, activity, source, region; None: all lines together.
-    language : {"vi", "en"}
     """
     outlook = months.outlook
     tongue = Tongue("fan", outlook.unit, data.vintage, language)

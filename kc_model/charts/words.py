@@ -35,7 +35,6 @@ class Picture:
         Vega-Lite without data, equal for equal kinds of results; treat as read-only.
     rows : tuple of dict
         Records of the data set named ``rows``.
-    heading : str
     description : str
         For screen readers.
     table : tuple of tuple of str
@@ -131,7 +130,6 @@ class Tongue(Words):
         Its texts are ``charts.<kind>``.
     unit : str
         The dataset's unit.
-    vintage, language : str
 
     Attributes
     ----------

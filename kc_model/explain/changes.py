@@ -22,7 +22,6 @@ def tell_changes(teller: Teller, side: str) -> Iterator[str]:
 
     Parameters
     ----------
-    teller : Teller
     side : {"losers", "winners"}
         Where nobody changes that is told with the losers.
     """
@@ -67,11 +66,7 @@ def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
 
 
 def _named(
-    teller: Teller,
-    key: str,
-    chosen: pd.Series,
-    baseline: pd.Series,
-    reasons: Mapping[str, Reason],
+    teller: Teller, key: str, chosen: pd.Series, baseline: pd.Series, reasons: Mapping[str, Reason]
 ) -> str:
     """Name the first few that changed, those of one reason together."""
     groups: dict[tuple[str, ...], list[str]] = {}

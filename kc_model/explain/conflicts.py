@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kc_model.explain.naming import budget_texts, rule_label, rule_texts
-from kc_model.explain.teller import Explained, Teller
+from kc_model.explain.teller import Teller
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["BY_CELLS", "Trouble", "is_bound", "tell_conflicts", "troubles"]
@@ -39,14 +40,13 @@ class Trouble:
     ways: tuple[tuple[str, tuple[Step, ...]], ...] = ()
 
 
-def troubles(plan: Explained, language: Language = "vi") -> list[Trouble]:
+def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
     """Return why there is no plan, conflict by conflict, and what mends each.
 
     Parameters
     ----------
     plan : Allocation
         Of status "infeasible".
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -104,7 +104,6 @@ def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, froze
 
 
 def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
-    """Say what clashes."""
     labels = _labels(teller, conflict["rules"], conflict["texts"])
     if "grid" in conflict:
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
@@ -359,6 +358,5 @@ def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[
 
 
 def _by_option(steps: Sequence[Step]) -> list[list[Step]]:
-    """Return the steps of every option, in order."""
     options = dict.fromkeys(step["option"] for step in steps)
     return [[step for step in steps if step["option"] == option] for option in options]

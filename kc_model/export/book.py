@@ -100,7 +100,6 @@ def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
 
     Parameters
     ----------
-    money : collection of int
     unit : str
         A key of `kc_model.money.UNITS`.
     narrowest : float
@@ -158,10 +157,8 @@ class Book:
 
     Parameters
     ----------
-    language : {"vi", "en"}
     vintage : {"63", "34"}
         Of the places' codes.
-    money : Display
 
     Notes
     -----
@@ -232,7 +229,6 @@ class Book:
 
         Parameters
         ----------
-        name : str
         widths : sequence of float
             Width of each printed column from the first, in characters; all but the first are made
             wider where they leave much of the page.
@@ -430,7 +426,6 @@ def lines_of(text: str, width: float) -> int:
 
     Parameters
     ----------
-    text : str
     width : float
         Of the column, in sizes of its font (ems).
     """

@@ -44,7 +44,6 @@ def allocation_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     cells : DataFrame, one row per cell in official order
         year (int), place, area, activity, source, region (text), amount, baseline (Int64, VND),
         expected_disbursed (float64, VND; NaN where unknown). Other columns are not printed.
@@ -52,7 +51,6 @@ def allocation_workbook(
         id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price
         (float64, NaN blank; money in the stamp's unit), told (what loosening it would give, in
         the workbook's language; see `kc_model.explain.loosening`).
-    language : {"vi", "en"}
     moves : DataFrame, optional
         Of a mid-year plan, as `kc_model.export.moved.write_moves` takes them.
     projects : tuple of DataFrame, optional
@@ -105,7 +103,7 @@ def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
     heading = write_head(book, sheet, table.right, stamp, title, lines)
     row = table.write_heading(heading, baseline_heading(book, stamp))
     sheet.freeze_panes(row, 2)
-    end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
+    end, tops = table.write_plan(grow(book, amounts, levels), row)
     end = _write_reserve(table, stamp, end)
     last = write_foot(book, sheet, table.right, end, form_notes(book, stamp, table.columns))
     years = tops[1:] if levels[0] == "year" else []  # each begins a page
@@ -163,7 +161,7 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     sheet.freeze_panes(first, 2)
     above = levels_of(amounts, ("year", "region", "place"))
     above = [key for key in above if key != "place"]
-    row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
+    row, tops = table.write_plan(grow(book, amounts, [*above, "place"]), first)
     book.tie(sheet, row - 2, row - 1)  # the total is not alone
     book.print_rows(sheet, row - 1, (2, first - 1), tops[1:] if above[:1] == ["year"] else [])
 

@@ -119,7 +119,6 @@ def _figures(rule: Any, slack: float) -> tuple[list[float | None], str]:
 
 
 def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
-    """Return the text columns of one rule."""
     bound = _BOUND.fullmatch(rule["id"])
     group = bound[1] if bound else rule["group"]
     label = say(f"explain.bounds.{bound[2]}", book.language) if bound and not rule["text"] else ""

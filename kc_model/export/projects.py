@@ -27,12 +27,7 @@ from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
-__all__ = [
-    "adjustment_workbook",
-    "assigned_workbook",
-    "registration_workbook",
-    "write_assigned",
-]
+__all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook", "write_assigned"]
 
 _NARROWEST = 13.5  # characters of a money column
 _SPARE = 3  # rows of an estimate left for its items
@@ -46,10 +41,8 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset; money in VND.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -80,13 +73,11 @@ def assigned_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset.
     chosen : DataFrame
         id, amount (VND; 0 or <NA>: not chosen), reason (text); optionally split (pairs of place
         and VND, of a project over several). Projects it does not name are not chosen.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -137,14 +128,12 @@ def adjustment_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     changes : DataFrame, one row per project or cell that changes
         id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
         reason (text), decided_by (minister, agency, department or province; "" where nobody has
         to).
     projects : DataFrame, optional
         As ``projects`` of a dataset: names, areas and funds of the ids.
-    language : {"vi", "en"}
     moves : DataFrame, optional
         As `kc_model.export.moved.write_moves` takes them: a second sheet, from where to where.
 
@@ -268,7 +257,6 @@ def _cost_remark(book: Book, row: Row) -> str:
 
 
 def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) -> Form:
-    """Return Mẫu số 2 of a fund."""
     support = f"support_{source}"
     fields = (
         Field("name", 32.0),
@@ -373,7 +361,6 @@ def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
 
 
 def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the assigned plan of the chosen projects."""
     present = {row["source"] for row in rows}
     funds = [source for source in reference.source_order() if source in present]
     fields = [
@@ -385,12 +372,8 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         fields.append(_money(book, "assigned_total", "assigned", tuple(funds)))
     shown = [
         {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
+            **_asked(book, row),
             "time": _time(row),
-            "cost_given": row["cost"],
-            "asked": row["support"],
             "remark": "; ".join(
                 text for text in (_kind(book, row), _split(book, row), row["reason"]) if text
             ),
@@ -415,6 +398,12 @@ def _split(book: Book, row: Row) -> str:
     return book.say("listing.remarks.split", parts="; ".join(parts)) if parts else ""
 
 
+def _asked(book: Book, row: Row) -> dict[str, Any]:
+    """Return a project as both lists show it."""
+    about = {"name": _called(row), "place": _places(book, row)}
+    return {**row, **about, "cost_given": row["cost"], "asked": row["support"]}
+
+
 def _called(row: Row) -> str:
     """Name a project as reasons and moves do; "" for a cell."""
     return f"{row['id']}. {row['name']}" if row["name"] else ""
@@ -426,17 +415,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("name", 36.0), Field("unit", 20.0), Field("place", 16.0), Field("source", 8.0)),
         *(_money(book, "cost_given"), _money(book, "asked"), Field("reason", 40.0)),
     )
-    shown = [
-        {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
-            "source": book.name("source", row["source"]),
-            "cost_given": row["cost"],
-            "asked": row["support"],
-        }
-        for row in rows
-    ]
+    shown = [{**_asked(book, row), "source": book.name("source", row["source"])} for row in rows]
     title = book.say("listing.titles.left_out", year=stamp.year)
     return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
 
@@ -445,7 +424,6 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the table of moves."""
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     funds = fund_width(book, (row["source"] for row in rows))
     fields = (
@@ -469,10 +447,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
-    notes = (
-        book.say("listing.who"),
-        *note_lines(book, stamp),
-    )
+    notes = (book.say("listing.who"), *note_lines(book, stamp))
     return Form(
         "adjustment",
         title,

@@ -60,7 +60,6 @@ class Stamp:
         Money left unallocated: what the budget row is called, VND.
     notes : tuple of Note
         What is assumed, estimated, made up.
-    warnings : tuple of Fault
     sources : tuple of str
         Documents the data come from.
     defaults : tuple of str

@@ -8,8 +8,7 @@ the rest is solved again.
 from __future__ import annotations
 
 from kc_model.moves.decisions import CHANGES, RANKS, Decision, who_decides
-from kc_model.moves.listing import adjusted, changed, find_moves, moves, refuse
-from kc_model.moves.planned import ONLY_PAID
+from kc_model.moves.listing import ONLY_PAID, adjusted, changed, find_moves, moves, refuse
 
 __all__ = [
     "CHANGES",

@@ -17,14 +17,17 @@ from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, format_money, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
-from kc_model.moves.planned import ONLY_PAID, Planned
+from kc_model.plan import Plan
 from kc_model.reading import linked_ids
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words, grounds
 
-__all__ = ["adjusted", "changed", "find_moves", "moves", "refuse"]
+__all__ = ["ONLY_PAID", "adjusted", "changed", "find_moves", "moves", "refuse"]
+
+ONLY_PAID = "only_paid"
+"""Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
 
 End = Mapping[Any, Any]
 
@@ -33,7 +36,7 @@ _APART = 0.005  # of chances that are shown as different
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
-def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what a plan moves against its baseline, mid-year the plan in force.
 
     Parameters
@@ -65,7 +68,7 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     return found.assign(**{name: to_unit(found[name], plan.unit) for name in ("amount", "gain")})
 
 
-def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what `moves` returns, amount (Int64) and gain (float64) in VND.
 
     And from_cell, to_cell: rows of ``plan.cells``, -1 for none.
@@ -90,7 +93,7 @@ def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     return frame.drop(columns=[*(["to_source"] if same else []), *(["year"] if one else [])])
 
 
-def changed(plan: Planned) -> pd.DataFrame:
+def changed(plan: Plan) -> pd.DataFrame:
     """Return what changes: one row per cell that does, or per project that a cell pays.
 
     Returns
@@ -125,7 +128,7 @@ def changed(plan: Planned) -> pd.DataFrame:
     return frame[columns].reset_index(drop=True)
 
 
-def _stopping(plan: Planned) -> set[str]:
+def _stopping(plan: Plan) -> set[str]:
     """Return the projects that were stopped, or get nothing beyond what they were paid."""
     offered, found = plan.data.projects, plan.projects
     stopped = set(offered.loc[offered["stage"] == "stopped", "id"])
@@ -159,7 +162,7 @@ def _outside(purse: pd.DataFrame) -> dict[str, Any]:
     return {**nowhere, **kept, "change": change, "idle": 0}
 
 
-def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
+def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
     end = giver if giver["cell"] >= 0 else taker
     gain = amount * (taker["rate"] - giver["rate"])
     sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
@@ -181,12 +184,10 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
     }
 
 
-@cache
-def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Decision:
-    return who_decides(source, changes, kind, on)
+_decision = cache(who_decides)  # asked of every move
 
 
-def _decisions(plan: Planned, giver: End, taker: End) -> list[Decision]:
+def _decisions(plan: Plan, giver: End, taker: End) -> list[Decision]:
     """Return who decides a move: both ends are asked, in each fund the highest authority wins."""
     day = date(plan.year, max(plan.as_of or 1, 1), 1)
     kinds = plan.data.projects.set_index("id")["kind"]
@@ -224,7 +225,7 @@ def _changes(end: End, other: End, *, gives: bool) -> frozenset[str]:
     return frozenset({key for key in ("area", "place") if end[key] != other[key]} or {"same"})
 
 
-def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> str:
+def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> str:
     rates = {"here": giver["rate"], "there": taker["rate"]}
     shown = {
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
@@ -252,12 +253,12 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
 
 
-def _step(plan: Planned) -> int:
+def _step(plan: Plan) -> int:
     """Return the grid of the plan's amounts, VND."""
     return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
 
-def _chain(plan: Planned, one: str) -> list[str]:
+def _chain(plan: Plan, one: str) -> list[str]:
     """Return a project that has to stay and those it needs, up to one of them; empty: none does."""
     found = plan.projects.set_index("id")["reason"]
     void = {str(fault.values["id"]) for fault in plan.warnings if fault.code == "links-void"}
@@ -276,7 +277,7 @@ def _chain(plan: Planned, one: str) -> list[str]:
 
 
 def _driver(
-    plan: Planned, giver: int, taker: int, amount: int, language: Language
+    plan: Plan, giver: int, taker: int, amount: int, language: Language
 ) -> tuple[str, dict[str, str]]:
     """Return the rule or goal that did most of a move, if one did a good part of it."""
     effects = plan.effects
@@ -298,7 +299,7 @@ def _driver(
     return "rule", {"rule": rule_label(name, text, language)}
 
 
-def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
+def refuse(plan: Plan, numbers: Collection[int]) -> Scenario:
     """Return the plan's scenario in which some of its moves are not made.
 
     Parameters
@@ -351,7 +352,7 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     return replace(plan.scenario, rules=(*kept, *rules.values()))
 
 
-def _whole(plan: Planned, project: str, side: str) -> Rule | None:
+def _whole(plan: Plan, project: str, side: str) -> Rule | None:
     """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
     own = plan.parts[plan.parts["project"] == project]
     if own["after" if side == "min" else "before"].sum():
@@ -361,21 +362,21 @@ def _whole(plan: Planned, project: str, side: str) -> Rule | None:
     return replace(rule, count="projects")
 
 
-def _share_of(plan: Planned, project: str, cell: int) -> float:
+def _share_of(plan: Plan, project: str, cell: int) -> float:
     """Return how many times what a project changes in one cell it changes in all."""
     own = plan.parts[plan.parts["project"] == project]
     change = own["after"] - own["before"]
     return float(change.sum()) / float(change[own["cell"] == cell].sum())
 
 
-def _size(plan: Planned, project: str, side: str, vnd: int) -> Rule:
+def _size(plan: Plan, project: str, side: str, vnd: int) -> Rule:
     """Return the rule that gives a project so much more at least, or so much less at most."""
     now = int(plan.parts.loc[plan.parts["project"] == project, "after"].sum())
     bound = Decimal(now + vnd) / UNITS[plan.unit]
     return _refusal(side, bound, {"id": (project,)}, project, project)
 
 
-def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
+def _rule(plan: Plan, side: str, cell: int, vnd: int) -> Rule:
     """Return the rule that gives a cell so much more at least, or so much less at most."""
     own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
     keys = [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
@@ -406,12 +407,11 @@ _TOLD = ("amount", "reason", "who_decides")
 _SUMS = {"before": "before", "move": "change", "after": "after"}
 
 
-def adjusted(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def adjusted(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what changes as the form of an adjustment takes it.
 
     Parameters
     ----------
-    plan : Allocation
     language : {"vi", "en"}
         Of the reasons.
 

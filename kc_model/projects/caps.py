@@ -135,12 +135,11 @@ class Norms:
             days = " – ".join(norm[key] or "…" for key in ("valid_from", "valid_to"))
             raise WrongNormError("norm-not-in-force", **values, days=days, day=self._on.isoformat())
         is_its_place = (norm["vintage"], norm["place"]) == (self._vintage, project["place"])
-        fits = {
-            "KCQG": True,
-            "KCDP": project["source"] == "KCDP" and is_its_place,
-            "OTHER": False,
-        }[norm["level"]]
-        if not fits or norm["area"] != project["area"]:
+        is_local = project["source"] == "KCDP" and is_its_place
+        if (
+            not {"KCQG": True, "KCDP": is_local, "OTHER": False}[norm["level"]]
+            or norm["area"] != project["area"]
+        ):
             of = [norm["legal_basis"], norm["area"]]
             raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
 
@@ -152,7 +151,6 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
     ----------
     offers : DataFrame
         id, basis, certainty of every project; see `kc_model.projects.Offers`.
-    ids : iterable of str
     """
     frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
     notes = []

@@ -123,7 +123,6 @@ def named_choices(column: str, codes: Iterable[str] = (), *, coded: bool) -> str
 
     Parameters
     ----------
-    column : str
     codes : iterable of str
         Those allowed; none: all there are.
     coded : bool
@@ -151,7 +150,6 @@ class Grid:
 
     Parameters
     ----------
-    sheet : Sheet
     columns : mapping
         Column name -> position from 0, in the file's order.
     headings : mapping
@@ -218,7 +216,6 @@ def lay_out(
 
     Parameters
     ----------
-    sheet : Sheet
     columns, required : sequence of str
         Known columns, and those that must be there.
     faults : list of Fault

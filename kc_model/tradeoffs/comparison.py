@@ -30,7 +30,6 @@ class Comparison:
 
     Parameters
     ----------
-    before, after : Allocation
     cells : DataFrame
         Every cell of either plan in official order: year, place, area, activity, source, region;
         before, after, change (int64 VND; a cell that a plan does not have has 0 there),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model.errors import InputError
 from kc_model.money import unit_name
-from kc_model.moves import moves, refuse
+from kc_model.moves import RANKS, moves, refuse
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
@@ -34,7 +34,6 @@ _HEADS = {
     "gain": "number",
     "reason": "text",
 }
-_WHO = ("minister", "agency", "department", "province")
 _APART = ("cut", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
@@ -43,13 +42,7 @@ _VIEWS = {"": "all", "ticked": _REFUSED}
 
 
 def months_known(data: Dataset, year: int) -> list[int]:
-    """Return the months of a year that have figures: those a plan can be adjusted after.
-
-    Parameters
-    ----------
-    data : Dataset
-    year : int
-    """
+    """Return the months of a year that have figures: those a plan can be adjusted after."""
     months = data.history.loc[data.history["year"] == year, "month"]
     return sorted({int(month) for month in months if 1 <= int(month) <= 12})
 
@@ -144,7 +137,6 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             Of a month of the year, status "optimal".
         scenario : Scenario
             With the moves refused so far.
-        language : {"vi", "en"}
         """
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(plan.unit, language)
@@ -259,12 +251,12 @@ class _Teller:
 
     def groups(self, refused: int) -> Iterator[Group]:
         """Yield who decides, and under that the places that give, the largest sum first."""
-        for who in (*_WHO, *_APART):
+        for who in (*RANKS, *_APART):
             own = self.found[self.found["part"] == who]
             if own.empty:
                 continue
             large, small = own[~own["is_small"]], own[own["is_small"]]
-            decide = [one for one in _WHO if (own["who_decides"] == one).any()]
+            decide = [one for one in RANKS if (own["who_decides"] == one).any()]
             names = ", ".join(say(f"moves.who.{one}", self.language) for one in decide)
             told = _say(
                 "group", self.language, who=names, **self.sums(own), basis=grounds(own["basis"])

@@ -64,6 +64,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._scenario, self._maker, self._kept = scenario, maker, kept
         self._standing, self._is_exporting = standing, False
         self._exports = Newest(self._failed, lock)
+        self.wait = self._exports.wait
         self._language: Language = "vi"
         self._called = ""
         self._files: dict[Path, Mapping[str, str]] = {}
@@ -91,7 +92,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         ----------
         called : str
             The scenario that it began with.
-        is_safe : bool
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files
@@ -148,10 +148,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
 
     def _file(self, name: str) -> Path:
         return self.home / f"{plain_name(name)}.yaml"
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for an export; tell whether it came in time (seconds)."""
-        return self._exports.wait(timeout)
 
     def _failed(self, error: Exception) -> None:
         self._is_exporting = False

@@ -36,11 +36,6 @@ _FIRST = 8  # lines at risk shown at once
 def funds_table(found: Progress, language: Language) -> str:
     """Return plan, done, against the same period and the year's end, by fund and in all.
 
-    Parameters
-    ----------
-    found : Progress
-    language : {"vi", "en"}
-
     Returns
     -------
     str
@@ -62,11 +57,6 @@ def funds_table(found: Progress, language: Language) -> str:
 
 def risks_table(found: Progress, language: Language) -> str:
     """Return the lines by what they are expected not to disburse, in tỷ, the largest first.
-
-    Parameters
-    ----------
-    found : Progress
-    language : {"vi", "en"}
 
     Returns
     -------

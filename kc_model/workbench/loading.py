@@ -45,7 +45,6 @@ class DataDesk(Desk):
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
     first : Loaded or None
         What was read of the first dataset there; None: it is still to be read.
 

@@ -23,11 +23,6 @@ __all__ = ["Overview", "show_cases"]
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
     """What is found in every dataset and workbook below some folders and in its scenarios.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-    language : {"vi", "en"}
-
     Attributes
     ----------
     text : Text
@@ -91,7 +86,6 @@ def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
     ----------
     *folders : path
         As for `find_data`.
-    language : {"vi", "en"}
     """
     return Overview([find_data(folder) for folder in folders], language)
 

@@ -45,7 +45,6 @@ class PlanDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
     scenario : Scenario
         Its month says whether it adjusts a year; planners can switch that.
     outlook
@@ -53,7 +52,6 @@ class PlanDesk(FiguresDesk):
     sliders : sequence of str or None
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
-    language : {"vi", "en"}
     after : callable () or None
         Waited for before this desk begins.
     maker : Maker or None
@@ -112,7 +110,6 @@ class PlanDesk(FiguresDesk):
     # ------------------------------------------------------------------ controls
 
     def _build(self) -> None:
-        """Make what stands on the desk."""
         lock = self.work.lock
         narrow = ipywidgets.Layout(width="auto")
         self.view = ipywidgets.Dropdown(options=[("", "area")])
@@ -236,7 +233,6 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
 
     def _take_adjusted(self, wanted: Scenario) -> None:
-        """Take rules and goals of an adjustment."""
         self.guarded(lambda: self.go(replace(self.now(), rules=wanted.rules, goals=wanted.goals)))
 
     def _decide(self, project: str, choice: str) -> None:

@@ -43,8 +43,6 @@ class ProgressDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
-    year : int
     as_of : int
         Last month known, 0 to 12.
     arrival : int or None
@@ -54,7 +52,6 @@ class ProgressDesk(FiguresDesk):
     level : str or None
         What the charts are by: area, place, source, region, cell or all; None: the first of them
         of which there is more than one.
-    language : {"vi", "en"}
 
     Attributes
     ----------
@@ -92,7 +89,7 @@ class ProgressDesk(FiguresDesk):
         self._chosen = level
         years = sorted({year, *(int(one) for one in data.history["year"])})
         self.year = ipywidgets.Dropdown(options=years, value=year)
-        self.as_of = screen.Slider(range(13), as_of)
+        self.as_of, self._began = screen.Slider(range(13), as_of), {as_of}
         self._asked = arrival
         self.arrival = screen.Slider((None, *range(1, 13)), arrival)
         self.level = ipywidgets.Dropdown(options=[("", "all")])
@@ -168,17 +165,19 @@ class ProgressDesk(FiguresDesk):
     # ------------------------------------------------------------------ forecasting
 
     def _offer_months(self) -> None:
-        """Offer the year's months up to the newest that the data know; for arrival those after."""
+        """Offer the months of the year that have figures; for arrival those after."""
         rows = self.data.history
         told = rows.loc[rows["year"] == int(self.year.value), "month"]
-        last = min(12, int(told.max())) if len(told) else 0
-        names = [self.say("progress.month", month=month) for month in range(1, last + 1)]
+        known = {min(12, int(month)) for month in told}
+        asked = {one for one in self._began if one <= max(known, default=0)}
+        offered = sorted({0, *known, *asked})
+        names = [self.say("progress.month", month=month) for month in offered[1:]]
         with self._quiet():
-            at = min(int(self.as_of.value), last)
-            self.as_of.offer(range(last + 1), at, [self.say("progress.before"), *names])
+            at = max(month for month in offered if month <= int(self.as_of.value))
+            self.as_of.offer(offered, at, [self.say("progress.before"), *names])
             to_come = range(at + 1, 13)
-            asked = [] if self._asked is None or self._asked in to_come else [self._asked]
-            months = (*asked, *to_come)
+            past = [] if self._asked is None or self._asked in to_come else [self._asked]
+            months = (*past, *to_come)
             texts = [self.say("progress.arrives", month=month) for month in months]
             arrives = self.arrival.value if self.arrival.value in months else None
             values = (None, *months)
@@ -188,11 +187,10 @@ class ProgressDesk(FiguresDesk):
     def _forecast(self) -> None:
         self._offer_months()
         key = (int(self.year.value), int(self.as_of.value), self.arrival.value)
-        asked = [str(key[0])] + [
-            f"{slider.label}: {slider.texts[slider.index]}"
-            for slider in (self.as_of, *([self.arrival] if self.arrival.value else []))
-        ]
-        self.status.value = screen.message([self.say("progress.working", asked="; ".join(asked))])
+        moved = (self.as_of, *([self.arrival] if self.arrival.value else []))
+        asked = (f"{one.label[:1].lower()}{one.label[1:]} {one.texts[one.index]}" for one in moved)
+        told = self.say("progress.working", asked="; ".join((str(key[0]), *asked)))
+        self.status.value = screen.message([told])
         self.saved.value, self.export.disabled = "", True
         self._results.add_class("kc-grey")  # it is of what was asked before
         self.work.start(
