@@ -130,7 +130,7 @@ def build_panel(
     plan = by_month[..., _month_of(paths[:, -1], as_of) - 1].copy()
     rank = frame.reset_index().merge(wanted, on=KEYS)
     unnamed = _unnamed(rank["index"].to_numpy(dtype=np.intp), at, paths, by_month)
-    paths[np.ix_(unnamed, [-1], np.isfinite(paths[:, -1]).any(0))] = 0.0
+    paths[:, -1][np.ix_(unnamed, np.isfinite(paths[:, -1]).any(0))] = 0.0
     plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64, na_value=np.nan) / MILLION
     clock = _clock(frame, paths, released, arrival, as_of)
     carried = np.nan_to_num(_in_force(_grid(rows, "carried", at, shape))[..., -1])
