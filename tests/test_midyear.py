@@ -461,17 +461,44 @@ def test_the_minister_decides_of_a_stopped_project_whatever_it_was_paid(projects
 
 def test_a_move_that_a_link_asks_for_names_it():
     rows = """
-K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+K x 01 TECH KCQG 20 - 9 normal Q  contracted 20 -
 Q x 01 PROD KCQG 30 - 9 normal R  registered - -
 R x 19 TECH KCQG 10 - 9 normal -  registered - -
 F x 19 PROD KCQG 10 - 9 normal -  registered - -
 """
     plan = september_of(rows, "01 TECH 20", 80)
-    reasons = find_moves(plan).set_index("to_project")["reason"]
+    found = find_moves(plan).set_index("to_project")
     for one, others in (("Q", "Q"), ("R", "Q, R")):
-        text = f"Đề án K đã được chi hoặc nghiệm thu nên phải giữ, và phải có {others} đi cùng;"
-        assert reasons[one].startswith(text)
-    assert "phải có" not in reasons["F"]
+        text = f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
+        assert found["reason"][one].startswith(text)
+    assert "phải có" not in found["reason"]["F"]
+    assert found["refusable"].to_dict() == {"Q": False, "R": False, "F": True}
+
+
+def test_what_was_accepted_needs_nothing_more():
+    rows = """
+K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+Q x 01 PROD KCQG 30 - 9 normal -  registered - -
+"""
+    plan = september_of(rows, "01 TECH 20", 80)
+    (number,) = find_moves(plan).index
+    again = allocate(plan.data, refuse(plan, [number]), as_of=9)
+    assert again.status == "optimal"
+    assert again.projects.set_index("id")["chosen"].to_dict() == {"K": True, "Q": False}
+    least = september_of(rows, "01 TECH 20", 80, "{minimise: change}, {maximise: disbursed}")
+    assert find_moves(least).empty
+
+
+def test_a_stop_that_the_laws_ask_for_cannot_be_refused_and_says_so():
+    rows = """
+K x 01 TECH KCQG 60 - 9 normal -  contracted 60 -
+Q x 01 PROD KCQG 30 - 9 normal -  assigned - -
+R x 19 TECH KCQG 20 - 9 normal -  assigned - -
+"""
+    plan = september_of(rows, "01 TECH 60\n01 PROD 30\n19 TECH 20", 80)
+    found = find_moves(plan).set_index("from_project")
+    assert not found["refusable"]["Q"]
+    assert "không từ chối được" in found["reason"]["Q"]
 
 
 def test_a_project_that_gets_no_more_says_why():

@@ -52,7 +52,8 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
         any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
         the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
         agency, department or province), basis (articles), refusable (bool: not so what goes into
-        the reserve because nobody can use it; refused or not, it would).
+        the reserve because nobody can use it; refused or not, it would; nor what a project that
+        was paid needs, nor what a project leaves that no plan can keep: its reason says so).
 
     Notes
     -----
@@ -174,7 +175,8 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
-        "refusable": taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0,
+        "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
+        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }
@@ -229,10 +231,11 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
     }
     kind, values = "joint", dict[str, str]()
-    chain = _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
-    if chain:
+    if chain := _needed_by(plan, taker):
         kind, values = "needed", {"one": chain[0], "others": ", ".join(chain[1:])}
         kind = kind if shown["there"] else "needed_unknown"
+    elif _is_shut_out(plan, giver):
+        kind, values = "shut_out", {"one": str(giver["project"])}
     elif amount < _step(plan):
         kind, values = "rounding", {"step": format_money(_step(plan), plan.unit, language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
@@ -256,12 +259,28 @@ def _step(plan: Planned) -> int:
     return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
 
+def _needed_by(plan: Planned, taker: End) -> list[str]:
+    """Return the chain of links that adds a project to the plan; empty: none does."""
+    return _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
+
+
+def _is_shut_out(plan: Planned, giver: End) -> bool:
+    """Whether a project goes that the laws leave no plan with."""
+    whys = plan.whys
+    gone = giver["project"] and not giver["has"] and not whys.empty
+    return bool(gone) and bool(((whys["id"] == giver["project"]) & (whys["kind"] == "law")).any())
+
+
 def _chain(plan: Planned, one: str) -> list[str]:
-    """Return a project that has to stay and those it needs, up to one of them; empty: none does."""
+    """Return a project that was paid and those it needs, up to one of them; empty: none does.
+
+    What was accepted needs nothing more.
+    """
     found = plan.projects.set_index("id")["reason"]
+    done = plan.data.projects.set_index("id")["stage"] == "accepted"
     void = {str(fault.values["id"]) for fault in plan.warnings if fault.code == "links-void"}
     needs = plan.data.projects.set_index("id")["requires"]
-    kept = [str(id_) for id_ in found.index[found.isin(["paid", "accepted"])] if id_ not in void]
+    kept = [str(id_) for id_ in found.index[found == "paid"] if not done[id_] and id_ not in void]
     chains = [[id_] for id_ in kept]
     seen = set(kept) - {one}
     for chain in chains:  # those that are added are looked into in their turn

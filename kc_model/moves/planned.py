@@ -50,6 +50,10 @@ class Planned(Protocol):
         """Which projects are chosen."""
 
     @property
+    def whys(self) -> pd.DataFrame:
+        """Why the others are not."""
+
+    @property
     def warnings(self) -> tuple[Fault, ...]:
         """What is to be known of it."""
 
