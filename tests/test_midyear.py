@@ -469,7 +469,9 @@ F x 19 PROD KCQG 10 - 9 normal -  registered - -
     plan = september_of(rows, "01 TECH 20", 80)
     found = find_moves(plan).set_index("to_project")
     for one, others in (("Q", "Q"), ("R", "Q, R")):
-        text = f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
+        text = (
+            f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
+        )
         assert found["reason"][one].startswith(text)
     assert "phải có" not in found["reason"]["F"]
     assert found["refusable"].to_dict() == {"Q": False, "R": False, "F": True}

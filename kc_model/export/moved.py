@@ -140,7 +140,7 @@ def who(book: Book, code: str) -> str:
 def _end(book: Book, row: Mapping[str, Any], end: str) -> str:
     """Return where money comes from or goes: a project, or a place and an area."""
     if not row[f"{end}_place"]:
-        return book.say(f"listing.nowhere.{end}")
+        return book.say(f"listing.nowhere.{'cut' if row['is_cut'] else end}")
     names = [book.name(key, row[f"{end}_{key}"]) for key in ("place", "area")]
     own = [row.get(f"{end}_project", ""), *names, row.get(f"{end}_activity", "")]
     return " – ".join(name for name in own if name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -51,9 +51,11 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
         from_activity, to_activity, from_project, to_project, to_source, year only where there are
         any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
         the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
-        agency, department or province), basis (articles), refusable (bool: not so what goes into
+        agency, department or province), basis (articles), is_cut (bool: the money goes nowhere,
+        because its purse has that much less to give), refusable (bool: not so what goes into
         the reserve because nobody can use it; refused or not, it would; nor what a project that
-        was paid needs, nor what a project leaves that no plan can keep: its reason says so).
+        was paid needs, nor what a project leaves that no plan can keep, nor what was refused and
+        has to come back: its reason says so).
 
     Notes
     -----
@@ -74,13 +76,15 @@ def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     rows = []
     parts = changed(plan)
     for _, purse in parts.groupby("purse", sort=False):
-        ends: list[End] = [*purse.to_dict("records"), _outside(purse)]
-        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends]):
-            rows.append(_row(plan, ends[giver], ends[taker], amount, language))
+        ends: list[End] = [*purse.to_dict("records"), *_outside(plan, purse)]
+        apart = _refused_before(plan, ends)
+        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends], apart):
+            row = _row(plan, ends[giver], ends[taker], amount, language)
+            rows.append(_come_back(row, language) if (giver, taker) in apart else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
-    columns += ["refusable", "from_cell", "to_cell"]
-    kinds = {"amount": "Int64", "gain": "float64", "refusable": "bool"}
+    columns += ["is_cut", "refusable", "from_cell", "to_cell"]
+    kinds = {"amount": "Int64", "gain": "float64", "is_cut": "bool", "refusable": "bool"}
     frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
     for key in ("activity", "project"):
@@ -150,13 +154,45 @@ def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(used == 0, 0.0, found), parts.index)
 
 
-def _outside(purse: pd.DataFrame) -> dict[str, Any]:
-    """Return what the purse as a whole gets more of, or keeps as a reserve, as an end of moves."""
+def _outside(plan: Planned, purse: pd.DataFrame) -> list[End]:
+    """Return what the purse as a whole gets, keeps as a reserve or loses, as ends of moves."""
     first = purse.iloc[0]
-    nowhere = dict.fromkeys(_ENDS, "")
+    nowhere = dict.fromkeys(_ENDS, "") | {"cell": -1, "rate": 0.0, "idle": 0}
+    nowhere |= {"year": first["year"], "source": first["source"]}
     change = -int(purse["change"].sum())
-    kept = {"cell": -1, "year": first["year"], "source": first["source"], "rate": 0.0}
-    return {**nowhere, **kept, "change": change, "idle": 0}
+    kept = min(change, max(0, _reserve(plan, str(first["purse"])))) if change > 0 else change
+    parts = ((kept, False), (change - kept, True))
+    return [{**nowhere, "change": vnd, "is_cut": is_cut} for vnd, is_cut in parts if vnd]
+
+
+def _reserve(plan: Planned, purse: str) -> int:
+    """Return what the budget rows of a purse leave, VND."""
+    rows = set(plan.cells.loc[plan.cells["purse"] == purse, "budget"])
+    return sum(int(row["amount"]) for row in plan.reserve if row["budget"] in rows)
+
+
+def _refused_before(plan: Planned, ends: Sequence[End]) -> set[tuple[int, int]]:
+    """Return which givers and takers a refusal keeps apart; the outside holds nothing itself."""
+    ids = {rule.id for rule in plan.scenario.rules}
+    held = [
+        end["cell"] >= 0 and _id("min" if end["change"] < 0 else "max", _code(plan, end)) in ids
+        for end in ends
+    ]
+    givers, takers = (
+        [k for k, end in enumerate(ends) if sign * end["change"] > 0] for sign in (-1, 1)
+    )
+    outside = [end["cell"] < 0 for end in ends]
+    return {
+        (g, t)
+        for g in givers
+        for t in takers
+        if (held[g] or outside[g]) and (held[t] or outside[t]) and (held[g] or held[t])
+    }
+
+
+def _come_back(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """Return a move that was refused and that nothing else could stand in for."""
+    return row | {"refusable": False, "reason": say("moves.reason.back", language)}
 
 
 def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
@@ -175,6 +211,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
         and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
         "from_cell": giver["cell"],
@@ -240,16 +277,16 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
         kind, values = "rounding", {"step": format_money(_step(plan), plan.unit, language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
-        kind = "idle_kept" if taker["cell"] < 0 else to_cell
+        kind = to_cell if taker["cell"] >= 0 else "idle_cut" if taker["is_cut"] else "idle_kept"
     elif giver["cell"] < 0:
         kind = "more"
     elif taker["cell"] < 0:
-        kind = "kept"
+        kind = "cut" if taker["is_cut"] else "kept"
     elif rates["there"] - rates["here"] >= _APART:
         kind = "chance"
     else:
         kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
-    if kind in ("more", "kept") and np.isnan(rates["there"] + rates["here"]):
+    if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
 
@@ -396,19 +433,33 @@ def _size(plan: Planned, project: str, side: str, vnd: int) -> Rule:
 def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
     """Return the rule that gives a cell so much more at least, or so much less at most."""
     own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
-    keys = [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
+    keys = _keys(plan)
     bound = Decimal(int(own["amount"]) + vnd) / UNITS[plan.unit]
     place = reference.place_name(own["place"], plan.data.vintage)
     names = [place, reference.area_name(own["area"]), own["activity"], own["source"]]
     where = {key: (str(own[key]),) for key in keys}
-    code = "-".join(str(own[key]) for key in keys)
-    return _refusal(side, bound, where, code, " – ".join(name for name in names if name))
+    name = " – ".join(name for name in names if name)
+    return _refusal(side, bound, where, _code(plan, {"cell": cell, "project": ""}), name)
+
+
+def _code(plan: Planned, end: End) -> str:
+    """Return what a refusal calls an end of a move: its project, else its cell."""
+    return str(end["project"]) or "-".join(map(str, plan.cells.loc[end["cell"], _keys(plan)]))
+
+
+def _keys(plan: Planned) -> list[str]:
+    """Return the keys that tell the cells of a plan apart, and the source."""
+    return [key for key in CELL_KEYS if key == "source" or plan.cells[key].nunique() > 1]
+
+
+def _id(side: str, code: str) -> str:
+    return f"refuse-{side}-{code}"
 
 
 def _refusal(side: str, bound: Decimal, where: Where, code: str, name: str) -> Rule:
     """Return the rule that bounds what is selected, called by its code and its name."""
     return Rule(
-        id=f"refuse-{side}-{code}",
+        id=_id(side, code),
         min=bound if side == "min" else None,
         max=bound if side == "max" else None,
         where=where,

@@ -70,5 +70,9 @@ class Planned(Protocol):
         """What each rule and goal did."""
 
     @property
+    def reserve(self) -> tuple[Mapping[str, Any], ...]:
+        """What its budgets leave."""
+
+    @property
     def goals(self) -> tuple[Mapping[str, Any], ...]:
         """Its goals."""

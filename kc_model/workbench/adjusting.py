@@ -278,7 +278,7 @@ class _Teller:
     def end(self, row: pd.Series[Any], side: str) -> str:
         """Return where money comes from or goes: a project, or a place and an area."""
         if not row[f"{side}_place"]:
-            return _say(f"nowhere.{side}", self.language)
+            return _say(f"nowhere.{'cut' if row['is_cut'] else side}", self.language)
         place, area = (self.words.name(row[f"{side}_{key}"], key) for key in ("place", "area"))
         own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)
