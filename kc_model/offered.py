@@ -320,8 +320,8 @@ def _links(
     """Return the links that hold: those that what stays would break do not.
 
     What only keeps the money it was paid needs nothing more, nor does what was accepted, but both
-    stay beside nothing they exclude, unless it was stopped. Among what stays the links are void, and what it needs where all of that
-    cannot be together.
+    stay beside nothing they exclude, unless it was stopped. Among what stays the links are void,
+    and what it needs where all of that cannot be together.
     """
     idle = must & ~eligible
     stopped = offers.frame["stage"].to_numpy() == "stopped"

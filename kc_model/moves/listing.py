@@ -1,4 +1,4 @@
-"""A plan as a list of moves, from where to where and why; as its adjustment; and moves refused."""
+"""A plan as a list of moves, from where to where and why; and moves refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["adjusted", "changed", "find_moves", "moves", "refuse"]
+__all__ = ["changed", "find_moves", "moves", "refuse"]
 
 End = Mapping[Any, Any]
 
@@ -449,7 +449,7 @@ def _code(plan: Planned, end: End) -> str:
 
 def _keys(plan: Planned) -> list[str]:
     """Return the keys that tell the cells of a plan apart, and the source."""
-    return [key for key in CELL_KEYS if key == "source" or plan.cells[key].nunique() > 1]
+    return [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
 
 
 def _id(side: str, code: str) -> str:
@@ -466,54 +466,3 @@ def _refusal(side: str, bound: Decimal, where: Where, code: str, name: str) -> R
         text=say(f"moves.refused.{side}", "vi", cell=name),
         basis=say("moves.refused.basis", "vi"),
     )
-
-
-# --- the form of an adjustment --------------------------------------------------------------------
-
-
-_TOLD = ("amount", "reason", "who_decides")
-_SUMS = {"before": "before", "move": "change", "after": "after"}
-
-
-def adjusted(plan: Planned, language: Language = "vi") -> pd.DataFrame:
-    """Return what changes as the form of an adjustment takes it.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
-        Of the reasons.
-
-    Returns
-    -------
-    DataFrame
-        One row per project that changes, or cell beside projects: id (a project; "" for a cell),
-        place (``;`` between several), area, activity, source, before, move, after (Int64 VND),
-        reason (of its largest move), decided_by (the highest authority that one of its moves
-        needs).
-    """
-    parts, found = changed(plan), find_moves(plan, language)
-    ends = [
-        found.rename(columns={f"{end}_cell": "cell", f"{end}_project": "project"})
-        for end in ("from", "to")
-    ]
-    moved = pd.concat(ends).reindex(columns=["cell", "project", *_TOLD]).fillna({"project": ""})
-    rows = []
-    for _, own in parts.groupby(parts["project"].where(parts["project"] != "", parts["cell"])):
-        first = own.iloc[0]
-        touching = moved[moved["cell"].isin(own["cell"]) & (moved["project"] == first["project"])]
-        rows.append(
-            {
-                "id": first["project"],
-                "place": ";".join(own["place"]),
-                **{key: first[key] for key in ("area", "activity", "source")},
-                **{key: int(own[name].sum()) for key, name in _SUMS.items()},
-                "reason": touching.sort_values("amount").iloc[-1]["reason"],
-                "decided_by": min(touching["who_decides"], key=RANKS.index),
-                "order": int(first["cell"]),
-            }
-        )
-    columns = ["id", "place", "area", "activity", "source", *_SUMS, "reason", "decided_by", "order"]
-    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_SUMS, "Int64"))
-    frame = frame.sort_values(["order", "id"], kind="stable", ignore_index=True)
-    return frame.drop(columns="order")

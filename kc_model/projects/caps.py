@@ -124,6 +124,10 @@ class Norms:
             _is_of_cost(norm) and project["cost"] is None,
         )
 
+    def has(self, norm: str) -> bool:
+        """Whether a norm is in force; none, ``""``, always is."""
+        return not norm or norm in self._valid
+
     def advance(self, norm: str) -> str:
         """Return the row of ``law("advance")`` that a norm's activity falls under, or ""."""
         return str(self._known[norm]["advance"]) if norm else ""
