@@ -66,6 +66,9 @@ def test_what_is_said_is_what_forcing_it_in_gives(seed):
         else:
             assert row["kind"] == "loss"
             assert (row["stage"], row["loss"]) == (losses[0][0], pytest.approx(losses[0][1]))
+        if losses and "moves" not in goals:  # it is the one that would be chosen
+            goes = chosen - set(again.projects.loc[again.projects["chosen"], "id"])
+            assert set(row["out"].split(";")) - {""} == goes
         # The swap that is named gives what forcing the project in gives.
         now = (chosen - set(row["out"].split(";"))) | {row["id"], *row["joins"].split(";")} - {""}
         rest = set(plan.projects["id"]) - now
