@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from itertools import product
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 import kc_model as kc
 from kc_model.allocate import allocate
+from kc_model.explain import why_left
 from kc_model.moves import adjusted, changed, find_moves, moves, refuse
 from kc_model.results import Forecast, Provenance
 
@@ -290,6 +292,25 @@ def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
     assert moved[4] == pytest.approx(moves(plan)["amount"].sum())
     saved = openpyxl.load_workbook(io.BytesIO(plan.workbook()))
     assert "Điều chuyển kinh phí" in saved.sheetnames
+
+
+def test_what_counts_as_disbursed_only_by_a_contract_is_told():
+    plan = september()
+    (told,) = (text for text in plan.explain() if "tạm ứng khi ký hợp đồng" in text)
+    offers = kc.build_offers(plan.data, date(2026, 10, 1), is_mid_year=True).frame
+    mine = offers[offers["id"].isin(plan.projects.loc[plan.projects["chosen"], "id"])]
+    mine = mine[mine["stage"] == "contracted"]
+    more = (mine["sure"] - mine["disbursed"].fillna(0)).clip(lower=0)
+    assert f"{more.sum() / 1e6:.1f}".replace(".", ",") in told
+    assert f"của {(more > 0).sum()} đề án" in told
+
+
+def test_mid_year_a_tie_is_told_with_the_stages():
+    plan = september()
+    ties = plan.whys.loc[plan.whys["kind"] == "tie", "id"]
+    assert len(ties)
+    told = why_left(plan)
+    assert all("giữa năm đề án đã ký hợp đồng, rồi đã giao đi trước" in told[one] for one in ties)
 
 
 def test_a_project_that_was_to_be_stopped_stays_once_that_is_refused():
