@@ -34,12 +34,7 @@ if TYPE_CHECKING:
     from kc_model.moves import moves, refuse, who_decides
     from kc_model.next_year import NextYear, next_year
     from kc_model.progress import Progress, progress
-    from kc_model.projects import (
-        adjustment,
-        assigned_plan,
-        build_offers,
-        registration,
-    )
+    from kc_model.projects import adjustment, assigned_plan, build_offers, registration
     from kc_model.reading import read_dataset
     from kc_model.results import Allocation, Forecast
     from kc_model.scenario import Budget, Goal, Rule, Scenario, read_scenario

@@ -27,7 +27,6 @@ class Cut:
     ----------
     columns : array of int
     coefficients : array
-    low : float
     """
 
     columns: NDArray[np.int64]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from kc_model.errors import Address, Fault, InputError
+from kc_model.errors import Address, Fault, InputError, errors_in
 from kc_model.money import UNITS
 from kc_model.problem import build_problem
 from kc_model.projects import build_offers, given_parts, management_warnings
@@ -30,7 +30,6 @@ def read_together(
 
     Parameters
     ----------
-    dataset, scenario : Path
     progress : callable or None
         As for `kc_model.reading.read_dataset`.
 
@@ -40,7 +39,7 @@ def read_together(
         With every fault of both, and of the scenario's selections against the data.
     """
     data, asked, faults = _drafts(dataset, scenario, progress)
-    if data is None or asked is None or _errors(faults):
+    if data is None or asked is None or errors_in(faults):
         raise InputError(faults)
     return data, asked
 
@@ -54,7 +53,6 @@ def check_together(
 
     Parameters
     ----------
-    dataset : Path
     scenario : Path or None
         None: the scenario in the dataset's own workbook, if it holds one.
     progress : callable or None
@@ -63,10 +61,10 @@ def check_together(
     if source is None and dataset.suffix.lower() in _WORKBOOKS:
         source = dataset
     data, asked, faults = _drafts(dataset, source, progress, is_asked=scenario is not None)
-    is_read = data is not None and not _errors(data.warnings)
+    is_read = data is not None and not errors_in(data.warnings)
     if data is None or not is_read:
         return tuple(faults)
-    if asked is not None and not _errors(faults):
+    if asked is not None and not errors_in(faults):
         found = _against(data, asked)
     else:
         found = _of_projects(data, asked)
@@ -88,7 +86,7 @@ def _drafts(
     asked, told = draft_scenario(scenario)
     told = tuple(fault for fault in told if is_asked or fault.code != "no-scenario-sheets")
     faults += _new(faults, told)
-    if data is not None and asked is not None and _errors(faults):
+    if data is not None and asked is not None and errors_in(faults):
         found = _against(*_names_only(data, asked))
         faults += _new(faults, (fault for fault in found if fault.code in _OF_NAMES))
     return data, asked, faults
@@ -169,7 +167,3 @@ def _new(known: Iterable[Fault], found: Iterable[Fault]) -> list[Fault]:
             seen.append(fault)
             new.append(fault)
     return new
-
-
-def _errors(faults: Iterable[Fault]) -> bool:
-    return any(fault.level == "error" for fault in faults)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from kc_model.errors import Fault, InfeasibleError, InputError, KcError, NotOptimalError, SaveError
+from kc_model.errors import (
+    Fault,
+    InfeasibleError,
+    InputError,
+    KcError,
+    NotOptimalError,
+    SaveError,
+    errors_in,
+)
 from kc_model.wording import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -60,7 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code(options: argparse.Namespace) -> int:
-    """Run one command and return its exit code, whatever goes wrong."""
     try:
         return int(options.run(options))
     except (InputError, SaveError) as error:
@@ -104,7 +111,7 @@ def _run_check(options: argparse.Namespace) -> int:
     with _progress() as progress:
         faults = check_together(options.dataset, options.scenario, progress)
     _tell_faults(faults)
-    if any(fault.level == "error" for fault in faults):
+    if errors_in(faults):
         return InputError.exit_code
     _both("check.fine", path=options.dataset)
     return 0
@@ -120,11 +127,7 @@ def _run_forecast(options: argparse.Namespace) -> int:
     with _progress() as progress:
         data = read_dataset(options.dataset, progress)
         result: Forecast = forecast(
-            data,
-            options.year,
-            options.as_of,
-            arrival=dict(options.arrival),
-            progress=progress,
+            data, options.year, options.as_of, arrival=dict(options.arrival), progress=progress
         )
     result.save(options.out, expected)
     _tell_faults(result.warnings)
@@ -264,20 +267,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kc", description=_help("about"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("template", help=_help("template"))
-    command.add_argument("file", type=Path)
-    command.set_defaults(run=_run_template)
+    def add(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=_help(name))
+        command.set_defaults(run=run)
+        return command
 
-    command = commands.add_parser("check", help=_help("check"))
+    add("template", _run_template).add_argument("file", type=Path)
+
+    command = add("check", _run_check)
     command.add_argument("dataset", type=Path)
     command.add_argument("scenario", type=Path, nargs="?")
-    command.set_defaults(run=_run_check)
 
-    for name, run, out in (
-        ("forecast", _run_forecast, "out"),
-        ("report", _run_report, "out_file"),
-    ):
-        command = commands.add_parser(name, help=_help(name))
+    for name, run, out in (("forecast", _run_forecast, "out"), ("report", _run_report, "out_file")):
+        command = add(name, run)
         command.add_argument("dataset", type=Path)
         command.add_argument("--year", type=int, required=True, help=_help("year"))
         command.add_argument("--as-of", type=int, required=True, help=_help("as_of"))
@@ -290,33 +292,27 @@ def _parser() -> argparse.ArgumentParser:
             metavar="KCQG=5",
             help=_help("arrival"),
         )
-        command.set_defaults(run=run)
 
-    command = commands.add_parser("allocate", help=_help("allocate"))
+    command = add("allocate", _run_allocate)
     command.add_argument("dataset", type=Path)
     command.add_argument("scenario", type=Path)
     command.add_argument("--out", type=Path, required=True, help=_help("out"))
     command.add_argument("--as-of", type=int, help=_help("as_of"))
     command.add_argument("--ranges", action="store_true", help=_help("ranges"))
     command.add_argument("--time-limit", type=float, default=60.0, help=_help("time_limit"))
-    command.set_defaults(run=_run_allocate)
 
-    command = commands.add_parser("verify", help=_help("verify"))
-    command.add_argument("folder", type=Path)
-    command.set_defaults(run=_run_verify)
+    add("verify", _run_verify).add_argument("folder", type=Path)
 
-    command = commands.add_parser("lab", help=_help("lab"))
+    command = add("lab", _run_lab)
     command.add_argument("folder", type=Path, nargs="?", default=Path("notebooks"))
     command.add_argument("rest", nargs=argparse.REMAINDER)
-    command.set_defaults(run=_run_lab)
 
-    command = commands.add_parser("app", help=_help("app"))
+    command = add("app", _run_app)
     command.add_argument("folder", type=Path, nargs="?", default=Path(), help=_help("app_folder"))
     command.add_argument("--port", type=int, default=8866, help=_help("app_port"))
     command.add_argument(
         "--no-browser", dest="browser", action="store_false", help=_help("app_no_browser")
     )
-    command.set_defaults(run=_run_app)
     return parser
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "KcError",
     "NotOptimalError",
     "SaveError",
+    "errors_in",
     "raise_faults",
 ]
 
@@ -139,9 +140,14 @@ class SaveError(KcError, OSError):
         super().__init__("\n".join(fault.text("vi") for fault in self.faults))
 
 
+def errors_in(faults: Iterable[Fault]) -> int:
+    """Return how many of some faults are errors."""
+    return sum(fault.level == "error" for fault in faults)
+
+
 def raise_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """Raise `InputError` if any fault is an error; return the warnings otherwise."""
     faults = tuple(faults)
-    if any(fault.level == "error" for fault in faults):
+    if errors_in(faults):
         raise InputError(faults)
     return faults

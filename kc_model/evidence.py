@@ -101,11 +101,7 @@ class _Number:
 
     def show(self, language: Language) -> str:
         """Return the number with its unit."""
-        return _show(self.value, self.digits, self.unit, language)
-
-
-def _show(value: float, digits: int, unit: str, language: Language) -> str:
-    return f"{format_number(value, digits, language)} {unit}".strip()
+        return f"{format_number(self.value, self.digits, language)} {self.unit}".strip()
 
 
 def check_evidence(
@@ -161,7 +157,10 @@ def _check(
     terms = [numbers[term] for term in ids if term in numbers]
     if relation is None or number is None or len(terms) < len(ids):
         return Fault("evidence-relation", at, told)
-    if len(terms) not in relation.counts or not _fits(relation, number, terms):
+    if (
+        len(terms) not in relation.counts
+        or relation.money([term.money for term in terms]) != number.money
+    ):
         return Fault("evidence-relation", at, told)
     try:
         computed = relation.value([term.value * term.scale for term in terms]) / number.scale
@@ -176,10 +175,10 @@ def _check(
         "note": f" {row['note']}" if row["note"] else "",
     }
     for language in LANGUAGES:
-        shown = _show(computed, number.digits + 1, number.unit, language)
+        shown = format_number(computed, number.digits + 1, language)
         values |= {
             f"printed_{language}": number.show(language),
-            f"computed_{language}": shown,
+            f"computed_{language}": f"{shown} {number.unit}".strip(),
             f"parts_{language}": relation.formula([term.show(language) for term in terms]),
         }
     if number.standing not in _PRINTED:
@@ -203,8 +202,3 @@ def _reach(relation: _Relation, terms: Sequence[_Number]) -> tuple[float, float]
         )
         low[i], high[i] = (down, up) if rises else (up, down)
     return relation.value(low), relation.value(high)
-
-
-def _fits(relation: _Relation, number: _Number, terms: Sequence[_Number]) -> bool:
-    """Tell whether the terms' units make the number's: money, or a plain number."""
-    return relation.money([term.money for term in terms]) == number.money

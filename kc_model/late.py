@@ -19,18 +19,16 @@ import pandas as pd
 from kc_model.cells import build_cells, newest_plan_year
 from kc_model.errors import Fault, raise_faults
 from kc_model.forecast import forecast
-from kc_model.money import format_money, to_unit
+from kc_model.money import MILLION, format_money, to_unit
 from kc_model.moves import who_decides
 from kc_model.projects import offers_at
 from kc_model.results import Forecast
-from kc_model.tables import Dataset, as_rows
+from kc_model.tables import KEYS, Dataset, as_rows
 from kc_model.wording import Language, say
 
 __all__ = ["LateMoney", "late_money"]
 
-_MILLION = 1_000_000
 _MOSTLY = 0.5  # of what it has still to be paid: a project with less expected is not in time
-_CELL = ["place", "area", "activity", "source"]
 _RUNNING = ("contracted", "accepted")
 _TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
 
@@ -167,31 +165,31 @@ def _planned(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
     then = replace(data, tables={**data.tables, "history": known})
     cells = build_cells(then, year, None, faults).frame
     raise_faults(faults)
-    return cells.loc[cells["year"] == year, [*_CELL, "baseline"]]
+    return cells.loc[cells["year"] == year, [*KEYS, "baseline"]]
 
 
 def _with_asked(planned: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Return the cells' plans; of cells without one what projects ask for."""
     parts = own.assign(place=own["places"], share=own["shares"]).explode(["place", "share"])
     parts["asked"] = [round(s * m) for s, m in zip(parts["share"], parts["support"], strict=True)]
-    asked = parts.groupby(_CELL, as_index=False)[["asked"]].sum()
-    cells = planned.merge(asked, how="left", on=_CELL)
+    asked = parts.groupby(KEYS, as_index=False)[["asked"]].sum()
+    cells = planned.merge(asked, how="left", on=KEYS)
     plan = cells["baseline"].where(cells["baseline"] > 0, cells["asked"].fillna(0))
-    return cells[_CELL].assign(baseline=plan.astype("Int64"))
+    return cells[KEYS].assign(baseline=plan.astype("Int64"))
 
 
 def _completion(outlook: Forecast) -> dict[tuple[Any, ...], float]:
     """Return what each cell is forecast to complete of its plan."""
-    plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / _MILLION
+    plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / MILLION
     share = np.clip(outlook.draws.mean(0) / np.where(plan > 0, plan, np.nan), 0.0, 1.0)
-    named = outlook.cells[_CELL].itertuples(index=False, name=None)
+    named = outlook.cells[KEYS].itertuples(index=False, name=None)
     return dict(zip(named, np.nan_to_num(share).tolist(), strict=True))
 
 
 def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
     """Return the local money by place that the forecast leaves of the plan in force."""
-    cells = outlook.cells.assign(expected=np.rint(outlook.draws.mean(0) * _MILLION))
-    cells = cells.merge(planned.loc[planned["baseline"] > 0, _CELL], on=_CELL)
+    cells = outlook.cells.assign(expected=np.rint(outlook.draws.mean(0) * MILLION))
+    cells = cells.merge(planned.loc[planned["baseline"] > 0, KEYS], on=KEYS)
     sums = cells[cells["source"] == "KCDP"].groupby("place")[["plan", "expected"]].sum()
     return (sums["plan"] - sums["expected"].astype("Int64")).clip(lower=0).rename("free")
 

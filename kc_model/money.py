@@ -326,7 +326,6 @@ def format_number(x: float | Decimal, digits: int | None = None, language: Langu
     x : number
     digits : int or None
         Digits after the decimal mark, rounded half to even; None: all there are.
-    language : {"vi", "en"}
     """
     exact = _machine_number(x)
     if digits is None:
@@ -346,7 +345,6 @@ def format_money(
     vnd : number, VND
     unit : str
         A key of `UNITS`.
-    language : {"vi", "en"}
     digits : int or None
         Digits after the decimal mark; None: all there are, so that nothing is lost.
     """

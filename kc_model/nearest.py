@@ -40,7 +40,6 @@ def nearer_step(
 
     Parameters
     ----------
-    rows : sequence of Row
     sums : Sums
         Of these rows.
     grid : int, VND

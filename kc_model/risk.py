@@ -70,11 +70,9 @@ def capacities_of(cells: pd.DataFrame, draws: Array) -> Capacities:
     draws : array (n_draws, n_cells), million VND
     """
     keys = cells[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
-    return Capacities({(0, *key): n for n, key in enumerate(keys)}, _whole_dong(draws))
-
-
-def _whole_dong(millions: Array) -> Array:
-    return np.rint(millions * MILLION) / MILLION
+    return Capacities(
+        {(0, *key): n for n, key in enumerate(keys)}, np.rint(draws * MILLION) / MILLION
+    )
 
 
 @dataclass(frozen=True)
@@ -157,10 +155,6 @@ class Risk:
         convex conjugate of f_p(x) = Σ_d w_d max(0, x − capacity_dp)). Rounding errs to the safe
         side.
 
-        Parameters
-        ----------
-        face : Face
-
         Returns
         -------
         slope : array (n_pools,)
@@ -184,9 +178,7 @@ def risk_of(
 
     Parameters
     ----------
-    cells : Cells
     selected : array of bool (n_cells,)
-    capacities : Capacities
     level : float, 0 to below 1
     """
     complete = {

@@ -8,6 +8,7 @@ are never confused, and months without spending are ordinary. Arrays hold floats
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,7 @@ __all__ = [
     "catch_up",
     "chain_ladder",
     "fill_gaps",
+    "halved",
     "latest",
     "link_factors",
     "mack",
@@ -69,31 +71,28 @@ def latest(cumulative: Floats) -> tuple[Floats, Integers]:
     return np.where(period >= 0, value, np.nan), period
 
 
-def link_factors(cumulative: Floats, *, pooled: bool = False) -> Floats:
+def link_factors(cumulative: Floats) -> Floats:
     r"""Return volume-weighted development factors from each period to the next.
 
     .. math:: f_k = \sum_i C_{i,k+1} / \sum_i C_{i,k}
 
-    over the years (with `pooled` also over the units) in which both periods are known.
+    over the years in which both periods are known.
 
     Parameters
     ----------
     cumulative : array (..., n_years, n_periods)
-    pooled : bool
-        Whether all leading axes share one set of factors. Default: each unit its own.
 
     Returns
     -------
-    array (..., n_periods - 1), or (n_periods - 1,) if pooled
+    array (..., n_periods - 1)
         NaN where no year tells (both periods never known together, or nothing spent before).
     """
     start, end = cumulative[..., :-1], cumulative[..., 1:]
     both = np.isfinite(start) & np.isfinite(end)
-    axes = tuple(range(both.ndim - 1)) if pooled else (-2,)
-    return ratio(np.where(both, end, 0.0).sum(axes), np.where(both, start, 0.0).sum(axes))
+    return ratio(np.where(both, end, 0.0).sum(-2), np.where(both, start, 0.0).sum(-2))
 
 
-def chain_ladder(cumulative: Floats, *, pooled: bool = False) -> Floats:
+def chain_ladder(cumulative: Floats) -> Floats:
     """Return every year's ultimate by the chain ladder: latest value times the factors still due.
 
     Periods that nobody ever observed (the months between quarterly reports) are left out.
@@ -101,8 +100,6 @@ def chain_ladder(cumulative: Floats, *, pooled: bool = False) -> Floats:
     Parameters
     ----------
     cumulative : array (..., n_years, n_periods)
-    pooled : bool
-        Whether all units share one set of factors.
 
     Returns
     -------
@@ -112,11 +109,8 @@ def chain_ladder(cumulative: Floats, *, pooled: bool = False) -> Floats:
     observed = np.isfinite(cumulative).any(tuple(range(cumulative.ndim - 1)))
     paths = cumulative[..., observed]
     value, period = latest(paths)
-    factors = np.broadcast_to(
-        link_factors(paths, pooled=pooled), (*paths.shape[:-2], paths.shape[-1] - 1)
-    )
     due = np.ones((*paths.shape[:-2], paths.shape[-1]))
-    due[..., :-1] = np.cumprod(factors[..., ::-1], -1)[..., ::-1]
+    due[..., :-1] = np.cumprod(link_factors(paths)[..., ::-1], -1)[..., ::-1]
     return np.asarray(value * np.take_along_axis(due, np.maximum(period, 0), -1))
 
 
@@ -199,13 +193,7 @@ def mack(triangle: Floats, sigma_rule: SigmaRule = "mack") -> Mack:
     ultimate, variance, total = _recursion(value, period, factors, (sigma**2, volume))
     reserve = ultimate - value
     return Mack(
-        factors,
-        sigma,
-        ultimate,
-        reserve,
-        np.sqrt(variance),
-        np.nansum(reserve, -1),
-        np.sqrt(total),
+        factors, sigma, ultimate, reserve, np.sqrt(variance), np.nansum(reserve, -1), np.sqrt(total)
     )
 
 
@@ -446,6 +434,18 @@ def catch_up(pattern: Floats, arrival: Floats) -> Floats:
     reached = np.ones((len(arrival), len(PACES)))
     reached[late] = at_time(pattern[late], left[:, None] * PACES)
     return reached
+
+
+def halved(
+    ends: tuple[Floats, Floats], is_below: Callable[[Floats], NDArray[np.bool_]], times: int
+) -> Floats:
+    """Return the point of each interval, halved so often, where a rising function crosses zero."""
+    low, high = ends
+    for _ in range(times):
+        middle = (low + high) / 2.0
+        below = is_below(middle)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray((low + high) / 2.0, dtype=np.float64)
 
 
 def ratio(top: Floats, bottom: Floats) -> Floats:

@@ -43,7 +43,6 @@ def goal_value(problem: Problem, k: int, x: NDArray[np.float64]) -> float:
 
     Parameters
     ----------
-    problem : Problem
     k : int
         Number of the goal.
     x : array (n_cells,), million VND
@@ -122,7 +121,6 @@ def rule_table(problem: Problem, amounts: NDArray[np.int64], settled: Money) -> 
 
     Parameters
     ----------
-    problem : Problem
     amounts : array (n_cells,), VND
     settled : array (n_cells,), million VND
         The plan before rounding: a row that held it binds, whatever the last steps add up to.
@@ -155,7 +153,6 @@ def as_told(problem: Problem, values: Money, size: Money | None = None) -> Money
 
     Parameters
     ----------
-    problem : Problem
     values : array (n_rows,)
         In the rows' own unit; may be NaN.
     size : array (n_rows,) or None

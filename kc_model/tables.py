@@ -42,6 +42,7 @@ __all__ = [
     "grouped",
     "history_of",
     "in_order",
+    "positions",
 ]
 
 Origin = tuple[str, int] | tuple[str, int, str]
@@ -85,7 +86,6 @@ class Column:
     name : str
         The contract's ASCII name; its headings are ``headings.<table>.<name>``, or
         ``headings.any.<name>``.
-    kind : Kind
     required : bool
         Whether the column must be there and filled in every row.
     choices : tuple of str
@@ -128,15 +128,21 @@ class Schema:
         return {column.name: column for column in self.columns}
 
 
-def _required(name: str, kind: Kind, choices: tuple[str, ...] = ()) -> Column:
-    return Column(name, kind, required=True, choices=choices)
+def _columns(kind: Kind, *names: str, required: bool = False) -> tuple[Column, ...]:
+    return tuple(Column(name, kind, required) for name in names)
 
 
-_PLACE = _required("place", Kind.PLACE)
-_AREA = _required("area", Kind.AREA)
-_ACTIVITY = Column("activity", Kind.TEXT)
-_SOURCE = _required("source", Kind.SOURCE)
+def _choice(name: str, *choices: str) -> Column:
+    return Column(name, Kind.CHOICE, choices=choices)
+
+
 _YEAR = Column("year", Kind.YEAR)
+_CELL = (
+    Column("place", Kind.PLACE, required=True),
+    Column("area", Kind.AREA, required=True),
+    Column("activity", Kind.TEXT),
+    Column("source", Kind.SOURCE, required=True),
+)
 
 SCHEMAS: Mapping[str, Schema] = {
     schema.name: schema
@@ -144,39 +150,23 @@ SCHEMAS: Mapping[str, Schema] = {
         Schema(
             "history",
             (
-                _required("year", Kind.YEAR),
-                _required("month", Kind.MONTH),
-                _PLACE,
-                _AREA,
-                _ACTIVITY,
-                _SOURCE,
+                Column("year", Kind.YEAR, required=True),
+                Column("month", Kind.MONTH, required=True),
+                *_CELL,
                 Column("plan", Kind.MONEY),
                 Column("disbursed", Kind.MONEY, signed=True),
                 Column("vintage", Kind.VINTAGE),
-                Column("registered", Kind.MONEY),
-                Column("released", Kind.MONEY),
-                Column("advanced", Kind.MONEY),
-                Column("carried", Kind.MONEY),
-                Column("outputs_plan", Kind.NUMBER),
-                Column("outputs", Kind.NUMBER),
-                Column("status", Kind.CHOICE, choices=("estimate", "reported", "settled")),
+                *_columns(Kind.MONEY, "registered", "released", "advanced", "carried"),
+                *_columns(Kind.NUMBER, "outputs_plan", "outputs"),
+                _choice("status", "estimate", "reported", "settled"),
             ),
-            key=("year", "month", "place", "area", "activity", "source"),
+            key=("year", "month", *KEYS),
         ),
         Schema(
             "cells",
             (
-                _YEAR,
-                _PLACE,
-                _AREA,
-                _ACTIVITY,
-                _SOURCE,
-                Column("baseline", Kind.MONEY),
-                Column("weight", Kind.NUMBER),
-                Column("unit_cost", Kind.MONEY),
-                Column("min", Kind.MONEY),
-                Column("max", Kind.MONEY),
-                Column("counterpart", Kind.MONEY),
+                *(_YEAR, *_CELL, Column("baseline", Kind.MONEY), Column("weight", Kind.NUMBER)),
+                *_columns(Kind.MONEY, "unit_cost", "min", "max", "counterpart"),
             ),
             key=CELL_KEYS,
             extra=True,
@@ -184,65 +174,41 @@ SCHEMAS: Mapping[str, Schema] = {
         Schema(
             "absorption",
             (
-                _YEAR,
-                _PLACE,
-                _AREA,
-                _ACTIVITY,
-                _SOURCE,
-                _required("upto", Kind.MONEY),
-                _required("rate", Kind.RATE),
+                *(_YEAR, *_CELL, Column("upto", Kind.MONEY, required=True)),
+                Column("rate", Kind.RATE, required=True),
             ),
             key=(*CELL_KEYS, "upto"),
         ),
         Schema(
             "draws",
             (
-                _required("draw", Kind.WHOLE),
-                _YEAR,
-                _PLACE,
-                _AREA,
-                _ACTIVITY,
-                _SOURCE,
-                _required("capacity", Kind.MONEY),
+                *(Column("draw", Kind.WHOLE, required=True), _YEAR, *_CELL),
+                Column("capacity", Kind.MONEY, required=True),
             ),
             key=("draw", *CELL_KEYS),
         ),
-        Schema("places", (_PLACE,), key=("place",), extra=True),
+        Schema("places", _CELL[:1], key=("place",), extra=True),
         Schema(
             "projects",
             (
-                _required("id", Kind.TEXT),
-                _required("name", Kind.TEXT),
-                _required("place", Kind.PLACES),
-                _AREA,
-                _ACTIVITY,
-                _SOURCE,
+                *_columns(Kind.TEXT, "id", "name", required=True),
+                *(Column("place", Kind.PLACES, required=True), *_CELL[1:]),
                 Column("cost", Kind.MONEY),
-                _required("support", Kind.MONEY),
+                Column("support", Kind.MONEY, required=True),
                 Column("min_support", Kind.MONEY),
                 Column("score", Kind.NUMBER, signed=True),
-                Column("kind", Kind.CHOICE, choices=("normal", "flagship", "group")),
-                Column("requires", Kind.TEXT),
-                Column("excludes", Kind.TEXT),
-                Column("unit", Kind.TEXT),
-                Column("beneficiary", Kind.TEXT),
-                Column("objective", Kind.TEXT),
-                Column("result", Kind.TEXT),
-                Column("start", Kind.DATE),
-                Column("end", Kind.DATE),
-                Column("counterpart", Kind.MONEY),
-                Column("other", Kind.MONEY),
-                Column(
-                    "stage",
-                    Kind.CHOICE,
-                    choices=("registered", "assigned", "contracted", "accepted", "stopped"),
-                ),
+                _choice("kind", "normal", "flagship", "group"),
+                *_columns(Kind.TEXT, "requires", "excludes"),
+                *_columns(Kind.TEXT, "unit", "beneficiary", "objective", "result"),
+                *_columns(Kind.DATE, "start", "end"),
+                *_columns(Kind.MONEY, "counterpart", "other"),
+                _choice("stage", "registered", "assigned", "contracted", "accepted", "stopped"),
                 Column("disbursed", Kind.MONEY),
                 Column("split", Kind.SHARES),
                 Column("norm", Kind.NORM),
                 Column("quantity", Kind.WHOLE),
-                Column("place_class", Kind.CHOICE, choices=("a", "b", "c", "d")),
-                Column("industry_class", Kind.CHOICE, choices=("b", "a")),
+                _choice("place_class", "a", "b", "c", "d"),
+                _choice("industry_class", "b", "a"),
                 Column("management", Kind.RATE),
             ),
             key=("id",),
@@ -250,27 +216,16 @@ SCHEMAS: Mapping[str, Schema] = {
         Schema(
             "evidence",
             (
-                _required("id", Kind.TEXT),
-                Column("document", Kind.TEXT),
-                Column("table", Kind.TEXT),
-                Column("year", Kind.YEAR),
-                Column("month", Kind.WHOLE),
-                Column("place", Kind.TEXT),
-                Column("area", Kind.TEXT),
-                Column("activity", Kind.TEXT),
-                Column("source", Kind.TEXT),
-                Column("column", Kind.TEXT),
+                Column("id", Kind.TEXT, required=True),
+                *_columns(Kind.TEXT, "document", "table"),
+                *(_YEAR, Column("month", Kind.WHOLE)),
+                *_columns(Kind.TEXT, "place", "area", "activity", "source", "column"),
                 Column("value", Kind.NUMBER, signed=True),
                 Column("unit", Kind.TEXT),
-                Column(
-                    "standing",
-                    Kind.CHOICE,
-                    choices=("real", "estimate", "settled", "derived", "synthetic", "assumed"),
+                _choice(
+                    *("standing", "real", "estimate", "settled", "derived", "synthetic", "assumed")
                 ),
-                Column("quote", Kind.TEXT),
-                Column("note", Kind.TEXT),
-                Column("relation", Kind.TEXT),
-                Column("terms", Kind.TEXT),
+                *_columns(Kind.TEXT, "quote", "note", "relation", "terms"),
             ),
             key=("id",),
         ),
@@ -323,7 +278,6 @@ def in_order(frame: pd.DataFrame, by: Sequence[str], vintage: str) -> pd.DataFra
 
     Parameters
     ----------
-    frame : DataFrame
     by : sequence of str
         Columns: place and region, area, source in the reference's order, "" last; others by value.
     vintage : {"63", "34"}
@@ -353,8 +307,13 @@ def grouped(
     if not by:
         return pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.intp)
     labels = in_order(frame[list(by)].drop_duplicates(), by, vintage).reset_index(drop=True)
-    rows = pd.MultiIndex.from_frame(frame[list(by)])
-    return labels, pd.MultiIndex.from_frame(labels).get_indexer(rows).astype(np.intp)
+    return labels, positions(frame, labels, by)
+
+
+def positions(rows: pd.DataFrame, among: pd.DataFrame, by: Sequence[str]) -> NDArray[np.intp]:
+    """Return at which row of a table each row's keys stand; -1 where they stand at none."""
+    table, wanted = (pd.MultiIndex.from_frame(frame[list(by)]) for frame in (among, rows))
+    return table.get_indexer(wanted).astype(np.intp)
 
 
 def empty_table(name: str) -> pd.DataFrame:
@@ -462,7 +421,6 @@ def history_of(data: Dataset, wanted: pd.Series[bool], sums: Sequence[str]) -> p
 
     Parameters
     ----------
-    data : Dataset
     wanted : Series of bool, index as ``history``
     sums : sequence of str
         The columns of money and outputs to return, beside the keys, status and vintage.

@@ -53,49 +53,26 @@ _WIDTHS = {
 
 Row = Mapping[str, object]
 
+_CELL: Row = {"place": "19", "area": "TECH", "source": "KCDP"}
+_PLANNED: Row = {"year": 2026, **_CELL}
 _EXAMPLES: Mapping[str, Row] = {
     "notes": {"standing": "assumed", "vi": "Kế hoạch chia đều theo quý", "en": "Plan split evenly"},
     "history": {
         "year": 2025,
         "month": 6,
-        "place": "19",
-        "area": "TECH",
-        "source": "KCDP",
+        **_CELL,
         "plan": 2_500_000_000,
         "disbursed": 850_000_000,
         "status": "reported",
     },
-    "cells": {
-        "year": 2026,
-        "place": "19",
-        "area": "TECH",
-        "source": "KCDP",
-        "baseline": 2_500_000_000,
-        "min": 1_000_000_000,
-        "max": 4_000_000_000,
-    },
-    "absorption": {
-        "year": 2026,
-        "place": "19",
-        "area": "TECH",
-        "source": "KCDP",
-        "upto": 2_000_000_000,
-        "rate": 0.95,
-    },
-    "draws": {
-        "draw": 1,
-        "year": 2026,
-        "place": "19",
-        "area": "TECH",
-        "source": "KCDP",
-        "capacity": 2_300_000_000,
-    },
+    "cells": {**_PLANNED, "baseline": 2_500_000_000, "min": 1_000_000_000, "max": 4_000_000_000},
+    "absorption": {**_PLANNED, "upto": 2_000_000_000, "rate": 0.95},
+    "draws": {"draw": 1, **_PLANNED, "capacity": 2_300_000_000},
     "places": {"place": "19", "population": 1_799_489.0, "difficult": 0.0},
     "projects": {
         "id": "DA01",
         "name": "Hỗ trợ máy sấy chè",
-        "place": "19",
-        "area": "TECH",
+        **_CELL,
         "source": "KCQG",
         "cost": 700_000_000,
         "support": 300_000_000,
@@ -251,7 +228,6 @@ class _Book:
         self._lists = _lists(language)
 
     def finish(self) -> bytes:
-        """Return the finished file."""
         self._book.close()
         return self._file.getvalue()
 
@@ -275,7 +251,6 @@ class _Book:
         sheet.repeat_rows(0)
 
     def write_guide(self) -> None:
-        """Write the sheet of instructions."""
         sheet = self._sheet("guide")
         self._widen(sheet, [120])
         sheet.write_string(0, 0, self.say("template.guide.title"), self._formats["title"])
@@ -315,11 +290,7 @@ class _Book:
         sheet.freeze_panes(1, 0)
 
     def write_table(
-        self,
-        name: str,
-        columns: Sequence[Column],
-        rows: Iterable[Row],
-        example: Row | None = None,
+        self, name: str, columns: Sequence[Column], rows: Iterable[Row], example: Row | None = None
     ) -> None:
         """Write a table with headings, remarks and drop-downs, and an example if there is one."""
         sheet = self._sheet(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Protocol, Self
@@ -14,7 +14,7 @@ from kc_model import reference
 from kc_model.money import UNITS, format_money, format_number
 from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
-__all__ = ["DIGITS", "NOTICED", "Words", "noticed"]
+__all__ = ["DIGITS", "NOTICED", "Words", "grounds", "noticed"]
 
 DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown."""
@@ -36,7 +36,6 @@ def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
     ----------
     cells : DataFrame
         With ``baseline`` and ``amount`` (VND), and what they are grouped by.
-    by : str
     step : int
         VND that amounts were rounded to; 0: they were not.
 
@@ -52,6 +51,22 @@ def noticed(cells: pd.DataFrame, by: str, step: int = 0) -> pd.DataFrame:
     change = (sums["amount"] - sums["baseline"]).astype("int64")
     is_told = moved & (change.abs() > NOTICED * sums["baseline"].astype("float64"))
     return sums.assign(change=change.where(is_told, 0), tiny=change.ne(0) & ~is_told)
+
+
+def grounds(found: Iterable[str]) -> str:
+    """Return legal grounds in one line, each once.
+
+    Parameters
+    ----------
+    found : iterable of str
+        Each one ground, or several with ``; `` between them.
+
+    Examples
+    --------
+    >>> grounds(["Điều 8; Điều 9", "Điều 8"])
+    'Điều 8; Điều 9'
+    """
+    return "; ".join(dict.fromkeys(one for text in found for one in text.split("; ") if one))
 
 
 class _Shown(Protocol):
@@ -71,7 +86,6 @@ class Words:
         The dataset's unit.
     vintage : {"63", "34"}
         Of the places' codes.
-    language : {"vi", "en"}
     """
 
     def __init__(self, unit: str, vintage: str, language: Language) -> None:
@@ -151,7 +165,6 @@ class Words:
         ----------
         kind : str
             See `kc_model.scenario.Rule.kind`.
-        value : float
         """
         if kind == "money":
             return self.exact(value)
@@ -164,7 +177,6 @@ class Words:
 
         Parameters
         ----------
-        code : str
         key : str
             What it is a code of: place, region, area or source; "": any of them.
         """
@@ -247,7 +259,6 @@ class Words:
 
         Parameters
         ----------
-        name : str
         value : float
             In the user's units.
         per : str

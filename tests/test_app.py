@@ -734,7 +734,7 @@ def test_what_is_saved_copied_and_exported_is_what_is_on_screen(app, served, wat
     export = page.get_by_role("button", name="Xuất đề xuất")
     export.focus()
     page.keyboard.press("Enter")
-    link = page.get_by_role("link", name="Tải allocation.xlsx")
+    link = page.get_by_role("link", name="Tải de-xuat-Của-vùng-bản-sao-1.xlsx")
     link.wait_for()
     assert page.evaluate("document.activeElement.textContent") == "Xuất đề xuất"
     press_total(page, "ArrowLeft")
@@ -887,7 +887,7 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         page.get_by_role("button", name="Hoàn tác").click()
         chart_total(page, "4.798")
         page.get_by_role("button", name="Xuất đề xuất").click()
-        page.get_by_text("Tải allocation.xlsx").wait_for()
+        page.get_by_text("Tải de-xuat-").wait_for()
         page.goto("about:blank")
 
 

@@ -108,11 +108,12 @@ def test_a_conflict_and_an_export_on_screen(lab_address, watched, shots):
     chart_says(page, *expected({}))
     page.get_by_role("button", name="Xuất đề xuất").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Tải allocation.xlsx").click()
+        page.get_by_role("link", name="Tải de-xuat-").click()
     assert Path(download.value.path()).read_bytes().startswith(b"PK")
     told = page.locator(".kc-desk").get_by_text("Đã lưu đề xuất").inner_text()
     folder = Path(told.split(": ", 1)[1])
-    assert (folder / "allocation.xlsx").read_bytes() == Path(download.value.path()).read_bytes()
+    saved = folder / download.value.suggested_filename
+    assert saved.read_bytes() == Path(download.value.path()).read_bytes()
     page.screenshot(path=shots / "02-export.png")
 
 

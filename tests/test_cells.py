@@ -175,12 +175,12 @@ def test_attributes_of_places():
 # --- Selections ----------------------------------------------------------------------------------
 
 
-def chosen(where, **same):
+def chosen(where):
     cells, _ = cells_of(
         dataset(cells=CELLS, places="place difficult grade\n02 yes 1\n24 no 2\n01 no 1")
     )
     faults: list[Fault] = []
-    mask = cells.select(where, NOWHERE, faults, same or None)
+    mask = cells.select(where, NOWHERE, faults)
     names = [name for name, hit in zip(cells.names(), mask, strict=True) if hit]
     return names, [(f.code, f.remedy()) for f in faults if f.level == "error"]
 
@@ -213,11 +213,6 @@ ALL = cells_of(dataset(cells=CELLS))[0].names()
 )
 def test_a_selection_means_the_cells_that_match_every_key(where, expected):
     assert chosen(where) == (expected, [])
-
-
-def test_same_stands_for_the_groups_own_value():
-    where = {"place": ("same",), "area": ("TECH",)}
-    assert chosen(where, place="02", area="PROD") == (ALL[3:5], [])
 
 
 @pytest.mark.parametrize(

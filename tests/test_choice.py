@@ -815,9 +815,12 @@ def test_a_list_set_aside_leaves_the_plan_of_its_cells():
     assert amounts.min() >= 60
     assert plan.provenance.dataset == planned(PARTLY, history=history).provenance.dataset
     assert amounts.sum() == 150
-    assert [one.values["rules"] for one in plan.warnings if one.code == "projects-ignored"] == [
-        "two; one"
-    ]
+    (told,) = (one for one in plan.warnings if one.code == "projects-ignored")
+    assert told.found("vi").endswith("tiền chia theo ô; bỏ qua các quy định về đề án: two; one.")
+    plan = planned(PARTLY, "projects: ignore\n", 150, history, as_of=6)
+    (told,) = (one for one in plan.warnings if one.code == "projects-ignored")
+    assert told.found("vi").endswith("2 đề án: tiền chia theo ô.")
+    assert told.found("en").endswith("money goes to cells.")
 
 
 # ---------------------------------------------------------------------------- what none can beat

@@ -20,6 +20,7 @@ from kc_model.allocate.conflicts import find_conflicts
 from kc_model.explain import is_bound, troubles
 from kc_model.problem import build_problem
 from kc_model.solver import Outcome, Status
+from kc_model.workbench.mending import mended
 
 ROOM = importlib.import_module("kc_model.allocate.elastic")
 NEVER = float("inf")
@@ -406,13 +407,13 @@ def test_money_that_is_spent_is_not_given_back():
     assert ways == {"budget:1": 120, "bound:02|TECH|KCQG:min": 30}
 
 
+AREAS = ("TRAIN", "MGMT", "TECH", "PROD", "CONS", "INFO")
 SPENT = (516.1, 212.3, 1655.8, 134.9, 87.6, 102.4)
 
 
 def midyear(text):
     """Return data and scenario of a purse of which much is disbursed, cell by cell."""
-    areas = ("TRAIN", "MGMT", "TECH", "PROD", "CONS", "INFO")
-    rows = [f"2024 6 01 {a} KCDP 2000 {paid}" for a, paid in zip(areas, SPENT, strict=True)]
+    rows = [f"2024 6 01 {a} KCDP 2000 {paid}" for a, paid in zip(AREAS, SPENT, strict=True)]
     rows += ["2024 6 01 TECH KCQG 900 300.7", "2024 6 02 TECH KCQG 900 400.2"]
     data = dataset(history="\n".join(["year month place area source plan disbursed", *rows]))
     funds = "budget: [{source: KCDP, place: '01', amount: 2000}, {source: KCQG, amount: 1200}]\n"
@@ -463,6 +464,102 @@ def test_two_causes_are_two_troubles_and_one_button_for_both():
     assert any(
         "“Local industrial promotion – Ha Noi” has only 2,000 million VND" in x for x in told
     )
+
+
+FEW = "place area source min max\n"
+HALF = "rules: [{id: t, where: {place: '01'}, of: all, min: 0.4, text: Hà Nội ít nhất 40 %}]\n"
+CEILINGS = {  # cells, rules, what is told, buttons
+    "a purse": (
+        "01 TECH KCQG - 30\n02 TECH KCQG - 50",
+        "",
+        "“Khuyến công quốc gia” phải dùng hết 100 triệu đồng, mà mức cao nhất của 2 ô (Hà Giang 50 "
+        "triệu đồng, Hà Nội 30 triệu đồng) cộng lại chỉ là 80 triệu đồng: còn 20 triệu đồng không "
+        "giao được cho ô nào.",
+        3,
+    ),
+    "a purse of many": (
+        "\n".join(f"0{n} {area} KCQG - 10" for n in (1, 2, 4) for area in ("TECH", "PROD")),
+        "",
+        "mức cao nhất của 6 ô (",
+        1 + 3,  # the purse, and three of the cells
+    ),
+    "a share": (
+        "01 TECH KCQG - 30\n02 TECH KCQG 60 -\n02 PROD KCQG - 20",
+        HALF,
+        "“Hà Nội ít nhất 40 %” cần 40 triệu đồng, mà mức cao nhất của ô Hà Nội – Mô hình, công nghệ"
+        ", máy móc – Khuyến công quốc gia chỉ là 30 triệu đồng: thiếu 10 triệu đồng.",
+        2,
+    ),
+    "groups": (
+        "01 TECH KCQG - 3\n02 TECH KCQG - 5\n04 TECH KCQG - -",
+        "rules: [{id: f, each: place, min: 10, text: Mức sàn}]\n",
+        "không giữ được “Mức sàn”, vì mức cao nhất của 2 ô (Hà Giang 5 triệu đồng, Hà Nội 3 triệu "
+        "đồng) quá thấp.",
+        1,
+    ),
+    "itself": (
+        "01 TECH KCQG 30 20\n02 TECH KCQG - -",
+        "",
+        "ô Hà Nội – Mô hình, công nghệ, máy móc – Khuyến công quốc gia có mức thấp nhất 30 triệu "
+        "đồng, cao hơn mức cao nhất 20 triệu đồng của chính ô đó.",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CEILINGS)
+def test_a_cell_s_highest_amount_is_told_in_a_sentence_with_its_ways_out(case):
+    cells, rules, said, ways = CEILINGS[case]
+    data, asked = dataset(cells=FEW + cells), scenario(BUDGET + rules)
+    plan = allocate(data, asked, detail=False)
+    (trouble,) = troubles(plan)
+    (told,) = trouble.told
+    assert said in told
+    assert "mâu thuẫn nhau" not in told
+    assert len(trouble.ways) == ways
+    for _, steps in trouble.ways:
+        changed = mended(asked, data, steps)
+        assert allocate(*reversed(changed), detail=False).status == "optimal"
+
+
+def test_more_disbursed_than_a_cell_may_get_has_one_way_out():
+    data = dataset(
+        cells="place area source max\n01 TECH KCQG 20\n02 TECH KCQG -",
+        history="year month place area source plan disbursed\n2024 6 01 TECH KCQG 70 30",
+    )
+    plan = allocate(data, scenario(BUDGET), as_of=6, detail=False)
+    (trouble,) = troubles(plan)
+    assert "đến hết tháng 6/2024 đã giải ngân 30 triệu đồng, quá mức cao nhất" in trouble.told[0]
+    ((way, _),) = trouble.ways
+    assert "từ 20 triệu đồng lên 30 triệu đồng" in way
+    (english,) = troubles(plan, "en")
+    assert "30 million VND is disbursed by the end of month 6/2024" in english.told[0]
+
+
+def test_a_rule_of_each_place_adds_up_no_other_place():
+    data = dataset(cells="place area source min\n01 TECH KCQG 30\n02 TECH KCQG 50")
+    rule = "rules: [{id: f, each: place, max: 10, text: Mức trần}]\n"
+    asked = scenario(f"spend: at_most\n{BUDGET}{rule}")
+    (trouble,) = troubles(allocate(data, asked, detail=False))
+    assert "không giữ được “Mức trần”, vì mức thấp nhất của 2 ô" in trouble.told[0]
+    assert "thiếu" not in trouble.told[0]
+
+
+def test_where_projects_are_chosen_every_cell_of_a_clash_is_told():
+    cells = [f"{place} {area} KCQG" for place in ("01", "02") for area in AREAS]
+    paid = [990, *[15] * 11]  # any two of them are too much, the first being one: eleven conflicts
+    rows = [f"2024 6 {cell} 1000 {money}" for cell, money in zip(cells, paid, strict=True)]
+    projects = [f"P{n} x {cell} 1000" for n, cell in enumerate(cells)]
+    data = dataset(
+        history="\n".join(["year month place area source plan disbursed", *rows]),
+        projects="\n".join(["id name place area source support", *projects]),
+    )
+    plan = allocate(data, scenario("budget: [{source: KCQG, amount: 1000}]\n"), as_of=6)
+    assert len(plan.conflicts) == 10
+    assert not plan.conflicts[0]["complete"]
+    told = troubles(plan)[0].told[0]
+    assert "đã giải ngân 1.155 triệu đồng ở 12 ô" in told
+    assert "thiếu 155 triệu đồng" in told
 
 
 def test_a_repair_says_what_it_cannot_do():

@@ -484,6 +484,24 @@ def test_what_the_goals_left_open_is_told_with_its_money_and_its_widest_cells():
     assert f"{place_name('04', '63')}" not in line
 
 
+@pytest.mark.parametrize("rules", ["", "rules: [{id: f, where: {place: '01'}, min: 52}]\n"])
+def test_without_a_goal_none_is_spoken_of(rules):
+    cells = "place area source baseline\n01 TECH KCQG 50\n02 TECH KCQG 30\n04 TECH KCQG 10"
+    text = f"budget: [{{source: KCQG, amount: 80}}]\n{rules}round_to: 1\n"
+    plan = allocate(dataset(cells=cells), scenario(text))
+    told = {language: plan.explain(language) for language in LANGUAGES}
+    assert any("3 ô với 80 triệu đồng có thể chia cách khác" in line for line in told["vi"])
+    spoken = [
+        line
+        for line in told["vi"]
+        if "mục tiêu" in line
+        and "Chưa có mục tiêu" not in line
+        and "không nêu mục tiêu" not in line
+    ]
+    assert not spoken
+    assert not [line for line in told["en"] if "goals" in line]
+
+
 def test_what_is_assumed_is_told_by_name_and_by_the_money_it_touches():
     notes = [
         Note("assumed", "mượn", "borrowed", "places", "difficult"),

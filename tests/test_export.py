@@ -500,6 +500,12 @@ def test_changes_of_rounding_alone_are_not_listed():
     sheet = load(allocation_workbook(make_stamp(), cells, make_rules({})))["Tăng, giảm"]
     assert [sheet.cell(row, 2).value for row in (4, 5)] == ["Cao Bằng", None]
     assert "0,05 %" in sheet.cell(5, 1).value
+    cells["baseline"] = pd.array([10**10, 10**6], dtype="Int64")
+    cells["amount"] = cells["baseline"] + pd.array([0, 9 * 10**5], dtype="Int64")
+    for step, named in ((10**6, []), (10**5, ["Cao Bằng"])):  # as on screen: less than a step
+        sheet = load(allocation_workbook(make_stamp(step=step), cells, make_rules({})))
+        names = [cell.value for cell in sheet["Tăng, giảm"]["B"][3:]]
+        assert [name for name in names if name] == named
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")

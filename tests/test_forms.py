@@ -272,6 +272,24 @@ D sấy 01 TECH KCQG 70 200 100 - - 2023-01-01"""
 # ---------------------------------------------------------------------------- assigned plan
 
 
+@pytest.mark.parametrize(
+    ("split", "told"), [("-", "50; Thái Nguyên 50"), ("0.7;0.3", "70; Thái Nguyên 30")]
+)
+def test_the_assigned_plan_says_what_each_place_of_a_group_project_gets(split, told):
+    rows = f"A máy 01;19 TECH KCQG 100 900 500 100 group {split}\nB sấy 01 TECH KCQG 60 90 9 - - -"
+    able = "\n".join(f"{place} TECH KCQG 900 1" for place in ("01", "19"))
+    about = data(
+        rows, f"{HEAD} kind split", vintage="34", absorption=f"place area source upto rate\n{able}"
+    )
+    plan = kc.allocate(about, scenario("budget: [{source: KCQG, amount: 400}]\n" + GOAL))
+    cells = plan.cells.set_index("place")["amount"]
+    rows = {row[1]: row for row in table_of(sheet_of(plan.workbook(), "assigned"))}
+    assert f"chia: Hà Nội {told}" in rows["A. máy"][-1]
+    assert "chia:" not in str(rows["B. sấy"][-1])
+    assert cells["19"] == int(told.split()[-1]) * 10**6
+    assert cells.sum() == 160 * 10**6
+
+
 def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
     content = plan(A=250_000_000, B=50_000_000, C=0)
     table = table_of(sheet_of(content, "assigned"))

@@ -30,6 +30,7 @@ from kc_model.progress import progress as progress_of
 from kc_model.scenario import read_scenario
 from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
+from kc_model.verify import verify
 from kc_model.wording import LANGUAGES
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
@@ -476,8 +477,12 @@ def test_an_export_is_saved_and_can_be_downloaded(plan_desk, tmp_path):
     summary = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert summary["certificate"]["total_vnd"] == 7000 * 10**6
     assert any("7.000 triệu đồng, thay cho 8.000" in note["vi"] for note in summary["notes"])
+    name = re.search('download="([^"]*)"', plan_desk.saved.value)[1]
+    assert re.fullmatch(r"de-xuat-[\w-]+\.xlsx", name)
+    assert not (folder / "allocation.xlsx").exists()  # one name for one file
+    assert verify(folder).proven
     content = re.search('base64,([^"]*)', plan_desk.saved.value)[1]
-    assert base64.b64decode(content) == (folder / "allocation.xlsx").read_bytes()
+    assert base64.b64decode(content) == (folder / name).read_bytes()
 
 
 def test_an_export_that_fails_is_told(plan_desk, tmp_path):
@@ -777,7 +782,7 @@ def test_the_forecast_desk_speaks_english(progress_desk):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_numbers_of_a_column_have_as_many_digits_and_counts_their_marks(language):
+def test_numbers_of_money_have_as_many_digits_and_counts_their_marks(language):
     lines = "\n".join(
         f"{year} {month} 01 TECH KCDP {plan} {done}"
         for year, plan in ((2022, "1000"), (2023, "4872.5"))
@@ -785,7 +790,7 @@ def test_numbers_of_a_column_have_as_many_digits_and_counts_their_marks(language
     )
     data = dataset(history=f"year month place area source plan disbursed\n{lines}")
     shown = re.findall(r"<td>([^<]*)</td>", _coverage(data, language))
-    expected = ["1.000,0", "4.872,5"]  # what is disbursed is whole in every year
+    expected = ["1.000,0", "900,0", "4.872,5", "900,0"]  # plan and disbursed beside each other
     if language == "en":
         expected = [one.translate(str.maketrans(".,", ",.")) for one in expected]
     assert [one for one in shown if re.search(r"[.,]\d$", one)] == expected
@@ -819,6 +824,23 @@ def test_the_overview_lists_every_dataset_and_its_faults(tmp_path):
     assert "lỗi phải sửa" in told
     shown.tongues.value = "en"
     assert "faults to mend" in words(shown.text)
+
+
+def test_the_overview_names_lists_of_projects_that_are_not_complete(tmp_path):
+    files = {
+        "dataset.yaml": "title: x\nvintage: '34'\nunit: million_vnd\nsynthetic: false\n"
+        "sources: [x]\n",
+        "history.csv": "year,month,place,area,source,plan,disbursed\n2025,6,01,TECH,KCQG,100,10\n",
+        "projects.csv": "id,name,place,area,source,support\nA,x,01,TECH,KCQG,40\n",
+        "base.yaml": "name: x\nyear: 2025\nbudget: [{source: KCQG, amount: 100}]\n",
+        "bad.yaml": "name: y\nyear: 2025\nbudget: [{source: KCQG, amount: x}]\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    shown = show_cases(tmp_path)
+    assert shown.wait(30)
+    assert "Danh mục đề án chưa đủ: 1 ô có đề án" in words(shown.text)
+    assert "phương án: 1 lỗi phải sửa" in words(shown.text)
 
 
 # --- Opening JupyterLab --------------------------------------------------------------------------
@@ -996,7 +1018,7 @@ def test_a_block_with_no_room_is_refused_whole(plan_desk):
 def test_what_was_said_of_an_older_plan_goes(plan_desk):
     plan_desk.export.click()
     assert plan_desk.wait(60)
-    assert "allocation.xlsx" in plan_desk.saved.value
+    assert "de-xuat-" in plan_desk.saved.value
     plan_desk.reset.click()
     assert not plan_desk.saved.value
     plan_desk.export.click()

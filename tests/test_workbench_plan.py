@@ -237,13 +237,12 @@ def test_a_proposal_with_projects_has_the_assigned_plan(choice, tmp_path):
     choice.filing.folder = tmp_path / "đề xuất"
     choice.export.click()
     assert choice.wait(60)
-    assert {"allocation.xlsx", "projects.csv"} <= {
-        file.name for file in choice.filing.folder.iterdir()
-    }
-    book = openpyxl.load_workbook(choice.filing.folder / "allocation.xlsx")
+    assert (choice.filing.folder / "projects.csv").exists()
+    (file,) = choice.filing.folder.glob("de-xuat-*.xlsx")
+    book = openpyxl.load_workbook(file)
     texts = {str(cell.value) for row in book["Kế hoạch giao"].iter_rows() for cell in row}
     assert "P1. Máy-sấy" in texts
-    assert "allocation.xlsx" in choice.saved.value
+    assert file.name in choice.saved.value
 
 
 # --- Rows that are added and removed -------------------------------------------------------------
@@ -402,19 +401,36 @@ def test_mid_year_moves_are_the_librarys_and_one_is_refused(year):
     assert year.adjusting.layout.display == "none"
 
 
-def test_refused_moves_do_not_bind_the_whole_year_and_that_is_told(year):
+@pytest.mark.parametrize("month", [-1, 3], ids=["the whole year", "another month"])
+def test_refused_moves_bind_no_other_plan_and_that_is_told(month):
+    earlier = (
+        "2024 3 01 TECH KCQG 4000 4000 100 reported\n2024 3 02 TECH KCQG 2000 2000 90 reported"
+    )
+    year = opened(dataset(history=HISTORY + earlier), YEAR)
     year.adjusting.month.value = 6
     assert year.wait(60)
     year.adjusting.listed._told({"tick": [year.adjusting.listed.rows[0]["key"], "refuse"]})
     assert year.wait(60)
     assert len(year.now().rules) == 3
-    year.adjusting.month.value = -1
+    year.adjusting.month.value = month
     assert year.wait(60)
     assert [rule.id for rule in year.now().rules] == ["most"]
-    assert "Đã bỏ 2 quy định do từ chối điều chuyển giữa năm" in words(year.filing.saved)
+    told = words(year.filing.saved)
+    assert "Đã bỏ 2 quy định do từ chối điều chuyển của lần trước (điều chỉnh giữa năm" in told
+    assert "tháng 6/2024" in told
     year.undo.click()
     assert year.wait(60)
     assert (year.as_of, len(year.now().rules)) == (6, 3)
+
+
+def test_where_nothing_rises_or_falls_there_is_nothing_to_download(plain):
+    assert plain.plan.cells["amount"].tolist() == plain.plan.cells["baseline"].tolist()
+    assert "Không nội dung nào tăng hay giảm" in words(plain.changes.nothing)
+    assert plain.changes.save.layout.display == "none"
+    assert plain.shares.save.layout.display == ""
+    plain.sliders["total"].value = Decimal(9000)
+    assert plain.wait(30)
+    assert plain.changes.save.layout.display == ""
 
 
 def test_money_paid_beyond_the_list_is_mended_by_a_button():
@@ -511,7 +527,8 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     shown.filing.folder = tmp_path / "điều chỉnh"
     shown.export.click()
     assert shown.wait(60)
-    book = openpyxl.load_workbook(shown.filing.folder / "dieu_chinh.xlsx")
+    (file,) = shown.filing.folder.glob("dieu-chinh-*.xlsx")
+    book = openpyxl.load_workbook(file)
     texts = {str(cell.value) for row in book.active.iter_rows() for cell in row}
     names = shown.data.projects.set_index("id")["name"]
     later = moves(shown.plan).iloc[0]

@@ -71,8 +71,9 @@ def find_conflicts(
         together and share the number that is typed;
         combination: of the first conflict, where no option mends everything: such steps that do
         so together for the least money, and of those that cost the same by the fewest rules;
-        bounds: of the first of its kind, what its rules clash with in all: the lowest amounts of
-        cells (rule, amount, spent: how much of it is disbursed; in the user's unit);
+        bounds: of the first of its kind, what its rules clash with in all: the lowest and highest
+        amounts of cells (rule, amount, spent: how much of a lowest one is disbursed, 0 of a
+        highest; in the user's unit); of a conflict of bounds alone its own;
         smallest (whether that was proven in time), complete (whether there is certainly no
         conflict beside the listed ones), all_kinds (whether certainly every conflict beside them
         has all rules of one of these kinds). Empty if none was found in time.
@@ -88,7 +89,8 @@ def find_conflicts(
     for found in search.found:
         kinds.setdefault(_kind(found.rules), set()).update(found.rules)
     for found in search.found:
-        of_kind = kinds.pop(_kind(found.rules), set())  # the first one tells of all
+        kind = _kind(found.rules)
+        of_kind = kinds.pop(kind, set()) if kind else set(found.rules)  # the first tells of all
         rest = search.rest(found.rules)
         others = [other.rules for other in search.found if other is not found]
         conflicts.append(
@@ -99,7 +101,7 @@ def find_conflicts(
                 "sums": _sums(found.sums, problem),
                 "repairs": mender.options(found.rules, others, rest),
                 "combination": [],
-                "bounds": _pressing(problem, elastic, of_kind),
+                "bounds": _pressing(problem, search, of_kind),
                 "smallest": found.is_smallest,
                 "complete": search.is_complete,
                 "all_kinds": search.has_all_kinds,
@@ -114,19 +116,22 @@ def _kind(rules: Collection[str]) -> frozenset[str]:
     return frozenset(rule for rule in rules if not is_bound(rule))
 
 
-def _pressing(problem: Problem, elastic: Elastic, rules: Collection[str]) -> list[dict[str, Any]]:
-    """Return the lowest amounts of all cells that the rules of conflicts of one kind clash with."""
-    others, every = _kind(rules), set(elastic.ids) - _kind(elastic.ids)
-    pressing = set(rules) - others
-    if others and pressing and problem.offered is None:  # whole numbers have no proof to read
-        pressing |= set(elastic.suspects([*others, *every]) or ()) & every
-    laws = {row.id: row for row in elastic.laws if row.id in pressing}
-    if any(row.side != "min" for row in laws.values()):
-        return []
+def _pressing(problem: Problem, search: _Search, rules: Collection[str]) -> list[dict[str, Any]]:
+    """Return the bounds of all cells that the rules of conflicts of one kind clash with."""
+    others, elastic = _kind(rules), search.elastic
+    pressing, every = set(rules) - others, set(elastic.ids) - _kind(elastic.ids)
+    if others and pressing:
+        if problem.offered is None:
+            pressing |= set(elastic.suspects([*others, *every]) or ()) & every
+        else:  # whole numbers have no proof to read, but sums may show it
+            pressing |= search.plain.against(others, every)
     told = []
-    for rule, row in laws.items():
-        amount, spare = (float(x) * row.scale for x in (row.const, elastic.room(rule, "min")))
-        told.append({"rule": rule, "amount": round(amount, 9), "spent": round(amount - spare, 9)})
+    for row in elastic.laws:
+        if row.id in pressing:
+            amount, is_low = float(row.const) * row.scale, row.side == "min"
+            spare = elastic.room(row.id, "min") * row.scale if is_low else amount
+            spent = round(amount - spare, 9)
+            told.append({"rule": row.id, "amount": round(amount, 9), "spent": spent})
     return told
 
 

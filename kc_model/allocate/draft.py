@@ -38,6 +38,7 @@ from kc_model.tables import KEYS, Dataset
 __all__ = ["Draft", "part_table", "versions"]
 
 _OPEN = 1e-6
+_PARTS = ("before", "after", "idle")
 _LITTLE = 1e-3  # of a stage's own size: a value below has fewer digits
 _PACKAGES = ("kc_model", "PuLP", "highspy", "clarabel", "numpy", "pandas", "scipy")
 
@@ -148,9 +149,16 @@ class Draft:
         self.result = replace(self.result, whys=whys)
 
     def fill_parts(self, parts: NDArray[np.int64]) -> None:
-        """Put in what projects give their cells, now and in the plan in force, VND."""
+        """Put in what projects give their cells, now and mid-year in the plan in force, VND."""
         offered, cells = self.problem.offered, self.problem.cells.frame
-        if offered is None or self.result.as_of is None:
+        if offered is None:
+            return
+        if self.result.as_of is None:
+            named = np.array(offered.ids)[offered.project]
+            now = pd.DataFrame({"project": named, "cell": offered.cell, "after": parts})
+            now = now.assign(before=0, idle=0).astype(dict.fromkeys(_PARTS, "Int64"))
+            given = now.loc[now["after"] > 0, ["project", "cell", *_PARTS]]
+            self.result = replace(self.result, parts=given.reset_index(drop=True))
             return
         told = part_table(offered, cells[cells["year"] == self.result.year], parts)
         idle = told.groupby("cell")["idle"].sum().reindex(cells.index, fill_value=0)

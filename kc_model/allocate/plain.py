@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,11 +89,32 @@ class PlainLaws:
 
     def find(self, rules: Collection[str]) -> Contradiction | None:
         """Return the first contradiction among these laws that sums show; None if none does."""
-        chosen = set(rules)
+        found = next(self._all(set(rules)), None)
+        return None if found is None else self._told(*found)
+
+    def against(self, rules: Collection[str], bounds: Collection[str]) -> set[str]:
+        """Return the bounds that sums show to contradict these rules: all, not only enough.
+
+        Parameters
+        ----------
+        rules : collection of str
+            What has to be part of such a contradiction, and all of it but bounds.
+        bounds : collection of str
+            Ids, none of them among `rules`.
+        """
+        every: set[str] = set()
+        for reference, parts, _ in self._all({*rules, *bounds}):
+            laws = [reference, *(part.law for part in parts)]
+            named = {law.id for law in laws}.union(*(law.of for law in laws))
+            if named.difference(bounds) == set(rules):
+                every |= named.intersection(bounds)
+        return every
+
+    def _all(self, chosen: set[str]) -> Iterator[_Found]:
         floors = [law for law in self._floors if chosen.issuperset({law.id, *law.of})]
         caps = [law for law in self._caps if chosen.issuperset({law.id, *law.of})]
-        found = next(chain(_overfull(floors, caps), _leftover(floors, caps)), None)
-        return None if found is None else self._told(*found)
+        yield from _overfull(floors, caps)
+        yield from _leftover(floors, caps)
 
     def _told(self, reference: _Fixed, parts: list[_Part], is_floor: bool) -> Contradiction:
         """Leave out the rules that the sums do not need, the smallest first."""

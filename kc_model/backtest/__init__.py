@@ -17,7 +17,7 @@ from kc_model.errors import Address, Fault, InputError, raise_faults
 from kc_model.forecast import forecast
 from kc_model.money import MILLION
 from kc_model.results import Provenance
-from kc_model.tables import KEYS, Dataset
+from kc_model.tables import KEYS, Dataset, positions
 from kc_model.wording import Language, say
 
 __all__ = ["Backtest", "backtest", "crps", "known", "score"]
@@ -256,8 +256,7 @@ def _levels(cells: pd.DataFrame) -> list[_Units]:
     for level, by in (("cell", KEYS), ("source", ["source"]), ("all", [])):
         keys = cells[KEYS].assign(**{key: "" for key in KEYS if key not in by})
         units = keys.drop_duplicates(ignore_index=True)
-        number = pd.MultiIndex.from_frame(units).get_indexer(pd.MultiIndex.from_frame(keys))
-        found.append(_Units(units.assign(level=level), number.astype(np.intp)))
+        found.append(_Units(units.assign(level=level), positions(keys, units, KEYS)))
     return found
 
 

@@ -23,7 +23,6 @@ def known(data: Dataset, year: int, month: int) -> Dataset:
 
     Parameters
     ----------
-    data : Dataset
     year, month : int
         0: the end of the year before.
     """

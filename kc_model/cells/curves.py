@@ -162,7 +162,6 @@ def build_curves(cells: Cells, tables: Iterable[pd.DataFrame]) -> tuple[Curves, 
 
     Parameters
     ----------
-    cells : Cells
     tables : iterable of DataFrame
         Absorption tables (cell keys, upto in VND, rate); the first that knows a cell counts.
         A table without a year, or a missing year, speaks of every year on its own; a row without
@@ -186,7 +185,6 @@ def pools(
 
     Parameters
     ----------
-    cells : Cells
     known : container
         Cell keys of the table: year 0 is any, on its own; activity "" is any of the area together.
     aside : array of bool (n_cells,)

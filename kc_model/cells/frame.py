@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,13 +73,7 @@ class Cells:
             "unknown-attribute", at, {"name": name, "near": near[0] if near else ", ".join(names)}
         )
 
-    def select(
-        self,
-        where: Where,
-        at: Address,
-        faults: list[Fault],
-        same: Mapping[str, object] | None = None,
-    ) -> NDArray[np.bool_]:
+    def select(self, where: Where, at: Address, faults: list[Fault]) -> NDArray[np.bool_]:
         """Return the mask of the cells that a selection means.
 
         Parameters
@@ -91,8 +85,6 @@ class Cells:
         faults : list of Fault
             Unknown attributes and names are added to it; a warning where cells have no value of
             an attribute, so that they cannot be told apart and are left out.
-        same : mapping, optional
-            The group's own values, for ``same``.
         """
         mask = np.ones(len(self), dtype=bool)
         untold: dict[str, NDArray[np.bool_]] = {}
@@ -103,10 +95,7 @@ class Cells:
                 continue
             hit = np.zeros(len(self), dtype=bool)
             for value in values:
-                if value == "same" and same is not None:
-                    hit |= (column == same[key]).to_numpy(dtype=bool, na_value=False)
-                else:
-                    hit |= self._matches(key, column, value, at, faults)
+                hit |= self._matches(key, column, value, at, faults)
             untold[key] = self.missing(key)
             mask &= hit | untold[key]
         for key, missing in untold.items():
@@ -167,8 +156,6 @@ def plan_in_force(data: Dataset, year: int, as_of: int | None = None) -> pd.Data
 
     Parameters
     ----------
-    data : Dataset
-    year : int
     as_of : int or None
         Last month known; None: the whole year.
 
@@ -208,13 +195,6 @@ def build_cells(data: Dataset, year: int, as_of: int | None, faults: list[Fault]
     plan in the newest history year not after `year` (and `as_of`), and that plan is the baseline.
     Mid-year (`as_of` given) the baseline is the plan in force, of cells whose plan no history tells
     that of their projects, and min is at least what has been disbursed (contract, sections 2, 3).
-
-    Parameters
-    ----------
-    data : Dataset
-    year : int
-    as_of : int or None
-    faults : list of Fault
     """
     keys = list(CELL_KEYS)
     planned = _newest_plan(data, year, as_of).rename(columns={"plan": "known"})

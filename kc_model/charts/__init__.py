@@ -63,7 +63,6 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         Of status "optimal".
     by : {"area", "place", "source", "region", "year"}
         What the bars stand for; they are stacked by area, those of areas by fund.
-    language : {"vi", "en"}
     """
     tongue = Tongue("allocation", plan.unit, plan.vintage, language)
     part = _PARTS.get(by, "area")
@@ -77,14 +76,14 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         name, money = tongue.name(key, by), [to_unit(amount, plan.unit) for amount in amounts]
         bar = to_unit(sum(amounts), plan.unit)
         share = tongue.points(100 * sum(amounts) / total if total else None)
-        table.append((name, *map(tongue.amount, money), tongue.amount(bar), share))
+        table.append((name, *map(tongue.amount, [*money, bar]), share))
         rows += [
             {"name": name, "part": names[order], "order": order, "money": amount}
             for order, amount in enumerate(money)
             if amount
         ]
         rows.append({"name": name, "part": names[0], "order": 0, "total": bar})
-    table = even(table, language)
+    table = even(table, language, range(1, len(names) + 2))
     labels = {line[0]: tongue.say("label", amount=line[-2], share=line[-1]) for line in table[1:]}
     rows = [{**row, "label": labels[row["name"]]} if "total" in row else row for row in rows]
     structure = structures.stacked(
@@ -142,7 +141,7 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
         rows.append({"name": name, "money": money, "room": room})
         was, is_now = (tongue.amount(to_unit(value, plan.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown, share))
-    table = even(table, language)
+    table = even(table, language, range(1, 4))
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
         label = tongue.say("new" if share == "–" else "label", amount=shown, share=share)
         row["label"] = shown if shown.startswith("≈") else label
@@ -181,12 +180,10 @@ def forecast_chart(
 
     Parameters
     ----------
-    outlook : Forecast
     data : Dataset
         What the forecast was made from: its vintage names the places.
     level : {"area", "place", "source", "region", "cell", "all"}
         Cells come by what they are expected to leave of their plan, the largest first.
-    language : {"vi", "en"}
     most : int or None
         Lines shown; None: all.
     """
@@ -195,7 +192,7 @@ def forecast_chart(
     heads = ("plan", "disbursed", "expected", "range_80", "range_95", "completion", "full")
     rows, table = [], [tongue.head(level, *heads)]
     for name, line in _named(frame, level, tongue, most):
-        guessed = tongue.guessed(line)
+        guessed = tongue.guessed(line, is_cell=True)
         rows.append(
             {"name": name, "likely": guessed[1]} | {key: known(line[key]) for key in FIGURES}
         )
@@ -207,7 +204,7 @@ def forecast_chart(
     return tongue.picture(
         structures.intervals(unit, language),
         rows,
-        table,
+        even(table, language, range(1, 6)),
         synthetic=data.synthetic,
         year=outlook.year,
         by=tongue.any(f"by.{level}"),

@@ -20,7 +20,6 @@ def picture_files(
 
     Parameters
     ----------
-    picture : Picture
     stamp : Stamp
         What the workbook says about itself.
     name : str

@@ -18,14 +18,7 @@ from kc_model.money import format_number, unit_name
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 
-__all__ = [
-    "MEASURES",
-    "fan_chart",
-    "frontier_chart",
-    "heat_map",
-    "tile_map",
-    "waterfall_chart",
-]
+__all__ = ["MEASURES", "fan_chart", "frontier_chart", "heat_map", "tile_map", "waterfall_chart"]
 
 MEASURES: Mapping[str, str] = {
     "plan": "money",
@@ -64,7 +57,6 @@ def tile_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
         A key of `MEASURES`.
     stamp : Stamp
         Of what the figures are: unit, vintage, year, month, whether made up.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -223,21 +215,16 @@ def _ends(tongue: Tongue, values: pd.Series[float], measure: str) -> dict[str, s
 
 
 def fan_chart(
-    months: Months,
-    data: Dataset,
-    where: Mapping[str, str] | None = None,
-    language: Language = "vi",
+    months: Months, data: Dataset, where: Mapping[str, str] | None = None, language: Language = "vi"
 ) -> Picture:
     """Return a year by month: what is reported, and the fan from there to the year-end forecast.
 
     Parameters
     ----------
-    months : Months
     data : Dataset
         What the forecast was made from.
     where : mapping or None
         Values of place, area, activity, source, region; None: all lines together.
-    language : {"vi", "en"}
     """
     outlook = months.outlook
     tongue = Tongue("fan", outlook.unit, data.vintage, language)
@@ -247,7 +234,7 @@ def fan_chart(
     for _, line in frame.iterrows():
         month = int(line["month"])
         name = tongue.say("start" if month == 0 else "end" if month == 13 else "month", month=month)
-        guessed = tongue.guessed(line)
+        guessed = tongue.guessed(line, is_cell=True)
         money = {str(key): known(value) for key, value in line.items() if key != "lines"}
         rows.append({**money, "month": month, "name": name, "likely": guessed[1]})
         reported, plan, before = (
@@ -259,7 +246,7 @@ def fan_chart(
     return tongue.picture(
         structures.fan(unit, outlook.year_end, language),
         rows,
-        table,
+        even(table, language, range(2, 8)),
         synthetic=data.synthetic,
         year=outlook.year,
         what=named or tongue.any("total"),

@@ -6,7 +6,7 @@ shows the parameter ``heading``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -126,6 +126,14 @@ def _keyed(group: str, language: Language) -> Callable[[str], alt.ColorDatum]:
     return lambda key: alt.ColorDatum(say(f"charts.{group}.{key}", language), type="nominal")
 
 
+def _tips(keys: Sequence[str], language: Language) -> list[alt.Tooltip]:
+    """Return what is told of a line of a forecast: some of its figures, and its range."""
+    told = {key: say(f"charts.columns.{key}", language) for key in (*keys, "range_80")}
+    figures = (alt.Tooltip(f"{key}:Q", title=told[key], format=_NUMBER) for key in keys)
+    likely = alt.Tooltip("likely:N", title=told["range_80"])
+    return [alt.Tooltip("name:N", title=" "), *figures, likely]
+
+
 @lru_cache(maxsize=64)
 def stacked(
     unit: str, parts: tuple[tuple[str, str], ...], by: tuple[str, str], language: Language
@@ -179,14 +187,7 @@ def intervals(unit: str, language: Language) -> dict[str, Any]:
     """Return ranges with expectation, plan and money disbursed: name, `FIGURES` and likely."""
     colour = _keyed("forecast", language)
     order = ("range_95", "range_80", "done", "expected", "plan")
-    tips = [
-        alt.Tooltip("name:N", title=" "),
-        *(
-            alt.Tooltip(f"{key}:Q", title=say(f"charts.columns.{key}", language), format=_NUMBER)
-            for key in ("plan", "disbursed", "expected")
-        ),
-        alt.Tooltip("likely:N", title=say("charts.columns.range_80", language)),
-    ]
+    tips = _tips(("plan", "disbursed", "expected"), language)
 
     def layer(mark: alt.Chart, figure: str, key: str, **more: Any) -> alt.Chart:
         x = alt.X(f"{figure}:Q", axis=_axis(unit))
@@ -319,15 +320,7 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
         labelFlush=False,
     )
     x = alt.X("month:Q", axis=months, scale=alt.Scale(domain=[0, year_end], nice=False))
-    columns = ("reported", "plan", "before", "expected")
-    tips = [
-        alt.Tooltip("name:N", title=" "),
-        *(
-            alt.Tooltip(f"{key}:Q", title=say(f"charts.columns.{key}", language), format=_NUMBER)
-            for key in columns
-        ),
-        alt.Tooltip("likely:N", title=say("charts.columns.range_80", language)),
-    ]
+    tips = _tips(("reported", "plan", "before", "expected"), language)
 
     def line(key: str, figure: str, **how: Any) -> alt.Chart:
         mark: alt.Chart = alt.Chart().mark_line(**how)

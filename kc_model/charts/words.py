@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,6 @@ class Picture:
         Vega-Lite without data, equal for equal kinds of results; treat as read-only.
     rows : tuple of dict
         Records of the data set named ``rows``.
-    heading : str
     description : str
         For screen readers.
     table : tuple of tuple of str
@@ -71,34 +70,52 @@ def known(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def even(table: Sequence[Line], language: Language) -> list[Line]:
+def even(table: Sequence[Line], language: Language, together: Collection[int] = ()) -> list[Line]:
     """Return a table whose columns of numbers have as many digits after the mark all the way down.
 
     Parameters
     ----------
     table : sequence of tuple of str
-        Headings first.
+        Headings first; a range of two numbers counts as both.
     language : {"vi", "en"}
         Of its decimal mark.
+    together : collection of int
+        Columns that are read beside each other, such as those of money: all have as many digits.
     """
     mark, between = (",", ".") if language == "vi" else (".", ",")
-    number = re.compile(rf"[+−≈ ]*\d[\d{re.escape(between)}]*(?:{re.escape(mark)}(\d+))?")
-    columns: list[list[str]] = []
-    for column in zip(*table[1:], strict=True):
-        found = [number.fullmatch(cell) for cell in column]
-        most = max((len(one[1] or "") for one in found if one), default=0)
-        columns.append(
-            [_padded(cell, one, most, mark) for cell, one in zip(column, found, strict=True)]
+    number = re.compile(rf"\d[\d{re.escape(between)}]*(?:{re.escape(mark)}(\d+))?")
+    whole = re.compile(rf"[+−≈ ]*{number.pattern}(?:–{number.pattern})?")
+    columns = list(zip(*table[1:], strict=True))
+    most = [
+        max(
+            (
+                len(found)
+                for cell in column
+                if whole.fullmatch(cell)
+                for found in number.findall(cell)
+            ),
+            default=0,
         )
-    return [table[0], *zip(*columns, strict=True)]
+        for column in columns
+    ]
+    shared = max((most[k] for k in together), default=0) if columns else 0
+
+    def padded(cell: str, digits: int) -> str:
+        if not digits or not whole.fullmatch(cell):
+            return cell
+        return number.sub(lambda one: _padded(one, digits, mark), cell)
+
+    shown = (
+        [padded(cell, shared if k in together else most[k]) for cell in column]
+        for k, column in enumerate(columns)
+    )
+    return [table[0], *zip(*shown, strict=True)]
 
 
-def _padded(cell: str, number: re.Match[str] | None, most: int, mark: str) -> str:
-    """Return a number with so many digits after its mark; anything else as it is."""
-    if number is None or not most:
-        return cell
+def _padded(number: re.Match[str], most: int, mark: str) -> str:
+    """Return a number with so many digits after its mark."""
     digits = number[1] or ""
-    return f"{cell}{'' if digits else mark}{'0' * (most - len(digits))}"
+    return f"{number[0]}{'' if digits else mark}{'0' * (most - len(digits))}"
 
 
 _WIDE = 100  # letters on a line under the title
@@ -113,7 +130,6 @@ class Tongue(Words):
         Its texts are ``charts.<kind>``.
     unit : str
         The dataset's unit.
-    vintage, language : str
     """
 
     def __init__(self, kind: str, unit: str, vintage: str, language: Language) -> None:
@@ -147,10 +163,14 @@ class Tongue(Words):
         known = percent is not None and pd.notna(percent)
         return format_number(percent, 1, self.language) if known and percent is not None else "–"
 
-    def guessed(self, line: pd.Series[Any]) -> tuple[str, str, str]:
-        """Return what is expected, the 80 % and the 95 % range; "–" where nothing is."""
+    def guessed(self, line: pd.Series[Any], *, is_cell: bool = False) -> tuple[str, str, str]:
+        """Return what is expected, the 80 % and the 95 % range; "–" where nothing is.
+
+        In cells of a table as exact as the money beside it.
+        """
         figures = ("expected", "lower_80", "upper_80", "lower_95", "upper_95")
-        expected, *ends = (self.estimate(line[figure]) for figure in figures)
+        show = self.amount if is_cell else self.estimate
+        expected, *ends = (show(line[figure]) for figure in figures)
         ranges = ["–".join(pair) if "–" not in pair else "–" for pair in (ends[:2], ends[2:])]
         return expected, ranges[0], ranges[1]
 

@@ -15,7 +15,8 @@ from kc_model.explain.outcome import (
     tell_totals,
     tell_unproven,
 )
-from kc_model.explain.teller import Explained, Teller
+from kc_model.explain.teller import Teller
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = [
@@ -35,17 +36,12 @@ __all__ = [
 ]
 
 
-def explain(plan: Explained, language: Language = "vi") -> list[str]:
+def explain(plan: Plan, language: Language = "vi") -> list[str]:
     """Return the plan in sentences, what is lost before what is won.
 
     In this order: what it gives, who loses and why, what it misses, who wins and why, the goals,
     what loosening a rule gives, what is open, what rests on assumption, what rounding cost, the
     defaults.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Returns
     -------

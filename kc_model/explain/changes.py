@@ -22,7 +22,6 @@ def tell_changes(teller: Teller, side: str) -> Iterator[str]:
 
     Parameters
     ----------
-    teller : Teller
     side : {"losers", "winners"}
         Where nobody changes that is told with the losers.
     """
@@ -63,11 +62,7 @@ def _on_key(teller: Teller, key: str, side: str) -> Iterator[str]:
 
 
 def _named(
-    teller: Teller,
-    key: str,
-    chosen: pd.Series,
-    baseline: pd.Series,
-    reasons: Mapping[str, Reason],
+    teller: Teller, key: str, chosen: pd.Series, baseline: pd.Series, reasons: Mapping[str, Reason]
 ) -> str:
     """Name the first few that changed, those of one reason together."""
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -98,6 +93,8 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
     """Say why some places or areas that share a reason have less, or more."""
     first, words = reasons[0], teller.words
     sides = "won" if int(change.iloc[0]) > 0 else "lost"
+    if not teller.plan.goals and first.kind in ("open", "joint"):
+        sides = "without_goals"
     weights = change.abs().to_numpy(dtype=float)
     here, there = (
         float(np.average([getattr(reason, name) for reason in reasons], weights=weights))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kc_model.explain.naming import budget_texts, rule_label, rule_texts
-from kc_model.explain.teller import Explained, Teller
+from kc_model.explain.teller import Teller
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["BY_CELLS", "Trouble", "is_bound", "tell_conflicts", "troubles"]
@@ -39,14 +40,13 @@ class Trouble:
     ways: tuple[tuple[str, tuple[Step, ...]], ...] = ()
 
 
-def troubles(plan: Explained, language: Language = "vi") -> list[Trouble]:
+def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
     """Return why there is no plan, conflict by conflict, and what mends each.
 
     Parameters
     ----------
     plan : Allocation
         Of status "infeasible".
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -104,14 +104,13 @@ def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, froze
 
 
 def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> list[str]:
-    """Say what clashes."""
     labels = _labels(teller, conflict["rules"], conflict["texts"])
     if "grid" in conflict:
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
         step = teller.words.exact(conflict["grid"])
         return [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
     facts = list(_facts(teller, conflict["projects"]))
-    if conflict["bounds"] and not all(map(is_bound, labels)):
+    if conflict["bounds"] and (not all(map(is_bound, labels)) or any(map(_is_high, labels))):
         return [_pressed(teller, head, conflict, facts)]
     shown = [f"“{label}”" for label in labels.values()]
     key = "conflict_projects" if facts else "conflict"
@@ -126,27 +125,76 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
 
 
 def _pressed(teller: Teller, head: str, conflict: Step, facts: Sequence[str]) -> str:
-    """Say what rules leave, and what the cells they clash with need in all."""
+    """Say what rules ask for or leave, and the lowest or highest amounts that clash with them."""
     bounds, sums = conflict["bounds"], conflict["sums"]
-    own = {rule["rule"] for rule in bounds}
+    lows, highs = (
+        [one for one in bounds if _is_high(one["rule"]) is is_high] for is_high in (False, True)
+    )
     labels = _labels(teller, conflict["rules"], conflict["texts"])
-    others = [f"“{label}”" for rule, label in labels.items() if rule not in own]
-    held = _held(teller, bounds)
-    is_purse = sums and len(others) == 1 and own.issuperset(sums["needs"]) and not facts
-    if not is_purse or sums["measure"] != "money":
-        rules = "; ".join([*others, *facts])
-        return teller.say("pressed.rules", head=head, rules=rules, held=held)
-    gap = sum(rule["amount"] for rule in bounds) - sums["total"]
-    total, gap = teller.words.money(sums["total"]), teller.words.money(gap)
-    return teller.say("pressed.purse", head=head, rule=others[0], total=total, held=held, gap=gap)
+    others = {rule: f"“{label}”" for rule, label in labels.items() if not is_bound(rule)}
+    if not others:
+        return _against_itself(teller, head, lows[0], highs[0])
+    is_plain = sums and sums["measure"] == "money" and not facts
+    kind = _sums_kind(teller, conflict, lows) if is_plain else ""
+    held = ", ".join(_held(teller, part, is_sum=bool(kind)) for part in (lows, highs) if part)
+    if not kind:
+        rules = [*others.values(), *facts]
+        key = "pressed.rules" if len(rules) > 1 else "pressed.rule"
+        return teller.say(key, head=head, rules="; ".join(rules), held=held)
+    needed, total = sums["needed"], sums["total"]
+    if lows:  # all that ask, more than clash already
+        needed = sum(one["amount"] for one in lows)
+    rule = "; ".join(others[one] for one in (others if lows else sums["needs"]))
+    shown, gap = (teller.words.money(x) for x in (total if lows else needed, needed - total))
+    return teller.say(f"pressed.{kind}", head=head, rule=rule, total=shown, held=held, gap=gap)
 
 
-def _held(teller: Teller, bounds: Sequence[Step]) -> str:
-    """Say what is disbursed in cells, or else is the least they are to get; the largest first."""
+def _sums_kind(teller: Teller, conflict: Step, lows: Sequence[Step]) -> str:
+    """Return how sums show what rules clash with; "" where they are not of all these cells."""
+    bounds, sums = conflict["bounds"], conflict["sums"]
+    others = [rule for rule in conflict["rules"] if not is_bound(rule)]
+    asks = any(rule in sums["needs"] for rule in others)
+    if lows:
+        several = {rule.id for rule in teller.plan.scenario.rules if rule.each}
+        is_one = len(others) == 1 and not several.intersection(others)
+        return "purse" if is_one and not asks and len(lows) == len(bounds) else ""
+    if not math.isclose(sum(one["amount"] for one in bounds), sums["total"]):
+        return ""
+    return "unspent" if all(rule.startswith("budget:") for rule in others) else "unmet"
+
+
+def _against_itself(teller: Teller, head: str, low: Step, high: Step) -> str:
+    """Say that a cell is to get, or was paid, more than it may get."""
+    words, plan = teller.words, teller.plan
+    values = {
+        "cell": words.group(_cell(low)),
+        "when": teller.say("pressed.when", month=plan.as_of, year=plan.year) if plan.as_of else "",
+        "low": words.money(low["amount"]),
+        "high": words.money(high["amount"]),
+    }
+    key = "paid" if low["spent"] >= low["amount"] else "cell"
+    return teller.say(f"pressed.{key}", head=head, **values)
+
+
+def _is_high(rule: str) -> bool:
+    return is_bound(rule) and rule.endswith(":max")
+
+
+def _cell(bound: Step) -> str:
+    return str(bound["rule"]).removeprefix("bound:").rpartition(":")[0]
+
+
+def _held(teller: Teller, bounds: Sequence[Step], *, is_sum: bool) -> str:
+    """Say what is disbursed in cells, or the least or most they are to get; the largest first."""
     words, plan = teller.words, teller.plan
     amount, spent = (sum(one[key] for one in bounds) for key in ("amount", "spent"))
     kind = "spent" if words.money(amount) == words.money(spent) else "both" if spent else "least"
-    names = [one["rule"].removeprefix("bound:").rpartition(":")[0].split("|") for one in bounds]
+    names = [_cell(one).split("|") for one in bounds]
+    if _is_high(bounds[0]["rule"]):
+        if len(bounds) == 1:
+            cell = words.group(_cell(bounds[0]))
+            return teller.say("pressed.one", cell=cell, amount=words.money(amount))
+        kind = "most" if is_sum else "highs"
     varies = [len(set(values)) > 1 for values in zip(*names, strict=True)]
     ranked = sorted(zip(bounds, names, strict=True), key=lambda one: -one[0]["amount"])
     shown = []
@@ -168,6 +216,9 @@ def _ways(
     options = _by_option(conflict["repairs"])
     if not is_one:
         options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    # Any of many cells may be raised: as many as are named.
+    highs = [steps for steps in options if _is_high(steps[0]["rule"])]
+    options = [steps for steps in options if steps not in highs[_CELLS:]]
     known = {one["rule"] for one in conflict["bounds"]}
     for steps in options:
         also = [rule for rule in steps[0].get("also", ()) if rule not in known]
@@ -307,6 +358,5 @@ def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[
 
 
 def _by_option(steps: Sequence[Step]) -> list[list[Step]]:
-    """Return the steps of every option, in order."""
     options = dict.fromkeys(step["option"] for step in steps)
     return [[step for step in steps if step["option"] == option] for option in options]

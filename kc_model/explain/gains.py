@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from kc_model.explain.teller import Explained, Teller
+from kc_model.explain.teller import Teller
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["holding", "loosening", "tell_gains"]
@@ -54,13 +55,8 @@ def tell_gains(teller: Teller) -> Iterator[str]:
         yield _of_purses(teller, purses)
 
 
-def loosening(plan: Explained, language: Language = "vi") -> list[str]:
+def loosening(plan: Plan, language: Language = "vi") -> list[str]:
     """Return for every rule row what loosening its rule by a readable step would give.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -76,13 +72,8 @@ def loosening(plan: Explained, language: Language = "vi") -> list[str]:
     return told
 
 
-def holding(plan: Explained, language: Language = "vi") -> list[tuple[str, ...]]:
+def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     """Return everything that holds the plan, or the first goal's best, as a table.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Returns
     -------

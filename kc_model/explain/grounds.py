@@ -28,7 +28,7 @@ def tell_open(teller: Teller) -> Iterator[str]:
     if plan.undecided:
         is_open = plan.cells["is_open"]
         yield teller.say(
-            "undecided",
+            "undecided" if plan.goals else "open",
             count=len(plan.undecided),
             amount=words.vnd(int(plan.cells["amount"][is_open].sum())),
             base=teller.base(),
@@ -169,4 +169,4 @@ def _on_rounding(teller: Teller) -> Iterator[str]:
         moved = words.vnd(told["moved"])
         yield teller.say("rounding.costs", step=step, moved=moved, costs="; ".join(costs))
     else:
-        yield teller.say("rounding.free", step=step)
+        yield teller.say("rounding.free" if plan.goals else "rounding.kept", step=step)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kc_model.explain.teller import SMALL, Explained, Teller
+from kc_model.explain.teller import SMALL, Teller
 from kc_model.money import MILLION
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["why_left"]
@@ -17,13 +18,8 @@ _RATES = ("here", "there")
 _TIERS = ("directive", "preference")
 
 
-def why_left(plan: Explained, language: Language = "vi") -> dict[str, str]:
+def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
     """Return why projects that may be chosen are not, a sentence or two for each.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Returns
     -------

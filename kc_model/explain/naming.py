@@ -26,7 +26,6 @@ def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:
         As in ``rules.csv``.
     text : str
         What it is called, see `rule_texts` and `budget_texts`; "" where it has no name.
-    language : {"vi", "en"}
     """
     if text:
         return text
@@ -130,7 +129,6 @@ def renumbered(text: str, old: Decimal | None, new: Decimal, kind: str, unit: st
 
     Parameters
     ----------
-    text : str
     old, new : Decimal
         In the dataset's unit, or a share or number; None: there was none.
     kind : str

@@ -9,26 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from kc_model.plan import Plan
 
 __all__ = ["Reason", "find_reasons"]
 
 _PART = 0.25  # of a change: what a driver must have done of it to be named
 _MAIN = 0.9  # of what the purses did: one that did as much is named alone
 _APART = 0.005  # of chances that are shown as different
-
-
-class _Planned(Protocol):
-    @property
-    def cells(self) -> pd.DataFrame: ...
-    @property
-    def rule_rows(self) -> pd.DataFrame: ...
-    @property
-    def effects(self) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -63,12 +55,11 @@ class Reason:
     kept: float = 0.0
 
 
-def find_reasons(plan: _Planned, key: str, wanted: Iterable[str]) -> dict[str, Reason]:
+def find_reasons(plan: Plan, key: str, wanted: Iterable[str]) -> dict[str, Reason]:
     """Return the reason of places or areas that changed.
 
     Parameters
     ----------
-    plan : Allocation
     key : {"place", "area"}
     wanted : iterable of str
         Their codes; those that did not change are left out.
@@ -90,7 +81,7 @@ def find_reasons(plan: _Planned, key: str, wanted: Iterable[str]) -> dict[str, R
 
 
 class _Search:
-    def __init__(self, plan: _Planned, codes: pd.Series) -> None:
+    def __init__(self, plan: Plan, codes: pd.Series) -> None:
         self.plan, self.codes = plan, codes
         self.change = (plan.cells["amount"] - plan.cells["baseline"]).astype("float64")
         self.effects = plan.effects.to_numpy(dtype=np.float64)

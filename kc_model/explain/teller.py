@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
-import pandas as pd
-
-from kc_model.errors import Fault
 from kc_model.explain.naming import budget_texts, rule_label, rule_texts
-from kc_model.scenario import Scenario
-from kc_model.tables import CELL_KEYS, Dataset, Note
+from kc_model.plan import Plan
+from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["SMALL", "Explained", "Teller"]
+__all__ = ["SMALL", "Teller"]
 
 SMALL = 1e-6
 """Of a gap or a price: less is none."""
@@ -23,78 +20,15 @@ SMALL = 1e-6
 _MONEY = ("money", "share")
 
 
-class _Explained(Protocol):
-    """What `explain` reads of an allocation; see `kc_model.results.Allocation`."""
-
-    # Properties, because the fields of a frozen dataclass may only be read.
-    @property
-    def status(self) -> str: ...
-    @property
-    def stopped(self) -> bool: ...
-    @property
-    def scenario_name(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def vintage(self) -> str: ...
-    @property
-    def year(self) -> int: ...
-    @property
-    def as_of(self) -> int | None: ...
-    @property
-    def baseline_year(self) -> int | None: ...
-    @property
-    def cells(self) -> pd.DataFrame: ...
-    @property
-    def rule_rows(self) -> pd.DataFrame: ...
-    @property
-    def goals(self) -> tuple[Mapping[str, Any], ...]: ...
-    @property
-    def undecided(self) -> tuple[str, ...]: ...
-    @property
-    def reserve(self) -> tuple[Mapping[str, Any], ...]: ...
-    @property
-    def conflicts(self) -> tuple[Mapping[str, Any], ...]: ...
-    @property
-    def warnings(self) -> tuple[Fault, ...]: ...
-    @property
-    def data(self) -> Dataset: ...
-    @property
-    def scenario(self) -> Scenario: ...
-    @property
-    def notes(self) -> tuple[Note, ...]: ...
-    @property
-    def projects(self) -> pd.DataFrame: ...
-    @property
-    def whys(self) -> pd.DataFrame: ...
-    @property
-    def gap(self) -> float | None: ...
-    @property
-    def effects(self) -> pd.DataFrame: ...
-    @property
-    def rounding(self) -> Mapping[str, Any]: ...
-    @property
-    def defaults(self) -> tuple[Mapping[str, str], ...]: ...
-
-
-Explained: TypeAlias = _Explained
-"""What `explain` reads of an allocation."""
-
-
 class Teller:
     """Speaks of one plan in one language.
-
-    Parameters
-    ----------
-    plan : Allocation
-    language : {"vi", "en"}
 
     Attributes
     ----------
     words : Words
     """
 
-    def __init__(self, plan: Explained, language: Language) -> None:
+    def __init__(self, plan: Plan, language: Language) -> None:
         self.plan, self.language = plan, language
         self.words = Words.of(plan, language)
 

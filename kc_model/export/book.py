@@ -99,7 +99,6 @@ def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
 
     Parameters
     ----------
-    money : collection of int
     unit : str
         A key of `kc_model.money.UNITS`.
     narrowest : float
@@ -157,10 +156,8 @@ class Book:
 
     Parameters
     ----------
-    language : {"vi", "en"}
     vintage : {"63", "34"}
         Of the places' codes.
-    money : Display
 
     Notes
     -----
@@ -231,7 +228,6 @@ class Book:
 
         Parameters
         ----------
-        name : str
         widths : sequence of float
             Width of each printed column from the first, in characters; all but the first are made
             wider where they leave much of the page.
@@ -429,7 +425,6 @@ def lines_of(text: str, width: float) -> int:
 
     Parameters
     ----------
-    text : str
     width : float
         Of the column, in sizes of its font (ems).
     """

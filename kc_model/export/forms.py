@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pandas as pd
 from xlsxwriter.worksheet import Worksheet
@@ -16,8 +17,9 @@ from kc_model.export.projects import write_assigned
 from kc_model.export.stamp import Stamp, baseline_heading, cut_off, form_notes, years_of
 from kc_model.export.table import Amount, Table, amounts_of, grow, levels_of
 from kc_model.money import UNITS, format_number, unit_name
+from kc_model.tables import as_rows
 from kc_model.wording import Language
-from kc_model.words import NOTICED
+from kc_model.words import noticed
 
 __all__ = ["allocation_workbook", "write_changes", "write_places", "write_plan"]
 
@@ -41,7 +43,6 @@ def allocation_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     cells : DataFrame, one row per cell in official order
         year (int), place, area, activity, source, region (text), amount, baseline (Int64, VND),
         expected_disbursed (float64, VND; NaN where unknown). Other columns are not printed.
@@ -49,7 +50,6 @@ def allocation_workbook(
         id, group, side, tier, status, text, basis (text), lhs, bound, slack, shortfall, price
         (float64, NaN blank; money in the stamp's unit), told (what loosening it would give, in
         the workbook's language; see `kc_model.explain.loosening`).
-    language : {"vi", "en"}
     moves : DataFrame, optional
         Of a mid-year plan, as `kc_model.export.moved.write_moves` takes them.
     projects : tuple of DataFrame, optional
@@ -102,7 +102,7 @@ def write_plan(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> Table:
     heading = write_head(book, sheet, table.right, stamp, title, lines)
     row = table.write_heading(heading, baseline_heading(book, stamp))
     sheet.freeze_panes(row, 2)
-    end, tops = table.write(grow(amounts, levels, stamp.vintage), row)
+    end, tops = table.write_plan(grow(book, amounts, levels), row)
     end = _write_reserve(table, stamp, end)
     last = write_foot(book, sheet, table.right, end, form_notes(book, stamp, table.columns))
     years = tops[1:] if levels[0] == "year" else []  # each begins a page
@@ -160,7 +160,7 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     sheet.freeze_panes(first, 2)
     above = levels_of(amounts, ("year", "region", "place"))
     above = [key for key in above if key != "place"]
-    row, tops = table.write(grow(amounts, [*above, "place"], stamp.vintage), first)
+    row, tops = table.write_plan(grow(book, amounts, [*above, "place"]), first)
     book.tie(sheet, row - 2, row - 1)  # the total is not alone
     book.print_rows(sheet, row - 1, (2, first - 1), tops[1:] if above[:1] == ["year"] else [])
 
@@ -193,29 +193,32 @@ def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
         text = headings.get(key) or book.say(f"changes.{key}")
         book.text(sheet, 2, column, text, "cell", "head")
     sheet.freeze_panes(3, 2)
-    changes = _changes(amounts, level)
+    changes = _changes(amounts, level, stamp.step)
     for row, change in enumerate(changes, 3):
         _write_change(book, sheet, row, change, book.name(level, change.value))
         if detail:
-            book.text(sheet, row, last, _named_losses(book, change, detail), "cell", "wrap")
+            where = _named_losses(book, change, detail, stamp.step)
+            book.text(sheet, row, last, where, "cell", "wrap")
     end = 3 + len(changes)
     told = "few" if changes else "none"
     book.merge(sheet, (end, 0, end, last), book.say(f"changes.{told}"), "italic", "small")
     book.print_rows(sheet, end, (2, 2))
 
 
-def _changes(amounts: Sequence[Amount], level: str) -> list[_Change]:
+def _changes(amounts: Sequence[Amount], level: str, step: int) -> list[_Change]:
     """Return the parts of a plan that change by more than rounding, the largest loss first."""
     parts: dict[str, list[Amount]] = {}
     for cell in amounts:
         if cell.baseline is not None:
             parts.setdefault(getattr(cell, level), []).append(cell)
-    found = [
-        _Change(value, tuple(part), sum(c.baseline or 0 for c in part), sum(c.amount for c in part))
-        for value, part in parts.items()
+    if not parts:
+        return []
+    sums = noticed(pd.DataFrame(list(chain.from_iterable(parts.values()))), level, step)
+    changed = sums[sums["change"] != 0].sort_values("change", kind="stable").reset_index()
+    return [
+        _Change(one[level], tuple(parts[one[level]]), int(one["baseline"]), int(one["amount"]))
+        for one in as_rows(changed)
     ]
-    changed = [c for c in found if abs(c.after - c.before) > NOTICED * c.before]
-    return sorted(changed, key=lambda change: change.after - change.before)
 
 
 def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name: str) -> None:
@@ -233,9 +236,9 @@ def _write_change(book: Book, sheet: Worksheet, row: int, change: _Change, name:
         book.text(sheet, row, 5, book.say("changes.new"), "cell", "center")
 
 
-def _named_losses(book: Book, change: _Change, detail: str) -> str:
+def _named_losses(book: Book, change: _Change, detail: str, step: int) -> str:
     """Return in words where a part loses most."""
-    losses = [part for part in _changes(change.cells, detail) if part.after < part.before]
+    losses = [part for part in _changes(change.cells, detail, step) if part.after < part.before]
     shown = [
         f"{book.name(detail, part.value)}: −"
         + format_number(

@@ -62,7 +62,7 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
         missed = rule["shortfall"] if rule["shortfall"] > 0 else math.nan
         slack = rule["slack"] if math.isnan(missed) else -missed
         for column, value in enumerate((rule["bound"], rule["lhs"], slack), 5):
-            known = None if pd.isna(value) else _clean(value)
+            known = None if pd.isna(value) else round(float(value), 9) + 0.0  # without noise
             look = "whole" if known is None or round(known, 3).is_integer() else "decimal"
             book.number(sheet, row, column, known, "cell", look, "top", *style)
     end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
@@ -100,13 +100,7 @@ def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
             yield {**named, "more": len(rows) - shown if last else 0}
 
 
-def _clean(value: float) -> float:
-    """Return a number without the noise of arithmetic, so that whole ones are shown whole."""
-    return round(float(value), 9) + 0.0
-
-
 def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
-    """Return the text columns of one rule."""
     bound = _BOUND.fullmatch(rule["id"])
     group = bound[1] if bound else rule["group"]
     label = say(f"explain.bounds.{bound[2]}", book.language) if bound and not rule["text"] else ""

@@ -11,7 +11,7 @@ from xlsxwriter.worksheet import Worksheet
 from kc_model.export.book import Book
 from kc_model.export.frame import write_foot, write_head
 from kc_model.export.stamp import Stamp
-from kc_model.export.table import add_up, numeral
+from kc_model.export.tree import Node, Tree, add_up
 from kc_model.money import UNITS
 
 __all__ = ["Field", "Form", "Group", "write_form", "write_table"]
@@ -63,12 +63,10 @@ class Form:
     ----------
     sheet : str
         Key of the sheet's name.
-    title : str
     lines : tuple of str
         Under the title.
     fields : tuple of Field
         The first is what each row is.
-    groups : tuple of Group
     notes : tuple of str
         Under the table.
     """
@@ -115,67 +113,51 @@ def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) 
         text = "AB"[column] if column < 2 else str(column - 1)
         book.text(sheet, row + 2, column, text, "cell", "index")
     table = _Table(book, sheet, form.fields)
-    first = end = row + 3
-    tops: list[int] = []
-    for number, group in enumerate(form.groups):
-        own, top = end, end + bool(group.label)
-        parts = list(range(top, top + len(group.rows)))
-        for count, (at, values) in enumerate(zip(parts, group.rows, strict=True)):
-            table.write_row(at, numeral("arabic", count), values)
-        if group.label:
-            styles = ("cell", "bold", "band")
-            table.write_sum(own, (numeral("roman", number), group.label), parts, group.rows, styles)
-            book.tie(sheet, own, own + 1)
-        tops += [own] if group.label else parts
-        end = parts[-1] + 1
-    rows = [values for group in form.groups for values in group.rows]
-    table.write_sum(end, ("", total), tops, rows, ("cell", "bold", "total"))
-    return first, end + 1
+    nodes: list[Node[Sequence[Values]]] = []
+    for group in form.groups:
+        rows = tuple(map(table.node_of, group.rows))
+        nodes += [Node("roman", group.label, group.rows, rows)] if group.label else rows
+    end, tops = table.write(nodes, row + 3)
+    table.write_total(end, total, [values for node in nodes for values in node.of], tops)
+    return row + 3, end + 1
 
 
-class _Table:
+class _Table(Tree[Sequence[Values]]):
     """The rows of a form."""
 
     def __init__(self, book: Book, sheet: Worksheet, fields: Sequence[Field]) -> None:
-        self.book, self.sheet, self.fields = book, sheet, fields
+        super().__init__(book, sheet, indents=False)
+        self.name, self.fields = fields[0].key, fields[1:]
         self.at = {field.key: column for column, field in enumerate(fields, 1)}
 
-    def write_row(self, row: int, number: str, values: Values) -> None:
-        """Write one row: texts, money, and what adds it up across."""
-        self.book.text(self.sheet, row, 0, number, "cell", "center")
-        for column, field in enumerate(self.fields, 1):
-            value = values.get(field.key)
-            if not field.is_money:
-                self.book.text(self.sheet, row, column, str(value or ""), "cell", "wrap")
-            elif field.adds:
-                self._write_sum(row, column, self._across(row, field), _added(field, values))
-            else:
-                self.book.number(self.sheet, row, column, self._shown(value), "cell", "money")
+    def node_of(self, values: Values) -> Node[Sequence[Values]]:
+        """Return a row of the last level."""
+        return Node("arabic", str(values.get(self.name) or ""), (values,))
 
-    def write_sum(
-        self,
-        row: int,
-        name: tuple[str, str],
-        parts: Sequence[int],
-        of: Sequence[Values],
-        styles: tuple[str, ...],
+    def write_row(
+        self, row: int, of: Sequence[Values], parts: Sequence[int], styles: tuple[str, ...]
     ) -> None:
-        """Write a row that adds up others: number and label, the rows, their values."""
-        self.book.text(self.sheet, row, 0, name[0], *styles, "center")
-        self.book.text(self.sheet, row, 1, name[1], *styles, "wrap")
-        for column, field in enumerate(self.fields[1:], 2):
-            if field.is_money:
-                known = [v for values in of if (v := _value(field, values)) is not None]
-                formula = self._across(row, field) if field.adds else add_up(parts, column)
-                self._write_sum(row, column, formula, sum(known) if known else None, *styles)
-            else:
+        """Write texts, money, and what adds it up down and across."""
+        for column, field in enumerate(self.fields, 2):
+            known = [v for values in of if (v := _value(field, values)) is not None]
+            vnd = sum(known) if known else None
+            if not field.is_money and parts:
                 self.book.text(self.sheet, row, column, "", *styles)
+            elif not field.is_money:
+                text = str(of[0].get(field.key) or "")
+                self.book.text(self.sheet, row, column, text, *styles, "wrap")
+            elif field.adds:
+                self._write_sum(row, column, self._across(row, field), vnd, *styles)
+            elif parts:
+                self._write_sum(row, column, add_up(parts, column), vnd, *styles)
+            else:
+                self.book.number(self.sheet, row, column, self._shown(vnd), *styles, "money")
 
     def _write_sum(
         self, row: int, column: int, formula: str, vnd: int | None, *styles: str
     ) -> None:
         """Write a formula; nothing is shown while nothing is known."""
-        look = (*(styles or ("cell",)), "quiet" if vnd is None else "money")
+        look = (*styles, "quiet" if vnd is None else "money")
         self.book.formula(self.sheet, row, column, formula, self._shown(vnd or 0) or 0.0, *look)
 
     def _across(self, row: int, field: Field) -> str:
@@ -186,21 +168,17 @@ class _Table:
         ]
         return f"={''.join(cells).removeprefix('+')}"
 
-    def _shown(self, vnd: str | int | None) -> float | None:
-        return None if vnd is None else int(vnd) / UNITS[self.book.money.unit]
-
-
-def _added(field: Field, values: Values) -> int | None:
-    """Return what a column adds up of its row; None where all of it is unknown."""
-    parts = [
-        (-1 if key.startswith("-") else 1, values.get(key.removeprefix("-"))) for key in field.adds
-    ]
-    known = [sign * int(value) for sign, value in parts if value is not None]
-    return sum(known) if known else None
+    def _shown(self, vnd: int | None) -> float | None:
+        return None if vnd is None else vnd / UNITS[self.book.money.unit]
 
 
 def _value(field: Field, values: Values) -> int | None:
-    if field.adds:
-        return _added(field, values)
-    value = values.get(field.key)
-    return None if value is None else int(value)
+    """Return the money of a row in a column, or what that adds up; None where it is unknown."""
+    if not field.is_money:
+        return None
+    known = [
+        -int(value) if key.startswith("-") else int(value)
+        for key in field.adds or (field.key,)
+        if (value := values.get(key.removeprefix("-"))) is not None
+    ]
+    return sum(known) if known else None

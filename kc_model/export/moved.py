@@ -27,8 +27,6 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
 
     Parameters
     ----------
-    book : Book
-    stamp : Stamp
     moves : DataFrame
         As `kc_model.moves.find_moves` gives them: amount and gain in VND.
 
@@ -67,7 +65,6 @@ class Reasons:
 
     Parameters
     ----------
-    book : Book
     reasons : iterable of str
         Of all rows.
     """

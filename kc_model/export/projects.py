@@ -22,16 +22,12 @@ from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import Reasons, fund_width, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
+from kc_model.money import UNITS, format_number
 from kc_model.reading import dong
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
-__all__ = [
-    "adjustment_workbook",
-    "assigned_workbook",
-    "registration_workbook",
-    "write_assigned",
-]
+__all__ = ["adjustment_workbook", "assigned_workbook", "registration_workbook", "write_assigned"]
 
 _NARROWEST = 13.5  # characters of a money column
 _SPARE = 3  # rows of an estimate left for its items
@@ -45,10 +41,8 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset; money in VND.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -79,13 +73,11 @@ def assigned_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     projects : DataFrame
         As ``projects`` of a dataset.
     chosen : DataFrame
-        id, amount (VND; 0 or <NA>: not chosen), reason (text). Projects it does not name are not
-        chosen.
-    language : {"vi", "en"}
+        id, amount (VND; 0 or <NA>: not chosen), reason (text); optionally split (pairs of place
+        and VND, of a project over several). Projects it does not name are not chosen.
 
     Returns
     -------
@@ -136,14 +128,12 @@ def adjustment_workbook(
 
     Parameters
     ----------
-    stamp : Stamp
     changes : DataFrame, one row per project or cell that changes
         id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
         reason (text), decided_by (minister, agency, department or province; "" where nobody has
         to).
     projects : DataFrame, optional
         As ``projects`` of a dataset: names, areas and funds of the ids.
-    language : {"vi", "en"}
     moves : DataFrame, optional
         As `kc_model.export.moved.write_moves` takes them: a second sheet, from where to where.
 
@@ -211,6 +201,7 @@ def _with_amounts(projects: pd.DataFrame, chosen: pd.DataFrame) -> list[dict[str
     for row in rows:
         own = given.get(row["id"], {})
         row |= {"amount": own.get("amount") or 0, "reason": own.get("reason") or ""}
+        row["parts"] = own.get("split") or ()
         row[row["source"]] = row["amount"]
     if not any(row["amount"] for row in rows):
         raise ValueError("a plan without a chosen project cannot be printed")
@@ -276,7 +267,6 @@ def _sum_remark(book: Book, row: Row) -> str:
 
 
 def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) -> Form:
-    """Return Mẫu số 2 of a fund."""
     support = f"support_{source}"
     fields = (
         Field("name", 32.0),
@@ -381,7 +371,6 @@ def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
 
 
 def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the assigned plan of the chosen projects."""
     present = {row["source"] for row in rows}
     funds = [source for source in reference.source_order() if source in present]
     fields = [
@@ -393,13 +382,11 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         fields.append(_money(book, "assigned_total", "assigned", tuple(funds)))
     shown = [
         {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
+            **_asked(book, row),
             "time": _time(row),
-            "cost_given": row["cost"],
-            "asked": row["support"],
-            "remark": "; ".join(text for text in (_kind(book, row), row["reason"]) if text),
+            "remark": "; ".join(
+                text for text in (_kind(book, row), _split(book, row), row["reason"]) if text
+            ),
         }
         for row in rows
     ]
@@ -409,6 +396,22 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     return Form(
         "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
     )
+
+
+def _split(book: Book, row: Row) -> str:
+    """Return how much of a project's money each of its places gets; "" for one place."""
+    scale, digits = UNITS[book.money.unit], book.money.digits
+    parts = [
+        f"{book.name('place', place)} {format_number(vnd / scale, digits, book.language)}"
+        for place, vnd in row["parts"]
+    ]
+    return book.say("listing.remarks.split", parts="; ".join(parts)) if parts else ""
+
+
+def _asked(book: Book, row: Row) -> dict[str, Any]:
+    """Return a project as both lists show it."""
+    about = {"name": _called(row), "place": _places(book, row)}
+    return {**row, **about, "cost_given": row["cost"], "asked": row["support"]}
 
 
 def _called(row: Row) -> str:
@@ -422,17 +425,7 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         *(Field("name", 36.0), Field("unit", 20.0), Field("place", 16.0), Field("source", 8.0)),
         *(_money(book, "cost_given"), _money(book, "asked"), Field("reason", 40.0)),
     )
-    shown = [
-        {
-            **row,
-            "name": _called(row),
-            "place": _places(book, row),
-            "source": book.name("source", row["source"]),
-            "cost_given": row["cost"],
-            "asked": row["support"],
-        }
-        for row in rows
-    ]
+    shown = [{**_asked(book, row), "source": book.name("source", row["source"])} for row in rows]
     title = book.say("listing.titles.left_out", year=stamp.year)
     return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
 
@@ -441,7 +434,6 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
-    """Return the table of moves."""
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     funds = fund_width(book, (row["source"] for row in rows))
     fields = (
@@ -465,14 +457,11 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         for row in rows
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
-    notes = (
-        book.say("listing.who"),
-        *note_lines(book, stamp),
-    )
+    notes = (book.say("listing.who"), *note_lines(book, stamp))
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), *reasons.legend),
+        (about(book, stamp), book.say("listing.only_changed"), *reasons.legend),
         fields,
         _by_area(book, shown),
         notes,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
@@ -15,7 +14,7 @@ from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head, write_title
 from kc_model.export.ground import write_ground
 from kc_model.export.stamp import Stamp, cut_off, form_notes
-from kc_model.export.table import add_up, numeral, write_label
+from kc_model.export.tree import Node, Tree, add_up
 from kc_model.money import UNITS, unit_name
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
@@ -91,7 +90,6 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
         `summary` holds the findings.
     rows : DataFrame
         As `kc_model.progress.Progress.rows`.
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -111,15 +109,7 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
     return finish(book, stamp)
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A row of a form, and the rows under it; `keys` say which of its codes pick its lines."""
-
-    label: str
-    row: Row
-    keys: tuple[str, ...]
-    style: Literal["letter", "roman", "arabic", "dash"]
-    children: tuple[_Node, ...] = ()
+_Lines = tuple[Row, tuple[str, ...]]  # a row's numbers, and the codes that pick its lines
 
 
 class _Report:
@@ -141,7 +131,7 @@ class _Report:
 
     # ------------------------------------------------------------------ rows of the forms
 
-    def by_area(self) -> tuple[_Node, ...]:
+    def by_area(self) -> tuple[Node[_Lines], ...]:
         """Return funds, areas and activities, as far as there are several."""
         funds = []
         for row in self.levels["source"]:
@@ -150,10 +140,10 @@ class _Report:
             if len(self.levels["source"]) > 1 and {area["area"] for area in of} == {"ALL"}:
                 areas = areas[0].children  # a fund that is not split by area
             label = self.book.name("source", row["source"])
-            funds.append(_Node(label, row, ("source",), "letter", areas))
+            funds.append(Node("letter", label, (row, ("source",)), areas))
         return funds[0].children if len(funds) == 1 else tuple(funds)
 
-    def area(self, row: Row) -> _Node:
+    def area(self, row: Row) -> Node[_Lines]:
         """Return an area of a fund, with its activities where there are several."""
         keys = ("source", "area")
         parts = [
@@ -162,45 +152,44 @@ class _Report:
             if all(part[key] == row[key] for key in keys)
         ]
         label = self.book.name("area", row["area"])
-        children = tuple(
-            _Node(
-                part["activity"] or self.book.say("report.undivided"),
-                part,
-                (*keys, "activity"),
+        children: tuple[Node[_Lines], ...] = tuple(
+            Node(
                 "dash",
+                part["activity"] or self.book.say("report.undivided"),
+                (part, (*keys, "activity")),
             )
             for part in parts
             if len(parts) > 1
         )
-        return _Node(label, row, keys, "roman", children)
+        return Node("roman", label, (row, keys), children)
 
-    def by_place(self) -> tuple[_Node, ...]:
+    def by_place(self) -> tuple[Node[_Lines], ...]:
         """Return regions, places and funds, as far as there are several."""
         regions = []
         for row in self.levels["region"]:
             of = [r for r in self.levels["place"] if r["region"] == row["region"]]
             places = tuple(self.place(place) for place in of)
             label = self.book.name("region", row["region"])
-            regions.append(_Node(label, row, ("region",), "roman", places))
+            regions.append(Node("roman", label, (row, ("region",)), places))
         return regions[0].children if len(regions) == 1 else tuple(regions)
 
-    def place(self, row: Row) -> _Node:
+    def place(self, row: Row) -> Node[_Lines]:
         """Return a place, with its funds where there are several."""
         parts = [r for r in self.levels["source_place"] if r["place"] == row["place"]]
-        children = tuple(
-            _Node(self.book.name("source", part["source"]), part, ("place", "source"), "dash")
+        children: tuple[Node[_Lines], ...] = tuple(
+            Node("dash", self.book.name("source", part["source"]), (part, ("place", "source")))
             for part in parts
             if len(parts) > 1
         )
         label = self.book.name("place", row["place"])
-        return _Node(label, row, ("place",), "arabic", children)
+        return Node("arabic", label, (row, ("place",)), children)
 
-    def by_risk(self) -> tuple[_Node, ...]:
+    def by_risk(self) -> tuple[Node[_Lines], ...]:
         """Return the lines with most money at risk."""
         cells = sorted(self.cells, key=lambda cell: -(cell["unspent"] or 0))
         keys = ("source", "place", "area", "activity")
         return tuple(
-            _Node(self.line_name(cell), cell, keys, "arabic")
+            Node("arabic", self.line_name(cell), (cell, keys))
             for cell in cells[:_SHOWN]
             if cell["unspent"]
         )
@@ -267,7 +256,7 @@ class _Report:
 
     # ------------------------------------------------------------------ the forms
 
-    def write_form(self, name: str, nodes: Sequence[_Node], of: Sequence[str]) -> None:
+    def write_form(self, name: str, nodes: Sequence[Node[_Lines]], of: Sequence[str]) -> None:
         """Write a form: head, table with its total, what is to be known of it, signatures."""
         book, keys = self.book, self.shown(of)
         widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 18.0)
@@ -282,8 +271,9 @@ class _Report:
         first = heading + 2
         sheet.freeze_panes(first, 2)
         table = _Table(self, sheet, keys, right)
-        row, tops = table.write(nodes, first, 0)
-        table.write_total(row, tops if name != "risk" else [])
+        row, tops = table.write(nodes, first)
+        parts = tops if name != "risk" else []
+        table.write_total(row, book.say("total"), (self.all, ()), parts)
         last = write_foot(book, sheet, right, row + 1, self.notes(name, keys))
         book.print_rows(sheet, last, (heading, first - 1))
 
@@ -314,7 +304,6 @@ class _Report:
         return [*lines, *form_notes(book, self.stamp, ("plan",))]
 
     def remark(self, row: Row) -> str:
-        """Return what is missing of a row, in few words."""
         count, as_of = row["n_cells"], self.stamp.as_of or 0
         reported, planned, compared = row["n_reported"], row["n_planned"], row["n_compared"]
         many = {
@@ -400,68 +389,39 @@ class _Report:
         return f"'{self.book.say('sheets.lines')}'!{xl_range_abs(_HEAD + 2, column, last, column)}"
 
 
-class _Table:
+class _Table(Tree[_Lines]):
     """The table of a form."""
 
     def __init__(self, report: _Report, sheet: Worksheet, keys: Sequence[str], right: int) -> None:
+        super().__init__(report.book, sheet)
         self.report = report
-        self.book = report.book
-        self.sheet = sheet
         self.at = {key: 2 + i for i, key in enumerate(keys)}
         self.right = right
 
-    def write(self, nodes: Sequence[_Node], row: int, depth: int) -> tuple[int, list[int]]:
-        """Write rows and the rows under them; return the next row, and those of this depth."""
-        written = []
-        for number, node in enumerate(nodes):
-            own, (row, parts) = row, self.write(node.children, row + 1, depth + 1)
-            written.append(own)
-            name = (numeral(node.style, number), node.label)
-            styles = write_label(self.book, self.sheet, own, name, (depth, bool(parts)))
-            self.report.write_codes(self.sheet, own, self.right + 2, node.row, node.keys)
-            total = (lambda column, of=parts: add_up(of, column)) if parts else None
-            self.write_numbers(own, node.row, node.keys, total, styles)
-            self.book.tie(self.sheet, own, parts[0] if parts else own)
-        return row, written
-
-    def write_total(self, row: int, tops: list[int]) -> None:
-        """Write the total: of the rows of the first depth, or of every line."""
-        styles = ("cell", "bold", "total")
-        self.book.text(self.sheet, row, 0, "", *styles)
-        self.book.text(self.sheet, row, 1, self.book.say("total"), *styles)
-        total = (lambda column: add_up(tops, column)) if tops else None
-        self.write_numbers(row, self.report.all, (), total, styles)
-
-    def write_numbers(
-        self,
-        row: int,
-        of: Row,
-        keys: Sequence[str],
-        total: Callable[[int], str] | None,
-        styles: tuple[str, ...],
+    def write_row(
+        self, row: int, of: _Lines, parts: Sequence[int], styles: tuple[str, ...]
     ) -> None:
         """Write the numbers of a row: sums and ratios as formulas, ranges and chances as they are.
 
-        Parameters
-        ----------
-        total : callable or None
-            Column to the formula that adds up the rows under this one; None: its lines are added.
+        A row without parts adds up its lines, which the codes beside it pick.
         """
+        lines, keys = of
+        self.report.write_codes(self.sheet, row, self.right + 2, lines, keys)
         where = "".join(self.criteria(row, keys))
         for key, column in self.at.items():
-            value = self.report.value(of, key)
+            value = self.report.value(lines, key)
             look = (*styles, self.report.look(key)[0])
             if value is None or key in (*_RANGES, *_CHANCES):
                 self.book.number(self.sheet, row, column, value, *look)
                 continue
             if key in RATIOS:
-                formula = self.ratio(row, of, key, where)
-            elif total is not None:
-                formula = total(column)
+                formula = self.ratio(row, lines, key, where)
+            elif parts:
+                formula = add_up(parts, column)
             else:
                 formula = f"={self.sum(key, where)}"
             self.book.formula(self.sheet, row, column, formula, value, *look)
-        remark = self.report.remark(of)
+        remark = self.report.remark(lines)
         self.book.text(self.sheet, row, self.right, remark, *styles, "wrap", "small")
 
     def criteria(self, row: int, keys: Sequence[str]) -> Iterator[str]:

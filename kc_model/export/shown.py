@@ -31,7 +31,6 @@ def shown_workbook(
         What stands over the table.
     lines : sequence of sequence of str
         Headings first; figures as the language writes them, rounded as shown.
-    language : {"vi", "en"}
 
     Returns
     -------

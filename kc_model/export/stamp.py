@@ -59,11 +59,12 @@ class Stamp:
         Money left unallocated: what the budget row is called, VND.
     notes : tuple of Note
         What is assumed, estimated, made up.
-    warnings : tuple of Fault
     sources : tuple of str
         Documents the data come from.
     defaults : tuple of str
         Defaults in force, in the language of the workbook: listed among the rules.
+    step : int
+        VND that amounts were rounded to; 0: they were not.
     """
 
     title: str
@@ -85,6 +86,7 @@ class Stamp:
     warnings: tuple[Fault, ...] = ()
     sources: tuple[str, ...] = ()
     defaults: tuple[str, ...] = ()
+    step: int = 0
 
 
 def cut_off(book: Book, stamp: Stamp) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
 from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
@@ -18,29 +18,18 @@ from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
 from kc_model.export.book import Book
+from kc_model.export.tree import Node, Numbering, Tree, add_up
 from kc_model.money import UNITS
 
-__all__ = [
-    "KEYS",
-    "Amount",
-    "Node",
-    "Table",
-    "add_up",
-    "amounts_of",
-    "grow",
-    "levels_of",
-    "numeral",
-    "write_label",
-]
+__all__ = ["KEYS", "Amount", "Table", "amounts_of", "grow", "levels_of"]
 
 KEYS = ("year", "place", "area", "activity")
-_NUMERALS: Mapping[str, Literal["letter", "roman", "arabic"]] = {
+_NUMERALS: Mapping[str, Numbering] = {
     "year": "letter",
     "area": "roman",
     "region": "roman",
     "place": "arabic",
 }
-_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
 class Amount(NamedTuple):
@@ -57,6 +46,10 @@ class Amount(NamedTuple):
     expected: float | None
 
 
+Amounts = Sequence[Amount]
+Figures = dict[str, float | None]
+
+
 def amounts_of(cells: pd.DataFrame) -> list[Amount]:
     """Return the cells of an allocation (see `allocation_workbook`) as records."""
     money = [[None if pd.isna(v) else int(v) for v in cells[c]] for c in ("amount", "baseline")]
@@ -67,50 +60,37 @@ def amounts_of(cells: pd.DataFrame) -> list[Amount]:
     return [Amount(*row) for row in rows]
 
 
-@dataclass(frozen=True)
-class Node:
-    """A row of the table and the rows under it."""
-
-    level: str
-    value: object
-    amounts: tuple[Amount, ...]
-    children: tuple[Node, ...]
-
-
-def levels_of(amounts: Sequence[Amount], candidates: Sequence[str]) -> list[str]:
+def levels_of(amounts: Amounts, candidates: Sequence[str]) -> list[str]:
     """Return the levels with more than one value, the place if there is none."""
     several = [key for key in candidates if len({getattr(a, key) for a in amounts}) > 1]
     return several or ["place"]
 
 
-def grow(amounts: Sequence[Amount], levels: Sequence[str], vintage: str) -> tuple[Node, ...]:
+def grow(book: Book, amounts: Amounts, levels: Sequence[str]) -> tuple[Node[Amounts], ...]:
     """Return the tree of a plan, each level in its official order."""
     if not levels:
         return ()
+    level = levels[0]
     parts: dict[object, list[Amount]] = {}
     for amount in amounts:
-        parts.setdefault(getattr(amount, levels[0]), []).append(amount)
+        parts.setdefault(getattr(amount, level), []).append(amount)
     if list(parts) == [""]:  # an area that is not split
-        return grow(amounts, levels[1:], vintage)
-    places = reference.place_order(vintage)
+        return grow(book, amounts, levels[1:])
+    places = reference.place_order(book.vintage)
     orders = {"place": places, "region": places, "area": reference.area_order()}
-    rank = {code: i for i, code in enumerate(orders.get(levels[0], ()))}
+    rank = {code: i for i, code in enumerate(orders.get(level, ()))}
+    style = _NUMERALS.get(level, "dash")
     return tuple(
-        Node(levels[0], value, tuple(part), grow(part, levels[1:], vintage))
+        Node(style, book.name(level, value), part, grow(book, part, levels[1:]))
         for value, part in sorted(parts.items(), key=lambda item: rank.get(str(item[0]), 0))
     )
 
 
-Figures = dict[str, float | None]
-
-
-class Table:
+class Table(Tree[Amounts]):
     """A grouped table on a sheet.
 
     Parameters
     ----------
-    book : Book
-    sheet : Worksheet
     columns : tuple of str
         Keys of the money columns from the third on: the funds, then total, baseline, change,
         share, expected, as `columns_of` finds them.
@@ -119,14 +99,9 @@ class Table:
     """
 
     def __init__(
-        self,
-        book: Book,
-        sheet: Worksheet,
-        columns: tuple[str, ...],
-        linked: Table | None = None,
+        self, book: Book, sheet: Worksheet, columns: tuple[str, ...], linked: Table | None = None
     ) -> None:
-        self.book = book
-        self.sheet = sheet
+        super().__init__(book, sheet)
         self.columns = columns
         self.linked = linked
         self.first = self.last = 0
@@ -147,7 +122,7 @@ class Table:
         return 2 + (self.columns.index("total") if "total" in self.columns else 0)
 
     @staticmethod
-    def columns_of(amounts: Sequence[Amount]) -> tuple[str, ...]:
+    def columns_of(amounts: Amounts) -> tuple[str, ...]:
         """Return the columns that a plan has something to show in."""
         present = {amount.source for amount in amounts}
         columns = [source for source in reference.source_order() if source in present]
@@ -158,7 +133,7 @@ class Table:
             columns += ["expected"]
         return tuple(columns)
 
-    def figures(self, amounts: Sequence[Amount]) -> Figures:
+    def figures(self, amounts: Amounts) -> Figures:
         """Return what a row shows, in the unit; None is blank."""
         sources: Figures = {}
         for amount in amounts:
@@ -177,16 +152,13 @@ class Table:
         shown = {key: value and value / UNITS[self.book.money.unit] for key, value in money.items()}
         return {**shown, "share": total / baseline if baseline else None}
 
-    def write(self, nodes: Sequence[Node], row: int) -> tuple[int, list[int]]:
+    def write_plan(self, nodes: Sequence[Node[Amounts]], row: int) -> tuple[int, list[int]]:
         """Write the rows and the grand total; return the row after it, and the topmost nodes'."""
         self.first = row
-        end, tops = self._write_nodes(nodes, row, 0)
+        end, tops = self.write(nodes, row)
         self.last = end - 1
-        amounts = [amount for node in nodes for amount in node.amounts]
-        label = self.book.say("total")
-        self.book.text(self.sheet, end, 0, "", "cell", "total")
-        self.book.text(self.sheet, end, 1, label, "cell", "bold", "total")
-        self._write_sums(end, tops, self.figures(amounts), ("cell", "bold", "total"))
+        amounts = [amount for node in nodes for amount in node.of]
+        self.write_total(end, self.book.say("total"), amounts, tops)
         return end + 1, tops
 
     def write_extra(self, row: int, label: str, vnd: int) -> None:
@@ -197,41 +169,29 @@ class Table:
             value = vnd / UNITS[self.book.money.unit] if column == self.main else None
             self.book.number(self.sheet, row, column, value, "cell", "italic", "money")
 
-    def _write_nodes(self, nodes: Sequence[Node], row: int, depth: int) -> tuple[int, list[int]]:
-        rows = []
-        for number, node in enumerate(nodes):
-            own, (row, parts) = row, self._write_nodes(node.children, row + 1, depth + 1)
-            rows.append(own)
-            own_number = numeral(_NUMERALS.get(node.level, "dash"), number)
-            name = (own_number, self.book.name(node.level, node.value))
-            styles = write_label(self.book, self.sheet, own, name, (depth, bool(parts)))
-            figures = self.figures(node.amounts)
-            if parts:
-                self.book.tie(self.sheet, own, parts[0])
-                self._write_sums(own, parts, figures, styles)
-            else:
-                self._write_leaf(own, node, figures, styles)
-        return row, rows
-
-    def _write_sums(
-        self, row: int, parts: list[int], figures: Figures, styles: tuple[str, ...]
+    def write_row(
+        self, row: int, of: Amounts, parts: Sequence[int], styles: tuple[str, ...]
     ) -> None:
-        """Write a row that adds up others."""
-        self._write_figures(row, figures, lambda column: add_up(parts, column), styles)
+        """Write sums; of a row of the last level codes and numbers, or links to another sheet."""
+        add: Callable[[int], str] | None = None
+        if parts:
+            add = partial(add_up, parts)
+        else:
+            self._write_codes(row, of[0])
+            add = self._link(row) if self.linked else None
+        self._write_figures(row, self.figures(of), add, styles)
 
-    def _write_leaf(self, row: int, node: Node, figures: Figures, styles: tuple[str, ...]) -> None:
-        """Write a row of the last level: numbers, or links to those of another sheet."""
-        cell = node.amounts[0]
-        for offset, key in enumerate(KEYS):
-            column = self.width + 1 + offset
-            value = getattr(cell, key)
-            if self.linked is not None and key not in ("year", "place"):
-                continue
+    def _write_codes(self, row: int, cell: Amount) -> None:
+        for column, key in enumerate(self._codes, self.width + 1):
             if key == "year":
-                self.book.number(self.sheet, row, column, value, "code")
+                self.book.number(self.sheet, row, column, cell.year, "code")
             else:
-                self.book.text(self.sheet, row, column, value, "code")
-        self._write_figures(row, figures, self._link(row) if self.linked else None, styles)
+                self.book.text(self.sheet, row, column, getattr(cell, key), "code")
+
+    @property
+    def _codes(self) -> tuple[str, ...]:
+        """Keys whose codes stand beside the rows: a linked table is by year and place."""
+        return KEYS[:2] if self.linked else KEYS
 
     def _link(self, row: int) -> Callable[[int], str]:
         """Return the formula that adds up a place's (and year's) rows of the linked table."""
@@ -248,11 +208,7 @@ class Table:
         )
 
     def _write_figures(
-        self,
-        row: int,
-        figures: Figures,
-        add: Callable[[int], str] | None,
-        styles: tuple[str, ...],
+        self, row: int, figures: Figures, add: Callable[[int], str] | None, styles: tuple[str, ...]
     ) -> None:
         """Write the money columns of a row; `add` gives the formula of those that are summed."""
         for column, key in enumerate(self.columns, 2):
@@ -293,9 +249,8 @@ class Table:
             text = baseline if key == "baseline" else self._heading(key)
             headings.append((book.say(f"columns.{shared[key]}") if key in shared else "", text))
         book.heading(sheet, row, headings)
-        for offset, key in enumerate(KEYS[:2] if self.linked else KEYS):
-            text = book.say(f"codes.{key}")
-            book.text(sheet, row + 1, self.width + 1 + offset, text, "code")
+        for column, key in enumerate(self._codes, self.width + 1):
+            book.text(sheet, row + 1, column, book.say(f"codes.{key}"), "code")
         self._write_index(row + 2)
         return row + 3
 
@@ -318,38 +273,3 @@ class Table:
             shown.append(f"{i}={follows[key]}" if key in follows else str(i))
         for column, text in enumerate(shown):
             self.book.text(self.sheet, row, column, text, "cell", "index")
-
-
-def write_label(
-    book: Book, sheet: Worksheet, row: int, name: tuple[str, str], at: tuple[int, bool]
-) -> tuple[str, ...]:
-    """Write number and name of a row of a tree; return the styles of its other cells.
-
-    Parameters
-    ----------
-    name : (str, str)
-    at : (int, bool)
-        How deep it stands, and whether rows under it add up to it.
-    """
-    depth, is_sum = at
-    styles = ("cell", *(("bold",) if is_sum else ()), *(("band",) if is_sum and not depth else ()))
-    book.text(sheet, row, 0, name[0], *styles, "center")
-    indent = (f"indent{min(depth, 3)}",) if depth else ()
-    book.text(sheet, row, 1, name[1], *styles, "wrap", *indent)
-    return styles
-
-
-def numeral(style: Literal["letter", "roman", "arabic", "dash"], number: int) -> str:
-    """Return how the row of a form is numbered, the first being 0."""
-    if style == "letter":
-        return chr(ord("A") + number)
-    if style == "roman" and number < len(_ROMAN):
-        return _ROMAN[number]
-    return "-" if style == "dash" else str(number + 1)
-
-
-def add_up(parts: Sequence[int], column: int) -> str:
-    """Return the formula that adds up some rows of a column."""
-    if list(parts) == list(range(parts[0], parts[-1] + 1)):
-        return f"=SUM({xl_range(parts[0], column, parts[-1], column)})"
-    return f"=SUM({','.join(xl_rowcol_to_cell(part, column) for part in parts)})"

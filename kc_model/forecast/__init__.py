@@ -12,13 +12,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.forecast.draws import absorption, draw
-from kc_model.forecast.expectation import (
-    Count,
-    Estimate,
-    estimate_now,
-    hindcasts,
-    weigh,
-)
+from kc_model.forecast.expectation import Count, Estimate, estimate_now, hindcasts, weigh
 from kc_model.forecast.grounds import basis, notes, warnings
 from kc_model.forecast.known import Evidence, build_evidence
 from kc_model.forecast.months import Months, months_of
@@ -26,7 +20,7 @@ from kc_model.forecast.panel import build_panel
 from kc_model.money import MILLION
 from kc_model.results import Forecast, Provenance, versions_of
 from kc_model.runoff import Floats
-from kc_model.tables import KEYS, Dataset
+from kc_model.tables import KEYS, Dataset, positions
 
 __all__ = ["Months", "forecast", "months_of"]
 
@@ -173,14 +167,13 @@ def _no_better(made: Forecast, plain: Forecast, sources: set[str]) -> Forecast:
 def _supposed(made: Forecast, plain: Forecast, sources: Mapping[str, int]) -> Forecast:
     """Return one forecast for the sources named and the other for the rest."""
     other = ~made.cells["source"].isin(sources).to_numpy()
-    order = pd.MultiIndex.from_frame(made.cells[KEYS])
     slices = pd.concat(
         [
             made.slices[made.slices["source"].isin(sources)],
             plain.slices[~plain.slices["source"].isin(sources)],
         ]
     )
-    at = order.get_indexer(pd.MultiIndex.from_frame(slices[KEYS]))
+    at = positions(slices, made.cells, KEYS)
     return replace(
         made,
         draws=np.where(other, plain.draws, made.draws),

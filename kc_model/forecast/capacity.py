@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from kc_model.forecast.credibility import Grouping, Integers
-from kc_model.runoff import Floats, ratio
+from kc_model.runoff import Floats, halved, ratio
 
 __all__ = ["Capacity", "History", "beyond_plan", "draw_capacity", "fit_capacity"]
 
@@ -99,7 +99,6 @@ class Capacity:
         Standard deviation of what a cell has for itself, doubt about its level included.
     year : float
         Standard deviation of what the cells of one shared group have in common in a year.
-    shared : Grouping
     n_reached, n_short, n_failed : int
         Finished cell-years that reached their plan, fell short of it, or failed.
     """
@@ -174,7 +173,6 @@ def fit_capacity(history: History, completion: Floats) -> Capacity:
 
     Parameters
     ----------
-    history : History
     completion : array (n_cells,)
         Published year-end completion, the prior of a cell: without any finished year
         E[min(C, plan)] is that share of the plan.
@@ -365,12 +363,8 @@ def _limited(level: Floats, spread: Floats | float) -> Floats:
 def _level_at(share: Floats, spread: float) -> Floats:
     """Return the level at which E[min(C, 1)] of a log-normal C is the share given."""
     share = np.clip(share, 0.02, 0.98)
-    low, high = np.full(len(share), -8.0), np.full(len(share), 8.0)
-    for _ in range(50):
-        middle = (low + high) / 2.0
-        short = _limited(middle, spread) < share
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return np.asarray((low + high) / 2.0, dtype=np.float64)
+    ends = np.full(len(share), -8.0), np.full(len(share), 8.0)
+    return halved(ends, lambda level: _limited(level, spread) < share, 50)
 
 
 # --- joint draws --------------------------------------------------------------------------------
@@ -385,11 +379,8 @@ def draw_capacity(
 
     Parameters
     ----------
-    capacity : Capacity
     rows : integer array (n_wanted,)
         Cells wanted.
-    n_draws : int
-    random : Generator
 
     Returns
     -------
@@ -418,14 +409,12 @@ def beyond_plan(
 
     Parameters
     ----------
-    capacity : Capacity
     rows : integer array (n_wanted,)
         Cells wanted.
     year_end : array (n_draws, n_wanted), million VND
     now : (array, array), each (n_wanted,)
         Most that the draws of year-end money can show (the plan, or what is disbursed if that is
         more; 0: nothing planned), and the share of the year's work usually done by now.
-    random : Generator
 
     Returns
     -------

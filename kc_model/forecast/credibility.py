@@ -64,7 +64,6 @@ def shrink(
     groupings : sequence of Grouping
         The first holds everything in one group, against a prior worth `prior_weight` average
         observations.
-    prior_weight : float
 
     Returns
     -------

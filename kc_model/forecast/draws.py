@@ -18,7 +18,7 @@ from kc_model.forecast.expectation import SURPRISE, Estimate, reach_now, reach_o
 from kc_model.forecast.known import Evidence
 from kc_model.forecast.lessons import Lessons, learn, spread_at
 from kc_model.money import MILLION
-from kc_model.runoff import Floats, ratio
+from kc_model.runoff import Floats, halved, ratio
 from kc_model.tables import KEYS
 
 __all__ = ["Draws", "absorption", "draw"]
@@ -29,19 +29,7 @@ _SMALL_POOL = 30  # errors of an area below which its source's are drawn from
 _SIZES = 3  # groups of cells by size, each with errors of its own
 _FEWEST = 10  # errors below which nothing can be said of a range
 _TRIED = 200  # past errors, and draws of each, that calibrate a range
-_POINTS = (
-    0.4,
-    0.55,
-    0.7,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.2,
-    1.3,
-    1.5,
-    1.8,
-)  # of the plan, at which slices end
+_POINTS = (0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 1.8)  # of the plan: ends of slices
 _HALVINGS = 24  # of the interval a level lies in
 _STRETCHES = np.array([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0])
 
@@ -71,12 +59,7 @@ class Draws:
 
 
 def draw(
-    evidence: Evidence,
-    now: Estimate,
-    past: list[tuple[int, Estimate]],
-    *,
-    n_draws: int,
-    seed: int,
+    evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]], *, n_draws: int, seed: int
 ) -> Draws:
     """Return joint draws of the cells wanted.
 
@@ -86,13 +69,10 @@ def draw(
 
     Parameters
     ----------
-    evidence : Evidence
     now : Estimate
         Of the year to forecast.
     past : list of (position of the year, Estimate)
         As `hindcasts` returns it.
-    n_draws : int
-    seed : int
 
     Notes
     -----
@@ -169,12 +149,8 @@ def _centre(shocks: Floats, target: Floats) -> Floats:
     does not move the forecast.
     `target` lies strictly between 0 and 1.
     """
-    low, high = -shocks.max(0), 1.0 - shocks.min(0)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        below = np.clip(middle + shocks, 0.0, 1.0).mean(0) < target
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray((low + high) / 2, dtype=np.float64)
+    ends = -shocks.max(0), 1.0 - shocks.min(0)
+    return halved(ends, lambda m: np.clip(m + shocks, 0.0, 1.0).mean(0) < target, _HALVINGS)
 
 
 def _shared(
@@ -288,11 +264,7 @@ def _pools(evidence: Evidence, errors: Lessons) -> tuple[Integers, list[Floats]]
 
 
 def _doubt(
-    evidence: Evidence,
-    now: Estimate,
-    errors: Lessons,
-    n_draws: int,
-    random: np.random.Generator,
+    evidence: Evidence, now: Estimate, errors: Lessons, n_draws: int, random: np.random.Generator
 ) -> Floats:
     """Return the extra spread of cells that borrow more than those the past errors come from."""
     tried = np.isfinite(errors.own).any(1)

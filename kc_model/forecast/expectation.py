@@ -64,7 +64,6 @@ class Count(NamedTuple):
 
     Parameters
     ----------
-    weight : float
     why : str
         Of a leg that does not count: short (too little history), untried (by no past year), worse
         (than the others at this time of past years).
@@ -111,7 +110,6 @@ def estimate(evidence: Evidence, target: int, value: Floats, known: NDArray[np.b
 
     Parameters
     ----------
-    evidence : Evidence
     target : int
         Position of the year in `evidence.panel.years`.
     value : array (n_cells,), million VND
@@ -189,7 +187,6 @@ def hindcasts(
 
     Parameters
     ----------
-    evidence : Evidence
     tell : callable (share)
         Told before each year how much is done, 0 to 1.
     """
@@ -221,8 +218,6 @@ def weigh(
 
     Parameters
     ----------
-    evidence : Evidence
-    now : Estimate
     past : list of (position of the year, Estimate)
     """
     rows = evidence.panel.wanted
@@ -355,10 +350,7 @@ def _used_up(
 
 
 def _completion(
-    evidence: Evidence,
-    used: tuple[Floats, Floats],
-    reach: Floats,
-    target: int | None = None,
+    evidence: Evidence, used: tuple[Floats, Floats], reach: Floats, target: int | None = None
 ) -> tuple[Floats, Floats]:
     """Return every cell's expected completion of money that came in time, and its doubt.
 

@@ -54,10 +54,8 @@ def notes(
 
     Parameters
     ----------
-    evidence : Evidence
     cells : DataFrame
         As in `Forecast.cells`.
-    drawn : Draws
     given : mapping
         Arrival by source that the caller set.
     counts : mapping
@@ -78,10 +76,7 @@ def notes(
     if over > 1.0:
         found.append(_note("overrun", "estimate", "expected", percent=round(100 * over)))
     borrowed = cells["basis"].ne("basis.cell") & cells["basis"].ne("basis.published")
-    for name, mask in (
-        ("published", cells["basis"].eq("basis.published")),
-        ("borrowed", borrowed),
-    ):
+    for name, mask in (("published", cells["basis"].eq("basis.published")), ("borrowed", borrowed)):
         if mask.any():
             found.append(_note(name, "assumed", count=int(mask.sum()), total=n_cells))
     if panel.baseline:
@@ -150,10 +145,7 @@ def _arrivals(panel: Panel, given: Mapping[str, int]) -> list[Note]:
         kinds = (
             {"given": mine}
             if source in given
-            else {
-                "reported": mine & ~awaited & (month > 1),
-                "awaited": mine & awaited,
-            }
+            else {"reported": mine & ~awaited & (month > 1), "awaited": mine & awaited}
         )
         for kind, late in kinds.items():
             if late.any():

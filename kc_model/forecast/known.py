@@ -34,8 +34,6 @@ class Evidence:
 
     Parameters
     ----------
-    panel : Panel
-    prior : Prior
     observed : array (n_cells, n_years, n_periods), million VND
         Known money on the usual clock; NaN where not reported.
     filled : array, same shape

@@ -68,8 +68,6 @@ def learn(evidence: Evidence, now: Estimate, past: list[tuple[int, Estimate]]) -
 
     Parameters
     ----------
-    evidence : Evidence
-    now : Estimate
     past : list of (position of the year, Estimate)
     """
     n_cells, n_past = len(now.expected), len(past)
@@ -155,10 +153,7 @@ def _inside(share: Floats) -> Floats:
 
 
 def _shared_part(
-    evidence: Evidence,
-    errors: tuple[Floats, Floats],
-    at: tuple[Integers, Integers],
-    n_past: int,
+    evidence: Evidence, errors: tuple[Floats, Floats], at: tuple[Integers, Integers], n_past: int
 ) -> Floats:
     """Return what each cell's source and area missed together in each year.
 

@@ -43,7 +43,6 @@ class Months:
 
     Parameters
     ----------
-    outlook : Forecast
     newest : integer array (n_cells,)
         Month of each line's newest figure; 0 where there is none this year.
     rhythm : array (n_cells, n_rhythms, n_periods + 1)
@@ -144,7 +143,6 @@ def months_of(data: Dataset, outlook: Forecast) -> Months:
     ----------
     data : Dataset
         What the forecast was made from.
-    outlook : Forecast
 
     Notes
     -----

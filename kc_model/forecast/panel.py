@@ -12,7 +12,7 @@ from kc_model import reference
 from kc_model.forecast.credibility import Integers
 from kc_model.money import MILLION
 from kc_model.runoff import Floats, latest, ratio
-from kc_model.tables import KEYS, Dataset, history_of, in_order
+from kc_model.tables import KEYS, Dataset, history_of, in_order, positions
 
 __all__ = ["Panel", "build_panel"]
 
@@ -30,7 +30,6 @@ class Panel:
         Rows of `cells` to forecast, rising.
     years : integer array (n_years,)
         Rising; the last is the year to forecast.
-    as_of : int
     paths : array (n_cells, n_years, n_periods), million VND
         Money disbursed so far by month; NaN = not known. n_periods is the year-end, 12 or 13.
     plan : array (n_cells, n_years), million VND
@@ -96,19 +95,12 @@ class Panel:
 
 
 def build_panel(
-    data: Dataset,
-    year: int,
-    as_of: int,
-    *,
-    arrival: dict[str, int],
-    cells: pd.DataFrame | None,
+    data: Dataset, year: int, as_of: int, *, arrival: dict[str, int], cells: pd.DataFrame | None
 ) -> Panel:
     """Return what a dataset knew at the end of month `as_of` of `year`.
 
     Parameters
     ----------
-    data : Dataset
-    year, as_of : int
     arrival : dict
         Month of arrival by source, against whatever the tables say.
     cells : DataFrame or None
@@ -204,12 +196,8 @@ def _wanted(
         chosen["plan"] = chosen["plan"].fillna(chosen["before"])
         if len(plans):
             chosen["plan"] = chosen["plan"].fillna(0)
-    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0 and not _is_planned(cells)
-
-
-def _is_planned(cells: pd.DataFrame) -> bool:
-    """Whether the caller gives plans, not what only stands in for them."""
-    return "plan" in cells and bool(cells["plan"].notna().any())
+    is_planned = "plan" in cells and bool(cells["plan"].notna().any())  # by the caller
+    return chosen[[*KEYS, "plan"]], now.empty and len(plans) > 0 and not is_planned
 
 
 def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
@@ -222,8 +210,8 @@ def _in_order(keys: pd.DataFrame, vintage: str) -> pd.DataFrame:
 def _positions(
     frame: pd.DataFrame, rows: pd.DataFrame, years: NDArray[np.int64]
 ) -> tuple[Integers, Integers]:
-    cell = pd.MultiIndex.from_frame(frame[KEYS]).get_indexer(pd.MultiIndex.from_frame(rows[KEYS]))
-    return cell.astype(np.intp), np.searchsorted(years, rows["year"].to_numpy(dtype=np.int64))
+    cell = positions(rows, frame, KEYS)
+    return cell, np.searchsorted(years, rows["year"].to_numpy(dtype=np.int64))
 
 
 def _grid(
@@ -327,11 +315,7 @@ def _not_after_spending(arrival: Floats, path: Floats, released: Floats) -> Floa
 
 
 def _released(
-    released: Floats,
-    plan: Floats,
-    carried: Floats,
-    arrival: Floats,
-    as_of: int,
+    released: Floats, plan: Floats, carried: Floats, arrival: Floats, as_of: int
 ) -> Floats:
     """Return the share of a year's plan whose money came in each month.
 

@@ -79,7 +79,6 @@ def build_prior(
     ----------
     cells : DataFrame
         area and source of each cell.
-    year : int
     n_periods : int
         12 or 13.
     planned : bool array (n_cells,) or None

@@ -9,6 +9,7 @@ from typing import Literal
 
 from kc_model import reference
 from kc_model.wording import Language, say
+from kc_model.words import grounds
 
 __all__ = ["CHANGES", "RANKS", "Decision", "who_decides"]
 
@@ -83,6 +84,6 @@ def who_decides(
         own = rows[rows["kind"] == kind]
         needed.append((own if len(own) else rows[rows["kind"] == ""]).iloc[0])
     who = min((row["who"] for row in needed), key=RANKS.index)
-    grounds = [row for row in needed if row["who"] == who]
-    basis = "; ".join(dict.fromkeys(str(row["source"]) for row in grounds))
-    return Decision(who, basis, str(grounds[0]["certainty"]))
+    found = [row for row in needed if row["who"] == who]
+    basis = grounds(str(row["source"]) for row in found)
+    return Decision(who, basis, str(found[0]["certainty"]))

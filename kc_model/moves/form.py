@@ -6,7 +6,7 @@ import pandas as pd
 
 from kc_model.moves.decisions import RANKS
 from kc_model.moves.listing import changed, find_moves
-from kc_model.moves.planned import Planned
+from kc_model.plan import Plan
 from kc_model.wording import Language
 
 __all__ = ["adjusted"]
@@ -15,12 +15,11 @@ _TOLD = ("amount", "reason", "who_decides")
 _SUMS = {"before": "before", "move": "change", "after": "after"}
 
 
-def adjusted(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def adjusted(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what changes as the form of an adjustment takes it.
 
     Parameters
     ----------
-    plan : Allocation
     language : {"vi", "en"}
         Of the reasons.
 

@@ -17,14 +17,17 @@ from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, format_money, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
-from kc_model.moves.planned import ONLY_PAID, Planned
+from kc_model.plan import Plan
 from kc_model.reading import linked_ids
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
-from kc_model.words import Words
+from kc_model.words import Words, grounds
 
-__all__ = ["changed", "find_moves", "moves", "refuse"]
+__all__ = ["ONLY_PAID", "changed", "find_moves", "moves", "refuse"]
+
+ONLY_PAID = "only_paid"
+"""Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
 
 End = Mapping[Any, Any]
 
@@ -33,7 +36,7 @@ _APART = 0.005  # of chances that are shown as different
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
-def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what a plan moves against its baseline, mid-year the plan in force.
 
     Parameters
@@ -68,7 +71,7 @@ def moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     return found.assign(**{name: to_unit(found[name], plan.unit) for name in ("amount", "gain")})
 
 
-def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
+def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     """Return what `moves` returns, amount (Int64) and gain (float64) in VND.
 
     And from_cell, to_cell: rows of ``plan.cells``, -1 for none.
@@ -95,7 +98,7 @@ def find_moves(plan: Planned, language: Language = "vi") -> pd.DataFrame:
     return frame.drop(columns=[*(["to_source"] if same else []), *(["year"] if one else [])])
 
 
-def changed(plan: Planned) -> pd.DataFrame:
+def changed(plan: Plan) -> pd.DataFrame:
     """Return what changes: one row per cell that does, or per project that a cell pays.
 
     Returns
@@ -113,7 +116,8 @@ def changed(plan: Planned) -> pd.DataFrame:
     if plan.cells.empty:
         return pd.DataFrame(columns=columns)
     cells = plan.cells.rename_axis("cell").reset_index()
-    parts = plan.parts if len(plan.parts) else pd.DataFrame(columns=["cell"])
+    is_known = plan.as_of is not None and len(plan.parts)
+    parts = plan.parts if is_known else pd.DataFrame(columns=["cell"])
     frame = cells[~cells["cell"].isin(parts["cell"])]
     frame = frame.assign(project="", before=frame["baseline"], after=frame["amount"], idle=0)
     if len(parts):
@@ -129,7 +133,7 @@ def changed(plan: Planned) -> pd.DataFrame:
     return frame[columns].reset_index(drop=True)
 
 
-def _stopping(plan: Planned) -> set[str]:
+def _stopping(plan: Plan) -> set[str]:
     """Return the projects that were stopped, or get nothing beyond what they were paid."""
     offered, found = plan.data.projects, plan.projects
     stopped = set(offered.loc[offered["stage"] == "stopped", "id"])
@@ -154,7 +158,7 @@ def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(used == 0, 0.0, found), parts.index)
 
 
-def _outside(plan: Planned, purse: pd.DataFrame) -> list[End]:
+def _outside(plan: Plan, purse: pd.DataFrame) -> list[End]:
     """Return what the purse as a whole gets, keeps as a reserve or loses, as ends of moves."""
     first = purse.iloc[0]
     nowhere = dict.fromkeys(_ENDS, "") | {"cell": -1, "rate": 0.0, "idle": 0}
@@ -165,13 +169,13 @@ def _outside(plan: Planned, purse: pd.DataFrame) -> list[End]:
     return [{**nowhere, "change": vnd, "is_cut": is_cut} for vnd, is_cut in parts if vnd]
 
 
-def _reserve(plan: Planned, purse: str) -> int:
+def _reserve(plan: Plan, purse: str) -> int:
     """Return what the budget rows of a purse leave, VND."""
     rows = set(plan.cells.loc[plan.cells["purse"] == purse, "budget"])
     return sum(int(row["amount"]) for row in plan.reserve if row["budget"] in rows)
 
 
-def _refused_before(plan: Planned, ends: Sequence[End]) -> set[tuple[int, int]]:
+def _refused_before(plan: Plan, ends: Sequence[End]) -> set[tuple[int, int]]:
     """Return which givers and takers a refusal keeps apart; the outside holds nothing itself."""
     ids = {rule.id for rule in plan.scenario.rules}
     held = [
@@ -195,7 +199,7 @@ def _come_back(row: dict[str, Any], language: Language) -> dict[str, Any]:
     return row | {"refusable": False, "reason": say("moves.reason.back", language)}
 
 
-def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
+def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
     end = giver if giver["cell"] >= 0 else taker
     gain = amount * (taker["rate"] - giver["rate"])
     sources = dict.fromkeys(one["source"] for one in (giver, taker) if one["cell"] >= 0)
@@ -210,7 +214,7 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
         "gain": gain,
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
-        "basis": "; ".join(dict.fromkeys(found.basis for found in decisions)),
+        "basis": grounds(found.basis for found in decisions),
         "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
         and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
@@ -219,12 +223,10 @@ def _row(plan: Planned, giver: End, taker: End, amount: int, language: Language)
     }
 
 
-@cache
-def _decision(source: str, changes: frozenset[str], kind: str, on: date) -> Decision:
-    return who_decides(source, changes, kind, on)
+_decision = cache(who_decides)  # asked of every move
 
 
-def _decisions(plan: Planned, giver: End, taker: End) -> list[Decision]:
+def _decisions(plan: Plan, giver: End, taker: End) -> list[Decision]:
     """Return who decides a move: both ends are asked, in each fund the highest authority wins."""
     day = date(plan.year, max(plan.as_of or 1, 1), 1)
     kinds = plan.data.projects.set_index("id")["kind"]
@@ -262,7 +264,7 @@ def _changes(end: End, other: End, *, gives: bool) -> frozenset[str]:
     return frozenset({key for key in ("area", "place") if end[key] != other[key]} or {"same"})
 
 
-def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Language) -> str:
+def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> str:
     rates = {"here": giver["rate"], "there": taker["rate"]}
     shown = {
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
@@ -291,24 +293,24 @@ def _reason(plan: Planned, giver: End, taker: End, amount: int, language: Langua
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
 
 
-def _step(plan: Planned) -> int:
+def _step(plan: Plan) -> int:
     """Return the grid of the plan's amounts, VND."""
     return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
 
-def _needed_by(plan: Planned, taker: End) -> list[str]:
+def _needed_by(plan: Plan, taker: End) -> list[str]:
     """Return the chain of links that adds a project to the plan; empty: none does."""
     return _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
 
 
-def _is_shut_out(plan: Planned, giver: End) -> bool:
+def _is_shut_out(plan: Plan, giver: End) -> bool:
     """Whether a project goes that the laws leave no plan with."""
     whys = plan.whys
     gone = giver["project"] and not giver["has"] and not whys.empty
     return bool(gone) and bool(((whys["id"] == giver["project"]) & (whys["kind"] == "law")).any())
 
 
-def _chain(plan: Planned, one: str) -> list[str]:
+def _chain(plan: Plan, one: str) -> list[str]:
     """Return a project that was paid and those it needs, up to one of them; empty: none does.
 
     What was accepted needs nothing more.
@@ -331,7 +333,7 @@ def _chain(plan: Planned, one: str) -> list[str]:
 
 
 def _driver(
-    plan: Planned, giver: int, taker: int, amount: int, language: Language
+    plan: Plan, giver: int, taker: int, amount: int, language: Language
 ) -> tuple[str, dict[str, str]]:
     """Return the rule or goal that did most of a move, if one did a good part of it."""
     effects = plan.effects
@@ -353,7 +355,7 @@ def _driver(
     return "rule", {"rule": rule_label(name, text, language)}
 
 
-def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
+def refuse(plan: Plan, numbers: Collection[int]) -> Scenario:
     """Return the plan's scenario in which some of its moves are not made.
 
     Parameters
@@ -406,7 +408,7 @@ def refuse(plan: Planned, numbers: Collection[int]) -> Scenario:
     return replace(plan.scenario, rules=(*kept, *rules.values()))
 
 
-def _whole(plan: Planned, project: str, side: str) -> Rule | None:
+def _whole(plan: Plan, project: str, side: str) -> Rule | None:
     """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
     own = plan.parts[plan.parts["project"] == project]
     if own["after" if side == "min" else "before"].sum():
@@ -416,21 +418,21 @@ def _whole(plan: Planned, project: str, side: str) -> Rule | None:
     return replace(rule, count="projects")
 
 
-def _share_of(plan: Planned, project: str, cell: int) -> float:
+def _share_of(plan: Plan, project: str, cell: int) -> float:
     """Return how many times what a project changes in one cell it changes in all."""
     own = plan.parts[plan.parts["project"] == project]
     change = own["after"] - own["before"]
     return float(change.sum()) / float(change[own["cell"] == cell].sum())
 
 
-def _size(plan: Planned, project: str, side: str, vnd: int) -> Rule:
+def _size(plan: Plan, project: str, side: str, vnd: int) -> Rule:
     """Return the rule that gives a project so much more at least, or so much less at most."""
     now = int(plan.parts.loc[plan.parts["project"] == project, "after"].sum())
     bound = Decimal(now + vnd) / UNITS[plan.unit]
     return _refusal(side, bound, {"id": (project,)}, project, project)
 
 
-def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
+def _rule(plan: Plan, side: str, cell: int, vnd: int) -> Rule:
     """Return the rule that gives a cell so much more at least, or so much less at most."""
     own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
     keys = _keys(plan)
@@ -442,12 +444,12 @@ def _rule(plan: Planned, side: str, cell: int, vnd: int) -> Rule:
     return _refusal(side, bound, where, _code(plan, {"cell": cell, "project": ""}), name)
 
 
-def _code(plan: Planned, end: End) -> str:
+def _code(plan: Plan, end: End) -> str:
     """Return what a refusal calls an end of a move: its project, else its cell."""
     return str(end["project"]) or "-".join(map(str, plan.cells.loc[end["cell"], _keys(plan)]))
 
 
-def _keys(plan: Planned) -> list[str]:
+def _keys(plan: Plan) -> list[str]:
     """Return the keys that tell the cells of a plan apart, and the source."""
     return [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
 

@@ -14,6 +14,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from kc_model.money import MILLION
 from kc_model.next_year.years import SERIES
 from kc_model.results import Forecast
+from kc_model.tables import positions
 
 __all__ = ["MEASURES", "Chain", "Floats"]
 
@@ -90,7 +91,6 @@ class Chain:
         Of the year before, where it is not finished.
     year : int
         The year to forecast.
-    n_draws, seed : int
     """
 
     def __init__(
@@ -122,9 +122,7 @@ class Chain:
 
     def _grid(self, column: str) -> Floats:
         """Return a column of the history as an array (n_series, n_years), NaN where missing."""
-        row = pd.MultiIndex.from_frame(self.series).get_indexer(
-            pd.MultiIndex.from_frame(self.history[SERIES])
-        )
+        row = positions(self.history, self.series, SERIES)
         grid = np.full((len(self.series), len(self.years)), np.nan)
         year = self.history["year"].to_numpy(dtype=np.int64) - self.years[0]
         grid[row, year] = self.history[column].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -167,9 +165,7 @@ class Chain:
         known = np.isfinite(self.completion[:, -1])
         cells = self.outlook.cells
         of_cell = cells.assign(region=cells["region"].mask(cells["region"] == "", cells["place"]))
-        group = pd.MultiIndex.from_frame(self.series).get_indexer(
-            pd.MultiIndex.from_frame(of_cell[SERIES])
-        )
+        group = positions(of_cell, self.series, SERIES)
         plan = cells["plan"].to_numpy(dtype=np.float64, na_value=0.0) / MILLION
         for i in np.flatnonzero(~known):
             total = plan[group == i].sum()

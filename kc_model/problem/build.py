@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.cells import MILLION, Cells, Curves, build_cells, build_curves, newest_plan_year
-from kc_model.errors import Address, Fault, InputError, raise_faults
+from kc_model.errors import Address, Fault, InputError, errors_in, raise_faults
 from kc_model.forecast import forecast
 from kc_model.offered import Offered, offered_of
 from kc_model.problem.model import Problem, directions_of, grid_of, sure_on
@@ -20,7 +20,7 @@ from kc_model.risk import Capacities, Risk, capacities_of, drawn, risk_of
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
 from kc_model.scenario import Goal, Rule, Scenario
 from kc_model.tables import Dataset
-from kc_model.wording import LANGUAGES
+from kc_model.wording import LANGUAGES, both
 from kc_model.words import Words
 
 __all__ = ["PARTIAL", "absorption_of", "build_problem", "incomplete_list", "problem_of", "risks_on"]
@@ -33,17 +33,12 @@ PARTIAL = 0.25
 
 
 def build_problem(
-    data: Dataset,
-    scenario: Scenario,
-    outlook: Forecast | None = None,
-    as_of: int | None = None,
+    data: Dataset, scenario: Scenario, outlook: Forecast | None = None, as_of: int | None = None
 ) -> Problem:
     """Bring dataset, scenario and forecast together.
 
     Parameters
     ----------
-    data : Dataset
-    scenario : Scenario
     outlook : Forecast or None
         Source of the absorption of cells that no ``absorption.csv`` knows; None: a forecast for
         the scenario's year is made when one is needed.
@@ -67,7 +62,7 @@ def build_problem(
     spend = "at_most" if len(data.projects) else "all"
     budgets, covered = budget_rows(everything, scenario, data.unit, faults, spend)
     outside = [name for name, inside in zip(everything.names(), covered, strict=True) if not inside]
-    if outside and covered.any() and not any(fault.level == "error" for fault in faults):
+    if outside and covered.any() and not errors_in(faults):
         faults.append(_outside(outside, data))
     if not covered.any():  # what rules and goals say is judged all the same
         offered = _offered(data, scenario, everything, as_of, faults)
@@ -90,7 +85,6 @@ def incomplete_list(data: Dataset, scenario: Scenario) -> tuple[Fault, ...]:
 
     Parameters
     ----------
-    data : Dataset
     scenario : Scenario
         Its budgets say which cells count; what is wrong with it is not told here.
     """
@@ -117,10 +111,8 @@ def problem_of(
     ----------
     data : Dataset
         Its tables are not read.
-    scenario : Scenario
     cells : Cells
         Every one of them inside the plan.
-    curves : Curves
     risks : mapping of int to Risk
         For goal number k that is a risk.
     offered : Offered or None
@@ -169,7 +161,9 @@ def _is_of_projects(rule: Rule) -> bool:
 def _ignored(data: Dataset, scenario: Scenario) -> Fault:
     """Say that projects are left aside, with the rules that speak of them."""
     named = [rule.text or rule.id for rule in scenario.rules if _is_of_projects(rule)]
-    values = {"count": len(data.projects), "rules": "; ".join(named) or "–"}
+    told = both("faults.projects-ignored.rules", rules="; ".join(named)) if named else {}
+    rules = {f"rules_{language}": told.get(language, "") for language in LANGUAGES}
+    values = {"count": len(data.projects), **rules}
     return Fault("projects-ignored", scenario.at, values, level="warning")
 
 

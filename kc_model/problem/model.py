@@ -30,8 +30,6 @@ class Problem:
 
     Parameters
     ----------
-    data : Dataset
-    scenario : Scenario
     outlook : Forecast or None
         The forecast the absorption rests on, if any.
     cells : Cells

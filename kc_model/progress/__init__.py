@@ -16,7 +16,7 @@ from kc_model.money import to_unit
 from kc_model.progress.findings import Gone, tell_findings, tell_notes
 from kc_model.progress.lines import MONEY, add_levels, find_lines
 from kc_model.results import Forecast, Provenance
-from kc_model.tables import KEYS, Dataset, Note, history_of
+from kc_model.tables import KEYS, Dataset, Note, history_of, positions
 from kc_model.wording import Language
 
 __all__ = ["Progress", "progress"]
@@ -127,10 +127,7 @@ class Progress:
         )
 
     def save(
-        self,
-        path: str | Path,
-        language: Language = "vi",
-        expected: Mapping[str, str] | None = None,
+        self, path: str | Path, language: Language = "vi", expected: Mapping[str, str] | None = None
     ) -> None:
         """Save the printed form, whole or not at all.
 
@@ -170,9 +167,7 @@ def progress(data: Dataset, outlook: Forecast) -> Progress:
     Progress
     """
     lines = find_lines(data, outlook)
-    column = pd.MultiIndex.from_frame(outlook.cells[KEYS]).get_indexer(
-        pd.MultiIndex.from_frame(lines[KEYS])
-    )
+    column = positions(lines, outlook.cells, KEYS)
     draws = np.where(column >= 0, outlook.draws[:, column], np.nan)
     rows = add_levels(lines, draws, outlook.as_of, data.vintage)
     late = _without(data, outlook, outlook.details.get("arrival", {}))

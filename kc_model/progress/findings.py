@@ -32,7 +32,6 @@ class Gone:
 
     Parameters
     ----------
-    count : int
     amount : int
         VND they had disbursed.
     """
@@ -52,11 +51,9 @@ def tell_findings(
 
     Parameters
     ----------
-    outlook : Forecast
     rows : DataFrame
         As `Progress.rows`.
     vintage : {"63", "34"}
-    gone : Gone
     late : mapping of source to (month, Forecast)
         Arrival the outlook was made with, and the forecast without it.
     """
@@ -78,7 +75,6 @@ def tell_notes(outlook: Forecast, lines: pd.DataFrame) -> tuple[Note, ...]:
 
     Parameters
     ----------
-    outlook : Forecast
     lines : DataFrame
         As `find_lines` gives them.
     """
@@ -199,7 +195,6 @@ class _Teller:
         return "; ".join(parts)
 
     def gaps(self) -> Iterator[Note]:
-        """Tell what is missing."""
         if not self.outlook.as_of:
             return
         cells = self.of("cell")
@@ -298,11 +293,7 @@ class _Teller:
             return
         lower, upper = self.ends(row["unspent_lower_80"], row["unspent_upper_80"])
         yield _note(
-            "unspent",
-            "estimate",
-            amount=self.money(row["unspent"]),
-            lower=lower,
-            upper=upper,
+            "unspent", "estimate", amount=self.money(row["unspent"]), lower=lower, upper=upper
         )
         cells = [c for c in self.of("cell") if c["unspent"]]
         cells.sort(key=lambda c: -c["unspent"])

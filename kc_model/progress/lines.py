@@ -114,12 +114,7 @@ _SUMMED = [
     *("pace", "pace_needed", "expected", "unspent"),
 ]
 _OUTPUTS = ["outputs_plan", "outputs", "outputs_last_year"]
-_RANGES = {  # quantile by column
-    "lower_80": 0.1,
-    "upper_80": 0.9,
-    "lower_95": 0.025,
-    "upper_95": 0.975,
-}
+_RANGES = {"lower_80": 0.1, "upper_80": 0.9, "lower_95": 0.025, "upper_95": 0.975}  # quantiles
 _UNSPENT = {"unspent_lower_80": 0.1, "unspent_upper_80": 0.9}
 _SHARES = (80, 90, 100)
 _COUNTS = {"planned": "plan", "reported": "disbursed", "forecast": "expected"}

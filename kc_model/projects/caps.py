@@ -15,6 +15,7 @@ from kc_model import reference
 from kc_model.money import format_money
 from kc_model.tables import Note, as_rows
 from kc_model.wording import LANGUAGES, both
+from kc_model.words import grounds
 
 __all__ = ["Cap", "Norms", "WrongNormError", "advances_counted", "payable", "unproven_caps"]
 
@@ -119,7 +120,7 @@ class Norms:
             norm["id"],
             raised,
             raised != amount,
-            "; ".join(text["legal_basis"] for text in texts),
+            grounds(text["legal_basis"] for text in texts),
             max((text["certainty"] for text in texts), key=_CERTAIN.index),
             norm["only"] == "difficult",
             _is_of_cost(norm) and project["cost"] is None,
@@ -139,12 +140,11 @@ class Norms:
             days = " – ".join(norm[key] or "…" for key in ("valid_from", "valid_to"))
             raise WrongNormError("norm-not-in-force", **values, days=days, day=self._on.isoformat())
         is_its_place = (norm["vintage"], norm["place"]) == (self._vintage, project["place"])
-        fits = {
-            "KCQG": True,
-            "KCDP": project["source"] == "KCDP" and is_its_place,
-            "OTHER": False,
-        }[norm["level"]]
-        if not fits or norm["area"] != project["area"]:
+        is_local = project["source"] == "KCDP" and is_its_place
+        if (
+            not {"KCQG": True, "KCDP": is_local, "OTHER": False}[norm["level"]]
+            or norm["area"] != project["area"]
+        ):
             of = [norm["legal_basis"], norm["area"]]
             raise WrongNormError("norm-elsewhere", **values, of=", ".join(of))
 
@@ -156,7 +156,6 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
     ----------
     offers : DataFrame
         id, basis, certainty of every project; see `kc_model.projects.Offers`.
-    ids : iterable of str
     """
     frame = offers[offers["id"].isin(list(ids)) & ~offers["certainty"].isin(["", "verified"])]
     notes = []
@@ -255,10 +254,10 @@ def _rows(law: pd.DataFrame, advance: str, area: str) -> pd.DataFrame:
 
 def _shares(rows: pd.DataFrame, stage: str) -> tuple[float, float, str]:
     if stage == "accepted":
-        return 1.0, 1.0, "; ".join(rows["source"])
+        return 1.0, 1.0, grounds(rows["source"])
     if stage != "contracted" or rows.empty:
-        return 0.0, 0.0, "; ".join(rows["source"])
+        return 0.0, 0.0, grounds(rows["source"])
     share, after = rows["first_advance_share"], rows["after"]
     low = share.where(after == "contracted", 0.0).min()
     high = share.where(after.isin(_AFTER_WORK), 0.0).max()
-    return float(low), float(high), "; ".join(rows["source"])
+    return float(low), float(high), grounds(rows["source"])

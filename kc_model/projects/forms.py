@@ -9,12 +9,7 @@ from datetime import date
 import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError
-from kc_model.export import (
-    Stamp,
-    adjustment_workbook,
-    assigned_workbook,
-    registration_workbook,
-)
+from kc_model.export import Stamp, adjustment_workbook, assigned_workbook, registration_workbook
 from kc_model.moves import adjusted, find_moves
 from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers, build_offers

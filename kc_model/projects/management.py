@@ -81,7 +81,6 @@ def management_warnings(
 
     Parameters
     ----------
-    scenario : Scenario
     cells : DataFrame
         year, place, area, source of the plan's cells.
     amounts : Series, index as `cells`, VND, or None

@@ -76,8 +76,6 @@ def offers_at(data: Dataset, year: int, as_of: int | None) -> Offers:
 
     Parameters
     ----------
-    data : Dataset
-    year : int
     as_of : int or None
         Last month known, 0 to 12; None: the plan is for the whole year.
 

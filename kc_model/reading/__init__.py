@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kc_model.errors import Address, Fault, InputError, raise_faults
+from kc_model.errors import Address, Fault, InputError, errors_in, raise_faults
 from kc_model.evidence import check_evidence
 from kc_model.reading.canonical import canonical_tables
 from kc_model.reading.checks import check_attributes, check_table
@@ -102,10 +102,10 @@ def draft_dataset(
         tables[name] = _type(grid, totals, terms, faults)
     check_attributes(tables, faults)
     _check_evidence(tables, faults)
-    if not any(typed.grid.rows for typed in tables.values()) and not _errors(faults):
+    if not any(typed.grid.rows for typed in tables.values()) and not errors_in(faults):
         faults.append(Fault("no-tables", Address(path.name)))
     told = tuple(_in_order(faults))
-    if _errors(told):
+    if errors_in(told):
         return _columns_only(meta, tables, told), told
     try:
         frames, origins = canonical_tables(tables, meta.vintage)
@@ -249,17 +249,12 @@ def _check_evidence(tables: Mapping[str, Typed], faults: list[Fault]) -> None:
 # ---------------------------------------------------------------------------- faults
 
 
-def _errors(faults: Iterable[Fault]) -> bool:
-    return any(fault.level == "error" for fault in faults)
-
-
 def _in_order(faults: Iterable[Fault]) -> list[Fault]:
     """Return the faults as a reader meets them; past the 20th of a kind in a column, a count."""
     faults = list(faults)
     places = list(dict.fromkeys((fault.at.file, fault.at.sheet) for fault in faults))
     ordered = sorted(
-        faults,
-        key=lambda f: (places.index((f.at.file, f.at.sheet)), cell_order(f.at.cell)),
+        faults, key=lambda f: (places.index((f.at.file, f.at.sheet)), cell_order(f.at.cell))
     )
     kinds = [(f.code, f.level, f.at.file, f.at.sheet, f.at.column) for f in ordered]
     seen: Counter[tuple[str, ...]] = Counter()

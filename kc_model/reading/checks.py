@@ -28,7 +28,6 @@ def check_table(typed: Typed, vintage: str, faults: list[Fault]) -> None:
 
     Parameters
     ----------
-    typed : Typed
     vintage : str
         The dataset's; "" where it is at fault.
     faults : list of Fault

@@ -40,7 +40,6 @@ class Typed:
     ----------
     name : str
         Name of its schema.
-    grid : Grid
     frame : DataFrame
         Canonical columns and attributes; index: position of the row in the sheet.
     terms : Terms
@@ -69,7 +68,6 @@ def type_table(grid: Grid, table: str, terms: Terms, faults: list[Fault]) -> Typ
 
     Parameters
     ----------
-    grid : Grid
     table : str
         Name of its schema.
     terms : Terms
@@ -238,11 +236,7 @@ def _attempt(raw: Value, column: Column, terms: Terms) -> object:
 
 
 def _type_places(
-    typed: Typed,
-    column: Column,
-    data: dict[str, list[object]],
-    terms: Terms,
-    faults: list[Fault],
+    typed: Typed, column: Column, data: dict[str, list[object]], terms: Terms, faults: list[Fault]
 ) -> list[object]:
     """Return the places, each looked up in the vintage of its own row."""
     rows = typed.grid.rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -12,10 +11,13 @@ from kc_model.sheets import (
     Item,
     Sheet,
     choice_code,
+    list_of,
     named_choices,
     pairs,
     records,
     shown_name,
+    tell_unknown,
+    text_of,
     value_text,
 )
 from kc_model.tables import Note
@@ -80,16 +82,13 @@ def build_meta(items: Mapping[str, Item] | None, at: Address, faults: list[Fault
     meant: set[str] = set()
     for key, item in items.items():
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, 1, 0.5)
-            meant.update(near)
-            values = {"key": key, "near": near[0] if near else ", ".join(_KEYS)}
-            faults.append(Fault("unknown-key", item.at, values))
+            meant.update(tell_unknown(key, item, _KEYS, faults))
     for key in _REQUIRED:
         if key not in meant and (key not in items or items[key].value == ""):
             faults.append(Fault("missing-key", at, {"key": shown_name("dataset", key)}))
     decimal = _choice("decimal", items, faults)
     return Meta(
-        _text(items.get("title"), faults),
+        text_of(items.get("title"), faults),
         _choice("vintage", items, faults),
         _choice("unit", items, faults),
         _choice("synthetic", items, faults) == "true",
@@ -99,21 +98,14 @@ def build_meta(items: Mapping[str, Item] | None, at: Address, faults: list[Fault
     )
 
 
-def _text(item: Item | None, faults: list[Fault]) -> str:
-    if item is None or isinstance(item.value, str):
-        return item.value if item else ""
-    faults.append(Fault("not-a-text", item.at, {"key": item.at.column}))
-    return ""
-
-
 def _texts(item: Item | None, faults: list[Fault]) -> tuple[str, ...]:
     """Return a list of texts; a single text is a list of one."""
     parts = item.value if item and isinstance(item.value, list) else [item]
-    return tuple(text for part in parts if (text := _text(part, faults)))
+    return tuple(text for part in parts if (text := text_of(part, faults)))
 
 
 def _choice(key: str, items: Mapping[str, Item], faults: list[Fault]) -> str:
-    text = _text(items.get(key), faults)
+    text = text_of(items.get(key), faults)
     code = choice_code(key, text) if text else ""
     if text and not code:
         values = {"found": text, "choices": named_choices(key)}
@@ -122,14 +114,9 @@ def _choice(key: str, items: Mapping[str, Item], faults: list[Fault]) -> str:
 
 
 def _notes(item: Item | None, faults: list[Fault]) -> tuple[Note, ...]:
-    if item is None or item.value == "":
-        return ()
-    if not isinstance(item.value, list):
-        faults.append(Fault("not-a-list", item.at, {"key": "notes"}))
-        return ()
     known = tuple(part.name for part in fields(Note))
     notes = []
-    for row in item.value:
+    for row in list_of(item, faults):
         if not isinstance(row.value, dict):
             faults.append(Fault("not-a-mapping", row.at, {"key": row.at.column}))
             continue
@@ -138,7 +125,9 @@ def _notes(item: Item | None, faults: list[Fault]) -> tuple[Note, ...]:
                 near = {"key": key, "near": ", ".join(known)}
                 faults.append(Fault("unknown-key", part.at, near))
         standing = _choice("standing", row.value, faults)
-        texts = {key: _text(row.value.get(key), faults) for key in ("vi", "en", "table", "column")}
+        texts = {
+            key: text_of(row.value.get(key), faults) for key in ("vi", "en", "table", "column")
+        }
         for key, value in (("standing", row.value.get("standing")), ("vi", texts["vi"])):
             if not value:
                 faults.append(Fault("missing-key", row.at, {"key": key}))

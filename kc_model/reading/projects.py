@@ -53,7 +53,6 @@ def place_shares(split: str, places: Sequence[str]) -> tuple[Fraction, ...]:
     split : str
         As the table holds it: shares in the order of the places (``0.6;0.4``), or each with its
         place (``01:0.6;04:0.4``); "" for equal shares.
-    places : sequence of str
 
     Raises
     ------

@@ -32,7 +32,6 @@ def set_aside(grid: Grid, table: str, faults: list[Fault]) -> tuple[Grid, tuple[
 
     Parameters
     ----------
-    grid : Grid
     table : str
         Name of its schema.
     faults : list of Fault
@@ -114,10 +113,8 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
 
     Parameters
     ----------
-    typed : Typed
     totals : sequence of int
         Rows of totals, as `set_aside` gave them.
-    faults : list of Fault
     """
     before, doubled = -1, _doubled(typed) if totals else set()
     for row in totals:

@@ -47,7 +47,6 @@ _EXCEL_DAY = re.compile(r"\d{5}", re.ASCII)
 _EXCEL_DAY_0 = date(1899, 12, 30)
 _PART = re.compile(r"(?:(?P<place>[^:=]+)[:=])?\s*(?P<number>[^:=%]+?)\s*(?P<percent>%)?")
 _YEARS = range(1990, 2101)
-_MONTHS = range(1, 14)
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,9 @@ class Renamed(str):
     """Code (or codes) of the place that a former province was merged into."""
 
     __slots__ = ()
+
+
+_Parser = Callable[[Value, Column, Terms], object]
 
 
 def missing(kind: Kind) -> object:
@@ -174,18 +176,14 @@ def _whole(value: Value, _column: Column, terms: Terms) -> int:
     return int(number)
 
 
-def _year(value: Value, column: Column, terms: Terms) -> int:
-    year = _whole(value, column, terms)
-    if year not in _YEARS:
-        raise WrongError("year-outside", found=value_text(value))
-    return year
+def _within(numbers: range, code: str) -> _Parser:
+    def parse(value: Value, column: Column, terms: Terms) -> int:
+        number = _whole(value, column, terms)
+        if number not in numbers:
+            raise WrongError(code, found=value_text(value))
+        return number
 
-
-def _month(value: Value, column: Column, terms: Terms) -> int:
-    month = _whole(value, column, terms)
-    if month not in _MONTHS:
-        raise WrongError("month-outside", found=value_text(value))
-    return month
+    return parse
 
 
 def _money(value: Value, column: Column, terms: Terms) -> int:
@@ -226,12 +224,8 @@ def _find(kind: str, find: Callable[[str], str], text: str) -> str:
         raise WrongError(code, found=text, near=near, **error.near) from None
 
 
-def _area(value: Value, _column: Column, _terms: Terms) -> str:
-    return _find("area", reference.find_area, clean_text(value_text(value)))
-
-
-def _source(value: Value, _column: Column, _terms: Terms) -> str:
-    return _find("source", reference.find_source, clean_text(value_text(value)))
+def _named(kind: str, find: Callable[[str], str]) -> _Parser:
+    return lambda value, _column, _terms: _find(kind, find, clean_text(value_text(value)))
 
 
 def _place(value: Value, _column: Column, terms: Terms) -> str:
@@ -254,10 +248,6 @@ def _places(value: Value, column: Column, terms: Terms) -> str:
     codes = [_place(part, column, terms) for part in parts]
     joined = ";".join(dict.fromkeys(codes))
     return Renamed(joined) if any(isinstance(code, Renamed) for code in codes) else joined
-
-
-def _norm(value: Value, _column: Column, _terms: Terms) -> str:
-    return _find("norm", reference.find_norm, clean_text(value_text(value)))
 
 
 def _shares(value: Value, _column: Column, terms: Terms) -> str:
@@ -315,20 +305,20 @@ def _written_date(text: str) -> date | None:
     return _EXCEL_DAY_0 + timedelta(days=int(text)) if _EXCEL_DAY.fullmatch(text) else None
 
 
-_PARSERS: Mapping[Kind, Callable[[Value, Column, Terms], object]] = {
-    Kind.YEAR: _year,
-    Kind.MONTH: _month,
+_PARSERS: Mapping[Kind, _Parser] = {
+    Kind.YEAR: _within(_YEARS, "year-outside"),
+    Kind.MONTH: _within(range(1, 14), "month-outside"),
     Kind.WHOLE: _whole,
     Kind.MONEY: _money,
     Kind.NUMBER: _number,
     Kind.RATE: _rate,
     Kind.PLACE: _place,
     Kind.PLACES: _places,
-    Kind.AREA: _area,
-    Kind.SOURCE: _source,
+    Kind.AREA: _named("area", reference.find_area),
+    Kind.SOURCE: _named("source", reference.find_source),
     Kind.VINTAGE: _choice,
     Kind.CHOICE: _choice,
-    Kind.NORM: _norm,
+    Kind.NORM: _named("norm", reference.find_norm),
     Kind.SHARES: _shares,
     Kind.DATE: _date,
 }

@@ -9,15 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from kc_model.errors import Fault
 from kc_model.explain import budget_texts, explain, loosening, rule_texts, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
+from kc_model.plan import Plan
 from kc_model.results.forecast import Forecast
 from kc_model.results.provenance import Provenance, run_of, told
-from kc_model.scenario import Scenario
-from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, retold, say
 from kc_model.words import Words
 
@@ -30,122 +28,25 @@ ALLOCATION_FILES = (
 """What a plan is saved as, beside ``result.json``; removed where there is none."""
 
 
-@dataclass(frozen=True)
-class Allocation:
-    """A plan with its proof, or the reason why there is none.
+@dataclass(frozen=True, kw_only=True)
+class Allocation(Plan):
+    """A plan with its proof, or why there is none: what `kc_model.plan.Plan` has, and what made it.
 
     Parameters
     ----------
-    status : {"optimal", "infeasible", "limit"}
-        Only an optimal result has numbers.
-    data : Dataset
-    scenario : Scenario
     outlook : Forecast or None
         What the plan was made from; the forecast only where the absorption rests on one.
-    as_of : int or None
-    cells : DataFrame
-        In official order: year (int64), place, area, activity, source, region (text), amount,
-        baseline (Int64 VND), expected_disbursed (float64 VND, NaN where unknown), lowest, highest
-        (Int64 VND, <NA> where not computed); is_open (bool: left open by the goals, as `undecided`
-        names them); and, "" and NaN where the plan was made without detail: budget (text: id of the
-        budget row that holds the cell, of several the narrowest), basis (text: what its absorption
-        rests on, see `kc_model.problem.Problem.basis`), chance_last, chance_next (float64: the
-        chance that its last money, and a little more, is disbursed, see
-        `kc_model.cells.Curves.chances`).
-    rule_rows : DataFrame
-        One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
-        shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning), step
-        (by how much the rule's own number would readably be loosened), gain (what the first goal's
-        best then gains, everything asked again: see `kc_model.allocate.gains`; NaN: not asked),
-        measure (money, share, outputs or column:NAME), factor (the rule's own number), text,
-        basis.
-    goals, tiers : tuple of dict
-        name, best, achieved; name, best, shortfall. `best` is of the plan before rounding, where
-        later goals may have cost something (``give``); `achieved` and `shortfall` are of the
-        rounded plan. That may be better than best: a share or a count may be off by one step of
-        the grid. `rounding` tells what each was before and after it.
-    undecided : tuple of str
-        Cells that the goals left open and the settlement decided.
-    reserve : tuple of dict
-        budget, amount (VND) that is not spent.
-    conflicts : tuple of dict
-        Why there is no plan.
-    gap : float or None
-    certificate : mapping
-    warnings : tuple of Fault
-    notes : tuple of Note
-    provenance : Provenance
-    baseline_year : int or None
-        Year whose plan is the baseline; None where ``cells.csv`` gives it.
-    projects : DataFrame
-        One row per project, by id: id, chosen (bool), amount (Int64 VND, 0 if it is not chosen),
-        reason (codes joined by ``;``, see `project_table`). Empty without ``projects.csv``. Where
-        time ran out while projects were chosen it is the best choice found till then, not proven
-        and never saved; <NA> where its amount was not settled yet.
-    parts : DataFrame
-        Mid-year what each project gives its cells: project (id), cell (row of `cells`), before (in
-        the plan in force), after (Int64 VND), one of them above 0. Empty without projects.
-    whys : DataFrame
-        Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
-        where there are too many, or the plan was made without detail.
-    stopped : bool
-        Whether it is "limit" because somebody ended the search, not time.
     proof : callable or None
         Gives what `kc_model.verify` proves the plan from; None without a plan.
+    provenance : Provenance
+    seconds : float
+        How long it took.
     """
 
-    status: str
-    data: Dataset = field(repr=False, compare=False)
-    scenario: Scenario = field(repr=False, compare=False)
     outlook: Forecast | None = field(repr=False, compare=False)
-    as_of: int | None
-    cells: pd.DataFrame
-    rule_rows: pd.DataFrame
-    goals: tuple[Mapping[str, Any], ...]
-    tiers: tuple[Mapping[str, Any], ...]
-    undecided: tuple[str, ...]
-    reserve: tuple[Mapping[str, Any], ...]
-    conflicts: tuple[Mapping[str, Any], ...]
-    gap: float | None
-    certificate: Mapping[str, Any]
-    warnings: tuple[Fault, ...]
-    notes: tuple[Note, ...]
     provenance: Provenance
-    baseline_year: int | None = None
     proof: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False, compare=False)
-    projects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    parts: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    whys: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    rounding: Mapping[str, Any] = field(default_factory=dict)
-    defaults: tuple[Mapping[str, str], ...] = ()
-    stopped: bool = False
     seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def scenario_name(self) -> str:
-        """Name of the scenario."""
-        return self.scenario.name
-
-    @property
-    def year(self) -> int:
-        """Budget year; the first one of a plan over several years."""
-        return self.scenario.year
-
-    @property
-    def unit(self) -> str:
-        """The dataset's unit."""
-        return self.data.unit
-
-    @property
-    def vintage(self) -> str:
-        """Vintage of the places' codes."""
-        return self.data.vintage
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether the dataset is."""
-        return self.data.synthetic
 
     def table(self) -> pd.DataFrame:
         """Return the plan as ``allocation.csv`` has it: amounts in the dataset's unit.
@@ -230,6 +131,8 @@ class Allocation:
         folder: str | Path,
         language: Language = "vi",
         expected: Mapping[str, str] | None = None,
+        *,
+        book: str = "allocation.xlsx",
     ) -> None:
         """Write the result into a folder, whole or not at all.
 
@@ -239,9 +142,11 @@ class Allocation:
         ----------
         folder : path
         language : {"vi", "en"}
-            Language of ``allocation.xlsx``.
+            Language of the workbook.
         expected : mapping or None
             Fingerprints of the files as they were when the command began.
+        book : str
+            Name of the workbook.
 
         Raises
         ------
@@ -253,7 +158,7 @@ class Allocation:
             files["run.json"] = json_bytes(run_of(self.seconds))
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
-            files["allocation.xlsx"] = self.workbook(language)
+            files[book] = self.workbook(language)
             if len(self.projects):
                 projects = self.project_table(language)
                 amount = to_unit(projects["amount"], self.unit)
@@ -273,9 +178,22 @@ class Allocation:
         moves = None if self.as_of is None else find_moves(self, language)
         projects = None
         if len(self.projects) and self.projects["chosen"].any():
-            projects = self.data.projects, self.project_table(language)
+            chosen = self.project_table(language)
+            projects = self.data.projects, chosen.assign(split=chosen["id"].map(self._splits()))
         stamp = self.stamp(language)
         return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
+
+    def _splits(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Return what chosen projects over several places give each, VND, by id."""
+        given = self.parts[self.parts["after"] > 0]
+        given = given.assign(
+            place=self.cells["place"].to_numpy()[given["cell"].to_numpy(dtype=int)]
+        )
+        sums = given.groupby(["project", "place"], sort=False)["after"].sum().reset_index()
+        found: dict[str, list[tuple[str, int]]] = {}
+        for project, place, vnd in sums.itertuples(index=False, name=None):
+            found.setdefault(project, []).append((place, int(vnd)))
+        return {one: tuple(split) for one, split in found.items() if len(split) > 1}
 
     def _budgets(self, language: Language) -> dict[str, str]:
         return budget_texts(self.scenario.budget, Words.of(self, language))
@@ -302,4 +220,5 @@ class Allocation:
             warnings=self.warnings,
             sources=self.data.sources,
             defaults=tuple(default[language] for default in self.defaults),
+            step=int(self.rounding.get("step", 0)),
         )

@@ -16,7 +16,7 @@ from kc_model.errors import Fault
 from kc_model.export import csv_bytes, json_bytes, save_files
 from kc_model.money import MILLION, to_unit
 from kc_model.results.provenance import Provenance, run_of, told
-from kc_model.tables import KEYS, Note
+from kc_model.tables import KEYS, Note, positions
 
 __all__ = ["FORECAST_FILES", "Forecast"]
 
@@ -180,6 +180,5 @@ def _groups(cells: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, NDArray[n
     order = _ORDERS[by[0]]() if len(by) == 1 and by[0] in _ORDERS else None
     if order is not None:
         keys = keys[keys[by[0]] != ""].sort_values(by, key=lambda code: code.map(order.index))
-    group = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells[by]))
     labels = keys.rename(columns={"region": "place"}).reindex(columns=_LABELS[1:], fill_value="")
-    return labels.reset_index(drop=True), group.astype(np.intp)
+    return labels.reset_index(drop=True), positions(cells, keys, by)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from kc_model import money
 from kc_model.cells import MILLION, Cells
-from kc_model.errors import Fault
-from kc_model.rules.row import NIL, NONE, SIDES, Row, errors_in
+from kc_model.errors import Fault, errors_in
+from kc_model.rules.row import NIL, NONE, SIDES, Row
 from kc_model.scenario import Budget, Scenario
 
 __all__ = ["bound_rows", "budget_rows", "purses", "with_budget"]

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.cells import Cells
-from kc_model.errors import Fault
+from kc_model.errors import Fault, errors_in
 from kc_model.money import UNITS
 from kc_model.offered import Offered
 from kc_model.rules.measures import Base, Measure, Whole, measure_of, plain_whole
-from kc_model.rules.row import NIL, NONE, SIDES, Row, errors_in
+from kc_model.rules.row import NIL, NONE, SIDES, Row
 from kc_model.scenario import Rule
 
 __all__ = ["rule_rows", "with_rule"]
@@ -36,7 +36,6 @@ def rule_rows(
     ----------
     cells : Cells
         The plan's cells; `cells.select` has not removed any since the budgets were read.
-    rule : Rule
     unit : str
         The dataset's unit.
     faults : list of Fault

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -10,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.errors import Address, Fault
+from kc_model.errors import Address
 
-__all__ = ["NIL", "NONE", "SIDES", "Row", "errors_in"]
+__all__ = ["NIL", "NONE", "SIDES", "Row"]
 
 NONE = np.array([], dtype=np.int64)
 """No cells."""
@@ -35,8 +34,6 @@ class Row:
     id, group : str
         Rule id (``budget:N``, ``bound:CELL:side``) and the group's values joined by ``|``.
     side : {"min", "max", "equal"}
-    tier : str
-    weight : float
     cells, coef : arrays
         L; in million VND, in outputs, or in the column's unit times million VND.
     base, base_coef, const : arrays and float
@@ -50,8 +47,6 @@ class Row:
     measure : str
         What L counts: ``money``, ``share`` (money against a share of money), ``outputs``,
         ``projects`` or ``column:NAME``.
-    text, basis : str
-    at : Address
     whole : Fraction or None
         B in VND, where `exact` is m times it.
     projects, base_projects : arrays of int
@@ -130,8 +125,3 @@ class Row:
         values = np.zeros(len(cells))
         np.add.at(values, place, np.concatenate([self.coef, -self.factor * self.base_coef]))
         return cells, values
-
-
-def errors_in(faults: Sequence[Fault]) -> int:
-    """Return how many of some faults are errors."""
-    return sum(fault.level == "error" for fault in faults)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -10,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from kc_model.errors import Address, Fault
 from kc_model.scenario.model import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
-from kc_model.sheets import Item, named_choices
+from kc_model.sheets import Item, list_of, mapping_of, named_choices, tell_unknown, text_of
 from kc_model.tables import Note
 
 __all__ = ["build_scenario"]
@@ -51,12 +50,12 @@ def build_scenario(layers: Sequence[Mapping[str, Item]], faults: list[Fault]) ->
     round_to = _number(merged.get("round_to"), faults)
     if round_to is not None and round_to <= 0:
         faults.append(Fault("not-positive", merged["round_to"].at, {"key": "round_to"}))
-    budget = tuple(_budget(item, faults) for item in _list(merged.get("budget"), faults))
+    budget = tuple(_budget(item, faults) for item in list_of(merged.get("budget"), faults))
     goals = tuple(
-        goal for item in _list(merged.get("goals"), faults) if (goal := _goal(item, faults))
+        goal for item in list_of(merged.get("goals"), faults) if (goal := _goal(item, faults))
     )
     return Scenario(
-        name=_text(merged.get("name"), faults),
+        name=text_of(merged.get("name"), faults),
         year=_whole_year(year, merged, faults),
         budget=budget,
         rules=tuple(rules.values()),
@@ -95,10 +94,7 @@ def _known_keys(found: Mapping[str, Item], known: Sequence[str], faults: list[Fa
         if key not in known and item.value == "" and " " in key:
             faults.append(Fault("unquoted-comma", item.at, {"key": key}))
         elif key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.5)
-            meant.update(near)
-            values = {"key": key, "near": near[0] if near else ", ".join(known)}
-            faults.append(Fault("unknown-key", item.at, values))
+            meant.update(tell_unknown(key, item, known, faults))
     return meant
 
 
@@ -106,35 +102,8 @@ def _blank(item: Item | None) -> bool:
     return item is None or item.value in ("", [], {})
 
 
-def _list(item: Item | None, faults: list[Fault]) -> list[Item]:
-    if item is None or item.value == "":
-        return []
-    if not isinstance(item.value, list):
-        faults.append(Fault("not-a-list", item.at, {"key": item.at.column}))
-        return []
-    return item.value
-
-
-def _mapping(item: Item | None, faults: list[Fault]) -> dict[str, Item]:
-    if item is None or item.value == "":
-        return {}
-    if not isinstance(item.value, dict):
-        faults.append(Fault("not-a-mapping", item.at, {"key": item.at.column}))
-        return {}
-    return item.value
-
-
-def _text(item: Item | None, faults: list[Fault]) -> str:
-    if item is None:
-        return ""
-    if not isinstance(item.value, str):
-        faults.append(Fault("not-a-text", item.at, {"key": item.at.column}))
-        return ""
-    return item.value
-
-
 def _number(item: Item | None, faults: list[Fault]) -> Decimal | None:
-    text = _text(item, faults)
+    text = text_of(item, faults)
     if item is None or text in {"", "null", "~"}:
         return None
     if _MACHINE_NUMBER.fullmatch(text):
@@ -152,7 +121,7 @@ def _number(item: Item | None, faults: list[Fault]) -> Decimal | None:
 def _choice(
     item: Item | None, name: str, choices: Sequence[str], default: str, faults: list[Fault]
 ) -> str:
-    text = _text(item, faults)
+    text = text_of(item, faults)
     if item is None or text in choices or text == "":
         return text or default
     values = {"found": text, "choices": named_choices(name, choices)}
@@ -162,7 +131,7 @@ def _choice(
 
 def _flag(item: Item | None, faults: list[Fault]) -> bool:
     words = {"true": True, "yes": True, "false": False, "no": False, "": False}
-    text = _text(item, faults).lower()
+    text = text_of(item, faults).lower()
     if item is not None and text not in words:
         faults.append(Fault("not-one-of", item.at, {"found": text, "choices": "true, false"}))
     return words.get(text, False)
@@ -170,9 +139,9 @@ def _flag(item: Item | None, faults: list[Fault]) -> bool:
 
 def _where(item: Item | None, faults: list[Fault]) -> Where:
     found: dict[str, tuple[str, ...]] = {}
-    for key, value in _mapping(item, faults).items():
+    for key, value in mapping_of(item, faults).items():
         parts = value.value if isinstance(value.value, list) else [value]
-        found[key] = tuple(_text(part, faults) for part in parts)
+        found[key] = tuple(text_of(part, faults) for part in parts)
         if not found[key]:
             faults.append(Fault("empty-list", value.at, {"key": key}))
     return dict(sorted(found.items()))
@@ -181,12 +150,12 @@ def _where(item: Item | None, faults: list[Fault]) -> Where:
 def _count(item: Item | None, faults: list[Fault]) -> str:
     if item is not None and isinstance(item.value, dict):
         _known_keys(item.value, ("column",), faults)
-        return f"column:{_text(item.value.get('column'), faults)}"
+        return f"column:{text_of(item.value.get('column'), faults)}"
     return _choice(item, "count", ("outputs", "projects"), "", faults)
 
 
 def _budget(item: Item, faults: list[Fault]) -> Budget:
-    row = _mapping(item, faults)
+    row = mapping_of(item, faults)
     amount = _number(row.get("amount"), faults)
     if _blank(row.get("amount")):
         at = row["amount"].at if "amount" in row else item.at
@@ -201,17 +170,17 @@ def _budget(item: Item, faults: list[Fault]) -> Budget:
         Decimal(0) if amount is None else amount,
         dict(sorted(where.items())),
         _flag(row.get("pooled"), faults),
-        _text(row.get("text"), faults),
-        _text(row.get("basis"), faults),
+        text_of(row.get("text"), faults),
+        text_of(row.get("basis"), faults),
         item.at,
     )
 
 
 def _merge_rules(item: Item | None, rules: dict[str, Rule], faults: list[Fault]) -> None:
     here: set[str] = set()
-    for entry in _list(item, faults):
-        row = _mapping(entry, faults)
-        rule_id = _text(row.get("id"), faults)
+    for entry in list_of(item, faults):
+        row = mapping_of(entry, faults)
+        rule_id = text_of(row.get("id"), faults)
         if not rule_id or "|" in rule_id or rule_id.startswith(("budget:", "bound:")):
             faults.append(Fault("bad-rule-id", entry.at, {"found": rule_id}))
             continue
@@ -247,14 +216,14 @@ def _rule(rule_id: str, row: dict[str, Item], at: Address, faults: list[Fault]) 
         min=low,
         max=high,
         where=_where(row.get("where"), faults),
-        each=tuple(_text(part, faults) for part in parts if part is not None and part.value),
+        each=tuple(text_of(part, faults) for part in parts if part is not None and part.value),
         of=_of(row.get("of"), faults),
-        per=_text(row.get("per"), faults),
+        per=text_of(row.get("per"), faults),
         count=_count(row.get("count"), faults),
         tier=_choice(row.get("tier"), "tier", TIERS, "law", faults),
         weight=Decimal(1) if weight is None else weight,
-        text=_text(row.get("text"), faults),
-        basis=_text(row.get("basis"), faults),
+        text=text_of(row.get("text"), faults),
+        basis=text_of(row.get("basis"), faults),
         at=at,
     )
     if rule.of is not None and rule.per:
@@ -285,7 +254,7 @@ def _of(item: Item | None, faults: list[Fault]) -> Where | None:
 
 
 def _goal(item: Item, faults: list[Fault]) -> Goal | None:
-    row = _mapping(item, faults)
+    row = mapping_of(item, faults)
     _known_keys(row, _GOAL_KEYS, faults)
     senses = [sense for sense in ("maximise", "minimise") if sense in row]
     if len(senses) != 1:
@@ -295,14 +264,14 @@ def _goal(item: Item, faults: list[Fault]) -> Goal | None:
     named = row[sense]
     if isinstance(named.value, dict):
         _known_keys(named.value, ("column",), faults)
-        what = f"column:{_text(named.value.get('column'), faults)}"
+        what = f"column:{text_of(named.value.get('column'), faults)}"
         if sense == "minimise":
             faults.append(
                 Fault("not-one-of", named.at, {"found": what, "choices": ", ".join(GOALS[sense])})
             )
     else:
         what = _choice(named, "what", GOALS[sense], "", faults)
-    per = _text(row.get("per"), faults)
+    per = text_of(row.get("per"), faults)
     if (what == "evenness") != bool(per):
         faults.append(Fault("evenness-per", item.at))
     level, give = _number(row.get("level"), faults), _number(row.get("give"), faults)
@@ -324,10 +293,10 @@ def _goal(item: Item, faults: list[Fault]) -> Goal | None:
 def _notes(item: Item | None, faults: list[Fault]) -> tuple[Note, ...]:
     known = ("standing", "vi", "en", "table", "column")
     notes = []
-    for entry in _list(item, faults):
-        row = _mapping(entry, faults)
+    for entry in list_of(item, faults):
+        row = mapping_of(entry, faults)
         _known_keys(row, known, faults)
-        notes.append(Note(**{key: _text(row.get(key), faults) for key in known}))
+        notes.append(Note(**{key: text_of(row.get(key), faults) for key in known}))
     return tuple(notes)
 
 

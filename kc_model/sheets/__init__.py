@@ -29,7 +29,7 @@ from kc_model.sheets.layout import (
 )
 from kc_model.sheets.office import read_workbook
 from kc_model.sheets.raw import BROKEN, Cell, Sheet, Value, screen_text, value_text
-from kc_model.sheets.tree import Item, read_yaml
+from kc_model.sheets.tree import Item, list_of, mapping_of, read_yaml, tell_unknown, text_of
 
 __all__ = [
     "BROKEN",
@@ -44,6 +44,8 @@ __all__ = [
     "heading",
     "known_attributes",
     "lay_out",
+    "list_of",
+    "mapping_of",
     "named_choices",
     "open_sheets",
     "pairs",
@@ -55,16 +57,14 @@ __all__ = [
     "shown_name",
     "shown_sheet",
     "spellings",
+    "tell_unknown",
+    "text_of",
     "value_text",
 ]
 
 
 def open_sheets(path: str | Path) -> dict[str, Sheet]:
     """Return the sheets of a workbook by canonical name ("history"), else by title.
-
-    Parameters
-    ----------
-    path : str or Path
 
     Raises
     ------

@@ -23,7 +23,6 @@ def read_delimited(path: Path, name: str) -> Sheet:
 
     Parameters
     ----------
-    path : Path
     name : str
         Canonical name of the table.
 

@@ -123,7 +123,6 @@ def named_choices(column: str, codes: Iterable[str] = ()) -> str:
 
     Parameters
     ----------
-    column : str
     codes : iterable of str
         Those allowed; none: all there are.
     """
@@ -148,7 +147,6 @@ class Grid:
 
     Parameters
     ----------
-    sheet : Sheet
     columns : mapping
         Column name -> position from 0, in the file's order.
     headings : mapping
@@ -215,7 +213,6 @@ def lay_out(
 
     Parameters
     ----------
-    sheet : Sheet
     columns, required : sequence of str
         Known columns, and those that must be there.
     faults : list of Fault

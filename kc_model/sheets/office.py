@@ -57,10 +57,6 @@ def read_workbook(path: Path) -> list[Sheet]:
     errors, formulas without a stored value and text in fonts of before Unicode are faults of the
     sheet. Values merged over rows are copied down inside their range.
 
-    Parameters
-    ----------
-    path : Path
-
     Raises
     ------
     InputError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import yaml
 
 from kc_model.errors import Address, Fault, InputError
 
-__all__ = ["Item", "read_yaml"]
+__all__ = ["Item", "list_of", "mapping_of", "read_yaml", "tell_unknown", "text_of"]
 
 _LARGEST = 5 * 2**20
 _MOST_NODES = 200_000
@@ -23,7 +25,6 @@ class Item:
     Parameters
     ----------
     value : str, list of Item or dict of str to Item
-    at : Address
     """
 
     value: Any
@@ -35,7 +36,6 @@ def read_yaml(path: Path, faults: list[Fault]) -> dict[str, Item]:
 
     Parameters
     ----------
-    path : Path
     faults : list of Fault
         yaml-tag and repeated-key are added to it.
 
@@ -68,6 +68,36 @@ def read_yaml(path: Path, faults: list[Fault]) -> dict[str, Item]:
     if not isinstance(item.value, dict):
         raise InputError([Fault("not-a-mapping", at, {"key": path.name})])
     return item.value
+
+
+def text_of(item: Item | None, faults: list[Fault]) -> str:
+    """Return an item's text, "" for none; not-a-text is added to the faults."""
+    return str(_of(str, "not-a-text", item, faults) or "")
+
+
+def list_of(item: Item | None, faults: list[Fault]) -> list[Item]:
+    """Return an item's parts, none where it is blank; not-a-list is added to the faults."""
+    return _of(list, "not-a-list", item, faults) or []
+
+
+def mapping_of(item: Item | None, faults: list[Fault]) -> dict[str, Item]:
+    """Return an item's keys, none where it is blank; not-a-mapping is added to the faults."""
+    return _of(dict, "not-a-mapping", item, faults) or {}
+
+
+def _of(kind: type, code: str, item: Item | None, faults: list[Fault]) -> Any:
+    if item is None or item.value == "" or isinstance(item.value, kind):
+        return item and item.value
+    faults.append(Fault(code, item.at, {"key": item.at.column}))
+    return None
+
+
+def tell_unknown(key: str, item: Item, known: Sequence[str], faults: list[Fault]) -> list[str]:
+    """Add that a key is unknown to the faults; return the known one it seems to mean, if any."""
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    values = {"key": key, "near": near[0] if near else ", ".join(known)}
+    faults.append(Fault("unknown-key", item.at, values))
+    return near
 
 
 class _Reader:

@@ -38,7 +38,6 @@ class Bridge:
 
     Parameters
     ----------
-    before, after : Allocation
     changes : tuple of tuple of Change
         Each step's changes: one, or several that have no plan apart.
     steps : DataFrame
@@ -130,7 +129,6 @@ def build_bridge(
 
     Parameters
     ----------
-    before, after : Allocation
     solved : dict
         Plans found so far by the numbers of the changes made; it is filled.
     progress : callable or None

@@ -41,7 +41,6 @@ def changes_between(before: Allocation, after: Allocation, most: int) -> tuple[C
 
     Parameters
     ----------
-    before, after : Allocation
     most : int
         With more changes of the scenario than this, all budgets count as one.
     """

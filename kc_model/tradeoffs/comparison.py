@@ -15,7 +15,7 @@ from kc_model.tables import CELL_KEYS, in_order
 from kc_model.tradeoffs.bridge import Bridge, Spots, build_bridge, spots_of
 from kc_model.tradeoffs.walk import Progress
 from kc_model.wording import Language
-from kc_model.words import NOTICED, Words
+from kc_model.words import Words, noticed
 
 __all__ = ["Comparison", "compare", "moved_in"]
 
@@ -30,7 +30,6 @@ class Comparison:
 
     Parameters
     ----------
-    before, after : Allocation
     cells : DataFrame
         Every cell of either plan in official order: year, place, area, activity, source, region;
         before, after, change (int64 VND; a cell that a plan does not have has 0 there),
@@ -120,11 +119,13 @@ class Comparison:
 
     def on_changes(self, words: Words) -> Iterator[str]:
         """Yield which areas, places and funds lose and gain, losers first."""
+        cells = self.cells.rename(columns={"before": "baseline", "after": "amount"})
         for key in ("area", "place", "source"):
             sums = self.by(key)
             if len(sums) == 1:  # the total has said it
                 continue
-            sums = sums[sums["change"].abs() > NOTICED * sums["before"]]
+            told = noticed(cells, key, self.after.rounding.get("step", 0))["change"] != 0
+            sums = sums[sums[key].map(told)]
             for side, part in (
                 ("losers", sums[sums["change"] < 0]),
                 ("winners", sums[sums["change"] > 0].iloc[::-1]),

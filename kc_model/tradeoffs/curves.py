@@ -58,7 +58,6 @@ class Frontier(_Curve):
 
     Parameters
     ----------
-    first, second : Goal
     points, plans, complete
         A table of points, a plan for each; as rounded plans they achieve a little less or more
         than the points say. `complete` is False where it was interrupted.
@@ -82,7 +81,37 @@ class Frontier(_Curve):
         return self.points
 
     def _told(self, words: Words) -> Iterator[str]:
-        return _on_frontier(self, words)
+        points = self.points[self.points["status"] == "optimal"]
+        values = {"first": words.goal(self.first.name), "second": words.goal(self.second.name)}
+        if points.empty:
+            yield words.say(
+                "tradeoffs.frontier.none",
+                status=words.say(f"tradeoffs.status.{self.plans[0].status}"),
+            )
+            return
+        if len(points) == 1:
+            key = "free" if self.complete else "cut"
+            yield words.say(f"tradeoffs.frontier.{key}", **values)
+            return
+        a, b = points.iloc[0], points.iloc[-1]
+        yield words.say(
+            "tradeoffs.frontier.ends",
+            **values,
+            second_from=words.achieved(self.second.name, a["second"], self.second.per),
+            second_to=words.achieved(self.second.name, b["second"], self.second.per),
+            first_from=words.achieved(self.first.name, a["first"], self.first.per),
+            first_to=words.achieved(self.first.name, b["first"], self.first.per),
+        )
+        priced = points[points["price"].notna()]
+        for key, row in (("cheap", priced.iloc[:1]), ("dear", priced.iloc[-1:])):
+            for at in row.index:
+                before, now = self.points.loc[at - 1], self.points.loc[at]
+                yield words.say(
+                    f"tradeoffs.frontier.{key}",
+                    **values,
+                    won=words.gained(self.second.name, abs(now["second"] - before["second"])),
+                    lost=words.gained(self.first.name, abs(now["first"] - before["first"])),
+                )
 
 
 def frontier(
@@ -188,39 +217,6 @@ def _priced(found: Sequence[tuple[float, float, str]]) -> pd.DataFrame:
     ]
 
 
-def _on_frontier(found: Frontier, words: Words) -> Iterator[str]:
-    points = found.points[found.points["status"] == "optimal"]
-    values = {"first": words.goal(found.first.name), "second": words.goal(found.second.name)}
-    if points.empty:
-        yield words.say(
-            "tradeoffs.frontier.none", status=words.say(f"tradeoffs.status.{found.plans[0].status}")
-        )
-        return
-    if len(points) == 1:
-        key = "free" if found.complete else "cut"
-        yield words.say(f"tradeoffs.frontier.{key}", **values)
-        return
-    a, b = points.iloc[0], points.iloc[-1]
-    yield words.say(
-        "tradeoffs.frontier.ends",
-        **values,
-        second_from=words.achieved(found.second.name, a["second"], found.second.per),
-        second_to=words.achieved(found.second.name, b["second"], found.second.per),
-        first_from=words.achieved(found.first.name, a["first"], found.first.per),
-        first_to=words.achieved(found.first.name, b["first"], found.first.per),
-    )
-    priced = points[points["price"].notna()]
-    for key, row in (("cheap", priced.iloc[:1]), ("dear", priced.iloc[-1:])):
-        for at in row.index:
-            before, now = found.points.loc[at - 1], found.points.loc[at]
-            yield words.say(
-                f"tradeoffs.frontier.{key}",
-                **values,
-                won=words.gained(found.second.name, abs(now["second"] - before["second"])),
-                lost=words.gained(found.first.name, abs(now["first"] - before["first"])),
-            )
-
-
 # ---------------------------------------------------------------------------- sweep
 
 
@@ -230,7 +226,6 @@ class Sweep(_Curve):
 
     Parameters
     ----------
-    what : str
     points, plans, complete
         A table of points, a plan for each; `complete` is False where it was interrupted.
     """
@@ -271,7 +266,36 @@ class Sweep(_Curve):
         return pd.concat([self.points[["factor", "value"]], table], axis=1)
 
     def _told(self, words: Words) -> Iterator[str]:
-        return _on_sweep(self, words)
+        points = self.points
+        good = points[points["status"] == "optimal"]
+        for _, row in points[points["status"] != "optimal"].iterrows():
+            yield words.say(
+                "tradeoffs.sweep.none",
+                factor=words.percent(row["factor"]),
+                status=words.say(f"tradeoffs.status.{row['status']}"),
+            )
+        if len(good) > 1 and self.plans[0].scenario.goals:
+            first = self.plans[0].scenario.goals[0]
+            name, per = first.name, first.per
+            for before, now in zip(good.index[:-1], good.index[1:], strict=True):
+                a, b = good.loc[before], good.loc[now]
+                change = float(b["goal_1"] - a["goal_1"])
+                yield words.say(
+                    "tradeoffs.sweep.step",
+                    start=words.percent(a["factor"]),
+                    end=words.percent(b["factor"]),
+                    goal=words.goal(name),
+                    a=words.achieved(name, a["goal_1"], per),
+                    b=words.achieved(name, b["goal_1"], per),
+                    change=("−" if change < 0 else "+") + words.gained(name, abs(change)),
+                )
+            texts = rule_texts(self.plans[0].scenario.rules, words)
+            for column in ("missed", "binding"):
+                ids = [set(filter(None, names.split(", "))) for names in good[column]]
+                firm = sorted(set.intersection(*ids))
+                if firm:
+                    names = [rule_label(rule, texts.get(rule, ""), words.language) for rule in firm]
+                    yield words.say(f"tradeoffs.sweep.{column}", rules="; ".join(names))
 
 
 def sweep(
@@ -370,36 +394,3 @@ def _measured(plan: Allocation) -> dict[str, object]:
         "binding": ", ".join(rule for rule in tight if rule not in missed),
         "missed": ", ".join(missed),
     }
-
-
-def _on_sweep(found: Sweep, words: Words) -> Iterator[str]:
-    points = found.points
-    good = points[points["status"] == "optimal"]
-    for _, row in points[points["status"] != "optimal"].iterrows():
-        yield words.say(
-            "tradeoffs.sweep.none",
-            factor=words.percent(row["factor"]),
-            status=words.say(f"tradeoffs.status.{row['status']}"),
-        )
-    if len(good) > 1 and found.plans[0].scenario.goals:
-        first = found.plans[0].scenario.goals[0]
-        name, per = first.name, first.per
-        for before, now in zip(good.index[:-1], good.index[1:], strict=True):
-            a, b = good.loc[before], good.loc[now]
-            change = float(b["goal_1"] - a["goal_1"])
-            yield words.say(
-                "tradeoffs.sweep.step",
-                start=words.percent(a["factor"]),
-                end=words.percent(b["factor"]),
-                goal=words.goal(name),
-                a=words.achieved(name, a["goal_1"], per),
-                b=words.achieved(name, b["goal_1"], per),
-                change=("−" if change < 0 else "+") + words.gained(name, abs(change)),
-            )
-        texts = rule_texts(found.plans[0].scenario.rules, words)
-        for column in ("missed", "binding"):
-            ids = [set(filter(None, names.split(", "))) for names in good[column]]
-            firm = sorted(set.intersection(*ids))
-            if firm:
-                names = [rule_label(rule, texts.get(rule, ""), words.language) for rule in firm]
-                yield words.say(f"tradeoffs.sweep.{column}", rules="; ".join(names))

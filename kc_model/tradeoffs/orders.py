@@ -153,7 +153,6 @@ class PresetComparison:
 
     Parameters
     ----------
-    presets : tuple of Preset
     plans : mapping of str to Allocation
         ``scenario`` (its own goals) and every preset that has a plan, or the reason why none.
     refused : mapping of str to tuple of Fault

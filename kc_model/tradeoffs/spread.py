@@ -38,7 +38,6 @@ class Alternatives:
         What the scenario itself gives.
     plans : tuple of Allocation
         The most distant first.
-    within : float
     asked : int
         How many were asked for.
     refused : float

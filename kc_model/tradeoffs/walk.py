@@ -25,7 +25,6 @@ class Walk:
 
     Parameters
     ----------
-    planner : Planner
     name : str
         Of the step, for `progress`.
     expected : int

@@ -37,12 +37,7 @@ Numbers = NDArray[np.floating[Any]]
 
 
 class Bounds:
-    """Lower bounds of one program after another, each keeping what was proven before.
-
-    Parameters
-    ----------
-    model : Model
-    """
+    """Lower bounds of one program after another, each keeping what was proven before."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -60,12 +55,7 @@ class Bounds:
         self._costs: list[float] = []
 
     def vector(self, multipliers: Multipliers) -> Array:
-        """Return multipliers as an array; names of no row and numbers that are none are left out.
-
-        Parameters
-        ----------
-        multipliers : Multipliers
-        """
+        """Return multipliers as an array, without names of no row and numbers that are none."""
         found = np.zeros(len(self.model.rows))
         for name, value in multipliers.items():
             if name in self._row and math.isfinite(value):
@@ -95,8 +85,6 @@ class Bounds:
 
         Parameters
         ----------
-        column : str
-        high : float
         least : float
             What `prove` said of it.
         """

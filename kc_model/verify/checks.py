@@ -20,13 +20,7 @@ from kc_model.money import UNITS, format_money, format_number, to_unit
 from kc_model.nearest import nearer_step
 from kc_model.offered import Offered
 from kc_model.program import Stage, build_program
-from kc_model.standing import (
-    goal_unit,
-    rule_table,
-    settling_weight,
-    stage_value,
-    wrong_projects,
-)
+from kc_model.standing import goal_unit, rule_table, settling_weight, stage_value, wrong_projects
 from kc_model.stays import stays_within
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
@@ -58,7 +52,6 @@ class Check:
         plan, belongs, cells, laws, rules, totals, goals, settled, rounding, projects, kept, best
         (once for every tier and goal; best_sizes where projects were chosen, best_lines where
         lines that move were), choice, choice_lines, settlement.
-    passed : bool
     texts : mapping
         Language -> the sentence.
     """
@@ -298,7 +291,8 @@ class _Judge:
             value = stage_value(self.problem, stage, x) * self._unit(stage)
             if said.get("name") != stage.name or not _same(read_number(said.get(key)), value):
                 wrong.append(stage)
-        passed = not wrong and self._all_said
+        all_said = len(self.result["tiers"]) + len(self.result["goals"]) == len(self.stages)
+        passed = not wrong and all_said
         return _check("goals", passed=passed, count=len(self.stages), goals=self._labels(wrong))
 
     def _rounding(self) -> Check:
@@ -413,10 +407,6 @@ class _Judge:
             said = self.result[key]
             for k, stage in enumerate(stages):
                 yield stage, said[k] if k < len(said) and isinstance(said[k], dict) else {}
-
-    @property
-    def _all_said(self) -> bool:
-        return len(self.result["tiers"]) + len(self.result["goals"]) == len(self.stages)
 
     @cached_property
     def _bests(self) -> list[float]:

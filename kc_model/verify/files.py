@@ -43,7 +43,6 @@ class Table:
 
     Parameters
     ----------
-    columns : tuple of str
     rows : tuple of mappings
         Column -> text.
     """
@@ -62,7 +61,6 @@ class Exported:
         ``result.json``.
     cells, rules : Table or None
         ``allocation.csv``, ``rules.csv``.
-    proof : Proof or None
     projects : Table or None
         ``projects.csv``; None of a plan without projects.
     """
@@ -76,10 +74,6 @@ class Exported:
 
 def read_exported(folder: Path) -> Exported:
     """Read the files of a plan.
-
-    Parameters
-    ----------
-    folder : Path
 
     Raises
     ------

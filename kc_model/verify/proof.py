@@ -50,12 +50,10 @@ class Proof:
     ----------
     problem : Problem
         Built again from the cells, slices and scenario in it.
-    as_of : int or None
     settled : array (n_cells,), million VND
         The plan before rounding.
     stages : tuple of Multipliers
         For every stage in order.
-    settlement : Multipliers
     provenance : mapping
         As in ``result.json``.
     faces : mapping of int to tuple of Face
@@ -82,7 +80,6 @@ def proof_of(
 
     Parameters
     ----------
-    problem : Problem
     settled : array (n_cells,), million VND
     rows : sequence of str
         Names of the program's rows.

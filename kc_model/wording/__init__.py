@@ -131,7 +131,6 @@ def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> s
     text : str
         Numbers in it may have been changed since; anything else, such as what a planner typed, is
         returned as it is.
-    language : {"vi", "en"}
     tell : callable (str) -> str
         Says names of places, areas and funds in this language.
     """

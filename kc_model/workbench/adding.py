@@ -45,7 +45,6 @@ class Asked:
     number : str
         As typed; shares in percent.
     tier : {"law", "directive", "preference"}
-    basis : str
     column : str
         That a goal counts or divides by, where it does.
     """
@@ -63,8 +62,6 @@ def new_rule(scenario: Scenario, asked: Asked, data: Dataset, language: Language
 
     Parameters
     ----------
-    scenario : Scenario
-    asked : Asked
     data : Dataset
         Its unit and its places' names.
     language : {"vi", "en"}

@@ -12,12 +12,12 @@ import pandas as pd
 
 from kc_model.errors import InputError
 from kc_model.money import unit_name
-from kc_model.moves import moves, refuse
+from kc_model.moves import RANKS, moves, refuse
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
-from kc_model.words import Words
+from kc_model.words import Words, grounds
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import is_refusal
 from kc_model.workbench.editing import read_number
@@ -34,7 +34,6 @@ _HEADS = {
     "gain": "number",
     "reason": "text",
 }
-_WHO = ("minister", "agency", "department", "province")
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
@@ -42,13 +41,7 @@ _VIEWS = {"": "all", "ticked": _REFUSED}
 
 
 def months_known(data: Dataset, year: int) -> list[int]:
-    """Return the months of a year that have figures: those a plan can be adjusted after.
-
-    Parameters
-    ----------
-    data : Dataset
-    year : int
-    """
+    """Return the months of a year that have figures: those a plan can be adjusted after."""
     months = data.history.loc[data.history["year"] == year, "month"]
     return sorted({int(month) for month in months if 1 <= int(month) <= 12})
 
@@ -143,7 +136,6 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             Of a month of the year, status "optimal".
         scenario : Scenario
             With the moves refused so far.
-        language : {"vi", "en"}
         """
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(plan.unit, language)
@@ -238,14 +230,15 @@ class _Teller:
 
     def groups(self, refused: int) -> Iterator[Group]:
         """Yield who decides, and under that the places that give, the largest sum first."""
-        for who in _WHO:
+        for who in RANKS:
             own = self.found[self.found["who_decides"] == who]
             if own.empty:
                 continue
             large, small = own[~own["is_small"]], own[own["is_small"]]
             name = say(f"moves.who.{who}", self.language)
-            grounds = "; ".join(dict.fromkeys(own["basis"]))
-            told = _say("group", self.language, who=name, **self.sums(own), basis=grounds)
+            told = _say(
+                "group", self.language, who=name, **self.sums(own), basis=grounds(own["basis"])
+            )
             left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
             yield Group(who, told + left_out)
             sums = large.groupby("at", sort=False)["amount"].sum()

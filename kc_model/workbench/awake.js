@@ -16,6 +16,14 @@ function initialize({ model }) {
   model.set("kc_awake", true);
 }
 
+// An element with its properties and what is inside; a name that no other part of the page has.
+function made(tag, parts = {}, ...inside) {
+  const one = Object.assign(document.createElement(tag), parts);
+  one.append(...inside);
+  return one;
+}
+const named = (kind) => `kc-${kind}-${Math.random().toString(36).slice(2)}`;
+
 // What one part brings to the page and others wait for.
 const shared = (name) => {
   const all = (globalThis.kcShared ??= {});

@@ -29,10 +29,8 @@ class BacktestDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
     years, months : collection of int or None
         As for `kc_model.backtest.backtest`.
-    language : {"vi", "en"}
 
     Attributes
     ----------

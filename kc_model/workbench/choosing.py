@@ -10,7 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
-from kc_model.export.table import numeral
+from kc_model.export.tree import numeral
 from kc_model.money import format_money, format_number, to_unit, unit_name
 from kc_model.projects import offers_at
 from kc_model.results import Allocation
@@ -82,7 +82,6 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
             Without a plan the amounts are blank.
         scenario : Scenario
             What a planner has decided, as it is on screen now.
-        language : {"vi", "en"}
         """
         if self._about != (plan.data, plan.as_of):
             offers = offers_at(plan.data, plan.year, plan.as_of)

@@ -39,12 +39,10 @@ class Kept:
 
     Parameters
     ----------
-    name : str
     scenario : Scenario
         As sliders and tables said it.
     data : Dataset
         With the bounds of cells as they were then.
-    plan : Allocation
     """
 
     name: str
@@ -86,10 +84,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        now: Callable[[], Kept | None],
-        take: Callable[[Kept], None],
-        lock: threading.RLock,
+        self, now: Callable[[], Kept | None], take: Callable[[Kept], None], lock: threading.RLock
     ) -> None:
         self._now, self._take, self._lock = now, take, lock
         self.kept: list[Kept] = []

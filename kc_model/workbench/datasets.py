@@ -27,7 +27,6 @@ class Loaded:
 
     Parameters
     ----------
-    path : Path
     data : Dataset or None
         None where faults keep it from being used.
     scenarios : mapping of str to Scenario
@@ -147,12 +146,7 @@ def scenario_home(path: Path) -> Path:
 
 
 def shown_path(path: Path, folder: Path) -> str:
-    """Return what a dataset is called among those of a folder: its path from there.
-
-    Parameters
-    ----------
-    path, folder : Path
-    """
+    """Return what a dataset is called among those of a folder: its path from there."""
     return path.name if path == folder else path.relative_to(folder).as_posix()
 
 

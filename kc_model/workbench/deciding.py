@@ -39,7 +39,6 @@ def decide(scenario: Scenario, project: str, name: str, choice: str) -> Scenario
 
     Parameters
     ----------
-    scenario : Scenario
     project, name : str
         Its id, and what it is called in the rule's text.
     choice : {"in", "out", ""}

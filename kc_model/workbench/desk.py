@@ -72,10 +72,6 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
 
     A desk fills `_words` with everything that depends on the language and starts its work with
     `self.work.start`; `wait` is for programs that need the result at once.
-
-    Parameters
-    ----------
-    language : {"vi", "en"}
     """
 
     def __init__(self, language: Language) -> None:
@@ -151,13 +147,7 @@ class Desk(ipywidgets.VBox):  # type: ignore[misc]
 
 
 class FiguresDesk(Desk):
-    """Base of the desks that show figures of a dataset, and under the title what those rest on.
-
-    Parameters
-    ----------
-    data : Dataset
-    language : {"vi", "en"}
-    """
+    """Base of the desks that show figures of a dataset, and under the title what those rest on."""
 
     def __init__(self, data: Dataset, language: Language) -> None:
         self.data = data

@@ -25,15 +25,7 @@ from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
 from kc_model.workbench.selecting import read_selection, selection_text
 
-__all__ = [
-    "ACTIONS",
-    "TABLES",
-    "columns_of",
-    "edited",
-    "number_columns",
-    "read_number",
-    "rows_of",
-]
+__all__ = ["ACTIONS", "TABLES", "columns_of", "edited", "number_columns", "read_number", "rows_of"]
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "budget": ("what", "amount", "text", "basis", "drop"),
@@ -64,8 +56,6 @@ def columns_of(table: str, data: Dataset, language: Language) -> list[GridColumn
     Parameters
     ----------
     table : {"budget", "rules", "goals"}
-    data : Dataset
-    language : {"vi", "en"}
     """
     words = Words(data.unit, data.vintage, language)
     columns = number_columns(data) if table == "goals" else ()
@@ -188,7 +178,6 @@ def edited(
 
     Parameters
     ----------
-    scenario : Scenario
     table : {"budget", "rules", "goals"}
     where : (row, column)
         From 0; in a column of `ACTIONS` it acts on the row.
@@ -270,7 +259,6 @@ def read_number(text: str, key: str, entry: Entry, unit: str, language: Language
 
     Parameters
     ----------
-    text : str
     key : {"amount", "min", "max", "level", "give"}
     entry : Budget, Rule or Goal
         What the number is of; its bound says what it counts.

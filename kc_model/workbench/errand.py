@@ -132,6 +132,7 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
         self._begin, self._show, self._lock = begin, show, lock
         self._language: Language = "vi"
         self._work = Newest(self._failed, lock)
+        self.wait = self._work.wait
         self._aside = Aside(lock)
         self.stop, self.told = self._aside.stop, self._aside.told
         self.button = ipywidgets.Button(layout=ipywidgets.Layout(width="auto"))
@@ -142,10 +143,6 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
         """Show what the button is called."""
         self._language, self.button.description = language, label
         self._aside.words(language)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing runs; tell whether that came true in time (seconds)."""
-        return self._work.wait(timeout)
 
     def _start(self) -> None:
         with self._lock:

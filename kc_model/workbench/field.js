@@ -2,11 +2,9 @@
 // next: what the box shows is what the button means. (A synced value may wait for a busy kernel,
 // and a click would overtake it.)
 function render({ model, el }) {
-  const label = document.createElement("label");
-  const input = document.createElement("input");
+  const input = made("input", { type: "text", id: named("field") });
+  const label = made("label", { htmlFor: input.id });
   el.classList.add("kc-field");
-  Object.assign(input, { type: "text", id: `kc-field-${Math.random().toString(36).slice(2)}` });
-  label.htmlFor = input.id;
   el.append(label, input);
 
   const update = () => {

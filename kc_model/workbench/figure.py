@@ -48,6 +48,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self.save = ipywidgets.Button(icon="download", layout=ipywidgets.Layout(width="260px"))
         self._shown: tuple[Picture, Callable[[Language], Stamp], Language] | None = None
         self._work = Newest(self._failed, lock)
+        self.wait = self._work.wait
         self.save.on_click(lambda _button: self._save())
         below = [self.table] if is_folded else []
         super().__init__([self.chart, self.nothing, *below, self.save, self.saved])
@@ -60,7 +61,6 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
 
         Parameters
         ----------
-        picture : Picture
         stamp : callable (language) -> Stamp
             Gives what the workbook says about itself; asked when it is saved.
         language : {"vi", "en"}
@@ -71,6 +71,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         if is_drawn:
             self.chart.show(picture, language)
         self.chart.layout.display = "" if is_drawn else "none"
+        self.save.layout.display = "" if is_drawn else "none"
         self.nothing.value = "" if is_drawn else screen.message([picture.heading])
         table = screen.table(picture.table, picture.heading, picture.unit)
         self.table.value = (
@@ -85,10 +86,6 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self._shown = None
         self.table.value = self.nothing.value = ""
         self.layout.display = "none"
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for files being saved; tell whether they came in time (seconds)."""
-        return self._work.wait(timeout)
 
     def _save(self) -> None:
         if self._shown is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -24,9 +24,6 @@ from kc_model.workbench.marking import adjusted
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
-
-_BOOK = "allocation.xlsx"
-_ADJUSTMENT = "dieu_chinh.xlsx"
 
 
 class Filing(ipywidgets.HBox):  # type: ignore[misc]
@@ -67,6 +64,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._scenario, self._maker, self._kept = scenario, maker, kept
         self._standing, self._is_exporting = standing, False
         self._exports = Newest(self._failed, lock)
+        self.wait = self._exports.wait
         self._language: Language = "vi"
         self._called = ""
         self._files: dict[Path, Mapping[str, str]] = {}
@@ -94,7 +92,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         ----------
         called : str
             The scenario that it began with.
-        is_safe : bool
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files
@@ -152,10 +149,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     def _file(self, name: str) -> Path:
         return self.home / f"{plain_name(name)}.yaml"
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for an export; tell whether it came in time (seconds)."""
-        return self._exports.wait(timeout)
-
     def _failed(self, error: Exception) -> None:
         self._is_exporting = False
         self.saved.value = screen.message(explain_error(error, self._language), "stop")
@@ -176,6 +169,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
             return
         scenario, maker, language = self._scenario(), self._maker(), self._language
         folder = self.folder or new_folder(scenario.name)
+        book, form = (
+            say(f"screen.plan.{key}", language, name=plain_name(scenario.name))
+            for key in ("file", "adjustment_file")
+        )
         self._is_exporting = True  # the button stays: the keyboard would lose its place
         self.saved.value = screen.message([say("screen.plan.exporting", language)])
 
@@ -183,11 +180,11 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
             plan = maker.afresh(scenario, progress)
             names: list[str] = []
             if plan.status == "optimal":
-                plan.save(folder, language)
-                forms = dict(_forms(plan, language))
-                for name, form in forms.items():
-                    save_file(folder / name, form)
-                names = [_BOOK, *forms]
+                plan.save(folder, language, book=book)
+                names = [book]
+                if _is_adjusted(plan):
+                    save_file(folder / form, adjustment(plan, language))
+                    names.append(form)
             return plan, names
 
         def link(found: tuple[Allocation, list[str]]) -> None:
@@ -214,7 +211,6 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._exports.start(Step(save, link))
 
 
-def _forms(plan: Allocation, language: Language) -> Iterator[tuple[str, bytes]]:
-    """Yield the form of a mid-year adjustment; the assigned plan by project is in the workbook."""
-    if plan.as_of is not None and (plan.cells["amount"] != plan.cells["baseline"]).any():
-        yield _ADJUSTMENT, adjustment(plan, language)
+def _is_adjusted(plan: Allocation) -> bool:
+    """Whether a plan has the form of an adjustment beside the workbook."""
+    return plan.as_of is not None and bool((plan.cells["amount"] != plan.cells["baseline"]).any())

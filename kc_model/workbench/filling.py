@@ -73,7 +73,6 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
 
         Parameters
         ----------
-        scenario : Scenario
         cells : DataFrame
             Of the newest plan: what a new row can be about.
         """

@@ -44,8 +44,6 @@ class Following:
 
     Parameters
     ----------
-    owner : PlanDesk
-    maker : Maker
     after : callable () or None
         Waited for before the first plan.
 

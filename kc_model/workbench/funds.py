@@ -25,6 +25,7 @@ _HEADS = (
     "completion",
     "unspent",
 )
+_MONEY = [_HEADS.index(key) for key in ("plan", "disbursed", "expected", "range_80", "unspent")]
 
 _RISK = ("plan", "expected", "unspent")
 _RISK_UNIT = "billion_vnd"
@@ -33,11 +34,6 @@ _FIRST = 8  # lines at risk shown at once
 
 def funds_table(found: Progress, language: Language) -> str:
     """Return plan, done, against the same period and the year's end, by fund and in all.
-
-    Parameters
-    ----------
-    found : Progress
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -54,17 +50,12 @@ def funds_table(found: Progress, language: Language) -> str:
     ]
     about, unit = tongue.as_of(found.as_of), unit_name(found.unit, language)
     title = say("screen.progress.funds", language, about=about, unit=unit)
-    shown = even([tongue.head(*_HEADS), *lines], language)
+    shown = even([tongue.head(*_HEADS), *lines], language, _MONEY)
     return screen.table(shown, title, title) if lines else ""
 
 
 def risks_table(found: Progress, language: Language) -> str:
     """Return the lines by what they are expected not to disburse, in tỷ, the largest first.
-
-    Parameters
-    ----------
-    found : Progress
-    language : {"vi", "en"}
 
     Returns
     -------
@@ -82,7 +73,8 @@ def risks_table(found: Progress, language: Language) -> str:
         for _, row in rows.iterrows()
     ]
     title = say("screen.progress.risks", language, unit=unit_name(_RISK_UNIT, language))
-    head, *lines = even([tongue.head(*keys, *_RISK), *lines], language)
+    money = range(len(keys), len(keys) + len(_RISK))
+    head, *lines = even([tongue.head(*keys, *_RISK), *lines], language, money)
     if not lines:
         return ""
     rest = say("screen.progress.risks_more", language, count=len(lines) - _FIRST)
@@ -94,7 +86,7 @@ def risks_table(found: Progress, language: Language) -> str:
 
 
 def _line(tongue: Tongue, row: pd.Series[Any], name: str) -> Line:
-    expected, range_80, _ = tongue.guessed(row)
+    expected, range_80, _ = tongue.guessed(row, is_cell=True)
     done, of_last_year, completion = (
         tongue.points(100 * row[key])
         for key in ("completion", "of_last_year", "completion_expected")

@@ -1,19 +1,14 @@
 // A table that is filled in like a sheet. What a cell means is read in Python alone: this sends the
 // text as it was typed or pasted, and shows what comes back.
 function render({ model, el }) {
-  const title = document.createElement("h3");
-  const said = document.createElement("p");
-  const frame = document.createElement("div");
-  const grid = document.createElement("table");
-  el.classList.add("kc-grid");
-  title.id = `kc-grid-${Math.random().toString(36).slice(2)}`;
-  frame.className = "kc-frame";
+  const title = made("h3", { id: named("grid") });
+  const said = made("p");
+  const grid = made("table", { tabIndex: -1 }); // where the cursor stays once the last row is gone
   said.setAttribute("role", "status");
   grid.setAttribute("role", "grid");
-  grid.tabIndex = -1; // where the cursor stays once the last row is gone
   grid.setAttribute("aria-labelledby", title.id);
-  frame.append(grid);
-  el.append(title, frame, said);
+  el.classList.add("kc-grid");
+  el.append(title, made("div", { className: "kc-frame" }, grid), said);
 
   let at = [0, 1]; // where the cursor stands: row, column
   let editor = null;
@@ -30,25 +25,17 @@ function render({ model, el }) {
   };
 
   const build = () => {
-    const head = document.createElement("thead");
-    const body = document.createElement("tbody");
+    const [head, body] = [made("thead"), made("tbody")];
     const line = head.insertRow();
-    for (const column of model.get("columns")) {
-      const cell = document.createElement("th");
-      cell.scope = "col";
-      cell.textContent = column.label;
-      line.append(cell);
-    }
+    for (const { label } of model.get("columns")) line.append(made("th", { scope: "col", textContent: label }));
     model.get("rows").forEach((row, r) => {
       const tr = body.insertRow();
       row.forEach((_cell, c) => {
-        const cell = document.createElement(c ? "td" : "th");
+        const cell = made(c ? "td" : "th", { tabIndex: -1, className: `kc-${model.get("columns")[c].kind}` });
         if (c) cell.setAttribute("role", "gridcell");
         else cell.scope = "row";
         cell.dataset.row = r;
         cell.dataset.column = c;
-        cell.tabIndex = -1;
-        cell.className = `kc-${model.get("columns")[c].kind}`;
         tr.append(cell);
       });
     });
@@ -81,11 +68,7 @@ function render({ model, el }) {
         if (editor?.cell === cell) return;
         cell.textContent = value.shown;
         cell.classList.toggle("kc-wrong", Boolean(value.error));
-        if (value.error) {
-          const why = document.createElement("small");
-          why.textContent = value.error;
-          cell.append(why);
-        }
+        if (value.error) cell.append(made("small", { textContent: value.error }));
         if (c) {
           cell.setAttribute("aria-invalid", Boolean(value.error));
           cell.setAttribute("aria-readonly", columns[c].kind === "fixed");
@@ -126,7 +109,7 @@ function render({ model, el }) {
     close(true);
     const { label, kind, options } = model.get("columns")[column];
     const before = model.get("rows")[row][column].text;
-    const input = document.createElement(kind === "choice" ? "select" : "input");
+    const input = made(kind === "choice" ? "select" : "input");
     if (kind === "choice") input.append(...options.map((one) => new Option(one, one)));
     else input.type = "text";
     if (kind === "number") input.inputMode = "decimal";

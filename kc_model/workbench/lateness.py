@@ -32,11 +32,7 @@ _HEADS = {
     "prefund": "number",
     "who": "text",
 }
-_MONEY = {
-    "finish": "expected",
-    "prefund": "prefund",
-    "next_year": "rest",
-}  # that matters of each
+_MONEY = {"finish": "expected", "prefund": "prefund", "next_year": "rest"}  # that matters of each
 _VIEWS = {"": "all", **{verdict: verdict for verdict in _MONEY}}
 _BOOK = "de_an_tien_ve_muon.xlsx"
 
@@ -69,6 +65,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
         self._found: tuple[Asked, LateMoney] | None = None
         self._stamp: Callable[[Language], Stamp] | None = None
         self._work = Newest(self._failed, lock)
+        self.wait = self._work.wait
         self.told, self.saved = screen.Text(), screen.Text()
         self.listed = Picks(lambda _key, _code: None)
         inside = ipywidgets.VBox([self.told, self.listed, self.saved])
@@ -86,15 +83,10 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
             None: the money is not late.
         stamp : callable (language) -> Stamp
             Of the workbook.
-        language : {"vi", "en"}
         """
         self._asked, self._stamp, self._language = asked, stamp, language
         self.set_title(0, self._say("fold"))
         self._look()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the list; tell whether it came in time (seconds)."""
-        return self._work.wait(timeout)
 
     def _say(self, key: str, **values: object) -> str:
         return say(f"screen.lateness.{key}", self._language, **values)

@@ -17,14 +17,7 @@ from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench.deciding import is_decision
 
-__all__ = [
-    "GoalLever",
-    "Lever",
-    "RuleLever",
-    "TotalLever",
-    "levers_of",
-    "move",
-]
+__all__ = ["GoalLever", "Lever", "RuleLever", "TotalLever", "levers_of", "move"]
 
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
@@ -74,8 +67,6 @@ class Lever:
 
         Parameters
         ----------
-        value : Decimal
-        language : {"vi", "en"}
         digits : int
             After the decimal mark, at the least, of money.
         """
@@ -245,7 +236,6 @@ def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decim
 
     Parameters
     ----------
-    scenario : Scenario
     levers : sequence of Lever
         Made from this scenario.
     values : mapping of key to Decimal

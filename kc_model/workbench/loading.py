@@ -44,7 +44,6 @@ class DataDesk(Desk):
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
     first : Loaded or None
         What was read of the first dataset there; None: it is still to be read.
 
@@ -294,7 +293,7 @@ def _coverage(data: Dataset, language: Language) -> str:
         )
     title = say("screen.data.covers_title", language)
     note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
-    return f"<h3>{title}</h3>" + screen.table(even(lines, language), title, note)
+    return f"<h3>{title}</h3>" + screen.table(even(lines, language, (5, 6)), title, note)
 
 
 def _month(month: int, language: Language) -> str:

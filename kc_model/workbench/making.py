@@ -19,7 +19,6 @@ class Maker:
 
     Parameters
     ----------
-    data : Dataset
     outlook : Forecast or None
         None: a forecast is made once, where one is needed.
     as_of : int or None
@@ -45,7 +44,6 @@ class Maker:
 
         Parameters
         ----------
-        scenario : Scenario
         progress : callable (step, share)
         detail : bool
             Whether with its prices and reasons.

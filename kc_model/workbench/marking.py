@@ -30,7 +30,6 @@ def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
         As it was.
     changed : Scenario
         With other numbers, tiers, words, goals or month; with budgets and rules added or removed.
-    data : Dataset
     """
     if changed == scenario:
         return scenario

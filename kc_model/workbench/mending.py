@@ -70,8 +70,6 @@ def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, D
 
     Parameters
     ----------
-    scenario : Scenario
-    data : Dataset
     steps : sequence of mapping
         Of one option, see `kc_model.allocate.apply_repair`.
     """

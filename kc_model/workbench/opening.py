@@ -47,7 +47,6 @@ class _Ahead(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Do it."""
         try:
             self._read()
         except Exception as error:  # noqa: BLE001 - the page tells it
@@ -103,7 +102,6 @@ class Opening(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
 
     Attributes
     ----------

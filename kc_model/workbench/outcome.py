@@ -71,7 +71,6 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         ----------
         plan : Allocation
             Of status "optimal".
-        language : {"vi", "en"}
         """
         known, how = self._drawn, (str(self.view.value), language)
         if known is None or known[0] is not plan or known[1] != how:
@@ -89,7 +88,6 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
             Of status "optimal".
         warnings : sequence of Fault
             Of the plan alone.
-        language : {"vi", "en"}
         pending : str
             What is still being worked out.
         """

@@ -8,12 +8,11 @@ from typing import Any
 
 import ipywidgets
 
-from kc_model.errors import Fault
 from kc_model.money import format_number
-from kc_model.tables import SCHEMAS, Dataset
+from kc_model.tables import SCHEMAS
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.datasets import find_datasets, load, shown_path
+from kc_model.workbench.datasets import Loaded, find_datasets, load, shown_path
 from kc_model.workbench.desk import explain_error, language_switch
 from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Newest, Progress, Step
@@ -22,12 +21,7 @@ __all__ = ["Overview", "show_cases"]
 
 
 class Overview(ipywidgets.VBox):  # type: ignore[misc]
-    """What `kc check` says of every dataset and workbook below some folders, one by one.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-    language : {"vi", "en"}
+    """What is found in every dataset and workbook below some folders and in its scenarios.
 
     Attributes
     ----------
@@ -38,7 +32,7 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, folders: Sequence[Path], language: Language = "vi") -> None:
         found = {path: folder for folder in folders for path in find_datasets(folder)}
         self._paths = {path: shown_path(path, folder) for path, folder in sorted(found.items())}
-        self._known: list[tuple[str, Dataset | tuple[Fault, ...]]] = []
+        self._known: list[tuple[str, Loaded]] = []
         self._trouble: list[str] = []
         self.text = screen.Text()
         self.tongues = language_switch(language)
@@ -57,10 +51,10 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
         with self._work.lock:
             self._show()
 
-    def _reader(self, path: Path) -> Callable[[Progress], tuple[str, Dataset | tuple[Fault, ...]]]:
-        return lambda progress: (self._paths[path], _read(path, progress))
+    def _reader(self, path: Path) -> Callable[[Progress], tuple[str, Loaded]]:
+        return lambda progress: (self._paths[path], load(path, progress))
 
-    def _add(self, found: tuple[str, Dataset | tuple[Fault, ...]]) -> None:
+    def _add(self, found: tuple[str, Loaded]) -> None:
         self._known.append(found)
         self._show()
 
@@ -72,7 +66,7 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
         language = self.tongues.value
         heads = ("name", "title", "years", "places", "areas", "standing", "faults")
         head = tuple(say(f"screen.overview.{key}", language) for key in heads)
-        lines = [_line(name, data, language) for name, data in self._known]
+        lines = [_line(name, one, language) for name, one in self._known]
         left = len(self._paths) - len(self._known)
         reading = [say("screen.overview.reading", language, count=left)] if left else []
         self.text.value = "".join(
@@ -80,32 +74,26 @@ class Overview(ipywidgets.VBox):  # type: ignore[misc]
                 screen.style(),
                 screen.table([head, *lines], head[0], kind="words") if lines else "",
                 screen.message(self._trouble, "stop") or screen.message(reading),
-                *(_details(name, data, language) for name, data in self._known),
+                *(_details(name, one, language) for name, one in self._known),
             ]
         )
 
 
 def show_cases(*folders: str | Path, language: Language = "vi") -> Overview:
-    """Return an overview of every dataset below some folders, each checked as `kc check` does.
+    """Return an overview of every dataset below some folders, each with all its faults.
 
     Parameters
     ----------
     *folders : path
         As for `find_data`.
-    language : {"vi", "en"}
     """
     return Overview([find_data(folder) for folder in folders], language)
 
 
-def _read(path: Path, progress: Progress) -> Dataset | tuple[Fault, ...]:
-    loaded = load(path, progress)
-    return loaded.faults if loaded.data is None else loaded.data
-
-
-def _line(name: str, data: Dataset | tuple[Fault, ...], language: Language) -> tuple[str, ...]:
-    if not isinstance(data, Dataset):
-        count = say("screen.overview.errors", language, count=len(data))
-        return (name, "", "", "", "", "", count)
+def _line(name: str, loaded: Loaded, language: Language) -> tuple[str, ...]:
+    data, mend = loaded.data, say("screen.overview.errors", language, count=loaded.errors)
+    if data is None:
+        return (name, "", "", "", "", "", mend)
     keyed = [data.tables[name] for name in ("history", "cells") if len(data.tables[name])]
     years = sorted({int(year) for frame in keyed for year in frame["year"].dropna()})
     span = "–".join(dict.fromkeys(map(str, (years[0], years[-1])))) if years else ""
@@ -116,14 +104,15 @@ def _line(name: str, data: Dataset | tuple[Fault, ...], language: Language) -> t
     if data.synthetic:
         standings = {"synthetic": None}
     shown = ", ".join(say(f"export.standing.{standing}", language) for standing in standings)
-    warnings = say("screen.overview.warnings", language, count=len(data.warnings))
-    return (name, data.title, span, *counts, shown, warnings)
+    known = say("screen.overview.warnings", language, count=len(loaded.faults) - loaded.errors)
+    scenarios = say("screen.overview.scenarios", language, errors=mend) if loaded.errors else ""
+    return (name, data.title, span, *counts, shown, known + scenarios)
 
 
-def _details(name: str, data: Dataset | tuple[Fault, ...], language: Language) -> str:
-    if not isinstance(data, Dataset):
-        faults = screen.bullets("", [fault.text(language) for fault in data])
-        return screen.fold(name, faults)
+def _details(name: str, loaded: Loaded, language: Language) -> str:
+    data, faults = loaded.data, [fault.text(language) for fault in loaded.faults]
+    if data is None:
+        return screen.fold(name, screen.bullets("", faults))
     notes = [note.vi if language == "vi" else note.en for note in data.notes]
     rows = [
         say(
@@ -140,8 +129,8 @@ def _details(name: str, data: Dataset | tuple[Fault, ...], language: Language) -
         + screen.bullets(say("screen.overview.sources", language), data.sources)
         + screen.bullets(say("screen.overview.notes", language), notes)
         + screen.bullets(
-            say("screen.warnings", language, count=len(data.warnings)),
-            [fault.text(language) for fault in data.warnings],
+            say("screen.warnings", language, count=len(faults)),
+            faults,
         )
     )
     return screen.fold(f"{name}: {data.title}", inside)

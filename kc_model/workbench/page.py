@@ -36,7 +36,6 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     folder : Path
         Where data are looked for.
-    language : {"vi", "en"}
     begun : (Loaded or None, Maker or None)
         The first dataset there, already read, and what makes its plans; None: it is waited for.
     here : Here or None

@@ -41,7 +41,6 @@ class Picked:
     ----------
     key : str
         Unlike any other line's.
-    group : str
     cells : tuple of str
         What stands in it; the first names the line.
     state : str
@@ -114,7 +113,6 @@ class Picks(Part):
             Codes of the boxes.
         views : mapping of code to key
             What the list can be narrowed to ("" for everything, ``ticked``, or a state).
-        language : {"vi", "en"}
         """
 
         def told(key: str, **values: str) -> str:
@@ -137,8 +135,6 @@ class Picks(Part):
         ----------
         groups : sequence of Group
             In order; a group stands before its parts.
-        rows : sequence of Picked
-        told : str
         """
         with self.hold_sync():
             self.groups = [asdict(group) for group in groups]

@@ -3,14 +3,8 @@
 const OPEN = 120; // rows up to which every group stands open at first
 const MOST = 200; // rows of a group drawn at once; the others on a click
 
-function made(tag, parts = {}, ...inside) {
-  const one = Object.assign(document.createElement(tag), parts);
-  one.append(...inside);
-  return one;
-}
-
 function render({ model, el }) {
-  const title = made("h3", { id: `kc-picks-${Math.random().toString(36).slice(2)}` });
+  const title = made("h3", { id: named("picks") });
   const words = made("input", { type: "search" });
   const view = made("select");
   const count = made("span", { className: "kc-count" });

@@ -44,7 +44,6 @@ class PlanDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
     scenario : Scenario
         Its month says whether it adjusts a year; planners can switch that.
     outlook
@@ -52,7 +51,6 @@ class PlanDesk(FiguresDesk):
     sliders : sequence of str or None
         Rules (by id) whose bounds get a slider beside the total's; those of the other rules lie in
         a fold. None: the directives.
-    language : {"vi", "en"}
     after : callable () or None
         Waited for before this desk begins.
     maker : Maker or None
@@ -111,7 +109,6 @@ class PlanDesk(FiguresDesk):
     # ------------------------------------------------------------------ controls
 
     def _build(self) -> None:
-        """Make what stands on the desk."""
         lock = self.work.lock
         narrow = ipywidgets.Layout(width="auto")
         self.view = ipywidgets.Dropdown(options=[("", "area")])
@@ -235,7 +232,6 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
 
     def _take_adjusted(self, wanted: Scenario) -> None:
-        """Take rules and goals of an adjustment."""
         self.guarded(lambda: self.go(replace(self.now(), rules=wanted.rules, goals=wanted.goals)))
 
     def _decide(self, project: str, choice: str) -> None:
@@ -252,13 +248,14 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self._go_to_month(month))
 
     def _go_to_month(self, month: int | None) -> None:
-        """Go to a month of the year, or to all of it, where moves refused mid-year do not count."""
+        """Go to a month of the year, or to all of it; what was refused was of the month before."""
         now = self.now()
-        held = [rule for rule in now.rules if month is not None or not is_refusal(rule)]
+        held = [rule for rule in now.rules if not is_refusal(rule)]
         self.go(replace(now, as_of=month, rules=tuple(held)))
         dropped = len(now.rules) - len(held)
         if dropped:
-            told = self.say("moves.dropped", count=dropped)
+            stood = month_label(now, self.language)
+            told = self.say("moves.dropped", count=dropped, month=stood)
             self.filing.saved.value = screen.message([told])
 
     def _kept_now(self) -> Kept | None:
@@ -416,7 +413,8 @@ class PlanDesk(FiguresDesk):
             self.status.value = screen.message([*told, unable, *old], "stop")
             return
         told_first = self._short(plan)
-        proven = self.say("plan.proven", count=plan.certificate["rows_checked"])
+        key = "plan.proven" if plan.goals else "plan.nearest"
+        proven = self.say(key, count=plan.certificate["rows_checked"])
         pending = [self._pending_told()] if self._pending else []
         beside = screen.message(told_first, "warn") if told_first else ""
         self.status.value = screen.message([" ".join([proven, *pending])]) + beside

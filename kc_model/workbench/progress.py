@@ -41,8 +41,6 @@ class ProgressDesk(FiguresDesk):
 
     Parameters
     ----------
-    data : Dataset
-    year : int
     as_of : int
         Last month known, 0 to 12.
     arrival : int or None
@@ -52,7 +50,6 @@ class ProgressDesk(FiguresDesk):
     level : str or None
         What the charts are by: area, place, source, region, cell or all; None: the first of them
         of which there is more than one.
-    language : {"vi", "en"}
 
     Attributes
     ----------

@@ -129,13 +129,7 @@ def style() -> str:
 
 
 class ChartView(Part):
-    """A chart on screen; a new picture of the same structure only exchanges data and heading.
-
-    Parameters
-    ----------
-    language : {"vi", "en"}
-        Of the menu that saves the picture.
-    """
+    """A chart on screen; a new picture of the same structure only exchanges data and heading."""
 
     _file = "chart.js"
     engine = traitlets.Unicode().tag(sync=True)
@@ -143,8 +137,8 @@ class ChartView(Part):
     menu = traitlets.Dict().tag(sync=True)
     greyed = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, language: Language = "vi", **traits: Any) -> None:
-        super().__init__(engine=_engine().name, menu=_menu(language), **traits)
+    def __init__(self) -> None:
+        super().__init__(engine=_engine().name, menu=_menu("vi"))
 
     def show(self, picture: Picture, language: Language = "vi") -> None:
         """Show a picture in full colour, in one message, without a blank moment."""
@@ -168,7 +162,6 @@ class Slider(Part):
 
     Parameters
     ----------
-    values : sequence
     value : object
         One of them.
 
@@ -244,7 +237,6 @@ class GridColumn:
 
     Parameters
     ----------
-    label : str
     kind : {"fixed", "text", "number", "choice", "action"}
     options : tuple of str
         Of a choice.

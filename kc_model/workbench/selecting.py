@@ -18,13 +18,7 @@ _NAMED = ("source", "area", "region", "place")  # a name without its key is soug
 
 
 def selection_text(where: Where, words: Words) -> str:
-    """Return a selection as a planner writes it, such as ``Hà Nội | Hà Giang; difficult=1``.
-
-    Parameters
-    ----------
-    where : mapping
-    words : Words
-    """
+    """Return a selection as a planner writes it, such as ``Hà Nội | Hà Giang; difficult=1``."""
     parts = []
     for key, values in where.items():
         shown = " | ".join(words.name(value, key) for value in values)
@@ -42,7 +36,6 @@ def read_selection(text: str, scenario: Scenario, data: Dataset) -> Where:
         name and an equals sign. "": every cell.
     scenario : Scenario
         Its year and month say which cells there are.
-    data : Dataset
 
     Raises
     ------

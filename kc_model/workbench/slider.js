@@ -1,11 +1,9 @@
 // A labelled slider over a list of texts: what it stands at is read out, dragging asks once.
 function render({ model, el }) {
-  const id = `kc-slider-${Math.random().toString(36).slice(2)}`;
-  const label = document.createElement("label");
-  const input = document.createElement("input");
-  const output = document.createElement("output");
-  label.htmlFor = output.htmlFor = input.id = id;
-  Object.assign(input, { type: "range", min: 0, step: 1 });
+  const id = named("slider");
+  const input = made("input", { id, type: "range", min: 0, step: 1 });
+  const [label, output] = [made("label", { htmlFor: id }), made("output")];
+  output.htmlFor = id;
   el.classList.add("kc-slider");
   el.append(label, input, output);
 

@@ -39,10 +39,6 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     least change, with the law's share of management, a floor for every place and limits of change.
     What they rest on stands in their notes.
 
-    Parameters
-    ----------
-    data : Dataset
-
     Returns
     -------
     dict of str to Scenario

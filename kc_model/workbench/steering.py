@@ -20,7 +20,6 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
 
     Parameters
     ----------
-    scenario : Scenario
     unit : str
         The dataset's.
     wanted : sequence of str or None
