@@ -1,20 +1,23 @@
 """National money that comes late: which projects can still be finished, which wait.
 
 A project that has not begun begins when its money comes; it takes the months between its start and
-its end. What is not finished by then a province may pay from its own money instead, as departments
-were asked to in 2021, or register again for the next year (which the Minister decides). No money
-moves between the funds: a project changes who pays it.
+its end. It is in time if these end within the year and at least half of what it has still to be
+paid is expected to be. What is not finished by then a province may pay from its own money instead,
+as departments were asked to in 2021, or register again for the next year (which the Minister
+decides). No money moves between the funds: a project changes who pays it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kc_model.cells import build_cells, newest_plan_year
+from kc_model.errors import Fault, raise_faults
 from kc_model.forecast import forecast
 from kc_model.money import MILLION, format_money, to_unit
 from kc_model.moves import who_decides
@@ -25,6 +28,7 @@ from kc_model.wording import Language, say
 
 __all__ = ["LateMoney", "late_money"]
 
+_MOSTLY = 0.5  # of what it has still to be paid: a project with less expected is not in time
 _RUNNING = ("contracted", "accepted")
 _TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
 
@@ -44,12 +48,14 @@ class LateMoney:
         One row per project of the fund that may be chosen, in the order of the law: id, place,
         area, support, expected, rest (Int64 VND: what would be disbursed by year-end, what would
         not), months (Int64: it takes, <NA> where its dates are not known), verdict (``finish``:
-        done by year-end once the money comes; ``prefund``: only if the province pays it from now
-        on, and it has money that its own plan would leave; ``next_year``: the rest waits for it;
-        ``unknown``: its dates do not tell), prefund (Int64 VND), who_decides ("" where nobody has
-        to, or nothing was assigned yet).
+        mostly done by year-end once the money comes; ``prefund``: only if the province pays it from
+        now on, and it has money that its own plan would leave; ``next_year``: the rest waits for
+        it; ``unknown``: its dates do not tell), prefund (Int64 VND), who_decides ("" where nobody
+        has to, or nothing was assigned yet).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
+    plan_year : int or None
+        The year whose plan stands in for this one's; None: this year's is known, or none is.
     outlook : Forecast
         With the late arrival.
     """
@@ -61,6 +67,7 @@ class LateMoney:
     source: str
     frame: pd.DataFrame
     free: pd.Series
+    plan_year: int | None
     outlook: Forecast
 
     def table(self) -> pd.DataFrame:
@@ -79,12 +86,16 @@ class LateMoney:
             "late.about", language, source=self.source, month=self.arrives, year=self.year,
             count=len(frame), amount=total,
         )  # fmt: skip
+        if self.plan_year is not None:
+            yield say("late.plan_before", language, year=self.year, before=self.plan_year)
         for verdict, column in _TOLD.items():
             part = frame[frame["verdict"] == verdict]
             amount = format_money(round(int(part[column].sum()), -5), unit, language)
             key = f"late.{verdict}" if len(part) else f"late.no_{verdict}"
             if len(part) or verdict != "unknown":
-                yield say(key, language, count=len(part), amount=amount, ids=", ".join(part["id"]))
+                support = format_money(int(part["support"].sum()), unit, language)
+                values = {"amount": amount, "support": support, "ids": ", ".join(part["id"])}
+                yield say(key, language, count=len(part), **values)
 
 
 def late_money(
@@ -114,9 +125,12 @@ def late_money(
     Expected is the project's support times what its cell is forecast to complete of its plan with
     the late arrival; at least what its stage makes sure and what the law lets be paid on its
     contract, signed once the money is there; nothing beyond these where it cannot be finished, only
-    what is sure where a province pays it first. Pre-funding takes the local money that the forecast
-    leaves of the plan in force, place by place, in the order of the law; a project over several
-    places is not pre-funded.
+    what is sure where a province pays it first. It is in time where its dates are and half of what
+    it has still to be paid is expected. Pre-funding takes the local money that the forecast leaves
+    of the plan in force, place by place, in the order of the law; of a project that has begun only
+    if it would be in time were the money there next month; never over several places. The plan is
+    that of the contract's defaults (cells.csv, or the newest one known by then); of a cell without
+    any what its projects ask for stands in.
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")
@@ -124,12 +138,14 @@ def late_money(
     own = offers.frame[offers.frame["eligible"] & (offers.frame["source"] == source)]
     if own.empty:
         raise ValueError(f"there is no project of {source} to be paid")
-    keys = data.projects[KEYS].assign(place=data.projects["place"].str.split(";"))
-    cells = keys.explode("place").drop_duplicates().assign(baseline=MILLION)
-    outlook = forecast(
-        data, year, as_of, arrival={source: arrives}, cells=_known(data, year, cells)
-    )
-    completion, free = _completion(outlook), _free(data, outlook)
+    planned = _planned(data, year, as_of)
+    cells = _with_asked(planned, own)
+    outlook = forecast(data, year, as_of, arrival={source: arrives}, cells=cells)
+    now = outlook
+    if arrives > as_of + 1:
+        now = forecast(data, year, as_of, arrival={source: as_of + 1}, cells=cells)
+    completion = (_completion(now), _completion(outlook))
+    free = _free(planned, outlook)
     left = {str(place): int(vnd) for place, vnd in free.items()}
     rows = []
     for row in as_rows(own.sort_values("rank")):
@@ -137,14 +153,29 @@ def late_money(
     frame = pd.DataFrame(rows).astype(
         dict.fromkeys(("support", "expected", "rest", "months", "prefund"), "Int64")
     )
-    return LateMoney(data, year, as_of, arrives, source, frame, free, outlook)
+    newest = newest_plan_year(data, year, as_of)
+    before = newest if newest != year and data.cells.empty else None
+    return LateMoney(data, year, as_of, arrives, source, frame, free, before, outlook)
 
 
-def _known(data: Dataset, year: int, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of projects, and those that the year's plan has besides."""
-    told = data.history[(data.history["year"] == year) & data.history["plan"].notna()]
-    every = pd.concat([cells, told[KEYS].drop_duplicates().assign(baseline=0)])
-    return every.drop_duplicates(KEYS, ignore_index=True).astype({"baseline": "Int64"})
+def _planned(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
+    """Return the year's cells and their baseline, from what was known at the end of a month."""
+    rows, faults = data.history, list[Fault]()
+    known = rows[(rows["year"] < year) | ((rows["year"] == year) & (rows["month"] <= as_of))]
+    then = replace(data, tables={**data.tables, "history": known})
+    cells = build_cells(then, year, None, faults).frame
+    raise_faults(faults)
+    return cells.loc[cells["year"] == year, [*KEYS, "baseline"]]
+
+
+def _with_asked(planned: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells' plans; of cells without one what projects ask for."""
+    parts = own.assign(place=own["places"], share=own["shares"]).explode(["place", "share"])
+    parts["asked"] = [round(s * m) for s, m in zip(parts["share"], parts["support"], strict=True)]
+    asked = parts.groupby(KEYS, as_index=False)[["asked"]].sum()
+    cells = planned.merge(asked, how="left", on=KEYS)
+    plan = cells["baseline"].where(cells["baseline"] > 0, cells["asked"].fillna(0))
+    return cells[KEYS].assign(baseline=plan.astype("Int64"))
 
 
 def _completion(outlook: Forecast) -> dict[tuple[Any, ...], float]:
@@ -155,11 +186,10 @@ def _completion(outlook: Forecast) -> dict[tuple[Any, ...], float]:
     return dict(zip(named, np.nan_to_num(share).tolist(), strict=True))
 
 
-def _free(data: Dataset, outlook: Forecast) -> pd.Series:
+def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
     """Return the local money by place that the forecast leaves of the plan in force."""
-    told = data.history[(data.history["year"] == outlook.year) & data.history["plan"].notna()]
     cells = outlook.cells.assign(expected=np.rint(outlook.draws.mean(0) * MILLION))
-    cells = cells.merge(told[KEYS].drop_duplicates(), on=KEYS)
+    cells = cells.merge(planned.loc[planned["baseline"] > 0, KEYS], on=KEYS)
     sums = cells[cells["source"] == "KCDP"].groupby("place")[["plan", "expected"]].sum()
     return (sums["plan"] - sums["expected"].astype("Int64")).clip(lower=0).rename("free")
 
@@ -167,28 +197,31 @@ def _free(data: Dataset, outlook: Forecast) -> pd.Series:
 def _row(
     row: dict[str, Any],
     when: tuple[int, int, int],
-    completion: dict[tuple[Any, ...], float],
+    completion: tuple[dict[tuple[Any, ...], float], ...],
     left: dict[str, int],
 ) -> dict[str, Any]:
-    """Return what becomes of one project; take what it is pre-funded with from what is left."""
+    """Return what becomes of one project; take what it is pre-funded with from what is left.
+
+    `completion` is that with the money next month, and with the money when it arrives.
+    """
     year, as_of, arrives = when
     months = _months(row)
     start = max(as_of + 1, row["start"].month if row["start"] and row["start"].year == year else 1)
-    is_running = row["stage"] in _RUNNING
-    fits = {at: _in_time(row, max(at, start), months, year) for at in (as_of + 1, arrives)}
-    finishes = fits[arrives]
-    support, place = int(row["support"]), row["place"]
-    rates = [completion.get((p, row["area"], row["activity"], row["source"]), 0.0)
-             for p in row["places"]]  # fmt: skip
-    forecast_share = float(sum(float(s) * r for s, r in zip(row["shares"], rates, strict=True)))
-    need = support - int(row["disbursed"] or 0)
-    can = finishes is False and not is_running and fits[as_of + 1] and row["source"] == "KCQG"
+    support, place, paid = int(row["support"]), row["place"], int(row["disbursed"] or 0)
+    need = support - paid
+    dated = [_in_time(row, max(at, start), months, year) for at in (as_of + 1, arrives)]
+    shares = [_share(row, of) for of in completion]
+    money = [max(int(row["sure"]), int(support * max(s, row["advance"]))) for s in shares]
+    mostly = [expected - paid >= _MOSTLY * need for expected in money]
+    finishes = dated[1] and mostly[1]
+    can = finishes is False and dated[0] and (mostly[0] or not _has_begun(row))
+    can = can and row["source"] == "KCQG" and row["stage"] != "accepted"
     prefund = need if can and 0 < need <= left.get(place, 0) else 0
     if prefund:
         left[place] -= prefund
     share = 0.0 if prefund else row["advance"]  # it begins once the money comes
-    if finishes is not False:
-        share = max(share, forecast_share)
+    if dated[1] is not False and not prefund:
+        share = max(share, shares[1])
     late = "prefund" if prefund else "next_year"
     expected = max(int(row["sure"]), int(support * share))
     verdict = {True: "finish", None: "unknown", False: late}[finishes]
@@ -207,13 +240,25 @@ def _row(
     }
 
 
+def _share(row: dict[str, Any], completion: dict[tuple[Any, ...], float]) -> float:
+    """Return what a project's cells are forecast to complete, by its shares."""
+    rates = [completion.get((p, row["area"], row["activity"], row["source"]), 0.0)
+             for p in row["places"]]  # fmt: skip
+    return float(sum(float(s) * r for s, r in zip(row["shares"], rates, strict=True)))
+
+
+def _has_begun(row: dict[str, Any]) -> bool:
+    """Whether a project runs already, or was paid."""
+    return row["stage"] in _RUNNING or (row["disbursed"] or 0) > 0
+
+
 def _in_time(row: dict[str, Any], start: int, months: int | None, year: int) -> bool | None:
     """Return whether a project ends within the year if it can begin in a month; None: unknown."""
     if row["stage"] == "accepted":
         return True
-    if row["end"] is not None and (row["stage"] in _RUNNING or row["end"].year > year):
+    if row["end"] is not None and (_has_begun(row) or row["end"].year > year):
         return bool(row["end"].year <= year)
-    return None if months is None or row["stage"] in _RUNNING else start + months - 1 <= 12
+    return None if months is None or _has_begun(row) else start + months - 1 <= 12
 
 
 def _months(row: dict[str, Any]) -> int | None:

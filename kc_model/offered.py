@@ -319,9 +319,9 @@ def _links(
 ) -> tuple[Indices, Indices]:
     """Return the links that hold: those that what stays would break do not.
 
-    What only keeps the money it was paid needs nothing more, but stays beside nothing it excludes,
-    unless it was stopped. Among what stays the links are void, and what it needs where all of that
-    cannot be together.
+    What only keeps the money it was paid needs nothing more, nor does what was accepted, but both
+    stay beside nothing they exclude, unless it was stopped. Among what stays the links are void,
+    and what it needs where all of that cannot be together.
     """
     idle = must & ~eligible
     stopped = offers.frame["stage"].to_numpy() == "stopped"
@@ -329,7 +329,8 @@ def _links(
     for one, other in offers.requires[must[offers.requires[:, 0]]].tolist():
         if eligible[one] and (idle[other] or not may[other]):
             warn("links-void", one, others=warn.names([other]))
-    needs = needs[~idle[needs].any(axis=1)]
+    is_done = must & (offers.frame["stage"] == "accepted").to_numpy(dtype=bool)
+    needs = needs[~(idle[needs].any(axis=1) | is_done[needs[:, 0]])]
     apart = apart[~stopped[apart].any(axis=1)]
     both = must[apart].all(axis=1)
     for one, other in apart[both].tolist():

@@ -738,6 +738,27 @@ def test_a_rule_that_selects_no_project_is_refused(rule, codes):
     assert [one.code for one in raised.value.faults if one.level == "error"] == codes
 
 
+@pytest.mark.parametrize("tier", ["law", "directive", "preference"])
+def test_a_place_with_cells_and_no_project_counts_none(tier):
+    rows = "A x 01 TECH KCQG 50 - 1 normal - -"
+    cells = "place area source\n01 TECH KCQG\n04 TECH KCQG"
+    data = dataset(projects=f"{HEAD}\n{rows}", cells=cells, vintage="34")
+    rule = f"rules: [{{id: r, each: place, count: projects, min: 1, tier: {tier}}}]\n"
+    plan = allocate(
+        data,
+        scenario(f"budget: [{{source: KCQG, amount: 90}}]\n{rule}goals: [{{maximise: money}}]\n"),
+    )
+    if tier == "law":
+        assert plan.status == "infeasible"
+        (conflict,) = plan.conflicts
+        assert conflict["rules"] == ["r"]
+        assert {(one["group"], one["by"]) for one in conflict["repairs"]} == {("04", 1.0)}
+        return
+    found = plan.rule_rows[plan.rule_rows["id"] == "r"].set_index("group")
+    assert found["lhs"].to_dict() == {"01": 1.0, "04": 0.0}
+    assert found["shortfall"].to_dict() == {"01": 0.0, "04": 1.0}
+
+
 def test_a_group_without_such_a_project_makes_no_row():
     rows = "A x 01 TECH KCQG 50 - 1 group - - - -\nB x 04 TECH KCQG 50 - 1 normal - - stopped -"
     rule = "rules: [{id: r, each: place, count: projects, %smin: 1, tier: directive}]"

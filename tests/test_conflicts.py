@@ -750,7 +750,7 @@ id   place area  source cost support min_support kind   stage      disbursed req
 DA05 19    TECH  KCDP   214  72      -           normal registered -         -        -
 DA14 19    TECH  KCQG   1927 772     540         group  registered -         -        -
 DA32 19    TRAIN KCDP   66   61      -           normal registered -         -        -
-DA38 19    INFO  KCDP   43   43      -           normal accepted   43        DA32     -
+DA38 19    INFO  KCDP   43   43      -           normal contracted 43        DA32     -
 """
 PAID = """
 id place area source cost support min_support kind   stage      disbursed requires excludes

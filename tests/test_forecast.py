@@ -380,6 +380,40 @@ def test_cells_given_by_the_allocation_are_forecast_as_given() -> None:
     assert len(found) == 3
 
 
+@pytest.mark.parametrize("as_of", [6, 12])
+@pytest.mark.parametrize("has_past", [True, False])
+def test_a_line_no_report_names_stands_where_a_line_of_zeros_does(
+    as_of: int, has_past: bool
+) -> None:
+    frame = simulated(11, n_places=2)
+    mine = frame[["place", "area", "source"]].eq(["02", "TECH", "KCDP"]).all(axis=1)
+    now = (frame["year"] == 2024) & frame["month"].isin([3, 6, 9, 12])
+    told = frame[(frame["year"] < 2024) & (has_past | ~mine) | now & ~mine]
+    zeros = frame[now & mine].assign(plan=0, disbursed=0)
+    asked = plans_of(frame, 2024)
+    asked.loc[asked[["place", "area", "source"]].eq(["02", "TECH", "KCDP"]).all(axis=1), "plan"] = 0
+    without = forecast(dataset(told), 2024, as_of, cells=asked, draws=100)
+    with_zeros = forecast(dataset(pd.concat([told, zeros])), 2024, as_of, cells=asked, draws=100)
+    np.testing.assert_allclose(without.draws, with_zeros.draws, rtol=1e-12)
+    np.testing.assert_allclose(without.capacity, with_zeros.capacity, rtol=1e-12)
+    assert any("named by no report" in note.en for note in without.notes)
+    at = without.cells[["place", "area", "source"]].eq(["02", "TECH", "KCDP"]).all(axis=1)
+    before = forecast(dataset(told), 2024, 0, cells=asked, draws=100)
+    left = without.capacity[:, at].mean() / before.capacity[:, at].mean()
+    assert left < {6: 0.95, 12: 0.35}[as_of]  # only the months to come are left
+
+
+def test_a_line_with_a_plan_but_no_figure_has_not_reported() -> None:
+    frame = simulated(11, n_places=2)
+    mine = frame[["place", "area", "source"]].eq(["02", "TECH", "KCDP"]).all(axis=1)
+    frame["disbursed"] = frame["disbursed"].astype("Int64").mask(mine & (frame["year"] == 2024))
+    outlook = forecast(dataset(frame), 2024, 9, draws=100)
+    at = outlook.cells[["place", "area", "source"]].eq(["02", "TECH", "KCDP"]).all(axis=1)
+    assert outlook.cells.loc[at, "disbursed"].isna().all()
+    assert any("report no disbursement" in note.en for note in outlook.notes)
+    assert not any("named by no report" in note.en for note in outlook.notes)
+
+
 # --- borrowing and cold start -------------------------------------------------------------------
 
 

@@ -497,3 +497,12 @@ def test_what_is_over_is_not_registered_again():
     with pytest.raises(kc.InputError) as caught:
         registration(data(rows.splitlines()[1], f"{HEAD} stage start end"), 2026)
     assert [fault.code for fault in caught.value.faults] == ["nothing-to-register"]
+
+
+def test_a_registration_remarks_what_is_asked_over_the_cap():
+    rows = "A x 01 TECH KCQG 520 900 380 - N04\nB y 01 TECH KCQG 300 900 600 - N04"
+    book = openpyxl.load_workbook(io.BytesIO(registration(data(rows, f"{HEAD} norm"), 2024)))
+    for sheet in book.worksheets:
+        told = [str(v) for row in sheet.values for v in row if "vượt mức hỗ trợ" in str(v)]
+        assert len(told) == 1
+        assert "300.000.000 đồng" in told[0]

@@ -29,11 +29,19 @@ def verdicts(found) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("stage", "start", "end", "arrives", "verdict"),
     [
-        ("assigned", "2024-03-01", "2024-06-30", 9, "finish"),  # four months: September, December
+        ("assigned", "2024-03-01", "2024-06-30", 8, "finish"),  # four months: August, November
+        ("assigned", "2024-03-01", "2024-06-30", 9, "prefund"),  # in time, but less than half done
         ("assigned", "2024-03-01", "2024-06-30", 10, "prefund"),
         ("assigned", "2024-03-01", "2024-08-31", 10, "prefund"),  # six from July: just in time
         ("assigned", "2024-03-01", "2024-09-30", 10, "next_year"),
-        ("contracted", "2024-03-01", "2024-11-30", 12, "finish"),  # it runs already
+        ("contracted", "2024-03-01", "2024-11-30", 8, "finish"),  # it runs already
+        (
+            "contracted",
+            "2024-03-01",
+            "2024-11-30",
+            12,
+            "prefund",
+        ),  # but a tenth is all that is done
         ("contracted", "2024-03-01", "2025-02-28", 8, "next_year"),
         ("registered", "2024-10-01", "2024-12-31", 8, "finish"),  # not before its own start
     ],
@@ -44,7 +52,7 @@ def test_a_project_takes_its_months_from_when_its_money_comes(stage, start, end,
     row = found.frame.iloc[0]
     assert row["prefund"] == (100_000_000 if verdict == "prefund" else 0)
     assert row["who_decides"] == ("" if verdict == "finish" else "minister")
-    assert (row["expected"] > 0) == (verdict == "finish")
+    assert (row["expected"] >= 50_000_000) == (verdict == "finish")
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,45 @@ def test_it_is_told_in_both_languages_and_wrong_months_are_refused():
             late(rows, month)
     with pytest.raises(ValueError, match="no project"):
         late(rows.replace("KCQG", "KCDP"), 10)
+
+
+def test_before_the_first_report_the_plan_of_the_year_before_stands_in():
+    rows = "A x 01 TECH KCQG 100 1 contracted 2024-03-01 2024-11-30 -"
+    for as_of in (0, 2):
+        found = late(rows, 5, as_of)
+        assert found.plan_year == 2023
+        assert 50e6 < found.frame["expected"].iloc[0] < 95e6  # nine tenths were done each year
+        assert 20e6 < found.free["01"] < 300e6  # and a tenth of 1,000 million left
+        assert "kế hoạch năm 2023 được dùng thay" in " ".join(found.sentences())
+        plan = found.outlook.cells.set_index("source")["plan"]
+        assert plan.to_dict() == {"KCQG": 10**9, "KCDP": 10**9}
+    found = late(rows, 8, 6)
+    assert found.plan_year is None
+    assert found.outlook.cells.set_index("source")["plan"].to_dict() == {
+        "KCQG": 900_000_000,
+        "KCDP": 10**9,
+    }
+
+
+def test_a_project_without_any_plan_asks_for_its_own_support():
+    rows = "A x 01 CONS KCQG 100 1 registered 2024-08-01 2024-12-31 -"
+    found = late(rows, 8)
+    plan = found.outlook.cells.set_index(["area", "source"])["plan"]
+    assert plan["CONS", "KCQG"] == 100_000_000
+    assert 0 < found.frame["expected"].iloc[0] < 100e6
+
+
+def test_a_project_that_was_paid_has_begun():
+    rows = "A x 01 TECH KCQG 100 1 assigned 2024-03-01 2024-12-20 {}"
+    assert verdicts(late(rows.format("-"), 8)) == {"A": "next_year"}  # ten months from August
+    assert verdicts(late(rows.format("10"), 8)) == {"A": "finish"}
+
+
+def test_what_is_not_mostly_done_is_to_be_registered_again():
+    rows = "A x 01 TECH KCQG 5000 1 contracted 2024-03-01 2024-11-30 -"  # too much for the province
+    found = late(rows, 12)
+    assert verdicts(found) == {"A": "next_year"}
+    expected = found.frame["expected"].iloc[0]
+    assert 0 < expected < 2500e6
+    assert found.frame["rest"].iloc[0] == 5000e6 - expected
+    assert "ít nhất một nửa" in found.sentences()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from itertools import product
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 import kc_model as kc
 from kc_model.allocate import allocate
+from kc_model.explain import why_left
 from kc_model.moves import adjusted, changed, find_moves, moves, refuse
 from kc_model.results import Forecast, Provenance
 
@@ -292,6 +294,25 @@ def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
     assert "Điều chuyển kinh phí" in saved.sheetnames
 
 
+def test_what_counts_as_disbursed_only_by_a_contract_is_told():
+    plan = september()
+    (told,) = (text for text in plan.explain() if "tạm ứng khi ký hợp đồng" in text)
+    offers = kc.build_offers(plan.data, date(2026, 10, 1), is_mid_year=True).frame
+    mine = offers[offers["id"].isin(plan.projects.loc[plan.projects["chosen"], "id"])]
+    mine = mine[mine["stage"] == "contracted"]
+    more = (mine["sure"] - mine["disbursed"].fillna(0)).clip(lower=0)
+    assert f"{more.sum() / 1e6:.1f}".replace(".", ",") in told
+    assert f"của {(more > 0).sum()} đề án" in told
+
+
+def test_mid_year_a_tie_is_told_with_the_stages():
+    plan = september()
+    ties = plan.whys.loc[plan.whys["kind"] == "tie", "id"]
+    assert len(ties)
+    told = why_left(plan)
+    assert all("giữa năm đề án đã ký hợp đồng, rồi đã giao đi trước" in told[one] for one in ties)
+
+
 def test_a_project_that_was_to_be_stopped_stays_once_that_is_refused():
     plan = september()
     found = moves(plan)
@@ -461,17 +482,46 @@ def test_the_minister_decides_of_a_stopped_project_whatever_it_was_paid(projects
 
 def test_a_move_that_a_link_asks_for_names_it():
     rows = """
-K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+K x 01 TECH KCQG 20 - 9 normal Q  contracted 20 -
 Q x 01 PROD KCQG 30 - 9 normal R  registered - -
 R x 19 TECH KCQG 10 - 9 normal -  registered - -
 F x 19 PROD KCQG 10 - 9 normal -  registered - -
 """
     plan = september_of(rows, "01 TECH 20", 80)
-    reasons = find_moves(plan).set_index("to_project")["reason"]
+    found = find_moves(plan).set_index("to_project")
     for one, others in (("Q", "Q"), ("R", "Q, R")):
-        text = f"Đề án K đã được chi hoặc nghiệm thu nên phải giữ, và phải có {others} đi cùng;"
-        assert reasons[one].startswith(text)
-    assert "phải có" not in reasons["F"]
+        text = (
+            f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
+        )
+        assert found["reason"][one].startswith(text)
+    assert "phải có" not in found["reason"]["F"]
+    assert found["refusable"].to_dict() == {"Q": False, "R": False, "F": True}
+
+
+def test_what_was_accepted_needs_nothing_more():
+    rows = """
+K x 01 TECH KCQG 20 - 9 normal Q  accepted 20 -
+Q x 01 PROD KCQG 30 - 9 normal -  registered - -
+"""
+    plan = september_of(rows, "01 TECH 20", 80)
+    (number,) = find_moves(plan).index
+    again = allocate(plan.data, refuse(plan, [number]), as_of=9)
+    assert again.status == "optimal"
+    assert again.projects.set_index("id")["chosen"].to_dict() == {"K": True, "Q": False}
+    least = september_of(rows, "01 TECH 20", 80, "{minimise: change}, {maximise: disbursed}")
+    assert find_moves(least).empty
+
+
+def test_a_stop_that_the_laws_ask_for_cannot_be_refused_and_says_so():
+    rows = """
+K x 01 TECH KCQG 60 - 9 normal -  contracted 60 -
+Q x 01 PROD KCQG 30 - 9 normal -  assigned - -
+R x 19 TECH KCQG 20 - 9 normal -  assigned - -
+"""
+    plan = september_of(rows, "01 TECH 60\n01 PROD 30\n19 TECH 20", 80)
+    found = find_moves(plan).set_index("from_project")
+    assert not found["refusable"]["Q"]
+    assert "không từ chối được" in found["reason"]["Q"]
 
 
 def test_a_project_that_gets_no_more_says_why():

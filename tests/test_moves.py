@@ -86,6 +86,19 @@ def test_many_amounts_take_less_than_one_transfer_each(amounts):
     assert list(net.values()) == amounts
 
 
+def test_pairs_apart_are_not_made_while_others_can_settle_the_amounts():
+    amounts = [-50, -250, 100, 150, 50]
+    assert (0, 4, 50) in fewest_pairs(amounts)
+    found = fewest_pairs(amounts, {(0, 4)})
+    net = [0] * len(amounts)
+    for giver, taker, amount in found:
+        assert (giver, taker) != (0, 4)
+        net[giver] -= amount
+        net[taker] += amount
+    assert net == amounts
+    assert fewest_pairs([-50, 50], {(0, 1)}) == [(0, 1, 50)]  # nobody else can
+
+
 # ---------------------------------------------------------------------------- moves
 
 
@@ -207,3 +220,31 @@ def test_a_refused_move_is_not_made_and_the_rest_is_solved_again():
     assert grounds == {"Từ chối trên bàn làm việc; chưa ghi căn cứ"}
     with pytest.raises(KeyError, match="99"):
         refuse(plan, [99])
+
+
+def test_a_lower_total_is_a_cut_and_a_reserve_is_what_the_budget_leaves():
+    less = BUDGET.replace("amount: 200", "amount: 180")
+    found = moves(plan_of("", less))
+    out = found[found["to_place"] == ""]
+    assert out["amount"].sum() == pytest.approx(20)
+    assert out["is_cut"].all()
+    assert out["reason"].str.contains("tổng kinh phí").all()
+    assert not out["reason"].str.contains("dự phòng").any()
+
+    capped = "rules: [{id: less, where: {source: KCQG}, max: 170}]\n"
+    found = moves(plan_of(capped, less + "spend: at_most\n"))
+    out = found[found["to_place"] == ""].groupby("is_cut")["amount"].sum()
+    assert out.to_dict() == pytest.approx({False: 10.0, True: 20.0})
+
+
+def test_a_refused_cut_is_not_made_again_where_somebody_else_can_give():
+    less = BUDGET.replace("amount: 200", "amount: 180")
+    rules = "rules: [{id: up, where: {area: PROD, source: KCQG}, min: 70}]\n"
+    data = dataset(cells=CELLS, absorption=absorbing(CELLS))
+    plan = allocate(data, scenario(less + rules + GOALS))
+    found = find_moves(plan)
+    number = int(found.index[found["is_cut"]][0])
+    giver = int(found.loc[number, "from_cell"])
+    again = find_moves(allocate(data, refuse(plan, [number])))
+    assert not ((again["from_cell"] == giver) & again["is_cut"]).any()
+    assert again.loc[again["is_cut"], "amount"].sum() == 20_000_000

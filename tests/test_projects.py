@@ -52,6 +52,24 @@ def codes(found) -> list[str]:
     return [fault.code for fault in found]
 
 
+# ---------------------------------------------------------------------------- the plan's day
+
+
+@pytest.mark.parametrize(
+    ("start", "is_capped"),
+    [("2018-06-05", True), ("2018-05-11", True), ("2018-05-10", False), ("-", False)],
+)
+def test_a_norm_that_comes_into_force_in_the_year_caps_what_starts_from_then(start, is_capped):
+    rows, head = f"A x 01 TECH KCDP 400 N04 {start}", f"{HEAD} norm start"
+    if is_capped:
+        assert offers(rows, head, date(2018, 1, 1)).frame["cap"].tolist() == [300_000_000]
+        return
+    with pytest.raises(InputError) as caught:
+        offers(rows, head, date(2018, 1, 1))
+    assert codes(caught.value.faults) == ["norm-not-in-force"]
+    assert "2018-01-01" in caught.value.faults[0].text("vi")
+
+
 # ---------------------------------------------------------------------------- caps
 
 

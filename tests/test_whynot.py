@@ -66,6 +66,9 @@ def test_what_is_said_is_what_forcing_it_in_gives(seed):
         else:
             assert row["kind"] == "loss"
             assert (row["stage"], row["loss"]) == (losses[0][0], pytest.approx(losses[0][1]))
+        if losses and "moves" not in goals:  # it is the one that would be chosen
+            goes = chosen - set(again.projects.loc[again.projects["chosen"], "id"])
+            assert set(row["out"].split(";")) - {""} == goes
         # The swap that is named gives what forcing the project in gives.
         now = (chosen - set(row["out"].split(";"))) | {row["id"], *row["joins"].split(";")} - {""}
         rest = set(plan.projects["id"]) - now
@@ -326,3 +329,21 @@ def test_every_project_of_a_long_list_that_is_left_out_has_its_own_words():
     one = kc.why_not(plan, [str(plan.whys["id"][0])])
     assert one["proven"].all()
     assert one["at_most"].all() or (one["kind"] != "loss").all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("where: {area: TECH}, min: 90", "thiếu thêm 50 triệu đồng"),
+        ("where: {area: TECH}, count: projects, min: 1", "thiếu thêm 1 đề án"),
+        ("where: {area: TECH}, min: 90, weight: 2", "thiếu thêm 100 (cộng theo trọng số"),
+    ],
+)
+def test_what_a_wish_would_miss_carries_its_unit(rule, told):
+    rows = ["id name place area source support score kind"]
+    rows += ["A x 01 TECH KCQG 50 1 normal", "B x 01 PROD KCQG 60 9 normal"]
+    cells = "place area source upto rate\n01 TECH KCQG 900 1\n01 PROD KCQG 900 1"
+    data = dataset(projects="\n".join(rows), absorption=cells, vintage="34")
+    text = "budget: [{source: KCQG, amount: 70}]\ngoals: [{maximise: disbursed}]\n"
+    plan = allocate(data, scenario(f"{text}rules: [{{id: w, tier: directive, {rule}}}]\n"))
+    assert told in why_left(plan)["B"]

@@ -25,7 +25,7 @@ from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
-__all__ = ["Choice", "by_purse", "choose", "forbid", "gap_of", "gap_told"]
+__all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -117,7 +117,7 @@ def choose(live: Live, tell: Progress) -> Choice:
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     if climb.status is Status.OPTIMAL:
         if offered is not None:
-            last = _by_rank(live, columns, np.argsort(offered.rank), last)
+            last = by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
     return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *_staying(live, last))
@@ -181,10 +181,22 @@ def _chosen(outcome: Outcome, columns: NDArray[np.int64]) -> Mask:
     return np.asarray((columns >= 0) & (outcome.values[columns] > 0.5))
 
 
-def _by_rank(
+def by_rank(
     live: Live, columns: NDArray[np.int64], order: NDArray[np.int64], found: Outcome
 ) -> Outcome:
-    """Return the plan of the stages that is first by rank."""
+    """Return the plan of the stages that is first by rank.
+
+    Parameters
+    ----------
+    live : Live
+        Stands with every stage shut.
+    columns : array of int
+        Of the projects, or lines; -1 for what is decided.
+    order : array of int
+        Their numbers, the first by rank first.
+    found : Outcome
+        What stands if nothing is found.
+    """
     solver, ladder = live.solver, live.ladder
     if not isinstance(ladder, WholeLadder):
         return found  # every project is decided by its bounds
@@ -218,7 +230,7 @@ def _by_money(live: Live, found: Outcome) -> Outcome:
     is_open = (lines >= 0) & (solver.col_low[lines] < solver.col_high[lines])
     if is_open.sum() > _BLOCK * _BLOCKS:
         return outcome
-    return _by_rank(live, lines, np.flatnonzero(is_open), outcome)
+    return by_rank(live, lines, np.flatnonzero(is_open), outcome)
 
 
 def _staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:

@@ -23,7 +23,13 @@ from kc_model.moves import ONLY_PAID
 from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.program import Stage
-from kc_model.projects import as_planned, given_parts, management_warnings, unproven_caps
+from kc_model.projects import (
+    advances_counted,
+    as_planned,
+    given_parts,
+    management_warnings,
+    unproven_caps,
+)
 from kc_model.results import Allocation, Provenance, versions_of
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
 from kc_model.tables import KEYS, Dataset
@@ -130,7 +136,12 @@ class Draft:
             }
         )
         caps = unproven_caps(offered.frame, projects.loc[projects["chosen"], "id"])
-        self.result = replace(self.result, projects=projects, notes=(*self.problem.notes, *caps))
+        known = np.array([basis not in ("given", "") for basis in self.problem.basis], dtype=bool)
+        inside = np.isin(np.arange(len(offered)), offered.project[known[offered.cell]])
+        paid = projects.loc[projects["chosen"] & inside, "id"]
+        more = advances_counted(offered.frame, paid, self.problem.unit)
+        notes = (*self.problem.notes, *caps, *more)
+        self.result = replace(self.result, projects=projects, notes=notes)
 
     def fill_whys(self, whys: pd.DataFrame) -> None:
         """Put in why projects that may be chosen are not."""

@@ -1,7 +1,7 @@
 """Why a project is not chosen: what choosing it all the same would break, cost and put out.
 
 The stages are climbed again with the project in. The first that cannot keep what the plan has is
-what speaks against it; the plan nearest to the one chosen that makes the best of that stage says
+what speaks against it; the plan they lead to, ties going by the order of the law as ever, says
 which projects would make room.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.allocate.choice import Choice, by_purse
+from kc_model.allocate.choice import Choice, by_purse, by_rank
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.glance import Glance
 from kc_model.allocate.kept import Fact
@@ -155,11 +155,16 @@ class _Search:
         solver.set_rows(self.twins, -free, free)
         own, one = self.columns[[p]], np.ones(1)
         solver.set_columns(own, one, one)
+        outcome = None
         for s, stage in enumerate(self.live.stages):
             outcome = ladder.solve(s)
             if outcome.status is not Status.OPTIMAL:
-                return {**found, **self._without_plan(p, outcome)}
+                lost = found["kind"] == "loss"
+                return {**found, **({} if lost else self._without_plan(p, outcome))}
             column = np.array([ladder.columns[s]])
+            if found["kind"] == "loss":  # what comes after it is as good as it can be
+                ladder.cap_at(ladder.columns[s], stage.worst(outcome.objective))
+                continue
             over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
             hair = FROZEN * max(size, abs(outcome.objective))
@@ -170,12 +175,12 @@ class _Search:
                 unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
                 found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
                 found["at_most"] = len(still) > 0
-                break
-        if not self.live.stages:
+                ladder.cap_at(ladder.columns[s], stage.worst(outcome.objective))
+        if outcome is None:
             outcome = ladder.solve(None)
             if outcome.status is not Status.OPTIMAL:
                 return {**found, **self._without_plan(p, outcome)}
-        return {**found, **self._nearest(ladder, p)}
+        return {**found, **self._instead(p, outcome, still)}
 
     def _away(self, p: int) -> NDArray[np.int64]:
         """Return the projects that stay as they are: none where there are few."""
@@ -194,15 +199,14 @@ class _Search:
         known[list(opened)] = False
         return np.flatnonzero(known)
 
-    def _nearest(self, ladder: WholeLadder, p: int) -> dict[str, str]:
-        """Return which others go and come in the nearest plan of those that stand."""
-        cost = np.zeros(len(self.live.solver.cost))
-        known = self.columns >= 0
-        cost[self.columns[known]] = np.where(self.chosen[known], -1.0, 1.0)
-        values = ladder.least(cost, is_last=True).values
+    def _instead(self, p: int, found: Outcome, still: NDArray[np.int64]) -> dict[str, str]:
+        """Return which others go and come in the plan that is first by rank of those that stand."""
+        open_ = self.columns.copy()
+        open_[still] = -1
+        values = by_rank(self.live, open_, np.argsort(self.offered.rank), found).values
         if not len(values):
             return {}
-        now = known & (values[self.columns] > 0.5)
+        now = (self.columns >= 0) & (values[self.columns] > 0.5)
         joins = now & ~self.chosen
         joins[p] = False
         return {"out": self._ids(self.chosen & ~now), "joins": self._ids(joins)}

@@ -19,6 +19,7 @@ RANGES_UP_TO = 200
 
 _WIDEST = 3
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
+_OF_PROJECTS = ("cap", "advanced")  # notes that are told as they stand
 
 
 def tell_open(teller: Teller) -> Iterator[str]:
@@ -70,7 +71,7 @@ def tell_grounds(teller: Teller) -> Iterator[str]:
     if total:
         yield from _on_forecast(teller, total)
         yield from _on_notes(teller, total)
-        caps = [n for n in plan.notes if (n.table, n.column) == ("projects", "cap")]
+        caps = [n for n in plan.notes if n.table == "projects" and n.column in _OF_PROJECTS]
         yield from (f"{n.vi if teller.language == 'vi' else n.en}." for n in caps)
         bare = [_quoted(teller, rule) for rule in plan.scenario.rules if not rule.basis]
         if bare:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kc_model.explain.teller import SMALL, Teller
+from kc_model.money import MILLION
 from kc_model.plan import Plan
 from kc_model.wording import Language
 
@@ -87,7 +88,7 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     words, stage = teller.words, row["stage"]
     goal = loss = ""
     if stage in _TIERS:
-        goal, loss = teller.say(f"tiers.{stage}"), words.number(row["loss"], 3)
+        goal, loss = teller.say(f"tiers.{stage}"), _missed(teller, str(stage), row["loss"])
     elif stage:
         goal, loss = words.goal(stage), words.gained(stage, row["loss"])
     if row["at_most"]:
@@ -99,4 +100,20 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         for key in ("out", "joins")
     }
     key = "tier" if stage in _TIERS else row["kind"]
+    if key == "tie" and teller.plan.as_of is not None:
+        key = "tie_mid"
     return teller.say(f"left.{key}", goal=goal, loss=loss, **moved)
+
+
+def _missed(teller: Teller, tier: str, loss: float) -> str:
+    """Say what the rules of a tier miss more: in money where all of them are money."""
+    rows = teller.plan.rule_rows
+    ids = set(rows.loc[rows["tier"] == tier, "id"])
+    is_plain = all(rule.weight == 1 for rule in teller.plan.scenario.rules if rule.id in ids)
+    measures = set(rows.loc[rows["tier"] == tier, "measure"])
+    if is_plain and measures <= {"money", "share"}:
+        return teller.words.vnd(loss * MILLION)
+    number = teller.words.number(loss, 3)
+    if is_plain and measures == {"projects"}:
+        return teller.say("left.projects", number=number)
+    return teller.say("left.weighted", number=number)

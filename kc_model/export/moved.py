@@ -18,7 +18,7 @@ from kc_model.wording import say
 
 __all__ = ["Reasons", "fund_width", "who", "write_moves"]
 
-_APART = ("cut", "added")  # no moves: money leaves the plan, or comes to it
+_APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _SHARE = re.compile(r"\d+(?:[.,]\d+)? ?%")
 _SMALL = 1_000_000  # VND: a smaller move comes from rounding, or is as good as none
 
@@ -51,10 +51,10 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
         own = [row for row in rows if _part(row) == part]
         small = [row for row in own if row["amount"] < _SMALL]
         listed = own[: len(own) - len(small)] if len(small) > 1 else own
-        shown = [_told(book, row, reasons, _to(stamp)) for row in listed]
+        shown = [_told(book, row, reasons) for row in listed]
         shown += [_together(book, small)] if len(small) > 1 else []
         if shown:
-            groups.append(Group(_head(book, stamp, part, own), tuple(shown)))
+            groups.append(Group(_head(book, part, own), tuple(shown)))
     title = book.say("listing.titles.moves", year=stamp.year)
     notes = (book.say("listing.gain"), book.say("listing.who"))
     lines = (about(book, stamp), *reasons.legend)
@@ -111,27 +111,25 @@ def fund_width(book: Book, codes: Iterable[str]) -> float:
 
 def _part(row: Mapping[str, Any]) -> str:
     """Return who decides a move; of money that leaves the plan or comes to it, which it is."""
-    return "added" if not row["from_place"] else row["who_decides"] if row["to_place"] else "cut"
+    if not row["from_place"]:
+        return "added"
+    if row["to_place"]:
+        return str(row["who_decides"])
+    return "cut" if row["is_cut"] else "kept"
 
 
-def _to(stamp: Stamp) -> str:
-    """Return where money goes that leaves the plan."""
-    return "kept" if any(vnd for _, vnd in stamp.reserve) else "cut"
-
-
-def _head(book: Book, stamp: Stamp, part: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _head(book: Book, part: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the heading of a group of moves, or of what is none."""
     if part not in _APART:
         return who(book, part)
     decide = [who(book, one) for one in RANKS if any(row["who_decides"] == one for row in rows)]
-    key = _to(stamp) if part == "cut" else part
-    return book.say(f"listing.apart.{key}", who=", ".join(decide))
+    return book.say(f"listing.apart.{part}", who=", ".join(decide))
 
 
-def _told(book: Book, row: Mapping[str, Any], reasons: Reasons, to: str) -> dict[str, Any]:
+def _told(book: Book, row: Mapping[str, Any], reasons: Reasons) -> dict[str, Any]:
     """Return what a row says of one move."""
     return {
-        **{end: _end(book, row, end, to) for end in ("from", "to")},
+        **{end: _end(book, row, end) for end in ("from", "to")},
         "source": book.name("source", row["source"]),
         "amount": row["amount"],
         "gain": None if row["gain"] is None else round(row["gain"]),
@@ -154,10 +152,10 @@ def who(book: Book, code: str) -> str:
     return say(f"moves.who.{code}", book.language) if code else ""
 
 
-def _end(book: Book, row: Mapping[str, Any], end: str, to: str) -> str:
+def _end(book: Book, row: Mapping[str, Any], end: str) -> str:
     """Return where money comes from or goes: a project, or a place and an area."""
     if not row[f"{end}_place"]:
-        return book.say(f"listing.nowhere.{to if end == 'to' else end}")
+        return book.say(f"listing.nowhere.{end if end == 'from' else _part(row)}")
     names = [book.name(key, row[f"{end}_{key}"]) for key in ("place", "area")]
     own = [row.get(f"{end}_project", ""), *names, row.get(f"{end}_activity", "")]
     return " – ".join(name for name in own if name)

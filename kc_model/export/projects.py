@@ -242,7 +242,17 @@ def _kind(book: Book, row: Row) -> str:
 
 
 def _cost_remark(book: Book, row: Row) -> str:
-    """Return what is to be known of a project's money: what was derived, or does not add up."""
+    """Return what is to be known of a project's money: over its cap, derived, not adding up."""
+    return "; ".join(text for text in (_over_cap(book, row), _sum_remark(book, row)) if text)
+
+
+def _over_cap(book: Book, row: Row) -> str:
+    cap = row.get("cap")
+    is_over = cap is not None and (row["support"] or 0) > cap
+    return book.say("listing.remarks.over_cap", cap=dong(int(cap or 0))) if is_over else ""
+
+
+def _sum_remark(book: Book, row: Row) -> str:
     if row["derived"]:
         return book.say("listing.remarks.derived")
     parts = sum(row[key] or 0 for key in _MONEY)

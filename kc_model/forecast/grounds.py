@@ -128,6 +128,9 @@ def _reports(panel: Panel) -> list[Note]:
         found.append(_note("old", "estimate", "disbursed", **values))
     if missing:
         found.append(_note("missing", "assumed", "disbursed", count=missing, total=total))
+    if new := int(panel.unnamed.sum()):
+        values = {"count": new, "total": total, "month": int(newest.max()) + 1}
+        found.append(_note("unnamed", "assumed", "disbursed", **values))
     return found
 
 

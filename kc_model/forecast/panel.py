@@ -55,6 +55,10 @@ class Panel:
         Whether this year's newest figure is an estimate.
     unplanned : int
         Cells that report money disbursed this year but no plan.
+    unnamed : bool array (n_cells,)
+        Cells asked for that this year's reports do not name, though they tell plans and figures of
+        others: nothing was assigned there, so nothing is done by then.
+        A cell with a row but no figure has not reported.
     baseline : bool
         Whether the plan is an earlier year's, none of this year being known.
     """
@@ -74,6 +78,7 @@ class Panel:
     awaited: NDArray[np.bool_]
     estimated: NDArray[np.bool_]
     unplanned: int
+    unnamed: NDArray[np.bool_]
     baseline: bool
 
     @property
@@ -116,6 +121,8 @@ def build_panel(
     by_month = _in_force(_grid(rows, "plan", at, shape))
     plan = by_month[..., _month_of(paths[:, -1], as_of) - 1].copy()
     rank = frame.reset_index().merge(wanted, on=KEYS)
+    unnamed = _unnamed(rank["index"].to_numpy(dtype=np.intp), at, paths, by_month)
+    paths[:, -1][np.ix_(unnamed, np.isfinite(paths[:, -1]).any(0))] = 0.0
     plan[rank["index"], -1] = rank["plan"].to_numpy(dtype=np.float64, na_value=np.nan) / MILLION
     clock = _clock(frame, paths, released, arrival, as_of)
     carried = np.nan_to_num(_in_force(_grid(rows, "carried", at, shape))[..., -1])
@@ -144,6 +151,7 @@ def build_panel(
         released=came,
         estimated=_estimated(frame, rows, year),
         unplanned=len(has_money.merge(wanted, how="left", on=KEYS).query("plan.isna()")),
+        unnamed=unnamed,
         baseline=baseline,
     )
 
@@ -224,6 +232,16 @@ def _settles(rows: pd.DataFrame, year: int) -> bool:
     past = past if len(past) else known
     ended = past.groupby(["year", *KEYS], sort=False)["month"].max()
     return bool((ended == 13).sum() > 0 and (ended == 13).sum() >= (ended == 12).sum())
+
+
+def _unnamed(
+    wanted: Integers, at: tuple[Integers, Integers], paths: Floats, by_month: Floats
+) -> NDArray[np.bool_]:
+    """Return the cells wanted that this year has no row of, though it tells plans and figures."""
+    found = np.zeros(len(paths), dtype=bool)
+    found[wanted] = np.isfinite(paths[:, -1]).any() and np.isfinite(by_month[:, -1]).any()
+    found[at[0][at[1] == paths.shape[1] - 1]] = False
+    return found
 
 
 def _month_of(path: Floats, as_of: int) -> int:

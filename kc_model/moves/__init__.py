@@ -8,7 +8,8 @@ the rest is solved again.
 from __future__ import annotations
 
 from kc_model.moves.decisions import CHANGES, RANKS, Decision, who_decides
-from kc_model.moves.listing import ONLY_PAID, adjusted, changed, find_moves, moves, refuse
+from kc_model.moves.form import adjusted
+from kc_model.moves.listing import ONLY_PAID, changed, find_moves, moves, refuse
 
 __all__ = [
     "CHANGES",

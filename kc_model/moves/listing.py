@@ -1,8 +1,8 @@
-"""A plan as a list of moves, from where to where and why; as its adjustment; and moves refused."""
+"""A plan as a list of moves, from where to where and why; and moves refused."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -24,7 +24,7 @@ from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words, grounds
 
-__all__ = ["ONLY_PAID", "adjusted", "changed", "find_moves", "moves", "refuse"]
+__all__ = ["ONLY_PAID", "changed", "find_moves", "moves", "refuse"]
 
 ONLY_PAID = "only_paid"
 """Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
@@ -54,8 +54,11 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         from_activity, to_activity, from_project, to_project, to_source, year only where there are
         any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
         the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
-        agency, department or province), basis (articles), refusable (bool: not so what goes into
-        the reserve because nobody can use it; refused or not, it would).
+        agency, department or province), basis (articles), is_cut (bool: the money goes nowhere,
+        because its purse has that much less to give), refusable (bool: not so what goes into
+        the reserve because nobody can use it; refused or not, it would; nor what a project that
+        was paid needs, nor what a project leaves that no plan can keep, nor what was refused and
+        has to come back: its reason says so).
 
     Notes
     -----
@@ -76,13 +79,15 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     rows = []
     parts = changed(plan)
     for _, purse in parts.groupby("purse", sort=False):
-        ends: list[End] = [*purse.to_dict("records"), _outside(purse)]
-        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends]):
-            rows.append(_row(plan, ends[giver], ends[taker], amount, language))
+        ends: list[End] = [*purse.to_dict("records"), *_outside(plan, purse)]
+        apart = _refused_before(plan, ends)
+        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends], apart):
+            row = _row(plan, ends[giver], ends[taker], amount, language)
+            rows.append(_come_back(row, language) if (giver, taker) in apart else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
-    columns += ["refusable", "from_cell", "to_cell"]
-    kinds = {"amount": "Int64", "gain": "float64", "refusable": "bool"}
+    columns += ["is_cut", "refusable", "from_cell", "to_cell"]
+    kinds = {"amount": "Int64", "gain": "float64", "is_cut": "bool", "refusable": "bool"}
     frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
     for key in ("activity", "project"):
@@ -153,13 +158,45 @@ def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(used == 0, 0.0, found), parts.index)
 
 
-def _outside(purse: pd.DataFrame) -> dict[str, Any]:
-    """Return what the purse as a whole gets more of, or keeps as a reserve, as an end of moves."""
+def _outside(plan: Plan, purse: pd.DataFrame) -> list[End]:
+    """Return what the purse as a whole gets, keeps as a reserve or loses, as ends of moves."""
     first = purse.iloc[0]
-    nowhere = dict.fromkeys(_ENDS, "")
+    nowhere = dict.fromkeys(_ENDS, "") | {"cell": -1, "rate": 0.0, "idle": 0}
+    nowhere |= {"year": first["year"], "source": first["source"]}
     change = -int(purse["change"].sum())
-    kept = {"cell": -1, "year": first["year"], "source": first["source"], "rate": 0.0}
-    return {**nowhere, **kept, "change": change, "idle": 0}
+    kept = min(change, max(0, _reserve(plan, str(first["purse"])))) if change > 0 else change
+    parts = ((kept, False), (change - kept, True))
+    return [{**nowhere, "change": vnd, "is_cut": is_cut} for vnd, is_cut in parts if vnd]
+
+
+def _reserve(plan: Plan, purse: str) -> int:
+    """Return what the budget rows of a purse leave, VND."""
+    rows = set(plan.cells.loc[plan.cells["purse"] == purse, "budget"])
+    return sum(int(row["amount"]) for row in plan.reserve if row["budget"] in rows)
+
+
+def _refused_before(plan: Plan, ends: Sequence[End]) -> set[tuple[int, int]]:
+    """Return which givers and takers a refusal keeps apart; the outside holds nothing itself."""
+    ids = {rule.id for rule in plan.scenario.rules}
+    held = [
+        end["cell"] >= 0 and _id("min" if end["change"] < 0 else "max", _code(plan, end)) in ids
+        for end in ends
+    ]
+    givers, takers = (
+        [k for k, end in enumerate(ends) if sign * end["change"] > 0] for sign in (-1, 1)
+    )
+    outside = [end["cell"] < 0 for end in ends]
+    return {
+        (g, t)
+        for g in givers
+        for t in takers
+        if (held[g] or outside[g]) and (held[t] or outside[t]) and (held[g] or held[t])
+    }
+
+
+def _come_back(row: dict[str, Any], language: Language) -> dict[str, Any]:
+    """Return a move that was refused and that nothing else could stand in for."""
+    return row | {"refusable": False, "reason": say("moves.reason.back", language)}
 
 
 def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> dict[str, Any]:
@@ -178,7 +215,9 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": grounds(found.basis for found in decisions),
-        "refusable": taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0,
+        "is_cut": taker["cell"] < 0 and taker["is_cut"],
+        "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
+        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }
@@ -231,24 +270,25 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
         name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
     }
     kind, values = "joint", dict[str, str]()
-    chain = _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
-    if chain:
+    if chain := _needed_by(plan, taker):
         kind, values = "needed", {"one": chain[0], "others": ", ".join(chain[1:])}
         kind = kind if shown["there"] else "needed_unknown"
+    elif _is_shut_out(plan, giver):
+        kind, values = "shut_out", {"one": str(giver["project"])}
     elif amount < _step(plan):
         kind, values = "rounding", {"step": format_money(_step(plan), plan.unit, language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
-        kind = "idle_kept" if taker["cell"] < 0 else to_cell
+        kind = to_cell if taker["cell"] >= 0 else "idle_cut" if taker["is_cut"] else "idle_kept"
     elif giver["cell"] < 0:
         kind = "more"
     elif taker["cell"] < 0:
-        kind = "kept"
+        kind = "cut" if taker["is_cut"] else "kept"
     elif rates["there"] - rates["here"] >= _APART:
         kind = "chance"
     else:
         kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
-    if kind in ("more", "kept") and np.isnan(rates["there"] + rates["here"]):
+    if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
 
@@ -258,12 +298,28 @@ def _step(plan: Plan) -> int:
     return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
 
+def _needed_by(plan: Plan, taker: End) -> list[str]:
+    """Return the chain of links that adds a project to the plan; empty: none does."""
+    return _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
+
+
+def _is_shut_out(plan: Plan, giver: End) -> bool:
+    """Whether a project goes that the laws leave no plan with."""
+    whys = plan.whys
+    gone = giver["project"] and not giver["has"] and not whys.empty
+    return bool(gone) and bool(((whys["id"] == giver["project"]) & (whys["kind"] == "law")).any())
+
+
 def _chain(plan: Plan, one: str) -> list[str]:
-    """Return a project that has to stay and those it needs, up to one of them; empty: none does."""
+    """Return a project that was paid and those it needs, up to one of them; empty: none does.
+
+    What was accepted needs nothing more.
+    """
     found = plan.projects.set_index("id")["reason"]
+    done = plan.data.projects.set_index("id")["stage"] == "accepted"
     void = {str(fault.values["id"]) for fault in plan.warnings if fault.code == "links-void"}
     needs = plan.data.projects.set_index("id")["requires"]
-    kept = [str(id_) for id_ in found.index[found.isin(["paid", "accepted"])] if id_ not in void]
+    kept = [str(id_) for id_ in found.index[found == "paid"] if not done[id_] and id_ not in void]
     chains = [[id_] for id_ in kept]
     seen = set(kept) - {one}
     for chain in chains:  # those that are added are looked into in their turn
@@ -379,72 +435,36 @@ def _size(plan: Plan, project: str, side: str, vnd: int) -> Rule:
 def _rule(plan: Plan, side: str, cell: int, vnd: int) -> Rule:
     """Return the rule that gives a cell so much more at least, or so much less at most."""
     own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
-    keys = [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
+    keys = _keys(plan)
     bound = Decimal(int(own["amount"]) + vnd) / UNITS[plan.unit]
     place = reference.place_name(own["place"], plan.data.vintage)
     names = [place, reference.area_name(own["area"]), own["activity"], own["source"]]
     where = {key: (str(own[key]),) for key in keys}
-    code = "-".join(str(own[key]) for key in keys)
-    return _refusal(side, bound, where, code, " – ".join(name for name in names if name))
+    name = " – ".join(name for name in names if name)
+    return _refusal(side, bound, where, _code(plan, {"cell": cell, "project": ""}), name)
+
+
+def _code(plan: Plan, end: End) -> str:
+    """Return what a refusal calls an end of a move: its project, else its cell."""
+    return str(end["project"]) or "-".join(map(str, plan.cells.loc[end["cell"], _keys(plan)]))
+
+
+def _keys(plan: Plan) -> list[str]:
+    """Return the keys that tell the cells of a plan apart, and the source."""
+    return [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
+
+
+def _id(side: str, code: str) -> str:
+    return f"refuse-{side}-{code}"
 
 
 def _refusal(side: str, bound: Decimal, where: Where, code: str, name: str) -> Rule:
     """Return the rule that bounds what is selected, called by its code and its name."""
     return Rule(
-        id=f"refuse-{side}-{code}",
+        id=_id(side, code),
         min=bound if side == "min" else None,
         max=bound if side == "max" else None,
         where=where,
         text=say(f"moves.refused.{side}", "vi", cell=name),
         basis=say("moves.refused.basis", "vi"),
     )
-
-
-# --- the form of an adjustment --------------------------------------------------------------------
-
-
-_TOLD = ("amount", "reason", "who_decides")
-_SUMS = {"before": "before", "move": "change", "after": "after"}
-
-
-def adjusted(plan: Plan, language: Language = "vi") -> pd.DataFrame:
-    """Return what changes as the form of an adjustment takes it.
-
-    Parameters
-    ----------
-    language : {"vi", "en"}
-        Of the reasons.
-
-    Returns
-    -------
-    DataFrame
-        One row per project that changes, or cell beside projects: id (a project; "" for a cell),
-        place (``;`` between several), area, activity, source, before, move, after (Int64 VND),
-        reason (of its largest move), decided_by (the highest authority that one of its moves
-        needs).
-    """
-    parts, found = changed(plan), find_moves(plan, language)
-    ends = [
-        found.rename(columns={f"{end}_cell": "cell", f"{end}_project": "project"})
-        for end in ("from", "to")
-    ]
-    moved = pd.concat(ends).reindex(columns=["cell", "project", *_TOLD]).fillna({"project": ""})
-    rows = []
-    for _, own in parts.groupby(parts["project"].where(parts["project"] != "", parts["cell"])):
-        first = own.iloc[0]
-        touching = moved[moved["cell"].isin(own["cell"]) & (moved["project"] == first["project"])]
-        rows.append(
-            {
-                "id": first["project"],
-                "place": ";".join(own["place"]),
-                **{key: first[key] for key in ("area", "activity", "source")},
-                **{key: int(own[name].sum()) for key, name in _SUMS.items()},
-                "reason": touching.sort_values("amount").iloc[-1]["reason"],
-                "decided_by": min(touching["who_decides"], key=RANKS.index),
-                "order": int(first["cell"]),
-            }
-        )
-    columns = ["id", "place", "area", "activity", "source", *_SUMS, "reason", "decided_by", "order"]
-    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_SUMS, "Int64"))
-    frame = frame.sort_values(["order", "id"], kind="stable", ignore_index=True)
-    return frame.drop(columns="order")

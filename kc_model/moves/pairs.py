@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 __all__ = ["fewest_pairs"]
 
@@ -11,19 +11,22 @@ _MOST = 12  # amounts left after equal ones are paired, up to which no fewer tra
 Pair = tuple[int, int, int]
 
 
-def fewest_pairs(amounts: Sequence[int]) -> list[Pair]:
+def fewest_pairs(amounts: Sequence[int], apart: Collection[tuple[int, int]] = ()) -> list[Pair]:
     """Return transfers (giver, taker, amount) that settle amounts adding up to zero.
 
     Parameters
     ----------
     amounts : sequence of int
         Below zero for what gives. Among equals the earlier one goes first.
+    apart : collection of (giver, taker)
+        Pairs that are not made if others can settle the amounts, though with more transfers.
 
     Returns
     -------
     list of tuple
         As few as there can be, unless more than twelve amounts are left when every giver whose
-        whole amount a taker takes has been paired with it: then at most one less than there are.
+        whole amount a taker takes has been paired with it, or pairs are apart: then at most one
+        less than there are.
 
     Notes
     -----
@@ -44,6 +47,8 @@ def fewest_pairs(amounts: Sequence[int]) -> list[Pair]:
     rest = [i for i in open_ if i not in paired]
     for group in _groups([amounts[i] for i in rest]) if len(rest) <= _MOST else [range(len(rest))]:
         found.extend(_settled({rest[k]: amounts[rest[k]] for k in group}))
+    if any(pair[:2] in apart for pair in found):
+        return _settled({i: amounts[i] for i in open_}, apart)
     return found
 
 
@@ -68,11 +73,18 @@ def _groups(amounts: Sequence[int]) -> list[list[int]]:
     return [sorted(group) for group in groups if group]
 
 
-def _settled(left: dict[int, int]) -> list[Pair]:
-    """Settle one group, the largest first: every transfer ends a giver or a taker."""
+def _settled(left: dict[int, int], apart: Collection[tuple[int, int]] = ()) -> list[Pair]:
+    """Settle one group, the largest first: every transfer ends a giver or a taker.
+
+    Who has to stay apart from somebody goes before the others, while there is a choice.
+    """
     found = []
+    held = {i for pair in apart for i in pair}
     while any(left.values()):
-        giver, taker = min(left, key=left.__getitem__), max(left, key=left.__getitem__)
+        giver = min(left, key=lambda i: (left[i] >= 0, i not in held, left[i]))
+        takers = [i for i, amount in left.items() if amount > 0]
+        free = [i for i in takers if (giver, i) not in apart]
+        taker = max(free or takers, key=lambda i: (i in held, left[i]))
         amount = min(-left[giver], left[taker])
         found.append((giver, taker, amount))
         left[giver] += amount

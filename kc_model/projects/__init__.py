@@ -7,7 +7,7 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 
 from __future__ import annotations
 
-from kc_model.projects.caps import Cap, unproven_caps
+from kc_model.projects.caps import Cap, advances_counted, unproven_caps
 from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules, management_warnings
@@ -19,6 +19,7 @@ __all__ = [
     "Cap",
     "Offers",
     "adjustment",
+    "advances_counted",
     "as_planned",
     "assigned_plan",
     "build_offers",

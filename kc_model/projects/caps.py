@@ -12,11 +12,12 @@ from typing import Any
 import pandas as pd
 
 from kc_model import reference
+from kc_model.money import format_money
 from kc_model.tables import Note, as_rows
-from kc_model.wording import both
+from kc_model.wording import LANGUAGES, both
 from kc_model.words import grounds
 
-__all__ = ["Cap", "Norms", "WrongNormError", "payable", "unproven_caps"]
+__all__ = ["Cap", "Norms", "WrongNormError", "advances_counted", "payable", "unproven_caps"]
 
 Row = Mapping[str, Any]
 
@@ -125,6 +126,10 @@ class Norms:
             _is_of_cost(norm) and project["cost"] is None,
         )
 
+    def has(self, norm: str) -> bool:
+        """Whether a norm is in force; none, ``""``, always is."""
+        return not norm or norm in self._valid
+
     def advance(self, norm: str) -> str:
         """Return the row of ``law("advance")`` that a norm's activity falls under, or ""."""
         return str(self._known[norm]["advance"]) if norm else ""
@@ -161,6 +166,29 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
         told = both("projects.unproven", **values)
         notes.append(Note("assumed", **told, table="projects", column="cap"))
     return tuple(notes)
+
+
+def advances_counted(offers: pd.DataFrame, ids: Iterable[str], unit: str) -> tuple[Note, ...]:
+    """Return what of some projects counts as disbursed that the law only lets be paid in advance.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        id, stage, sure, disbursed of every project; see `kc_model.projects.Offers`.
+    ids : iterable of str
+    unit : str
+        Of the amount told.
+    """
+    frame = offers[offers["id"].isin(list(ids)) & (offers["stage"] == "contracted")]
+    more = frame["sure"] - frame["disbursed"].fillna(0)
+    if not (more > 0).any():
+        return ()
+    told = {
+        f"amount_{language}": format_money(round(int(more[more > 0].sum()), -5), unit, language)
+        for language in LANGUAGES
+    }
+    texts = both("projects.advance", count=int((more > 0).sum()), **told)
+    return (Note("estimate", **texts, table="projects", column="advanced"),)
 
 
 def _amount(norm: Row, project: Row, times: Fraction) -> int | None:

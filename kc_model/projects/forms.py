@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from kc_model.errors import Address, Fault, InputError
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook, registration_workbook
 from kc_model.moves import adjusted, find_moves
 from kc_model.projects.caps import unproven_caps
-from kc_model.projects.offers import Offers
+from kc_model.projects.offers import Offers, build_offers
 from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
 from kc_model.wording import Language, both, say, texts
@@ -24,6 +25,8 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
 
     Left out, and named in the notes, is what was accepted, stopped or is over before the year, and
     what was assigned earlier unless its days say that it goes on into the year.
+
+    What asks for more than its cap on the year's first day is remarked.
 
     The columns of Mẫu số 2 after the national money, and its footnote (1), were not seen in the
     circular's print: they follow Mẫu số 1 (see `kc_model.export.projects`).
@@ -53,9 +56,19 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
         names = "; ".join(projects.loc[over, "name"])
         told = both("projects.not_registered", year=year, names=names)
         notes.append(Note("real", **told, table="projects"))
+    projects = projects.assign(cap=_caps(data, year))
     return registration_workbook(
         _stamp(data, year, office, tuple(notes)), projects[~over], language
     )
+
+
+def _caps(data: Dataset, year: int) -> pd.Series:
+    """Return the most every project may get in a year, VND; <NA> where that cannot be told."""
+    unknown = pd.Series(pd.NA, data.projects.index, dtype="Int64")
+    try:
+        return unknown if unknown.empty else build_offers(data, date(year, 1, 1)).frame["cap"]
+    except InputError:  # `kc check` tells what is wrong with the list
+        return unknown
 
 
 def _over(projects: pd.DataFrame, year: int) -> pd.Series[bool]:

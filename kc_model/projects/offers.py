@@ -166,7 +166,8 @@ def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offer
     data : Dataset
     on : date
         Norms and law are those in force that day; its year is the plan's. A project that the plan
-        in force has keeps the norms of the year's first day.
+        in force has keeps the norms of the year's first day. A norm that comes into force later in
+        the year caps the projects that start from then on.
     is_mid_year : bool
         Whether the plan in force counts: stages say what is sure, and ties go to its projects.
 
@@ -272,8 +273,7 @@ class _Judge:
                 return Cap()
         is_priority = bool(project["place_class"] or project["industry_class"])
         try:
-            norms = self.first if project["stage"] in IN_FORCE else self.norms
-            cap = norms.cap(project, is_priority=is_priority)
+            cap = self._norms(project).cap(project, is_priority=is_priority)
         except WrongNormError as error:
             faults.append(Fault(error.code, self.at(number, error.code), error.values))
             return Cap()
@@ -287,6 +287,15 @@ class _Judge:
             values = {**one, "norm": cap.norm}
             faults.append(Fault(code, self.at(number, code), values, "warning"))
         return cap
+
+    def _norms(self, project: Row) -> Norms:
+        """Return the norms that count for a project: on the plan's day, else on its first one."""
+        norms = self.first if project["stage"] in IN_FORCE else self.norms
+        start = project["start"] and project["start"].date()
+        if norms.has(project["norm"]) or not start or start.year != self.on.year:
+            return norms
+        later = Norms(start, self.data.vintage)
+        return later if later.has(project["norm"]) else norms
 
     def out(
         self, rows: list[dict[str, Any]], caps: list[Cap], frame: pd.DataFrame, faults: list[Fault]

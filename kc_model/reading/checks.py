@@ -271,10 +271,8 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
         values = {"disbursed": dong(int(disbursed[row])), "plan": dong(int(allowed[row]))}
         at = typed.grid.at(int(row), "disbursed")
         many = int(disbursed[row]) // int(allowed[row])
-        if many < _FAR:
-            faults.append(Fault("over-plan", at, values, "warning"))
-        else:
-            faults.append(Fault("far-over-plan", at, {**values, "many": many}))
+        code = "over-plan" if many < _FAR else "far-over-plan"
+        faults.append(Fault(code, at, {**values, "many": many}, "warning"))
 
 
 def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:

@@ -94,7 +94,8 @@ def _of_nothing(rule: Rule, groups: list[str], *, is_all: bool) -> Iterator[Faul
 class _Counting:
     """A rule without the part that speaks of projects; which of them it and its ``of`` mean.
 
-    `listed` and `listed_base` are the cells that these name, all cells where none are counted.
+    `listed` and `listed_base` are the cells that these name; all cells where none are counted, or
+    none are selected by what they are.
     """
 
     rule: Rule
@@ -118,7 +119,11 @@ class _Counting:
         )
         plain = replace(rule, where=where, of=None if rule.of is None else of)
         selected, base = offered.matching(asked[0]), offered.matching(asked[1])
-        listed, listed_base = (offered.cells_of(some, cells) for some in (selected, base))
+        every = np.ones(len(cells), dtype=bool)  # cells alone make a group, which counts none
+        listed, listed_base = (
+            offered.cells_of(some, cells) if keys else every
+            for keys, some in zip(asked, (selected, base), strict=True)
+        )
         return cls(plain, listed, listed_base, selected, base, offered)
 
     def counted(self, row: Row, base: Base) -> Row:

@@ -34,7 +34,7 @@ _HEADS = {
     "gain": "number",
     "reason": "text",
 }
-_APART = ("cut", "added")  # no moves: money leaves the plan, or comes to it
+_APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 _REFUSE, _REFUSED = "refuse", "refused"
@@ -211,7 +211,8 @@ class _Teller:
         projects = plan.data.projects
         self.names = dict(zip(projects["id"], projects["name"], strict=True))
         giver = found["from_place"].where(found["from_place"] != "", found["to_place"])
-        part = found["who_decides"].mask(found["to_place"] == "", "cut")
+        leaves = found["to_place"] == ""
+        part = found["who_decides"].mask(leaves, "kept").mask(leaves & found["is_cut"], "cut")
         part = part.mask(found["from_place"] == "", "added")
         self.found = found.assign(at=giver, is_small=found["amount"] < least, part=part)
         self.large = self.found[~self.found["is_small"]].sort_values(
@@ -232,13 +233,8 @@ class _Teller:
         for part in _APART:
             own = self.found[self.found["part"] == part]
             if len(own):
-                told.append(_say(self.apart(part), self.language, **self.sums(own)))
+                told.append(_say(f"apart.{part}", self.language, **self.sums(own)))
         return " ".join(told)
-
-    def apart(self, part: str) -> str:
-        """Return what is said of money that leaves the plan or comes to it."""
-        is_kept = part == "cut" and any(row["amount"] for row in self.plan.reserve)
-        return f"apart.{'kept' if is_kept else part}"
 
     def hidden(self) -> list[str]:
         """Say what is not listed, so that it and what is listed add up to the plan's moves."""
@@ -262,7 +258,7 @@ class _Teller:
                 "group", self.language, who=names, **self.sums(own), basis=grounds(own["basis"])
             )
             if who in _APART:
-                head = _say(self.apart(who), self.language, **self.sums(own))
+                head = _say(f"apart.{who}", self.language, **self.sums(own))
                 told = f"{head} {told}"
             left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
             yield Group(who, told + left_out)
@@ -296,8 +292,7 @@ class _Teller:
     def end(self, row: pd.Series[Any], side: str) -> str:
         """Return where money comes from or goes: a project, or a place and an area."""
         if not row[f"{side}_place"]:
-            to = self.apart("cut").removeprefix("apart.")
-            return _say(f"nowhere.{to if side == 'to' else side}", self.language)
+            return _say(f"nowhere.{side if side == 'from' else row['part']}", self.language)
         place, area = (self.words.name(row[f"{side}_{key}"], key) for key in ("place", "area"))
         own = [self.project(row.get(f"{side}_project")), place, area, row.get(f"{side}_activity")]
         return " – ".join(str(part) for part in own if part)

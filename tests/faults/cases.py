@@ -579,7 +579,7 @@ of_history(
     "decrease-meant@G3",
 )
 of_value("38 above the plan", (1, 6), "1200", "", "over-plan@G3")
-of_value("38 far above the plan", (1, 6), "12000", "far-over-plan@G3")
+of_value("38 far above the plan", (1, 6), "12000", "", "far-over-plan@G3")
 of_history(
     "a text that is no number shows no mark",
     history('2025,12,01,TECH,KCQG,1000,"12,5x"', '2025,12,04,TECH,KCQG,"1,234.5",10'),
