@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from benchmarks.projects import SHAPES, write
+from benchmarks.projects import CHANGE, SHAPES, write
 from kc_model.allocate import allocate, apply_repair
 from kc_model.allocate.choice import gap_of, gap_told
 from kc_model.allocate.live import Live
+from kc_model.allocate.purses import Purse
 from kc_model.allocate.stages import Climb
+from kc_model.allocate.wholes import WholeLadder
 from kc_model.errors import InputError
 from kc_model.explain import troubles
 from kc_model.problem import build_problem, incomplete_list
@@ -838,13 +840,16 @@ def _bounds(seed: int) -> tuple[float, float, float] | None:
 
 def _bounds_of(problem) -> tuple[float, float, float] | None:
     ladder = Live(problem, time.monotonic() + 60).ladder
+    if not isinstance(ladder, WholeLadder):
+        return None  # no project is left to decide
     ladder.back()
     best = ladder.solve(0)
     if best.status is not Status.OPTIMAL:
         return None
     chords, relaxed = ladder._without()
-    hull = ladder.guess.hull.bound(relaxed, chords.values, best.values, lambda: True)
-    found = chords.objective if hull is None else hull.objective
+    far = best.objective + 2 * abs(best.objective) + 1  # so that nothing ends the search early
+    mix = ladder.guess.hull.mix(relaxed, best.values, far, lambda: True)
+    found = chords.objective if mix is None else mix.floor
     return best.objective, chords.objective, found
 
 
@@ -862,3 +867,55 @@ def test_points_of_cells_say_more_than_chords(tmp_path):
     problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
     best, chords, hull = _bounds_of(problem)
     assert best - hull < (best - chords) / 2
+
+
+def test_whole_purses_leave_next_to_nothing_between_a_plan_and_what_none_can_beat(tmp_path):
+    shape = replace(SHAPES["one-goal"], goals=(CHANGE,), places=8, groups=0.0, links=0.0)
+    write(tmp_path, shape, 160)
+    problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    best, chords, purses = _bounds_of(problem)
+    assert chords < 0.99 * best
+    assert 0.999 * best <= purses <= best * (1 + 1e-6)
+
+
+@st.composite
+def _divided(draw):
+    """Draw cells by their stretches of money, a cost of each point, and a purse."""
+    stretch = st.tuples(st.integers(0, 6), st.integers(0, 3))
+    cells = draw(st.lists(st.lists(stretch, min_size=1, max_size=3), min_size=2, max_size=3))
+    cost = st.integers(-9, 9)
+    costs = [draw(st.lists(cost, min_size=2 * len(one), max_size=2 * len(one))) for one in cells]
+    low = draw(st.integers(0, 8))
+    return cells, costs, low, low + draw(st.integers(0, 8)), draw(st.integers(-3, 3))
+
+
+@given(_divided())
+def test_a_purse_is_divided_so_that_it_costs_least(case):
+    cells, costs, low, high, price = case
+    states, ways = [], []
+    for one, own in zip(cells, costs, strict=True):
+        ends = [(k, a + (b if end else 0)) for k, (a, b) in enumerate(one) for end in (0, 1)]
+        points = np.array([[money] for _, money in ends], dtype=float)
+        state = np.array([k for k, _ in ends])
+        top = np.array([float(a + b) for a, b in one])
+        states.append(SimpleNamespace(points=points, state=state, high=top))
+        ways.append({})
+        for k, (a, b) in enumerate(one):
+            for money in range(a, a + b + 1):
+                share = (money - a) / b if b else 0.0
+                of = own[2 * k] if not share else own[2 * k] * (1 - share) + own[2 * k + 1] * share
+                of = min(of, own[2 * k + 1]) if not b else of
+                ways[-1][money] = min(of, ways[-1].get(money, np.inf))
+    purse = Purse(0, list(range(len(cells))), states, (low, high), 1.0)
+    least, plan = purse.least([np.array(own, dtype=float) for own in costs], float(price))
+    bound = price * (high if price < 0 else low)
+    every = [
+        sum(way[m] for way, m in zip(ways, money, strict=True)) + price * sum(money) - bound
+        for money in product(*ways)
+        if low <= sum(money) <= high
+    ]
+    assert bool(plan) == bool(every)
+    if plan:
+        assert least == pytest.approx(min(every))
+        told = sum(float(part.of(one.points)[0]) for part, one in zip(plan, states, strict=True))
+        assert low <= told <= high

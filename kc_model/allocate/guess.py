@@ -7,7 +7,7 @@ in the program is, almost everywhere, a sum that whole projects can make, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +78,18 @@ class Guess:
             return None
         at = np.where(low == high, low, np.nan)
         for i, one in reach.items():
-            made = one.made_of(float(again.values[self._x[i]]))
+            money = float(again.values[self._x[i]])
+            made = one.made_of(money, money)
             own = offered.project[offered.cell == i]
             own = own[~self._tied[own]]
             if made is not None:
                 at[own] = [p in made for p in own.tolist()]
         decided = np.flatnonzero(known & np.isfinite(at))
         return z[decided], at[decided]
+
+    def columns_of(self, projects: Iterable[int]) -> Indices:
+        """Return the columns that say whether projects are chosen."""
+        return self._z[np.fromiter(projects, dtype=np.int64)]
 
     def _decide_tied(self, relaxed: Solver, values: Array) -> Array | None:
         """Decide what concerns several cells; return the program's solution then."""

@@ -1,153 +1,370 @@
-"""What none can beat where projects pay into several cells and need or exclude each other.
+"""What none can beat where whole projects pay into cells, and the choice that comes of it.
 
 A chord (`kc_model.allocate.reach`) knows what the projects of one cell can make of its money, not
-which of them. Here a cell has a point for each set of its projects and each amount at which its
-costs bend, and stands in a mix of these points; a project that several cells share, or that another
-needs, is in every mix to the same part (Dantzig and Wolfe 1960). Points come in as the duals ask
-for them; the duals of any round say what none can beat.
+what they are to other cells. Here a cell stands in a mix of points of its states
+(`kc_model.allocate.states`), and a purse that few cells share in a mix of its plans
+(`kc_model.allocate.purses`); a project that several cells share is in every mix to the same part
+(Dantzig and Wolfe 1960). Points and plans come in as the duals ask for them; the duals of any round
+say what none can beat. Then every purse is in one of the plans that came in, every other cell in
+one of the states that cost least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kc_model.allocate.purses import Part, Purse, purses_of
+from kc_model.allocate.states import CellStates, states_of
 from kc_model.arrays import Cut
-from kc_model.cells import MILLION
 from kc_model.problem import Problem
-from kc_model.solver import Outcome, Solver, Status
+from kc_model.solver import GAP_WHOLE, Outcome, Solver, Status
 
-__all__ = ["Hull"]
+__all__ = ["Hull", "Mix"]
 
-_MOST = 12  # projects of a cell whose sets are all listed
 _ROUNDS = 40
 _NEW = 3  # points that a cell gets in one round
 _CLOSED = 1e-5
 _DEAR = 1e-7
+_EACH = 6  # states of a cell that a choice is made among
+_NODES = 1
+_NEAR = 1e-3
+_TOLD = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-
-class _Cost(NamedTuple):
-    """What depends on a cell's money: a convex function of it, or the opposite of one.
-
-    Parameters
-    ----------
-    column : int
-    sign : float
-        −1: the column is at most the opposite of the function.
-    start : float
-        The function's value at no money.
-    ends, slopes : arrays (n_pieces,)
-        Where each of its pieces ends, and how it rises there.
-    """
-
-    column: int
-    sign: float
-    start: float
-    ends: Array
-    slopes: Array
-
-    def at(self, money: Array) -> Array:
-        """Return the function's value."""
-        starts = np.append(0.0, self.ends[:-1])
-        inside = np.minimum(np.maximum(money[:, None] - starts, 0.0), self.ends - starts)
-        return np.asarray(self.start + inside @ self.slopes)
+_Plan = tuple[Part, ...]
 
 
 @dataclass
 class _Cell:
-    """The points of a cell.
+    """The states of a cell in a program.
 
     Parameters
     ----------
-    money : int
-        Column of its money.
-    costs : list of _Cost
-    projects : array of int
-        Columns of its projects.
-    least, most : arrays
-        Money of each, if it is chosen.
-    points : array (n_points, n_columns)
-        Money, costs (with their signs) and projects at each point.
+    states : CellStates
     first : int
-        Its first row in the program; behind those of its columns stands the sum of the weights.
-    used : set of int
-        Points that are in the program.
+        Its first row; behind those of its columns and ties stands the sum of the weights.
+    sizes : array
+        By what its rows are multiplied.
     """
 
-    money: int
-    costs: list[_Cost]
-    projects: Indices
-    least: Array
-    most: Array
-    points: Array = field(init=False)
-    first: int = -1
-    used: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        count = len(self.projects)
-        sets = ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(np.float64)
-        low, high = sets @ self.least, sets @ self.most
-        bends = np.unique(np.concatenate([np.zeros(0), *(cost.ends for cost in self.costs)]))
-        parts = [(sets, low), (sets, high)]
-        for bend in bends[np.isfinite(bends)].tolist():
-            inside = (low < bend) & (bend < high)
-            parts.append((sets[inside], np.full(int(inside.sum()), bend)))
-        self.points = np.concatenate([self._at(*part) for part in parts])
-
-    def _at(self, sets: Array, money: Array) -> Array:
-        return np.column_stack([money, *(cost.at(money) for cost in self.costs), sets])
+    states: CellStates
+    first: int
+    sizes: Array
 
     @property
-    def columns(self) -> Indices:
-        return np.array([self.money, *(cost.column for cost in self.costs), *self.projects])
+    def equal(self) -> Indices:
+        """Its rows that hold from both sides."""
+        last = 1 + len(self.states.costs)
+        return self.first + np.array([0, *range(last, len(self.sizes))])
 
-    def rows(self, scale: float) -> list[Cut]:
-        signs = [1.0, *(cost.sign for cost in self.costs), *np.full(len(self.projects), scale)]
-        none = np.zeros(0)
-        cuts = [
-            Cut(np.array([column]), np.array([sign]), 0.0)
-            for column, sign in zip(self.columns.tolist(), signs, strict=True)
-        ]
-        return [*cuts, Cut(none.astype(np.int64), none, scale)]
+    def away(self, values: Array) -> Array:
+        """Return how far every state is from money."""
+        money, states = values[self.states.money], self.states
+        return np.asarray(np.maximum(np.maximum(states.low - money, money - states.high), 0.0))
 
-    def first_points(self, values: Array, plan: Array) -> set[int]:
-        """Return points that mix to the parts a program without whole numbers has, and a plan's."""
-        part, has = values[self.projects], np.rint(plan[self.projects])
-        order = np.argsort(-part)
-        codes = 2.0 ** np.arange(len(part))
-        wanted = [codes[order[:n]].sum() for n in range(len(part) + 1)]
-        self.points = np.vstack([self.points, self._at(has[None, :], plan[[self.money]])])
-        known = self.points[:, -len(part) :] @ codes
-        return {*np.flatnonzero(np.isin(known, wanted)).tolist(), len(self.points) - 1}
+    def entries(self, part: Part) -> tuple[Indices, Array]:
+        """Return the rows that a part of a plan enters, and how."""
+        column = -self.sizes * np.append(part.of(self.states.points), -1.0)
+        at = np.flatnonzero(column)
+        return self.first + at, column[at]
 
-    def entries(self, points: list[int], scale: float) -> Iterator[tuple[Indices, Array]]:
-        """Yield the rows that each point enters, and how; it is in the program from now on."""
-        self.used.update(points)
-        size = np.append(self._size(scale), -scale)
-        for point in points:
-            column = -size * np.append(self.points[point], 1.0)
-            at = np.flatnonzero(column)
-            yield self.first + at, column[at]
-
-    def reduced(self, duals: Array, scale: float) -> Array:
+    def reduced(self, duals: Array) -> Array:
         """Return the reduced cost of every point."""
-        own = duals[self.first : self.first + self.points.shape[1] + 1]
-        return np.asarray(self.points @ (own[:-1] * self._size(scale)) - scale * own[-1])
+        own = duals[self.first : self.first + len(self.sizes)] * self.sizes
+        return np.asarray(self.states.points @ own[:-1] - own[-1])
 
-    def _size(self, scale: float) -> Array:
-        count = len(self.projects)
-        return np.append(np.ones(self.points.shape[1] - count), np.full(count, scale))
+    def standing(self, plan: Array) -> Part:
+        """Return the part of it that a plan has, or the nearest one."""
+        states = self.states
+        state = states.standing(plan)
+        own = np.flatnonzero(states.state == state)
+        own = own[np.argsort(states.points[own, 0])]
+        money = float(np.clip(plan[states.money], states.low[state], states.high[state]))
+        ends = states.points[own, 0]
+        at = max(0, int(np.searchsorted(ends, money, side="right")) - 1)
+        after = min(at + 1, len(own) - 1)
+        width = float(ends[after] - ends[at])
+        return Part(int(own[at]), int(own[after]), (money - ends[at]) / width if width else 0.0)
+
+
+@dataclass
+class _Block:
+    """Cells that stand in a mix together: one, or those of a purse.
+
+    Parameters
+    ----------
+    cells : list of _Cell
+    purse : Purse or None
+    columns : dict of plan to int
+        Column of the plans that are in the program.
+    """
+
+    cells: list[_Cell]
+    purse: Purse | None = None
+    columns: dict[_Plan, int] = field(default_factory=dict)
+
+    def standing(self, plan: Array) -> _Plan:
+        """Return what a plan is in these cells."""
+        return tuple(cell.standing(plan) for cell in self.cells)
+
+    def entries(self, plan: _Plan) -> tuple[Indices, Array]:
+        """Return the rows that a plan enters, and how."""
+        rows, data = zip(*map(_Cell.entries, self.cells, plan), strict=True)
+        return np.concatenate(rows), np.concatenate(data)
+
+    def offered(self, duals: Array) -> tuple[float, list[_Plan]]:
+        """Return by how much its best plan moves what none can beat, and the plans to take in."""
+        reduced = [cell.reduced(duals) for cell in self.cells]
+        if self.purse is not None:
+            least, plan = self.purse.least(reduced, float(duals[self.purse.row]))
+            is_new = bool(plan) and plan not in self.columns
+            return least, [plan] if is_new and (least < -_DEAR or not self.columns) else []
+        cost = reduced[0]
+        order = np.argpartition(cost, min(_NEW, len(cost) - 1))[:_NEW]
+        plans = [(Part(n, n, 0.0),) for n in order[cost[order] < -_DEAR].tolist()]
+        return min(0.0, float(cost.min())), [plan for plan in plans if plan not in self.columns]
+
+
+_New = list[tuple[_Block, list[_Plan]]]
+
+
+class Mix:
+    """Mixes of points and plans in a program without whole numbers.
+
+    Parameters
+    ----------
+    relaxed : Solver
+        Of that program; gets columns and rows, and loses what cells know by themselves.
+    states : list of CellStates
+
+    Attributes
+    ----------
+    floor : float
+        What no choice of whole projects can beat.
+    outcome : Outcome or None
+        The last mix.
+    """
+
+    def __init__(self, relaxed: Solver, states: list[CellStates]) -> None:
+        self._relaxed, self._states = relaxed, states
+        self.floor, self._duals = -np.inf, np.zeros(0)
+        self.outcome: Outcome | None = None
+        row, scale = len(relaxed.row_low), relaxed.scale
+        _free(relaxed, states)
+        relaxed.add([cut for one in states for cut in one.rows(scale)])
+        cells = list[_Cell]()
+        for one in states:
+            cell = _Cell(one, row, one.sizes(scale))
+            relaxed.set_rows(cell.equal, relaxed.row_low[cell.equal], relaxed.row_low[cell.equal])
+            cells.append(cell)
+            row += len(cell.sizes)
+        self._blocks = [_Block([cell]) for cell in cells]
+
+    def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
+        """Take in points and plans, those of a plan first, until the floor is as high as it gets.
+
+        Cells first: their duals tell which plans of purses are worth a look.
+
+        Parameters
+        ----------
+        plan : array (n_columns,)
+            Of whole projects that stands.
+        best : float
+            What it costs.
+        goes_on : callable () -> bool
+            Whether there is time.
+        """
+        self._take([(block, [block.standing(plan)]) for block in self._blocks])
+        self._settle(best, goes_on)
+        purses = purses_of(self._relaxed, self._states)
+        if self.outcome is None or not purses or self._is_proven(best):
+            return
+        alone = dict(enumerate(self._blocks))
+        gone = [alone.pop(k) for purse in purses for k in purse.cells]
+        whole = [_Block([self._blocks[k].cells[0] for k in purse.cells], purse) for purse in purses]
+        self._blocks = [*whole, *alone.values()]
+        new = self._priced(self.outcome)
+        shut = np.array([column for block in gone for column in block.columns.values()])
+        self._relaxed.set_columns(shut, np.zeros(len(shut)), np.zeros(len(shut)))
+        self._take([(block, [block.standing(plan)]) for block in whole])
+        self._take(new)
+        self._settle(best, goes_on)
+
+    def _is_proven(self, best: float) -> bool:
+        return best - self.floor <= GAP_WHOLE * max(self._relaxed.scale, abs(best))
+
+    def _settle(self, best: float, goes_on: Callable[[], bool]) -> None:
+        for _ in range(_ROUNDS):
+            outcome = self._relaxed.run()
+            if outcome.status is not Status.OPTIMAL:
+                return
+            self.outcome = outcome
+            new = self._priced(outcome)
+            size = max(self._relaxed.scale, abs(self.floor))
+            is_closed = outcome.objective - self.floor <= _CLOSED * size or self._is_proven(best)
+            if is_closed or not any(plans for _, plans in new) or not goes_on():
+                return
+            self._take(new)
+
+    def _priced(self, outcome: Outcome) -> _New:
+        """Raise the floor to what the duals say; return the plans that they ask for."""
+        floor, new = outcome.objective, _New()
+        for block in self._blocks:
+            gain, plans = block.offered(outcome.row_duals)
+            floor += gain
+            new.append((block, plans))
+        if floor > self.floor:
+            self.floor, self._duals = floor, outcome.row_duals
+        return new
+
+    def _take(self, new: _New) -> None:
+        """Take plans into the program that are not in it."""
+        entries, width = list[tuple[Indices, Array]](), len(self._relaxed.col_low)
+        for block, plans in new:
+            for plan in plans:
+                if plan not in block.columns:
+                    block.columns[plan] = width + len(entries)
+                    entries.append(block.entries(plan))
+        if entries:
+            self._relaxed.widen(entries)
+
+    @property
+    def loose(self) -> frozenset[int]:
+        """Projects whose rows no state knows."""
+        return frozenset[int]().union(*(one.loose for one in self._states))
+
+    @property
+    def apart(self) -> frozenset[int]:
+        """Projects of one cell each, where others pay that several cells share."""
+        return frozenset[int]().union(*(one.apart for one in self._states))
+
+    def choose(self, best: float, plan: Array) -> dict[int, bool]:
+        """Return which projects a plan better than one that is known may have.
+
+        Parameters
+        ----------
+        best : float
+            The cost of the plan that is known.
+        plan : array (n_columns,)
+            It itself.
+
+        Returns
+        -------
+        dict
+            Whether each project is chosen; empty where no choice was found.
+        """
+        self._take([(block, [block.standing(plan)]) for block in self._blocks])
+        alone = [block for block in self._blocks if block.purse is None]
+        kept = [self._nearest(block.cells[0], best - self.floor, plan) for block in alone]
+        chosen = self._among(alone, kept)
+        self._relaxed.hint(self._start(plan, alone, kept, chosen))
+        outcome = self._relaxed.run(is_trial=True)
+        found: dict[int, bool] = {}
+        if not len(outcome.values):
+            return found
+        for block in (block for block in self._blocks if block.purse is not None):
+            columns = np.array(list(block.columns.values()))
+            made = list(block.columns)[int(np.argmax(outcome.values[columns]))]
+            for cell, part in zip(block.cells, made, strict=True):
+                money = float(part.of(cell.states.points)[0])
+                found |= cell.states.made_of(int(cell.states.state[part.left]), money)
+        for block, some, columns in zip(alone, kept, chosen, strict=True):
+            states = block.cells[0].states
+            state = int(some[np.argmax(outcome.values[columns])])
+            found |= states.made_of(state, float(outcome.values[states.money]))
+        return found
+
+    def _start(
+        self,
+        plan: Array,
+        alone: Sequence[_Block],
+        kept: Sequence[Indices],
+        chosen: Sequence[Indices],
+    ) -> Array:
+        """Return what a plan is in the program in which a choice is made."""
+        start = np.zeros(len(self._relaxed.col_low))
+        start[: len(plan)] = plan
+        for block in self._blocks:
+            start[block.columns[block.standing(plan)]] = 1.0
+        for block, some, columns in zip(alone, kept, chosen, strict=True):
+            start[columns[some == block.cells[0].states.standing(plan)]] = 1.0
+        return start
+
+    def _nearest(self, cell: _Cell, room: float, plan: Array) -> Indices:
+        """Return the states that cost least, and that in which a plan is."""
+        reduced, states = cell.reduced(self._duals), cell.states
+        least = np.full(len(states.low), np.inf)
+        np.minimum.at(least, states.state, reduced - min(0.0, float(reduced.min())))
+        values = np.zeros(0) if self.outcome is None else self.outcome.values
+        order = np.lexsort((cell.away(values), (least / self._relaxed.scale).round(9)))
+        order = order[: max(1, min(_EACH, int(np.sum(least <= room))))]
+        return np.union1d(order, [states.standing(plan)])
+
+    def _among(self, alone: Sequence[_Block], kept: Sequence[Indices]) -> list[Indices]:
+        """Let every cell be in one of some states, every purse in one plan; return their columns.
+
+        The columns are those of the states.
+        """
+        relaxed = self._relaxed
+        self._take([(block, _points(block, some)) for block, some in zip(alone, kept, strict=True)])
+        cuts, chosen, out = list[Cut](), list[Indices](), list[int]()
+        width = len(relaxed.col_low)
+        for block, some in zip(alone, kept, strict=True):
+            weights: dict[int, list[int]] = {state: [] for state in some.tolist()}
+            for plan, at in block.columns.items():
+                weights.get(int(block.cells[0].states.state[plan[0].left]), out).append(at)
+            for columns in weights.values():
+                cuts.append(Cut(np.array(columns), np.full(len(columns), relaxed.scale), 0.0))
+            chosen.append(width + np.arange(len(some)))
+            width += len(some)
+        rows = len(relaxed.row_low) + np.arange(len(cuts))
+        relaxed.add(cuts)
+        relaxed.set_rows(rows, np.zeros(len(rows)), np.zeros(len(rows)))
+        relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
+        relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
+        plans = [at for block in self._blocks if block.purse for at in block.columns.values()]
+        relaxed.decide(np.concatenate([np.array(plans, dtype=np.int64), *chosen]))
+        relaxed.ask(_NEAR, _NODES)
+        return chosen
+
+
+def _points(block: _Block, states: Indices) -> list[_Plan]:
+    """Return the plans that are a point of some states of a cell."""
+    inside = np.isin(block.cells[0].states.state, states)
+    return [(Part(n, n, 0.0),) for n in np.flatnonzero(inside).tolist()]
+
+
+def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
+    """Let go of rows and bounds that concern one cell alone: its points know them.
+
+    What they cost is then in the duals of its points.
+    """
+    known = [one for one in states if not one.loose]
+    if not known:
+        return
+    owner = np.full(len(relaxed.col_low), -1)
+    for k, one in enumerate(known):
+        owner[one.inner] = k
+    matrix, rows = relaxed.matrix, list[int]()
+    for r, name in enumerate(relaxed.model.rows):
+        owners = owner[matrix.indices[matrix.indptr[r] : matrix.indptr[r + 1]]]
+        is_inner = len(owners) and owners[0] >= 0 and np.all(owners == owners[0])
+        if is_inner and not name.startswith(_TOLD):
+            rows.append(r)
+    none = np.full(len(rows), np.inf)
+    relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
+    held = np.unique(np.concatenate([one.held for one in known]))
+    none = np.full(len(held), np.inf)
+    relaxed.set_columns(held, -none, none)
 
 
 class Hull:
-    """The points of every cell that has few enough projects.
+    """Finds what none can beat, for one problem.
 
     Parameters
     ----------
@@ -160,89 +377,25 @@ class Hull:
     def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
         self._problem, self._column = problem, dict(column)
 
-    def bound(
-        self, relaxed: Solver, values: Array, plan: Array, goes_on: Callable[[], bool]
-    ) -> Outcome | None:
-        """Return a solution that none beats: what whole projects cost at the least.
+    def mix(
+        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
+    ) -> Mix | None:
+        """Return mixes that none beats; None where there are none.
 
         Parameters
         ----------
         relaxed : Solver
-            Of the program without whole numbers, solved; gets columns and rows.
-        values, plan : arrays (n_columns,)
-            Its solution, and a plan of whole projects that stands.
+            Of the program without whole numbers; gets columns and rows.
+        plan : array (n_columns,)
+            Of whole projects that stands.
+        best : float
+            What it costs.
         goes_on : callable () -> bool
             Whether there is time.
-
-        Returns
-        -------
-        Outcome or None
-            Its objective is the bound; None where none was found.
         """
-        cells, scale = list(_cells(self._problem, self._column)), relaxed.scale
-        if not cells:
+        states = states_of(self._problem, self._column, relaxed)
+        if not states:
             return None
-        row = len(relaxed.row_low)
-        relaxed.add([cut for cell in cells for cut in cell.rows(scale)])
-        new: list[tuple[_Cell, list[int]]] = []
-        for cell in cells:
-            cell.first, row = row, row + len(cell.columns) + 1
-            equal = np.array([0, *range(1 + len(cell.costs), len(cell.columns) + 1)]) + cell.first
-            relaxed.set_rows(equal, relaxed.row_low[equal], relaxed.row_low[equal])
-            new.append((cell, sorted(cell.first_points(values, plan))))
-        best: Outcome | None = None
-        for _ in range(_ROUNDS):
-            entries = [one for cell, points in new for one in cell.entries(points, scale)]
-            relaxed.widen(entries)
-            outcome = relaxed.run()
-            if outcome.status is not Status.OPTIMAL:
-                break
-            low, new = outcome.objective, []
-            for cell in cells:
-                reduced = cell.reduced(outcome.row_duals, scale)
-                low += min(0.0, float(reduced.min()))
-                order = np.argpartition(reduced, min(_NEW, len(reduced) - 1))[:_NEW].tolist()
-                new.append((cell, [n for n in order if reduced[n] < -_DEAR and n not in cell.used]))
-            low = low if best is None else max(low, best.objective)
-            best = replace(outcome, objective=low)
-            is_closed = outcome.objective - low <= _CLOSED * max(scale, abs(low))
-            if is_closed or not any(points for _, points in new) or not goes_on():
-                break
-        return best
-
-
-def _cells(problem: Problem, column: Mapping[str, int]) -> Iterator[_Cell]:
-    """Yield the cells of few projects on whose money a goal depends."""
-    offered = problem.offered
-    if offered is None:
-        return
-    share = np.array(list(map(float, offered.share)))
-    costs = _costs(problem, column)
-    for i in offered.named.tolist():
-        parts = np.flatnonzero(offered.cell == i)
-        own = offered.project[parts]
-        z = np.array([column.get(f"z_{p}", -1) for p in own.tolist()], dtype=np.int64)
-        if 0 < len(z) <= _MOST and np.all(z >= 0) and i in costs:
-            least, most = (
-                share[parts] * money[own] / MILLION for money in (offered.least, offered.most)
-            )
-            yield _Cell(column[f"x_{i}"], costs[i], z, least, most)
-
-
-def _costs(problem: Problem, column: Mapping[str, int]) -> dict[int, list[_Cost]]:
-    """Return by number of the cell what goals make of its money alone."""
-    found: dict[int, list[_Cost]] = {}
-    curves, baseline = problem.curves, problem.baseline
-    for k, goal in enumerate(problem.goals):
-        for i in np.flatnonzero(problem.selected[k]).tolist() if goal.what == "change" else ():
-            base = float(baseline[i])
-            ends, slopes = np.array([base, np.inf]), np.array([-1.0, 1.0])
-            found.setdefault(i, []).append(_Cost(column[f"u{k}_{i}"], 1.0, base, ends, slopes))
-        whole = zip(curves.members, curves.widths, curves.rates, strict=True)
-        for cells, widths, rates in whole if goal.what == "disbursed" else ():
-            name, i = f"w{k}_{int(cells[0])}", int(cells[0])
-            if name in column and len(cells) == 1:
-                ends = np.append(np.cumsum(widths), np.inf)
-                slopes = np.append(-rates, 0.0)
-                found.setdefault(i, []).append(_Cost(column[name], -1.0, 0.0, ends, slopes))
-    return found
+        mix = Mix(relaxed, states)
+        mix.close(plan, best, goes_on)
+        return None if mix.outcome is None else mix

@@ -20,9 +20,10 @@ from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.rules import Row
 
-__all__ = ["Reach", "chords"]
+__all__ = ["NEAR", "Reach", "chords", "is_plain"]
 
-_DONG = 1e-6  # million VND: less than this apart is together
+NEAR = 1e-6
+"""Million VND: amounts less than this apart are together."""
 _MOST = 500  # intervals of a sum; the narrowest gaps are forgotten beyond
 _HAIR = 1e-9
 
@@ -50,6 +51,7 @@ class Reach:
     """
 
     def __init__(self, projects: Indices, least: Array, most: Array, must: Mask) -> None:
+        self.projects: list[int] = projects.tolist()
         self._members = list(
             zip(projects.tolist(), least.tolist(), most.tolist(), must.tolist(), strict=True)
         )
@@ -70,43 +72,46 @@ class Reach:
         amount : float, million VND
         """
         starts, ends = self._steps[-1]
-        k = int(np.searchsorted(starts, amount + _DONG, side="right")) - 1
-        if k < 0 or k + 1 == len(starts) or amount <= ends[k] + _DONG:
+        k = int(np.searchsorted(starts, amount + NEAR, side="right")) - 1
+        if k < 0 or k + 1 == len(starts) or amount <= ends[k] + NEAR:
             return None
         return float(ends[k]), float(starts[k + 1])
 
-    def made_of(self, amount: float) -> set[int] | None:
-        """Return projects that make an amount, later members first; None if it is not made.
+    def stretches(self, most: int) -> tuple[Array, Array]:
+        """Return where the intervals start and end, so many at most: there may be more amounts."""
+        return _joined(*self._steps[-1], most)
+
+    def made_of(self, low: float, high: float) -> set[int] | None:
+        """Return projects that make an amount between two, later members first; None: none do.
 
         Parameters
         ----------
-        amount : float, million VND
+        low, high : float, million VND
         """
-        low = high = amount
         chosen = set()
         for n in range(len(self._members) - 1, -1, -1):
             project, least, most, has_to = self._members[n]
             if has_to or _meets(self._steps[n], low - most, high - least):
                 chosen.add(project)
                 low, high = low - most, high - least
-        return chosen if low <= _DONG and high >= -_DONG else None
+        return chosen if low <= NEAR and high >= -NEAR else None
 
 
-def _joined(starts: Array, ends: Array) -> tuple[Array, Array]:
-    """Return intervals in order, those that touch as one, and no more than `_MOST`."""
+def _joined(starts: Array, ends: Array, most: int = _MOST) -> tuple[Array, Array]:
+    """Return intervals in order, those that touch as one, and no more than so many."""
     order = np.argsort(starts, kind="stable")
     starts, ends = starts[order], np.maximum.accumulate(ends[order])
     gaps = starts[1:] - ends[:-1]
-    apart = gaps > _DONG
-    if apart.sum() >= _MOST:
-        apart = gaps > max(_DONG, float(np.partition(gaps, -_MOST)[-_MOST]))
+    apart = gaps > NEAR
+    if apart.sum() >= most:
+        apart = gaps > max(NEAR, float(np.partition(gaps, -most)[-most]))
     return starts[np.append(True, apart)], ends[np.append(apart, True)]
 
 
 def _meets(intervals: tuple[Array, Array], low: float, high: float) -> bool:
     starts, ends = intervals
-    k = int(np.searchsorted(starts, high + _DONG, side="right")) - 1
-    return k >= 0 and bool(ends[k] >= low - _DONG)
+    k = int(np.searchsorted(starts, high + NEAR, side="right")) - 1
+    return k >= 0 and bool(ends[k] >= low - NEAR)
 
 
 def _reach_of(offered: Offered, shares: Array, weight: Array, may: Mask, must: Mask) -> Reach:
@@ -150,7 +155,7 @@ def chords(
     named = np.zeros(len(problem.cells), dtype=bool)
     named[offered.named] = True
     for r, row in enumerate(problem.rows):
-        if _is_plain(row) and named[row.cells].all():
+        if is_plain(row) and named[row.cells].all():
             weight = np.zeros(len(problem.cells))
             weight[row.cells] = row.coef
             gap = _reach_of(offered, shares, weight, may, must).gap(row.right)
@@ -158,8 +163,8 @@ def chords(
     return found, reach
 
 
-def _is_plain(row: Row) -> bool:
-    """Whether a row holds money against an amount, from one side."""
+def is_plain(row: Row) -> bool:
+    """Return whether a row holds money against an amount, from one side."""
     counts = len(row.projects) + len(row.base_projects) + len(row.base)
     return not counts and row.side != "equal" and bool(np.all(row.coef > 0))
 

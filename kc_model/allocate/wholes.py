@@ -148,7 +148,7 @@ class WholeLadder(Ladder):
         solver, self.gap, self._floor = self.solver, np.inf, bound.objective
         best = replace(bound, status=Status.LIMIT, values=bound.values[:0], gap=np.inf)
         for still, at in self._searches(free, bound, relaxed, is_last=is_last):
-            found = self._with(still, at, GAP_WHOLE / (10 if len(best.values) else 2))
+            found = self._with(still, at, GAP_WHOLE / (10 if self._floor > bound.objective else 2))
             if len(found.values) and (not len(best.values) or found.objective < best.objective):
                 best = self._kept(replace(found, status=Status.OPTIMAL))
             if len(best.values):  # what none can beat may be known better by now
@@ -163,15 +163,15 @@ class WholeLadder(Ladder):
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield whole numbers that stay, and at what.
 
-        All of the last plan; those of a guess; all but the core; all but each neighbourhood.
+        All of the last plan, or those of a guess; all but the core where that gave none; what comes
+        of the hull; all but each neighbourhood.
         """
-        before = self._standing
-        if before is not None:
-            yield free, np.rint(before[free])
-        guess = None if is_last or self.guess is None else self.guess.of(relaxed, bound.values)
-        if guess is not None:
-            yield guess
-        if guess is None or self._standing is before:
+        if self._standing is not None:
+            yield free, np.rint(self._standing[free])
+        elif self.guess is not None and not is_last:
+            guess = self.guess.of(relaxed, bound.values)
+            yield from [] if guess is None else [guess]
+        if is_last or self._standing is None:
             yield self._beside_core(free, bound.values, bound.column_duals)
         if not is_last:
             yield from self._from_hull(free)
@@ -184,18 +184,33 @@ class WholeLadder(Ladder):
                 yield still, np.rint(self._standing[still])
 
     def _from_hull(self, free: Indices) -> Iterator[tuple[Indices, Array]]:
-        """Learn better what none can beat; yield the guess and the core that come of it."""
+        """Learn better what none can beat; yield what comes of it.
+
+        A choice: all of it, then without what can make up for shares of money that its states do
+        not know, then without what they do not know at all; a guess; a core.
+        """
         if self.guess is None or self._standing is None:
             return
-        bound, relaxed = self._without()
-        goes_on = partial(self.solver.goes_on, self.gap)
-        hull = self.guess.hull.bound(relaxed, bound.values, self._standing, goes_on)
-        if hull is not None:
-            self._floor = max(self._floor, hull.objective)
-            guess = self.guess.of(relaxed, hull.values)
-            yield from [] if guess is None else [guess]
-            if len(free) > _CORE:
-                yield self._beside_core(free, hull.values, hull.column_duals)
+        best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
+        mix = self.guess.hull.mix(self._without()[1], self._standing, best, goes_on)
+        if mix is None or mix.outcome is None:
+            return
+        self._floor = max(self._floor, mix.floor)
+        yield free, np.rint(self._standing[free])  # proven, maybe, by what is known now
+        values, reduced = mix.outcome.values, mix.outcome.column_duals
+        guess = self.guess.of(self._without()[1], values)
+        yield from [] if guess is None else [guess]
+        made = mix.choose(self._best, self._standing)
+        for open_ in dict.fromkeys((frozenset[int](), mix.apart, mix.loose)) if made else ():
+            at = {p: float(is_in) for p, is_in in made.items() if p not in open_}
+            yield self.guess.columns_of(at), np.array(list(at.values()))
+        if len(free) > _CORE:
+            yield self._beside_core(free, values, reduced)
+
+    @property
+    def _best(self) -> float:
+        """What the last plan found costs."""
+        return np.inf if self._standing is None else float(self.solver.cost @ self._standing)
 
     def _beside_core(self, free: Indices, values: Array, reduced: Array) -> tuple[Indices, Array]:
         near = np.abs(values[free] - np.rint(values[free])) > _EDGE

@@ -301,6 +301,14 @@ class Solver:
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
 
+    def decide(self, columns: Indices) -> None:
+        """Let columns take whole numbers only, and no others; their values are not scaled."""
+        whole = np.zeros(len(self.col_low), dtype=bool)
+        whole[columns] = True
+        self.model = replace(self.model, whole=whole)
+        self._engine = Engine(GAP_WHOLE / 10)
+        self._engine.listen(self.goes_on)
+
     def run(self, *, is_trial: bool = False) -> Outcome:
         """Solve what stands now.
 
