@@ -310,8 +310,8 @@ def _goal(goal: dict, program: Program, x: dict, instance: Instance):
     return what, cost, -1.0
 
 
-def enumerate_best(instance: Instance):
-    """Return the best value of every stage and the choices that attain them all; None: no plan."""
+def linked_choices(instance: Instance) -> dict:
+    """Return the program, its stages and its cells of every choice that keeps links and laws."""
     ids = [p["id"] for p in instance.projects]
     left = {}
     for bits in product((0, 1), repeat=len(ids)):
@@ -322,9 +322,15 @@ def enumerate_best(instance: Instance):
             if p["id"] in chosen
         )
         if linked:
-            program, stages, _ = program_of(instance, chosen)
+            program, stages, x = program_of(instance, chosen)
             if program.least({}) is not None:
-                left[frozenset(chosen)] = (program, stages)
+                left[frozenset(chosen)] = (program, stages, x)
+    return left
+
+
+def enumerate_best(instance: Instance):
+    """Return the best value of every stage and the choices that attain them all; None: no plan."""
+    left = {chosen: own[:2] for chosen, own in linked_choices(instance).items()}
     if not left:
         return None
     names = [(name, sign) for name, _, sign in next(iter(left.values()))[1]]
@@ -391,6 +397,29 @@ def _keeps_whole(plan, instance: Instance) -> None:
     for cell in named:
         assert abs(int(found[cell]) - cells[cell]) <= parts[cell]
     assert sum(int(found[cell]) for cell in named) == sum(map(int, amount.values()))
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_ranges_are_those_of_any_choice(seed):
+    instance = draw(seed)
+    plan = allocate(instance.data(), instance.scenario())
+    if plan.status != "optimal":
+        return
+    told = [(t["best"], t["shortfall"]) for t in plan.tiers]
+    told += [(g["best"], g["achieved"]) for g in plan.goals]
+    low, high = {}, {}
+    for program, stages, x in linked_choices(instance).values():
+        for (_, cost, sign), values in zip(stages, told, strict=True):
+            program.upper.append((cost, max(sign * value for value in values) + 1e-5))
+        for cell, column in x.items():
+            least, most = program.least({column: 1.0}), program.least({column: -1.0})
+            if least is not None and most is not None:
+                low[cell] = min(low.get(cell, least), least)
+                high[cell] = max(high.get(cell, -most), -most)
+    found = plan.cells.set_index(["place", "area", "source"])[["lowest", "highest"]] / 1e6
+    for cell in low:
+        assert tuple(found.loc[cell]) == pytest.approx((low[cell], high[cell]), abs=1e-2)
 
 
 @pytest.fixture(scope="module")

@@ -466,11 +466,14 @@ def test_goals_of_one_name_are_told_apart():
 
 def test_where_projects_are_chosen_it_is_said_what_is_not_known():
     folder = Path(__file__).parent.parent / "data" / "sample-projects"
-    plan = allocate(read_dataset(folder), read_scenario(folder / "base.yaml"))
-    told = "\n".join(plan.explain("vi"))
-    for words in ("không tính được nới từng quy định", "Chưa tách được lý do", "Chưa tính số tiền"):
-        assert told.count(words) == 1
-    assert not any(loosening(plan))
+    data, asked = read_dataset(folder), read_scenario(folder / "base.yaml")
+    for ranges in (True, False):
+        plan = allocate(data, asked, ranges=ranges)
+        told = "\n".join(plan.explain("vi"))
+        for words in ("không tính được nới từng quy định", "Chưa tách được lý do"):
+            assert told.count(words) == 1
+        assert ("Chưa tính số tiền" in told) != ranges
+        assert not any(loosening(plan))
 
 
 def test_what_the_goals_left_open_is_told_with_its_money_and_its_widest_cells():

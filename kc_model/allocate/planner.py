@@ -37,7 +37,7 @@ from kc_model.money import UNITS
 from kc_model.problem import Problem, build_problem
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
-from kc_model.solver import Status
+from kc_model.solver import GAP, Status
 from kc_model.standing import goal_unit, stage_value
 from kc_model.tables import Dataset
 from kc_model.verify import proof_of
@@ -154,8 +154,8 @@ class Planner:
             draft.fill_projects(rounded.projects)
             draft.fill_parts(rounded.parts)
             if detail:
-                # Ranges and reasons would tell of other sizes only, not of other choices.
                 _find_whys(draft, choosing, choice, tell)
+                _range_choices(draft, choosing, choice, ranges, tell)
                 draft.fill_grounds(settled, stages)
                 if problem.offered is None:
                     draft.fill_undecided(*live.ranges(settled, climb))
@@ -193,7 +193,7 @@ class Planner:
         draft.fill_grounds(settled, stages)
         tell("ranges", 0.3)
         draft.fill_undecided(*live.ranges(settled, climb))
-        if len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges:
+        if _wants_ranges(problem, ranges):
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
             draft.fill_ranges(*live.ranges(settled, tell=tell))
@@ -363,6 +363,25 @@ def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None
         draft.fill_whys(seen_whys(glance, left))
     else:
         draft.fill_whys(find_whys(live, choice, glance, left, tell))
+
+
+def _wants_ranges(problem: Problem, ranges: bool | None) -> bool:
+    return len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges
+
+
+def _range_choices(
+    draft: Draft, live: Live, choice: Choice, ranges: bool | None, tell: Progress
+) -> None:
+    """Find out how low and high each cell could be with any choice of projects."""
+    problem, offered = live.problem, live.problem.offered
+    is_few = offered is not None and len(offered) <= WHYS_UP_TO and not problem.counting
+    if not is_few or not _wants_ranges(problem, ranges):
+        return
+    amounts = draft.result.cells["amount"].to_numpy(dtype=np.float64) / MILLION
+    achieved = [stage_value(draft.problem, stage, amounts) for stage in live.stages]
+    live.ladder.keep(choice.best, achieved)
+    live.solver.ask(GAP)
+    draft.fill_ranges(*live.ranges(amounts, tell=tell))
 
 
 def _price_before_moves(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:

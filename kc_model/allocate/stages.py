@@ -141,9 +141,18 @@ class Ladder:
         self.solver.turn(("stage", stage))
         return self.solver.run()
 
-    def cap_at(self, column: int, worst: float) -> None:
-        """Let a column be no more than this, or what counts as this, from now on."""
-        columns, high = np.array([column]), np.array([worst + FROZEN * max(1.0, abs(worst))])
+    def cap_at(self, column: int, worst: float, times: float = 1.0) -> None:
+        """Let a column be no more than this, or what counts as this, from now on.
+
+        Parameters
+        ----------
+        column : int
+        worst : float
+        times : float
+            How often what counts as the same may be missed.
+        """
+        slack = times * FROZEN * max(1.0, abs(worst))
+        columns, high = np.array([column]), np.array([worst + slack])
         self.solver.set_columns(columns, self.solver.col_low[columns], high)
 
     def _shut(self, stage: Stage, column: int, outcome: Outcome) -> None:

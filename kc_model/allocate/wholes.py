@@ -33,6 +33,7 @@ _NEAR = 120
 _NODES = 60
 _ENOUGH = 0.99
 _EDGE = 1e-6
+_TIMES = 1e3
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -263,4 +264,6 @@ class WholeLadder(Ladder):
         if len(outcome.row_duals):
             super()._shut(stage, column, outcome)
         else:
-            self.cap_at(column, stage.worst(outcome.objective))
+            # What the stages before may be missed by makes this one as much better than it is.
+            times = min(_TIMES, 10.0 ** self.columns.index(column))
+            self.cap_at(column, stage.worst(outcome.objective), times)

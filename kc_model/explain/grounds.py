@@ -34,7 +34,7 @@ def tell_open(teller: Teller) -> Iterator[str]:
             base=teller.base(),
             widest=_widest(teller, plan.cells[is_open]),
         )
-    elif len(plan.projects):
+    elif len(plan.projects) and plan.cells["lowest"].isna().any():
         yield teller.say("projects.no_ranges")
     is_counted = any(goal["name"] == "minimise moves" for goal in plan.goals)
     if is_counted:
