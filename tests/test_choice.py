@@ -418,8 +418,8 @@ def test_ranges_are_those_of_any_choice(seed):
                 low[cell] = min(low.get(cell, least), least)
                 high[cell] = max(high.get(cell, -most), -most)
     found = plan.cells.set_index(["place", "area", "source"])[["lowest", "highest"]] / 1e6
-    for cell in low:
-        assert tuple(found.loc[cell]) == pytest.approx((low[cell], high[cell]), abs=1e-2)
+    for cell, least in low.items():
+        assert tuple(found.loc[cell]) == pytest.approx((least, high[cell]), abs=1e-2)
 
 
 @pytest.fixture(scope="module")
