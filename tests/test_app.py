@@ -316,8 +316,12 @@ def test_nothing_of_another_workbook_stands_while_one_is_opened(home, monkeypatc
     old.export.click()  # under way when the other was chosen
     assert old.wait(30)
     assert not list(tmp_path.glob("*.xlsx"))
+    for language in ("en", "vi"):  # only words change while nothing stands
+        page.tongues.value = language
+        assert page.pick.options == ()
     read.set()
     assert page.wait(60)
+    assert page.plans
     assert "(tuần trước.xlsx)" in words(page.progress.title)
     page.progress.folder = tmp_path
     page.progress.export.click()

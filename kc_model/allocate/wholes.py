@@ -147,9 +147,12 @@ class WholeLadder(Ladder):
     def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
         """Return the best plan that searches find before one closes the gap; no values: none."""
         solver, self.gap, self._floor = self.solver, np.inf, bound.objective
+        # What comes of the hull is better than a plan that is beaten without it.
+        first = GAP_WHOLE / 2 if self._standing is None else 2 * GAP_WHOLE
         best = replace(bound, status=Status.LIMIT, values=bound.values[:0], gap=np.inf)
         for still, at in self._searches(free, bound, relaxed, is_last=is_last):
-            found = self._with(still, at, GAP_WHOLE / (10 if self._floor > bound.objective else 2))
+            gap = GAP_WHOLE / 10 if self._floor > bound.objective else first
+            found = self._with(still, at, gap)
             if len(found.values) and (not len(best.values) or found.objective < best.objective):
                 best = self._kept(replace(found, status=Status.OPTIMAL))
             if len(best.values):  # what none can beat may be known better by now
@@ -164,15 +167,16 @@ class WholeLadder(Ladder):
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield whole numbers that stay, and at what.
 
-        All of the last plan, or those of a guess; all but the core where that gave none; what comes
+        All of the last plan; those of a guess; all but the core where that gave nothing; what comes
         of the hull; all but each neighbourhood.
         """
         if self._standing is not None:
             yield free, np.rint(self._standing[free])
-        elif self.guess is not None and not is_last:
-            guess = self.guess.of(relaxed, bound.values)
-            yield from [] if guess is None else [guess]
-        if is_last or self._standing is None:
+        before = self._best
+        guess = None if is_last or self.guess is None else self.guess.of(relaxed, bound.values)
+        if guess is not None:
+            yield guess
+        if guess is None or not self._best < before:
             yield self._beside_core(free, bound.values, bound.column_duals)
         if not is_last:
             yield from self._from_hull(free)

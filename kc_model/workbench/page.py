@@ -137,7 +137,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             self.progress.work.give_way = self._turn_of_progress
             self._rooms["progress"].children = [self.progress]
         self._words()
-        self._offer(self._chosen if self._chosen in self._scenarios else None)
+        self._offer(self._chosen)
 
     def _leave(self) -> None:
         """Remember what is in no file before the desks are put away."""
@@ -166,12 +166,12 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         return desk
 
     def _offer(self, chosen: str | None = None) -> None:
-        """Offer the scenarios and open one, or the first of them."""
+        """Offer the scenarios and open one, or the first of them; none while another is opened."""
         options = [(self._named(key), key) for key in self._scenarios]
         self.pick.unobserve(self._choose, "value")
         self.pick.options = options
         first = next(iter(self._scenarios), None)
-        self.pick.value = first if chosen is None else chosen
+        self.pick.value = chosen if chosen in self._scenarios else first
         self.pick.observe(self._choose, "value")
         self._open(self.pick.value)
 
