@@ -280,3 +280,76 @@ def test_few_moves_are_a_goal_like_any_other(year):
         assert year.wait(60)
         assert year.adjusting.few.value == is_few
     assert year.now().goals == (Goal("minimise", "change"),)
+
+
+def test_a_plan_switched_to_mid_year_makes_few_moves_and_says_so(year):
+    year.adjusting.month.value = -1
+    assert year.wait(60)
+    year.go(replace(year.now(), goals=(Goal("maximise", "disbursed"), Goal("minimise", "change"))))
+    assert year.wait(60)
+    year.adjusting.month.value = 6
+    assert year.wait(60)
+    assert year.now().goals == (
+        Goal("maximise", "disbursed", give=Decimal("0.001")),
+        Goal("minimise", "moves"),
+    )
+    assert year.adjusting.few.value
+    assert "ít khoản điều chỉnh nhất" in words(year.saved)
+    assert any("điều chỉnh ít dòng nhất" in note.vi for note in year.scenario_now().notes)
+    year.adjusting.month.value = -1
+    assert year.wait(60)
+    assert [goal.name for goal in year.now().goals] == ["maximise disbursed", "minimise change"]
+    assert "trở lại mục tiêu" in words(year.saved)
+
+
+MANY = 30  # places; each loses another amount that a second area of it takes
+
+
+def test_of_many_moves_the_largest_stand_first_and_all_are_summed_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(following, "_CALM", 0.01)
+    places = [place for place in reference.places("34")["code"] if place not in ("TW", "VN")]
+    places = [place for place in places if not place.startswith("R-")][:MANY]
+    lines = [
+        f"{place} {area} {('KCQG', 'KCDP')[n % 2]} 1000"
+        for n, place in enumerate(places)
+        for area in ("TECH", "TRAIN")
+    ]
+    cells = "\n".join(["place area source baseline", *lines])
+    history = "year month place area source plan disbursed\n"
+    history += "\n".join(f"2026 6 {line} 100" for line in lines)
+    rules = "".join(
+        f"  - {{id: r{n}, where: {{place: '{place}', area: TECH}}, max: {990 - n}}}\n"
+        f"  - {{id: s{n}, where: {{place: '{place}'}}, min: 2000}}\n"
+        for n, place in enumerate(places)
+    )
+    local = "".join(f", {{source: KCDP, place: '{p}', amount: 2000}}" for p in places[1::2])
+    text = f"budget: [{{source: KCQG, amount: {2000 * len(places[::2])}}}{local}]\n"
+    text += f"rules:\n{rules}goals: [{{minimise: change}}]\nround_to: 1\n"
+    data = dataset(history=history, cells=cells, absorption=absorbing(cells))
+    shown = show_plan(data, replace(scenario(text), as_of=6, year=2026))
+    assert shown.wait(60)
+    found = moves(shown.plan)
+    assert len(found) == MANY
+    largest = sorted(found["amount"], reverse=True)[:10]
+    rows, groups = shown.adjusting.listed.rows, shown.adjusting.listed.groups
+    lead = [row for row in rows if row["group"] == "lead"]
+    assert [float(row["cells"][3]) for row in lead] == largest
+    assert {row["cells"][5].split(" quyết định. ")[0] for row in lead} == {
+        "Bộ trưởng Bộ Công Thương",
+        "UBND tỉnh hoặc Sở Công Thương được ủy quyền",
+    }
+    assert len(rows) == MANY  # none twice
+    assert groups[0]["name"] == "lead"
+    assert [group["is_shut"] for group in groups] == [False] + [True] * (len(groups) - 1)
+    national = found[found["source"] == "KCQG"]["amount"]
+    minister = next(group["told"] for group in groups if group["name"] == "minister")
+    assert amounts(minister.split("(căn cứ")[0]) == [len(national), national.sum()]
+    above = [float(row["cells"][3]) for row in lead if row["cells"][2] == "KCQG"]
+    assert amounts(minister.split("trong đó")[1]) == [len(above), sum(above)]
+    told = words(shown.adjusting.told)
+    local_sum = int(found["amount"].sum() - national.sum())
+    assert f"KCQG: {len(national)} khoản, {int(national.sum())} triệu đồng; KCĐP: " in told
+    assert f"{MANY - len(national)} khoản, {local_sum} triệu đồng. " in told
+    assert f"Theo cấp quyết định: Bộ trưởng Bộ Công Thương: {len(national)} khoản, " in told
+    assert any(f"{2 * MANY} dòng tăng hoặc giảm" in one for one in shown.plan.explain())

@@ -18,6 +18,7 @@ RANGES_UP_TO = 200
 """Cells up to which each one's lowest and highest amount is found unasked."""
 
 _WIDEST = 3
+_MANY = 40  # lines that change mid-year: more than an office writes reasons for
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
 _OF_PROJECTS = ("cap", "advanced")  # notes that are told as they stand
 
@@ -41,6 +42,10 @@ def tell_open(teller: Teller) -> Iterator[str]:
         stays = int((plan.cells["amount"] == plan.cells["baseline"]).sum())
         yield teller.say("moves.stays", count=stays, base=teller.base())
         yield teller.say("moves.no_ranges")
+    elif plan.as_of is not None and not len(plan.projects):
+        changed = int((plan.cells["amount"] != plan.cells["baseline"]).sum())
+        if changed > _MANY:
+            yield teller.say("moves.many", count=changed, base=teller.base())
     is_long = len(plan.cells) > RANGES_UP_TO and not len(plan.projects) and not is_counted
     if is_long and plan.cells["lowest"].isna().any():
         yield teller.say("no_ranges", most=RANGES_UP_TO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 import ipywidgets
@@ -13,6 +14,7 @@ import pandas as pd
 from kc_model.errors import InputError
 from kc_model.money import unit_name
 from kc_model.moves import RANKS, moves, refuse
+from kc_model.reference import source_order
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
@@ -24,7 +26,7 @@ from kc_model.workbench.editing import read_number
 from kc_model.workbench.marking import month_label
 from kc_model.workbench.picking import Group, Picked, Picks
 
-__all__ = ["Adjusting", "months_known"]
+__all__ = ["Adjusting", "at_month", "months_known"]
 
 _HEADS = {
     "from": "text",
@@ -37,7 +39,9 @@ _HEADS = {
 _APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
-_REFUSE, _REFUSED = "refuse", "refused"
+_LITTLE = Decimal("0.001")  # of a goal: without any give, the lines that its best needs all move
+_REFUSE, _REFUSED, _LEAD = "refuse", "refused", "lead"
+_LEADING = 10  # moves that stand before all groups where there are more than twice as many
 _VIEWS = {"": "all", "ticked": _REFUSED}
 
 
@@ -45,6 +49,44 @@ def months_known(data: Dataset, year: int) -> list[int]:
     """Return the months of a year that have figures: those a plan can be adjusted after."""
     months = data.history.loc[data.history["year"] == year, "month"]
     return sorted({int(month) for month in months if 1 <= int(month) <= 12})
+
+
+def at_month(
+    scenario: Scenario, data: Dataset, month: int | None, language: Language
+) -> tuple[Scenario, list[str]]:
+    """Return a scenario at a month of the year, or for all of it, and what that changes beside.
+
+    Moves that were refused were those of the month before. An office cannot ask for hundreds of
+    moves: mid-year the plan of money is one of few lines, unless the tick is taken away.
+    """
+    held = tuple(rule for rule in scenario.rules if not is_refusal(rule))
+    found, told = replace(scenario, as_of=month, rules=held), list[str]()
+    is_choice = len(data.projects) > 0 and scenario.projects != "ignore"
+    if (scenario.as_of is None) != (month is None) and not is_choice:
+        found = _with_few(found, is_asked=month is not None)
+        if found.goals != scenario.goals:
+            told.append(_say("few_on" if month is not None else "few_off", language))
+    if dropped := len(scenario.rules) - len(held):
+        stood = month_label(scenario, language)
+        told.append(_say("dropped", language, count=dropped, month=stood))
+    return found, told
+
+
+def _with_few(scenario: Scenario, *, is_asked: bool) -> Scenario:
+    """Return the scenario with the goal of few moves in place of little change, or the other way.
+
+    Where no goal before it may lose anything, that of disbursement may lose a little.
+    """
+    old, new = (_CHANGE, _FEW) if is_asked else (_FEW.name, replace(_FEW, what="change"))
+    goals = [new if goal.name == old else goal for goal in scenario.goals]
+    goals += [new] if is_asked and new not in goals else []
+    before = list(takewhile(lambda goal: goal != new, goals))
+    if is_asked and not any(goal.give for goal in before):
+        goals = [
+            replace(goal, give=_LITTLE) if goal in before and goal.what == "disbursed" else goal
+            for goal in goals
+        ]
+    return replace(scenario, goals=tuple(goals))
 
 
 class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
@@ -66,7 +108,8 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
     least : Text
         Smaller moves are not listed; the plan makes them all the same.
     listed : Picks
-        By who decides, and by the place that gives (of new money: that gets it).
+        The largest moves, then all by who decides, and by the place that gives (of new money: that
+        gets it).
     told : Text
         What the plan moves in all; the desk puts it elsewhere.
     hidden : Text
@@ -163,7 +206,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         rows = [*teller.lines(), *map(teller.refused, refused)]
         told = _say("shown", language, count=len(rows))
         self.listed.show(list(teller.groups(len(refused))), rows, told)
-        self.told.value = screen.message([teller.total()])
+        self.told.value = screen.message([teller.total(), *teller.sums_told()])
         self.hidden.value = screen.message(teller.hidden())
 
     def _ticked(self, key: str, code: str) -> None:
@@ -182,10 +225,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         """Put the goal of few moves in place of that of little change, or the other way."""
         if self._is_quiet or self._scenario is None:
             return
-        old, new = (_CHANGE, _FEW) if is_asked else (_FEW.name, replace(_FEW, what="change"))
-        goals = [new if goal.name == old else goal for goal in self._scenario.goals]
-        goals += [] if new in goals else [new]
-        self._take(replace(self._scenario, goals=tuple(goals)))
+        self._take(_with_few(self._scenario, is_asked=is_asked))
 
 
 def _is_few(scenario: Scenario) -> bool:
@@ -218,6 +258,9 @@ class _Teller:
         self.large = self.found[~self.found["is_small"]].sort_values(
             "amount", ascending=False, kind="stable"
         )
+        moved = self.large[~self.large["part"].isin(_APART)]
+        self.lead = moved.head(_LEADING if len(moved) > 2 * _LEADING else 0)
+        self.rest = self.large.drop(self.lead.index)
 
     def total(self) -> str:
         """Say what is moved; beside it what leaves the plan or comes to it."""
@@ -236,6 +279,21 @@ class _Teller:
                 told.append(_say(f"apart.{part}", self.language, **self.sums(own)))
         return " ".join(told)
 
+    def sums_told(self) -> Iterator[str]:
+        """Yield what is moved by fund, and by who decides, where there are several."""
+        moved = self.found[~self.found["part"].isin(_APART)]
+        for key, name in (("source", "export.sources"), ("who_decides", "moves.who")):
+            codes = [one for one in (*source_order(), *RANKS) if (moved[key] == one).any()]
+            parts = [
+                _say(
+                    "sum", self.language, name=say(f"{name}.{one}", self.language),
+                    **self.sums(moved[moved[key] == one]),
+                )
+                for one in codes
+            ]  # fmt: skip
+            if len(parts) > 1:
+                yield _say(f"by.{key}", self.language, parts="; ".join(parts))
+
     def hidden(self) -> list[str]:
         """Say what is not listed, so that it and what is listed add up to the plan's moves."""
         small = self.found[self.found["is_small"]]
@@ -246,12 +304,17 @@ class _Teller:
         return [_say("hidden", self.language, **self.sums(small), **told)]
 
     def groups(self, refused: int) -> Iterator[Group]:
-        """Yield who decides, and under that the places that give, the largest sum first."""
+        """Yield the largest moves; who decides, and under that who gives, the largest sum first."""
+        is_shut = None if self.lead.empty else True
+        if is_shut:
+            told = _say("lead", self.language, **self.sums(self.lead))
+            yield Group(_LEAD, told, is_shut=False)
         for who in (*RANKS, *_APART):
             own = self.found[self.found["part"] == who]
             if own.empty:
                 continue
-            large, small = own[~own["is_small"]], own[own["is_small"]]
+            rest, small = self.rest[self.rest["part"] == who], own[own["is_small"]]
+            lead = self.lead[self.lead["part"] == who]
             decide = [one for one in RANKS if (own["who_decides"] == one).any()]
             names = ", ".join(say(f"moves.who.{one}", self.language) for one in decide)
             told = _say(
@@ -260,13 +323,14 @@ class _Teller:
             if who in _APART:
                 head = _say(f"apart.{who}", self.language, **self.sums(own))
                 told = f"{head} {told}"
-            left_out = _say("part_hidden", self.language, **self.sums(small)) if len(small) else ""
-            yield Group(who, told + left_out)
-            sums = large.groupby("at", sort=False)["amount"].sum()
+            for key, part in (("part_lead", lead), ("part_hidden", small)):
+                told += _say(key, self.language, **self.sums(part)) if len(part) else ""
+            yield Group(who, told, is_shut=is_shut)
+            sums = rest.groupby("at", sort=False)["amount"].sum()
             for place in sums.sort_values(ascending=False, kind="stable").index:
-                inside = self.sums(large[large["at"] == place])
-                told = _say("place", self.language, name=self.words.name(place, "place"), **inside)
-                yield Group(f"{who}|{place}", told, over=who)
+                inside = self.sums(rest[rest["at"] == place])
+                told = _say("sum", self.language, name=self.words.name(place, "place"), **inside)
+                yield Group(f"{who}|{place}", told, over=who, is_shut=is_shut)
         if refused:
             yield Group(_REFUSED, _say("views.refused", self.language))
 
@@ -279,8 +343,11 @@ class _Teller:
             ends = [self.end(row, side) for side in ("from", "to")]
             source = say(f"export.sources.{row['source']}", self.language)
             numbers = [self.words.amount(float(row[key])) for key in ("amount", "gain")]
-            cells = (*ends, source, *(one.replace("-", "−") for one in numbers), str(row["reason"]))
-            group = f"{row['part']}|{row['at']}"
+            reason, group = str(row["reason"]), f"{row['part']}|{row['at']}"
+            if number in self.lead.index:
+                who = say(f"moves.who.{row['who_decides']}", self.language)
+                group, reason = _LEAD, _say("decides", self.language, who=who, reason=reason)
+            cells = (*ends, source, *(one.replace("-", "−") for one in numbers), reason)
             boxes = (_REFUSE,) if row["refusable"] else ()
             yield Picked(str(number), group, cells, "on", "", boxes)
 

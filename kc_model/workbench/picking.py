@@ -26,11 +26,14 @@ class Group:
         What stands over it.
     over : str
         The group that it is a part of; "" for none. That one has no lines of its own.
+    is_shut : bool or None
+        Whether it stands folded at first; None: where the list is long.
     """
 
     name: str
     told: str
     over: str = ""
+    is_shut: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,10 @@ function render({ model, el }) {
     const focused = document.activeElement?.dataset?.at;
     const first = made("tr");
     for (const { label } of [...ticks, ...heads]) first.append(made("th", { scope: "col", textContent: label }));
-    const isShut = (name, has) => (asked ? false : (folded.get(name) ?? (!has && all.length > OPEN)));
+    const isShut = (name, has) => {
+      const first = groups.find((one) => one.name === name).is_shut ?? (!has && all.length > OPEN);
+      return !asked && (folded.get(name) ?? first);
+    };
     const bodies = groups.map(({ name, told, over }) => {
       const body = made("tbody");
       const parts = groups.filter((one) => one.over === name).map((one) => one.name);

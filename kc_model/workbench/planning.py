@@ -14,10 +14,10 @@ from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, retold, say
 from kc_model.workbench import screen
-from kc_model.workbench.adjusting import Adjusting
+from kc_model.workbench.adjusting import Adjusting, at_month
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.deciding import decide, is_refusal
+from kc_model.workbench.deciding import decide
 from kc_model.workbench.desk import FiguresDesk, remedy_on_screen
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
@@ -249,15 +249,11 @@ class PlanDesk(FiguresDesk):
         self.guarded(lambda: self._go_to_month(month))
 
     def _go_to_month(self, month: int | None) -> None:
-        """Go to a month of the year, or to all of it; what was refused was of the month before."""
-        now = self.now()
-        held = [rule for rule in now.rules if not is_refusal(rule)]
-        self.go(replace(now, as_of=month, rules=tuple(held)))
-        dropped = len(now.rules) - len(held)
-        if dropped:
-            stood = month_label(now, self.language)
-            told = self.say("moves.dropped", count=dropped, month=stood)
-            self.filing.saved.value = screen.message([told])
+        """Go to a month of the year, or to all of it; say what changes beside."""
+        wanted, told = at_month(self.now(), self.data, month, self.language)
+        self.go(wanted)
+        if told:
+            self.filing.saved.value = screen.message(told)
 
     def _kept_now(self) -> Kept | None:
         """Return what is on screen, to be kept beside the base; None: no plan."""
