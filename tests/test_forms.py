@@ -58,9 +58,9 @@ def chosen(**amounts: int | None) -> pd.DataFrame:
     return frame.assign(amount=frame["amount"].astype("Int64"))
 
 
-def adjusted(about, changes: pd.DataFrame, language: str = "vi") -> bytes:
+def adjusted(about, changes: pd.DataFrame, language: str = "vi", **more) -> bytes:
     stamp = Stamp(about.title, "", 2024, 9, about.unit, about.vintage, True, "", "", {})
-    return adjustment_workbook(stamp, changes, about.projects, language)
+    return adjustment_workbook(stamp, changes, about.projects, language, **more)
 
 
 def moves(*rows: tuple) -> pd.DataFrame:
@@ -113,6 +113,11 @@ class Sheet:
         if found := re.fullmatch(r"=SUM\(([^()]+)\)", text):
             cells = [at for part in found[1].split(",") for at in self.cells(part)]
             return sum(map(self.value, cells))
+        if found := re.fullmatch(r"=SUMIF\(([^,]+),([^,]+),([^,]+)\)", text.replace("$", "")):
+            named, money = self.cells(found[1]), self.cells(found[3])
+            wanted = self.sheet[found[2]].value
+            own = [m for n, m in zip(named, money, strict=True) if self.sheet[n].value == wanted]
+            return sum(map(self.value, own))
         terms = re.findall(r"([-+=])([A-Z]+\d+)", text)
         assert "".join(f"{sign}{at}" for sign, at in terms) == text
         return sum((-1 if sign == "-" else 1) * self.value(at) for sign, at in terms)
@@ -388,6 +393,37 @@ def test_the_adjustment_shows_before_moves_after_and_who_decides():
     assert rows["Cao Bằng – thiết kế"][:5] == ["KCĐP", 9, None, 9, 0]
     assert rows["TỔNG CỘNG"][1:5] == [359, 40, 49, 350]
     assert [row[0] for row in table[1:]] == ["I", "1", "2", "II", "1", "III", "1", None]
+
+
+def test_the_adjustment_closes_with_the_plan_and_by_fund():
+    reasons = "Nơi nhận được 98 %.\nDo quy định A.\nNơi nhận được 52 %."
+    content = adjusted(
+        data(),
+        moves(
+            ("A", None, None, None, None, 300_000_000, -40_000_000, 260_000_000, reasons, "agency"),
+            ("C", None, None, None, None, 0, 40_000_000, 40_000_000, "Do quy định A.", "minister"),
+            ("", "04", "CONS", "thiết kế", "KCDP", 9_000_000, -9_000_000, 0, "thôi", "province"),
+        ),
+        unmoved={"KCDP": 91_000_000, "KCQG": 700_000_000},
+    )
+    assert check_formulas(content) > 25
+    sheet = sheet_of(content, "adjustment")
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    total = next(n for n, row in enumerate(rows) if row[1] == "TỔNG CỘNG")
+    assert rows[total][3:7] == [1100, 40, 49, 1091]
+    below = [row[1:7] for row in rows[total + 1 : total + 3]]
+    assert below == [
+        ["Trong đó", "KCQG", 1000, 40, 40, 1000],
+        ["Trong đó", "KCĐP", 100, 0, 9, 91],
+    ]
+    stays = next(n for n, row in enumerate(rows) if row[1] == "Phần giữ nguyên của kế hoạch")
+    assert [row[2:4] for row in rows[stays + 1 : stays + 3]] == [["KCQG", 700], ["KCĐP", 91]]
+    told = next(row[7] for row in rows if row[1] == "A. máy")
+    assert told == "(1): 98 %; (2); (1): 52 %"  # every move has its reason
+    named = next(row for row in sheet.iter_rows() if row[1].value == "A. máy")
+    assert all(named[column].alignment.indent == 1 for column in (2, 7, 8))
+    pages = pages_of(sheet)
+    assert {total, total + 1, total + 2} <= set(pages[-1])
 
 
 @pytest.mark.parametrize(

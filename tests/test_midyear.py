@@ -286,7 +286,13 @@ def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
     totals = next(row for row in book.worksheets[0].values if row[1] == "TỔNG CỘNG")
     change = (plan.cells["amount"] - plan.cells["baseline"]).sum() / 10**6
     assert totals[4] - (totals[5] or 0) == pytest.approx(change)
-    told = adjusted(plan)
+    assert totals[3] == pytest.approx(plan.cells["baseline"].sum() / 10**6)
+    assert totals[6] == pytest.approx(plan.cells["amount"].sum() / 10**6)
+    told, found = adjusted(plan), find_moves(plan)
+    for one, reasons in zip(told["id"], told["reason"], strict=True):
+        own = found[(found["from_project"] == one) | (found["to_project"] == one)]
+        assert set(reasons.split("\n")) == set(own["reason"])
+    assert told["reason"].str.contains("\n").any()
     assert (told["before"] + told["move"] == told["after"]).all()
     moved = next(row for row in book.worksheets[1].values if row[1] == "TỔNG CỘNG")
     assert moved[4] == pytest.approx(moves(plan)["amount"].sum())

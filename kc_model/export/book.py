@@ -30,6 +30,7 @@ _LINE = 15.0 / _SIZE  # points of a line of text per point of its size
 _HIGHEST = 409.0  # points a row can have
 _GAP = 6.0  # points of a row that keeps things apart
 _DIGIT, _EDGES = 5.25, 3.75  # points of a column's width: for each character, and beside them
+_INDENT = 1.5  # characters that a step to the right takes
 _PAGE = (724.0, 495.0)  # points of A4 landscape, across and down, with some to spare
 _WIDEST = 2.4  # times as wide columns may be made to fill the page
 _SQUEEZES = (1.08, 1.16, 1.25)  # how much more than a page may be made to fit it
@@ -276,8 +277,9 @@ class Book:
             return
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row:
-            size = self._properties(styles)["font_size"]
-            width = _DIGIT / size * self.width(sheet, column, last_column)
+            own = self._properties(styles)
+            size, moved_in = own["font_size"], _INDENT * own.get("indent", 0)
+            width = _DIGIT / size * (self.width(sheet, column, last_column) - moved_in)
             lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
             self._raise(sheet, row, min(_HIGHEST, _LINE * size * lines))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model.export.book import Book
@@ -69,6 +70,9 @@ class Form:
         The first is what each row is.
     notes : tuple of str
         Under the table.
+    funds : tuple of str
+        What stands in the column ``source``, in the order in which each is summed up under the
+        total where there are several.
     """
 
     sheet: str
@@ -77,6 +81,7 @@ class Form:
     fields: tuple[Field, ...]
     groups: tuple[Group, ...]
     notes: tuple[str, ...] = ()
+    funds: tuple[str, ...] = ()
 
     @property
     def widths(self) -> tuple[float, ...]:
@@ -118,8 +123,14 @@ def write_table(book: Book, sheet: Worksheet, form: Form, row: int, total: str) 
         rows = tuple(map(table.node_of, group.rows))
         nodes += [Node("roman", group.label, group.rows, rows)] if group.label else rows
     end, tops = table.write(nodes, row + 3)
-    table.write_total(end, total, [values for node in nodes for values in node.of], tops)
-    return row + 3, end + 1
+    every = [values for node in nodes for values in node.of]
+    table.write_total(end, total, every, tops)
+    funds = form.funds if len(form.funds) > 1 else ()
+    for at, fund in enumerate(funds, end + 1):
+        own = [values for values in every if values.get("source") == fund]
+        table.write_fund(at, fund, own, (row + 3, end - 1))
+    book.tie(sheet, end - 1, end + len(funds))  # the totals are not alone
+    return row + 3, end + 1 + len(funds)
 
 
 class _Table(Tree[Sequence[Values]]):
@@ -138,18 +149,43 @@ class _Table(Tree[Sequence[Values]]):
         self, row: int, of: Sequence[Values], parts: Sequence[int], styles: tuple[str, ...]
     ) -> None:
         """Write texts, money, and what adds it up down and across."""
+        self._write_row(row, of, styles, partial(add_up, parts) if parts else None)
+
+    def write_fund(
+        self, row: int, fund: str, of: Sequence[Values], between: tuple[int, int]
+    ) -> None:
+        """Write what the rows of a fund come to, of those between two rows."""
+        styles, at = ("cell", "italic"), self.at["source"]
+        funds = xl_range_abs(between[0], at, between[1], at)
+
+        def sum_of(column: int) -> str:
+            money = xl_range_abs(between[0], column, between[1], column)
+            return f"=SUMIF({funds},{xl_rowcol_to_cell(row, at)},{money})"
+
+        self.book.text(self.sheet, row, 0, "", *styles)
+        self.book.text(self.sheet, row, 1, self.book.say("listing.of_which"), *styles)
+        self._write_row(row, of, styles, sum_of)
+        self.book.text(self.sheet, row, at, fund, *styles, "indent1")
+
+    def _write_row(
+        self,
+        row: int,
+        of: Sequence[Values],
+        styles: tuple[str, ...],
+        sum_of: Callable[[int], str] | None,
+    ) -> None:
         for column, field in enumerate(self.fields, 2):
             known = [v for values in of if (v := _value(field, values)) is not None]
             vnd = sum(known) if known else None
-            if not field.is_money and parts:
+            if not field.is_money and sum_of:
                 self.book.text(self.sheet, row, column, "", *styles)
             elif not field.is_money:
                 text = str(of[0].get(field.key) or "")
-                self.book.text(self.sheet, row, column, text, *styles, "wrap")
+                self.book.text(self.sheet, row, column, text, *styles, "wrap", "indent1")
             elif field.adds:
                 self._write_sum(row, column, self._across(row, field), vnd, *styles)
-            elif parts:
-                self._write_sum(row, column, add_up(parts, column), vnd, *styles)
+            elif sum_of:
+                self._write_sum(row, column, sum_of(column), vnd, *styles)
             else:
                 self.book.number(self.sheet, row, column, self._shown(vnd), *styles, "money")
 

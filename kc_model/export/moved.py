@@ -13,13 +13,16 @@ from kc_model.export.book import Book
 from kc_model.export.listing import Field, Form, Group, write_form
 from kc_model.export.stamp import Stamp, about
 from kc_model.moves import RANKS
+from kc_model.reference import source_order
 from kc_model.tables import as_rows
 from kc_model.wording import say
 
-__all__ = ["Reasons", "fund_width", "who", "write_moves"]
+__all__ = ["Reasons", "fund_field", "funds_of", "who", "write_moves"]
 
 _APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _SHARE = re.compile(r"\d+(?:[.,]\d+)? ?%")
+Row = Mapping[str, Any]
+
 _SMALL = 1_000_000  # VND: a smaller move comes from rounding, or is as good as none
 
 
@@ -33,15 +36,13 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
 
     Notes
     -----
-    Several moves of less than a million đồng that one authority decides stand in one row, last.
+    Several moves of less than a million đồng of a fund that one authority decides stand in one row,
+    last.
     """
     reasons = Reasons(book, moves["reason"])
+    funds = funds_of(book, moves["source"])
     fields = (
-        *(
-            Field("from", 46.0),
-            Field("to", 46.0),
-            Field("source", fund_width(book, moves["source"])),
-        ),
+        *(Field("from", 46.0), Field("to", 46.0), fund_field(funds)),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
         reasons.field,
     )
@@ -49,16 +50,18 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     groups = []
     for part in (*RANKS, *_APART):
         own = [row for row in rows if _part(row) == part]
-        small = [row for row in own if row["amount"] < _SMALL]
-        listed = own[: len(own) - len(small)] if len(small) > 1 else own
-        shown = [_told(book, row, reasons) for row in listed]
-        shown += [_together(book, small)] if len(small) > 1 else []
-        if shown:
-            groups.append(Group(_head(book, part, own), tuple(shown)))
+        told, joined = list[Row](), list[Row]()
+        for fund in dict.fromkeys(row["source"] for row in own):
+            small = [row for row in own if row["source"] == fund and row["amount"] < _SMALL]
+            joined += small if len(small) > 1 else []
+            told += [_together(book, small)] if len(small) > 1 else []
+        shown = [_told(book, row, reasons) for row in own if row not in joined]
+        if own:
+            groups.append(Group(_head(book, part, own), (*shown, *told)))
     title = book.say("listing.titles.moves", year=stamp.year)
     notes = (book.say("listing.gain"), book.say("listing.who"))
     lines = (about(book, stamp), *reasons.legend)
-    write_form(book, stamp, Form("moves", title, lines, fields, tuple(groups), notes))
+    write_form(book, stamp, Form("moves", title, lines, fields, tuple(groups), notes, funds))
 
 
 class Reasons:
@@ -67,18 +70,23 @@ class Reasons:
     Parameters
     ----------
     reasons : iterable of str
-        Of all rows.
+        Of all rows; one that has several has each on a line of its own.
+
+    Attributes
+    ----------
+    is_short : bool
+        Whether all of them are numbered.
     """
 
     def __init__(self, book: Book, reasons: Iterable[str]) -> None:
-        told = [reason for reason in reasons if reason]
+        told = [one for reason in reasons for one in reason.splitlines()]
         counts = Counter(map(_alike, told))
         shared = [key for key, count in counts.items() if count > 1]
         self._numbers = {key: f"({number})" for number, key in enumerate(shared, 1)}
         self._whole = {
             key: len({reason for reason in told if _alike(reason) == key}) == 1 for key in shared
         }
-        self._is_short = len(shared) == len(counts)
+        self.is_short = len(shared) == len(counts)
         first = {_alike(reason): reason for reason in told}
         self.legend = tuple(
             book.say("listing.reason", number=number, text=first[key] if self._whole[key] else key)
@@ -88,10 +96,13 @@ class Reasons:
     @property
     def field(self) -> Field:
         """The column of reasons: narrow where all of them are numbered."""
-        return Field("reason", 16.0 if self._is_short else 38.0)
+        return Field("reason", 16.0 if self.is_short else 38.0)
 
-    def short(self, reason: str) -> str:
-        """Return a shared reason's number with the shares of its own; another as it is."""
+    def short(self, reasons: str) -> str:
+        """Return the numbers of shared reasons with the shares of their own; others as they are."""
+        return "; ".join(map(self._short, reasons.splitlines()))
+
+    def _short(self, reason: str) -> str:
         key = _alike(reason)
         if key not in self._numbers:
             return reason
@@ -104,12 +115,18 @@ def _alike(reason: str) -> str:
     return _SHARE.sub("… %", reason)
 
 
-def fund_width(book: Book, codes: Iterable[str]) -> float:
-    """Return the characters that the names of funds take."""
-    return max(8.0, *(len(book.name("source", code)) + 2.0 for code in codes))
+def funds_of(book: Book, codes: Iterable[str]) -> tuple[str, ...]:
+    """Return what some funds are called, each once, in the official order."""
+    found = set(codes)
+    return tuple(book.name("source", code) for code in (*source_order(), "ALL") if code in found)
 
 
-def _part(row: Mapping[str, Any]) -> str:
+def fund_field(funds: Iterable[str]) -> Field:
+    """Return the column of the funds, as wide as their names."""
+    return Field("source", max(8.0, *(len(name) + 3.0 for name in funds)))
+
+
+def _part(row: Row) -> str:
     """Return who decides a move; of money that leaves the plan or comes to it, which it is."""
     if not row["from_place"]:
         return "added"
@@ -118,7 +135,7 @@ def _part(row: Mapping[str, Any]) -> str:
     return "cut" if row["is_cut"] else "kept"
 
 
-def _head(book: Book, part: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _head(book: Book, part: str, rows: Sequence[Row]) -> str:
     """Return the heading of a group of moves, or of what is none."""
     if part not in _APART:
         return who(book, part)
@@ -126,7 +143,7 @@ def _head(book: Book, part: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return book.say(f"listing.apart.{part}", who=", ".join(decide))
 
 
-def _told(book: Book, row: Mapping[str, Any], reasons: Reasons) -> dict[str, Any]:
+def _told(book: Book, row: Row, reasons: Reasons) -> dict[str, Any]:
     """Return what a row says of one move."""
     return {
         **{end: _end(book, row, end) for end in ("from", "to")},
@@ -137,11 +154,12 @@ def _told(book: Book, row: Mapping[str, Any], reasons: Reasons) -> dict[str, Any
     }
 
 
-def _together(book: Book, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _together(book: Book, rows: Sequence[Row]) -> dict[str, Any]:
     """Return one row for several small moves."""
     gains = [row["gain"] for row in rows if row["gain"] is not None]
     return {
         "from": book.say("listing.small", count=len(rows)),
+        "source": book.name("source", rows[0]["source"]),
         "amount": sum(row["amount"] for row in rows),
         "gain": round(sum(gains)) if gains else None,
     }
@@ -152,7 +170,7 @@ def who(book: Book, code: str) -> str:
     return say(f"moves.who.{code}", book.language) if code else ""
 
 
-def _end(book: Book, row: Mapping[str, Any], end: str) -> str:
+def _end(book: Book, row: Row, end: str) -> str:
     """Return where money comes from or goes: a project, or a place and an area."""
     if not row[f"{end}_place"]:
         return book.say(f"listing.nowhere.{end if end == 'from' else _part(row)}")

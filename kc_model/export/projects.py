@@ -20,7 +20,7 @@ from kc_model import reference
 from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
-from kc_model.export.moved import Reasons, fund_width, who, write_moves
+from kc_model.export.moved import Reasons, fund_field, funds_of, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.money import UNITS, format_number
 from kc_model.reading import dong
@@ -123,6 +123,7 @@ def adjustment_workbook(
     projects: pd.DataFrame | None = None,
     language: Language = "vi",
     moves: pd.DataFrame | None = None,
+    unmoved: Mapping[str, int] | None = None,
 ) -> bytes:
     """Return the table of an adjustment: before, up, down, after, why, who decides.
 
@@ -130,12 +131,14 @@ def adjustment_workbook(
     ----------
     changes : DataFrame, one row per project or cell that changes
         id (a project; "" for a cell), or place, area, activity, source; before, move, after (VND),
-        reason (text), decided_by (minister, agency, department or province; "" where nobody has
-        to).
+        reason (text, several on a line each), decided_by (minister, agency, department or
+        province; "" where nobody has to).
     projects : DataFrame, optional
         As ``projects`` of a dataset: names, areas and funds of the ids.
     moves : DataFrame, optional
         As `kc_model.export.moved.write_moves` takes them: a second sheet, from where to where.
+    unmoved : mapping of fund to VND, optional
+        What stays as planned: the last group, so that the totals are those of the whole plan.
 
     Returns
     -------
@@ -150,8 +153,10 @@ def adjustment_workbook(
     rows = _with_projects(changes, projects)
     if not rows or any(row["before"] + row["move"] != row["after"] for row in rows):
         raise ValueError("an adjustment needs moves in which before + move is after")
-    book = _book(stamp, language, (row[key] for row in rows for key in ("before", "after")))
-    write_form(book, stamp, _adjustment(book, stamp, rows))
+    kept = unmoved or {}
+    money = [row[key] for row in rows for key in ("before", "after")]
+    book = _book(stamp, language, (*money, *kept.values()))
+    write_form(book, stamp, _adjustment(book, stamp, rows, kept))
     if moves is not None:
         write_moves(book, stamp, moves)
     return finish(book, stamp)
@@ -433,14 +438,15 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 # ---------------------------------------------------------------------------- adjustment
 
 
-def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
+def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[str, int]) -> Form:
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
-    funds = fund_width(book, (row["source"] for row in rows))
+    kept = {code: unmoved[code] for code in reference.source_order() if unmoved.get(code)}
+    funds = funds_of(book, (*(row["source"] for row in rows), *kept))
     fields = (
-        *(Field("moved", 38.0), Field("source", funds), _money(book, "before")),
+        *(Field("moved", 38.0), fund_field(funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(reasons.field, Field("decided_by", 46.0)),
+        *(reasons.field, Field("decided_by", 46.0 if reasons.is_short else 32.0)),
     )
     shown = [
         {
@@ -458,11 +464,16 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     ]
     title = book.say("listing.titles.adjustment", year=stamp.year)
     notes = (book.say("listing.who"), *note_lines(book, stamp))
+    rest: tuple[Row, ...] = tuple(
+        {"moved": book.say("listing.unmoved"), "source": book.name("source", source), "before": vnd}
+        for source, vnd in kept.items()
+    )
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), book.say("listing.only_changed"), *reasons.legend),
+        (about(book, stamp), *reasons.legend),
         fields,
-        _by_area(book, shown),
+        (*_by_area(book, shown), *([Group(book.say("listing.stays"), rest)] if rest else [])),
         notes,
+        funds,
     )

@@ -8,7 +8,7 @@ the rest is solved again.
 from __future__ import annotations
 
 from kc_model.moves.decisions import CHANGES, RANKS, Decision, who_decides
-from kc_model.moves.form import adjusted
+from kc_model.moves.form import adjusted, unmoved
 from kc_model.moves.listing import ONLY_PAID, changed, find_moves, moves, refuse
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "find_moves",
     "moves",
     "refuse",
+    "unmoved",
     "who_decides",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook, registration_workbook
-from kc_model.moves import adjusted, find_moves
+from kc_model.moves import adjusted, find_moves, unmoved
 from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers, build_offers
 from kc_model.results import Allocation, versions_of
@@ -127,7 +127,8 @@ def adjustment(plan: Allocation, language: Language = "vi", office: str = "") ->
     notes = (*plan.data.notes, *plan.scenario.notes)
     stamp = replace(plan.stamp(language), unit_name=office, notes=notes)
     changes, moves = adjusted(plan, language), find_moves(plan, language)
-    return adjustment_workbook(stamp, changes, plan.data.projects, language, moves)
+    kept = unmoved(plan)
+    return adjustment_workbook(stamp, changes, plan.data.projects, language, moves, kept)
 
 
 def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) -> Stamp:
