@@ -123,7 +123,8 @@ def late_money(
     Notes
     -----
     Expected is the project's support times what its cell is forecast to complete of its plan with
-    the late arrival; at least what its stage makes sure and what the law lets be paid on its
+    the late arrival, no more than what is only begun then where the cell has spent and the project
+    has not begun; at least what its stage makes sure and what the law lets be paid on its
     contract, signed once the money is there; nothing beyond these where it cannot be finished, only
     what is sure where a province pays it first. It is in time where its dates are and half of what
     it has still to be paid is expected. Pre-funding takes the local money that the forecast leaves
@@ -178,12 +179,18 @@ def _with_asked(planned: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     return cells[KEYS].assign(baseline=plan.astype("Int64"))
 
 
-def _completion(outlook: Forecast) -> dict[tuple[Any, ...], float]:
-    """Return what each cell is forecast to complete of its plan."""
+def _completion(outlook: Forecast) -> dict[tuple[Any, ...], tuple[float, float]]:
+    """Return what each cell is forecast to complete of its plan, and what of it is begun later.
+
+    What a cell has spent by now says nothing of a project that is yet to begin.
+    """
     plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / MILLION
     share = np.clip(outlook.draws.mean(0) / np.where(plan > 0, plan, np.nan), 0.0, 1.0)
+    share = np.nan_to_num(share)
+    has_spent = outlook.cells["disbursed"].fillna(0).gt(0)
+    later = np.minimum(share, outlook.cells["anew"].where(has_spent, 1.0))
     named = outlook.cells[KEYS].itertuples(index=False, name=None)
-    return dict(zip(named, np.nan_to_num(share).tolist(), strict=True))
+    return dict(zip(named, zip(share.tolist(), later.tolist(), strict=True), strict=True))
 
 
 def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
@@ -197,7 +204,7 @@ def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
 def _row(
     row: dict[str, Any],
     when: tuple[int, int, int],
-    completion: tuple[dict[tuple[Any, ...], float], ...],
+    completion: tuple[dict[tuple[Any, ...], tuple[float, float]], ...],
     left: dict[str, int],
 ) -> dict[str, Any]:
     """Return what becomes of one project; take what it is pre-funded with from what is left.
@@ -240,10 +247,10 @@ def _row(
     }
 
 
-def _share(row: dict[str, Any], completion: dict[tuple[Any, ...], float]) -> float:
-    """Return what a project's cells are forecast to complete, by its shares."""
-    rates = [completion.get((p, row["area"], row["activity"], row["source"]), 0.0)
-             for p in row["places"]]  # fmt: skip
+def _share(row: dict[str, Any], completion: dict[tuple[Any, ...], tuple[float, float]]) -> float:
+    """Return what a project's cells are forecast to complete of it, by its shares."""
+    keys = [(place, row["area"], row["activity"], row["source"]) for place in row["places"]]
+    rates = [completion.get(key, (0.0, 0.0))[not _has_begun(row)] for key in keys]
     return float(sum(float(s) * r for s, r in zip(row["shares"], rates, strict=True)))
 
 

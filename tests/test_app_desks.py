@@ -139,7 +139,7 @@ def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, wa
     september_known = "Điều chỉnh giữa năm: số liệu đến hết tháng 9/2026"
     page.get_by_label("Lập phương án cho").select_option(label=september_known)
     page.get_by_text(
-        re.compile("Phương án điều chuyển 2 khoản, tổng 81 triệu đồng .* được chia 5 triệu đồng")
+        re.compile("Phương án điều chuyển 3 khoản, tổng 79 triệu đồng .* dự phòng 2 triệu đồng")
     ).wait_for()
     losers = page.get_by_role("region", name="Ai giảm trước hết")
     moved = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
@@ -154,14 +154,14 @@ def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, wa
     least.fill("30")
     least.press("Enter")
     page.get_by_text(
-        "Không liệt kê 2 khoản dưới 30 triệu đồng, tổng 29 triệu đồng; phương án vẫn có các khoản "
-        "này. Đang liệt kê 1 khoản, tổng 57 triệu đồng."
+        "Không liệt kê 3 khoản dưới 30 triệu đồng, tổng 46 triệu đồng; phương án vẫn có các khoản "
+        "này. Đang liệt kê 1 khoản, tổng 35 triệu đồng."
     ).wait_for()
-    head = moved.get_by_role("button", name=re.compile("quyết định: 2 khoản, 81 triệu đồng"))
-    assert head.inner_text().endswith("không liệt kê 1 khoản, 24 triệu đồng")
-    moved.get_by_role("button", name=re.compile("Thái Nguyên: 1 khoản, 57 triệu đồng")).wait_for()
+    head = moved.get_by_role("button", name=re.compile("quyết định: 3 khoản, 79 triệu đồng"))
+    assert head.inner_text().endswith("không liệt kê 2 khoản, 44 triệu đồng")
+    moved.get_by_role("button", name=re.compile("Thái Nguyên: 1 khoản, 35 triệu đồng")).wait_for()
     amounts = moved.locator("tbody tr:not(.kc-group) td:nth-child(5)").all_inner_texts()
-    assert amounts == ["57"]
+    assert amounts == ["35"]
     page.screenshot(path=shots / "desk-moves.png")
     head.click()
     assert moved.locator("tbody tr").count() == 1

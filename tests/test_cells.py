@@ -307,6 +307,20 @@ def test_expected_money_fills_the_best_slices_first():
     np.testing.assert_allclose(curves.expected(np.array([0.0, 0.0, 900.0])), [0, 0, 62])
 
 
+def test_beyond_what_has_begun_no_chance_is_above_that_of_a_new_start():
+    text = "place area source upto rate\n01 PROD KCQG 30 0.9\n01 PROD KCQG 100 0.5"
+    text += "\n01 TECH KCQG 80 0.25"
+    _, curves, _ = curves_of(TWO, text)
+    at = [curves.curve_of[2], curves.curve_of[0]]  # PROD, TECH
+    beyond, rate = np.array([np.inf, np.inf]), np.array([0.4, 0.4])
+    beyond[at[0]] = 10.0
+    capped = curves.no_better(beyond, rate)
+    # PROD: 10 · 0.9 + 20 · 0.4 + 20 · 0.4; TECH as it was.
+    np.testing.assert_allclose(capped.expected(np.array([20.0, 40.0, 50.0]))[2], 9 + 16)
+    np.testing.assert_array_equal(capped.widths[at[1]], curves.widths[at[1]])
+    assert sum(capped.widths[at[0]]) == sum(curves.widths[at[0]]) == 100
+
+
 def test_without_a_curve_expected_money_is_unknown():
     _, curves, _ = curves_of(TWO, "place area source upto rate\n01 PROD KCQG 30 0.9")
     assert np.isnan(curves.expected(np.array([1.0, 1.0, 1.0]))).tolist() == [True, True, False]

@@ -55,6 +55,19 @@ def test_a_project_takes_its_months_from_when_its_money_comes(stage, start, end,
     assert (row["expected"] >= 50_000_000) == (verdict == "finish")
 
 
+def test_what_a_cell_has_spent_says_nothing_of_a_project_that_is_yet_to_begin():
+    now = NOW.replace("900 0", "1000 850").replace("1000 100", "1000 1000")
+    history = HISTORY + now.replace("2024 6", "2024 9")
+    expected = {}
+    for stage in ("registered", "contracted"):
+        row = f"A x 01 TECH KCQG 100 1 {stage} 2024-09-01 2024-10-31 -"
+        found = late(row, 11, as_of=9, history=history)
+        expected[stage] = int(found.frame["expected"].iloc[0]) / 10**6
+    (anew,) = found.outlook.cells.query("source == 'KCQG'")["anew"]
+    assert expected["registered"] == pytest.approx(100 * anew, rel=1e-6)
+    assert expected["registered"] < 50 < 80 < expected["contracted"]
+
+
 @pytest.mark.parametrize(
     ("stage", "start", "end", "verdict"),
     [

@@ -26,6 +26,7 @@ from kc_model.program import Stage
 from kc_model.projects import (
     advances_counted,
     as_planned,
+    begun_later,
     given_parts,
     management_warnings,
     unproven_caps,
@@ -140,7 +141,8 @@ class Draft:
         inside = np.isin(np.arange(len(offered)), offered.project[known[offered.cell]])
         paid = projects.loc[projects["chosen"] & inside, "id"]
         more = advances_counted(offered.frame, paid, self.problem.unit)
-        notes = (*self.problem.notes, *caps, *more)
+        new = begun_later(offered.frame, paid) if self.result.as_of is not None else ()
+        notes = (*self.problem.notes, *caps, *more, *new)
         self.result = replace(self.result, projects=projects, notes=notes)
 
     def fill_whys(self, whys: pd.DataFrame) -> None:

@@ -66,6 +66,24 @@ class Curves:
             widths.append(width - np.clip(first - starts, 0.0, width) if first else width)
         return replace(self, widths=tuple(widths))
 
+    def no_better(self, beyond: NDArray[np.float64], rate: NDArray[np.float64]) -> Curves:
+        """Return the curves with no chance above a rate beyond so much money.
+
+        Parameters
+        ----------
+        beyond : array (n_curves,), million VND
+            Infinite for a curve that stays.
+        rate : array (n_curves,)
+        """
+        widths, rates = [], []
+        for width, chance, at, most in zip(self.widths, self.rates, beyond, rate, strict=True):
+            first = np.clip(at - (np.cumsum(width) - width), 0.0, width)
+            parts = np.round(np.c_[first, width - first].ravel(), 6)  # whole đồng
+            capped = np.c_[chance, np.minimum(chance, most)].ravel()
+            widths.append(parts[parts > 0] if np.isfinite(at) else width)
+            rates.append(capped[parts > 0] if np.isfinite(at) else chance)
+        return replace(self, widths=tuple(widths), rates=tuple(rates))
+
     def after_sure(self, money: NDArray[np.float64]) -> Curves:
         """Return the curves with so much money in front that is disbursed for sure."""
         widths = [np.append(a, w) if a else w for a, w in zip(money, self.widths, strict=True)]

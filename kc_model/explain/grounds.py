@@ -20,7 +20,7 @@ RANGES_UP_TO = 200
 _WIDEST = 3
 _MANY = 40  # lines that change mid-year: more than an office writes reasons for
 _UNSURE = ("assumed", "estimate", "synthetic", "derived")
-_OF_PROJECTS = ("cap", "advanced")  # notes that are told as they stand
+_OF_PROJECTS = ("cap", "advanced", "begun")  # notes that are told as they stand
 
 
 def tell_open(teller: Teller) -> Iterator[str]:

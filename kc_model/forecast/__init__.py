@@ -221,7 +221,7 @@ def _cells(evidence: Evidence, now: Estimate) -> pd.DataFrame:
     for column, money in (("plan", evidence.panel.plan[:, -1]), ("disbursed", now.disbursed)):
         vnd = pd.Series(np.rint(money[rows] * MILLION), dtype="Float64")
         frame[column] = vnd.mask(np.isnan(money[rows])).astype("Int64")
-    return frame.assign(basis=basis(evidence))
+    return frame.assign(basis=basis(evidence), anew=np.clip(now.anew[rows], 0.0, 1.0))
 
 
 def _legs(cells: pd.DataFrame, legs: Floats, counts: Mapping[str, Count]) -> pd.DataFrame:

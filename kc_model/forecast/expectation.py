@@ -87,6 +87,8 @@ class Estimate:
         So far (NaN: none reported), exposure, and the most that can be spent.
     completion : array
         Expected completion before looking at the year itself, of the exposure.
+    anew : array
+        The same of money that is only begun after the months known.
     developed : array
         Share of the year's money usually disbursed by then.
     doubt : array
@@ -100,6 +102,7 @@ class Estimate:
     exposure: Floats
     most: Floats
     completion: Floats
+    anew: Floats
     developed: Floats
     doubt: Floats
     pattern: Floats
@@ -159,6 +162,7 @@ def estimate(evidence: Evidence, target: int, value: Floats, known: NDArray[np.b
         exposure=exposure,
         most=most,
         completion=before * reach[:, target],
+        anew=before * _begun(evidence, pattern, target),
         developed=np.where(np.isfinite(value), developed, 0.0),
         doubt=doubt,
         pattern=pattern,
@@ -313,6 +317,15 @@ def reach_of(evidence: Evidence, pattern: Floats, *, with_parts: bool = True) ->
     if with_parts:
         reach[:, -1] = reach_now(evidence, pattern).mean(1)
     return reach
+
+
+def _begun(evidence: Evidence, pattern: Floats, target: int) -> Floats:
+    """Return the share of a usual year within reach of money begun after the months known.
+
+    It is late by as many months, or until the year's money has come; the mean over all paces.
+    """
+    start = np.maximum(evidence.panel.arrival[:, target], evidence.panel.as_of + 1.0)
+    return np.asarray(catch_up(pattern, start).mean(1), dtype=np.float64)
 
 
 def _pattern(evidence: Evidence, known: NDArray[np.bool_]) -> Floats:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from kc_model.results import Forecast
 from kc_model.risk import Capacities, Risk, capacities_of, drawn, risk_of
 from kc_model.rules import Row, Sums, bound_rows, budget_rows, column_of, rule_rows
 from kc_model.scenario import Goal, Rule, Scenario
-from kc_model.tables import Dataset
+from kc_model.tables import KEYS, Dataset
 from kc_model.wording import LANGUAGES, both
 from kc_model.words import Words
 
@@ -27,6 +28,7 @@ __all__ = ["PARTIAL", "absorption_of", "build_problem", "incomplete_list", "prob
 
 Dong = NDArray[np.int64]
 Indices = NDArray[np.int64]
+Money = NDArray[np.float64]
 
 PARTIAL = 0.25
 """Of the plan in the cells that projects name: where more is missing the list is not complete."""
@@ -70,9 +72,11 @@ def build_problem(
     cells = everything.keep(covered)
     place = np.cumsum(covered) - 1
     budgets = tuple(replace(row, cells=place[row.cells]) for row in budgets)
-    curves, outlook = absorption_of(data, scenario, cells, outlook, as_of, faults)
+    curves, outlook, anew = absorption_of(data, scenario, cells, outlook, as_of, faults)
     risks, outlook = risks_on(data, scenario, cells, outlook, as_of, faults)
     offered = _offered(data, scenario, cells, as_of, faults)
+    if as_of is not None:
+        curves = curves.no_better(*_begun(data, scenario, cells, curves, offered, anew))
     if offered is not None and as_of is not None:
         curves, offered = _with_stages(data, cells, curves, offered)
     problem = _stated(data, scenario, cells, budgets, (curves, risks, offered), faults)
@@ -198,6 +202,38 @@ def _short(data: Dataset, cells: Cells, short: Indices, has: Dong, most: Dong) -
     return values
 
 
+def _begun(
+    data: Dataset,
+    scenario: Scenario,
+    cells: Cells,
+    curves: Curves,
+    offered: Offered | None,
+    anew: Mapping[tuple[Any, ...], float],
+) -> tuple[Money, Money]:
+    """Return after how much of each curve money has yet to begin, million VND, and its chance.
+
+    A project that is registered only has to be appraised, approved and contracted first, whatever
+    its cell has spent by now; it takes what the projects beside it leave. Nor has anything begun in
+    a cell that the plan in force leaves without money. What ``absorption.csv`` says stays.
+    """
+    begun = np.where(cells.frame["baseline"].to_numpy(dtype=float) > 0, np.inf, 0.0)
+    if offered is not None:
+        is_new = (offered.frame["stage"] == "registered").to_numpy()[offered.project]
+        begun[offered.named] = np.inf
+        begun[offered.cell[is_new]] = 0.0
+        part = np.where(is_new, 0.0, offered.whole_parts / MILLION)
+        np.add.at(begun, offered.cell, part)
+    _, given = build_curves(cells, [data.absorption])
+    begun[given | (cells.frame["year"] != scenario.year).to_numpy()] = np.inf
+    keys = list(cells.frame[KEYS].itertuples(index=False, name=None))
+    beyond = np.array([begun[members].sum() for members in curves.members])
+    chance = [
+        min(anew.get(key, anew.get((*key[:2], "", key[3]), 1.0)) for key in (keys[i] for i in own))
+        for own in curves.members
+    ]
+    return beyond, np.array(chance)
+
+
 def _with_stages(
     data: Dataset, cells: Cells, curves: Curves, offered: Offered
 ) -> tuple[Curves, Offered]:
@@ -293,17 +329,19 @@ def absorption_of(
     outlook: Forecast | None,
     as_of: int | None,
     faults: list[Fault],
-) -> tuple[Curves, Forecast | None]:
+) -> tuple[Curves, Forecast | None, dict[tuple[Any, ...], float]]:
     """Curves of the cells: from ``absorption.csv``, for the rest from the forecast.
 
     A forecast that was given may not know every cell (a new one, say): one is made for the others.
+    Third: the chance of money that is only begun now, by cell (`Forecast.cells`).
     """
-    tables = [data.absorption]
+    tables, anew = [data.absorption], dict[tuple[Any, ...], float]()
     curves, has = build_curves(cells, tables)
     wanted = any(goal.what == "disbursed" for goal in scenario.goals)
     if has.all():
-        return curves, None
+        return curves, None, anew
     if outlook is not None:
+        anew |= _anew(outlook)
         tables.append(outlook.slices)
         curves, has = build_curves(cells, tables)
     if not has.all() and not data.history.empty:
@@ -311,14 +349,20 @@ def absorption_of(
         rest = rest if len(rest) else cells.frame.loc[~has]
         own = _own_forecast(data, scenario, rest, as_of, faults if wanted else [])
         if own is None:
-            return curves, outlook
+            return curves, outlook, anew
+        anew |= _anew(own)
         outlook = outlook or own
         curves, has = build_curves(cells, [*tables, own.slices])
     if not has.all() and wanted:
         missing = [name for name, known in zip(cells.names(), has, strict=True) if not known]
         values = {"count": len(missing), "cells": ", ".join(missing[:5])}
         faults.append(Fault("no-absorption", Address("absorption.csv"), values))
-    return curves, outlook
+    return curves, outlook, anew
+
+
+def _anew(outlook: Forecast) -> dict[tuple[Any, ...], float]:
+    keys = outlook.cells[KEYS].itertuples(index=False, name=None)
+    return dict(zip(keys, outlook.cells["anew"].tolist(), strict=True))
 
 
 def _own_forecast(

@@ -7,7 +7,7 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 
 from __future__ import annotations
 
-from kc_model.projects.caps import Cap, advances_counted, unproven_caps
+from kc_model.projects.caps import Cap, advances_counted, begun_later, unproven_caps
 from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules, management_warnings
@@ -22,6 +22,7 @@ __all__ = [
     "advances_counted",
     "as_planned",
     "assigned_plan",
+    "begun_later",
     "build_offers",
     "given_parts",
     "in_force",

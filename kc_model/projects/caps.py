@@ -17,7 +17,15 @@ from kc_model.tables import Note, as_rows
 from kc_model.wording import LANGUAGES, both
 from kc_model.words import grounds
 
-__all__ = ["Cap", "Norms", "WrongNormError", "advances_counted", "payable", "unproven_caps"]
+__all__ = [
+    "Cap",
+    "Norms",
+    "WrongNormError",
+    "advances_counted",
+    "begun_later",
+    "payable",
+    "unproven_caps",
+]
 
 Row = Mapping[str, Any]
 
@@ -161,8 +169,8 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
     notes = []
     for (basis, certainty), part in frame.groupby(["basis", "certainty"], sort=True):
         certain = partial(reference.label, "certainty", str(certainty))
-        ids_shown = ", ".join(part["id"].iloc[:_SHOWN]) + ("…" if len(part) > _SHOWN else "")
-        values = {"basis": basis, "certainty": certain, "count": len(part), "ids": ids_shown}
+        shown = _some(part["id"])
+        values = {"basis": basis, "certainty": certain, "count": len(part), "ids": shown}
         told = both("projects.unproven", **values)
         notes.append(Note("assumed", **told, table="projects", column="cap"))
     return tuple(notes)
@@ -189,6 +197,26 @@ def advances_counted(offers: pd.DataFrame, ids: Iterable[str], unit: str) -> tup
     }
     texts = both("projects.advance", count=int((more > 0).sum()), **told)
     return (Note("estimate", **texts, table="projects", column="advanced"),)
+
+
+def begun_later(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
+    """Return what is assumed of projects that are registered only and have yet to begin.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        id, stage of every project; see `kc_model.projects.Offers`.
+    ids : iterable of str
+    """
+    mine = offers.loc[offers["id"].isin(list(ids)) & (offers["stage"] == "registered"), "id"]
+    if mine.empty:
+        return ()
+    texts = both("projects.begun", count=len(mine), ids=_some(mine))
+    return (Note("assumed", **texts, table="projects", column="begun"),)
+
+
+def _some(ids: pd.Series) -> str:
+    return ", ".join(ids.iloc[:_SHOWN]) + ("…" if len(ids) > _SHOWN else "")
 
 
 def _amount(norm: Row, project: Row, times: Fraction) -> int | None:

@@ -56,7 +56,8 @@ class Forecast:
     cells : DataFrame
         One row per cell in official order: place, area, activity, source, region (text); plan in
         force and disbursed so far (Int64 VND, <NA> where not reported); basis (text: a key of the
-        wording file ``forecast`` telling what the cell's expectation rests on).
+        wording file ``forecast`` telling what the cell's expectation rests on); anew (float64: the
+        chance that money which is only begun after `as_of` is disbursed by year-end).
     draws : array (n_draws, n_cells), float64, million VND
         Joint draws of year-end disbursement under the plan in force, each within
         [disbursed, max(plan, disbursed)] where the past kept to its plans.
