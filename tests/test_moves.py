@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
-from kc_model.moves import find_moves, moves, refuse
+from kc_model.moves import find_moves, moves, refuse, who_decides
 from kc_model.moves.pairs import fewest_pairs
 
 CELLS = """
@@ -130,6 +131,33 @@ def test_another_area_takes_the_minister():
     assert set(found["who_decides"]) == {"minister"}
     assert found["basis"].str.contains("11.2.a").all()
     assert found["amount"].sum() == 30.0
+
+
+@given(st.data())
+@settings(max_examples=20, deadline=None)
+def test_a_group_project_gives_its_places_fixed_shares_so_none_of_its_moves_is_local(draw):
+    """Điều 11.4 leaves its place to the department; its money is for those above it."""
+    before, other, most = (10 * draw.draw(st.integers(1, 20)) for _ in range(3))
+    rows = f"A x 01;19 TECH KCQG {before} {max(10, before // 20 * 10)} group assigned 60;40\n"
+    rows += f"B x 19 TECH KCQG {other} 10 normal registered -"
+    history = "year month place area source plan disbursed\n"
+    history += "".join(f"2026 6 {place} TECH KCQG {before} 0\n" for place in ("01", "19"))
+    data = dataset(
+        vintage="34",
+        history=history,
+        absorption=absorbing("place area source\n01 TECH KCQG\n19 TECH KCQG", most, 0.5),
+        projects=f"id name place area source support min_support kind stage split\n{rows}",
+    )
+    text = f"budget: [{{source: KCQG, amount: {most}}}]\nspend: at_most\nround_to: 5\n"
+    wanted = replace(scenario(text + "goals: [{maximise: disbursed}]\n"), year=2026, as_of=6)
+    found = find_moves(allocate(data, wanted, detail=False))
+    assert len(found)
+    if "from_project" in found:
+        same = (found["from_project"] == found["to_project"]) & (found["from_project"] != "")
+        assert not same.any()
+    assert "department" not in set(found["who_decides"])
+    assert who_decides("KCQG", ["place"], "group").who == "department"
+    assert who_decides("KCQG", ["place"]).who == "agency"
 
 
 @pytest.mark.parametrize(
