@@ -48,6 +48,7 @@ RUNS = (
     ("data/published/south-2016", "forecast --year 2016 --as-of 6", "south-2016"),
     ("data/published/north-2024", "forecast --year 2024 --as-of 6", "north-2024"),
     ("data/published/north-2024-provinces", "allocate base.yaml", "north-2024-provinces"),
+    ("data/published/bac-kan-2014-2018", "allocate two-years.yaml", "bac-kan-2014-2018"),
     ("data/published/bac-kan-2019-2020", "allocate full.yaml", "bac-kan-2019-2020/full"),
     ("data/published/bac-kan-2019-2020", "allocate smaller.yaml", "bac-kan-2019-2020/smaller"),
     ("data/published/nghe-an-2002-2018", "allocate base.yaml", "nghe-an-2002-2018"),

@@ -61,6 +61,7 @@ def evidence(case: str) -> pd.DataFrame:
 
 def test_there_is_a_case_for_each_source_document():
     assert CASES == [
+        "bac-kan-2014-2018",
         "bac-kan-2019-2020",
         "national-2022",
         "nghe-an-2002-2018",
@@ -144,6 +145,7 @@ PRINTED_INCONSISTENCIES = {
     # 70 tỷ over 17 years is 4.12
     "nghe-an-2002-2018": {"4,3": "evidence-inconsistent"},
     # 41 of the 65 projects are itemised
+    "bac-kan-2014-2018": {"65": "evidence-inconsistent"},
     "bac-kan-2019-2020": {"65": "evidence-inconsistent"},
 }
 
@@ -366,6 +368,44 @@ def test_a_higher_technology_share_takes_from_the_areas_that_absorb_least():
     assert rules.loc["tech-share", "status"] == "binding"
     assert plan.goals[0]["achieved"] < before.goals[0]["achieved"]
     assert rules.loc["tech-share", "price"] > 0
+
+
+# --- Bắc Kạn 2014–2018: its projects -------------------------------------------------------------
+
+
+def test_the_projects_itemised_are_as_many_and_cost_as_much_as_was_printed():
+    data = read("bac-kan-2014-2018")
+    projects = data.projects.merge(data.cells[[*KEYS[2:], "baseline"]], on=KEYS[2:])
+    assert len(projects) == len(data.projects) == 41
+    kinds = projects.groupby(KEYS[2:])["support"]
+    printed = projects.groupby(KEYS[2:])["baseline"].first()
+    assert kinds.sum().tolist() == printed.tolist()  # to the đồng; printed, see the evidence
+    counts = evidence("bac-kan-2014-2018").query("unit == 'đề án' and value not in (65, 6)")
+    assert sorted(kinds.size()) == sorted(counts["value"])
+    own = {"DT01": 195.88, "TH01": 30.0, "QL01": 14.5}  # those with printed money of their own
+    money = projects.set_index("id")["support"] / MILLION
+    assert money[list(own)].to_dict() == own
+    one_by_one = kinds.agg(lambda vnd: int(vnd.max() - vnd.min()))
+    assert (one_by_one.drop(index="ADMN", level="area") <= 1).all()  # the mean, to the đồng
+
+
+def test_which_projects_two_years_at_the_old_pace_carry():
+    plan = allocate("bac-kan-2014-2018/two-years.yaml")
+    budgets = {row.where["source"][0]: float(row.amount) for row in plan.scenario.budget}
+    pace = evidence("bac-kan-2014-2018").set_index("value")["terms"]
+    assert all(pace[vnd].endswith("E23") for vnd in budgets.values())  # sums over 2.5
+    assert evidence("bac-kan-2014-2018").loc["E23", "value"] == 2.5
+    projects = plan.projects.merge(read("bac-kan-2014-2018").projects, on="id")
+    chosen = projects[projects["chosen"]]
+    count = chosen.groupby(["area", "source"]).size().to_dict()
+    assert count == {
+        ("TRAIN", "KCQG"): 1,
+        ("TECH", "KCQG"): 3,
+        ("TECH", "KCDP"): 9,
+        ("PROD", "KCDP"): 1,
+        ("ADMN", "KCDP"): 2,
+    }
+    assert total(plan) == pytest.approx(1_133.979, abs=0.001)
 
 
 # --- Bắc Kạn 2019–2020 ---------------------------------------------------------------------------
