@@ -398,6 +398,16 @@ def test_it_is_proven_but_for_the_set_and_a_line_that_was_to_stay_is_missed(tmp_
     assert "kept" in failed
 
 
+def test_a_rule_is_the_reason_of_the_few_moves_it_makes():
+    rules = "rules: [{id: up, where: {place: '19', area: TECH}, min: 130, text: Ít nhất 130}]\n"
+    plan = planned("goals: [{minimise: moves}]\n" + rules)
+    found = kc.moves(plan)
+    assert found["reason"].tolist() == ["Do quy định: Ít nhất 130."]
+    with_it = plan.effects["up"].to_numpy() / 10**6
+    change = (plan.cells["amount"] - plan.cells["baseline"]).to_numpy(dtype=float) / 10**6
+    np.testing.assert_allclose(with_it, change, atol=1e-6)  # without it nothing moves
+
+
 def test_what_rules_cost_is_told_of_the_goal_before_and_nothing_of_other_sets():
     plan = planned(GOALS)
     plain = planned(GOALS.replace(", {minimise: moves}", ""))

@@ -160,6 +160,9 @@ class Planner:
                 if problem.offered is None:
                     draft.fill_undecided(*live.ranges(settled, climb))
                     _price_before_moves(draft, choosing, ranges, tell)
+                    tell.priced(draft.result)
+                    told = partial(_share, tell, "reasons", (0.9, 1.0))
+                    _find_effects(draft, live, settled, told)  # of the lines that may move
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
