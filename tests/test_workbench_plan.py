@@ -122,6 +122,33 @@ def by_key(picks):
     return {row["key"]: row for row in picks.rows}
 
 
+# --- Warnings -------------------------------------------------------------------------------------
+
+
+CUTS = """
+budget: [{source: KCQG, amount: 8000}]
+rules:
+  - {id: a, text: "Bắc Giang 1", where: {place: "01"}, of: all, max: 0.40}
+  - {id: b, text: "Đào tạo", where: {area: TRAIN}, of: all, max: 0.30, basis: "Kế hoạch 9"}
+  - {id: c, text: "Đào tạo ở đây", where: {area: TRAIN, place: "02"}, of: all, max: 0.24}
+goals: [{minimise: change}]
+round_to: 1
+"""
+
+
+def test_what_rules_cut_at_once_is_one_line_and_follows_the_budget():
+    desk = opened(dataset(cells=CELLS, absorption=absorbing(CELLS)), CUTS)
+    told = html.unescape(desk.status.value)
+    (line,) = re.findall("<summary>(.*?)</summary>", told)
+    first = "“Bắc Giang 1” giảm 800 triệu đồng, “Đào tạo” giảm 600 triệu đồng"
+    assert re.sub("<.*?>", "", line).endswith(f"{first} và 1 quy định khác.")
+    assert told.count("<p>") == 1 + 3 + 1  # the plan's own; on a click each rule, what to do
+    assert "Kế hoạch 9" in told.split("</summary>")[1]
+    desk.grids["budget"]._told({"edits": [[0, 1, "20000"]]})
+    assert desk.wait(60)
+    assert "giảm" not in desk.status.value
+
+
 # --- Projects ------------------------------------------------------------------------------------
 
 
