@@ -274,8 +274,9 @@ def test_the_reason_of_a_change(case):
         told = "\n".join(plan.explain(language))
         for place, (_, driver, amount, *numbers) in expected.items():
             assert place_name(place, "63", language) in told
-            for number in numbers:
-                assert Words("million_vnd", "34", language).percent(abs(number)) in told
+            words = Words("million_vnd", "34", language)
+            shown = words.rise if "purse" in case else words.percent
+            assert all(shown(abs(number)) in told for number in numbers)
             if not numbers and len(expected) < 3:
                 assert million(abs(amount), language) in told
             named = rule_texts(plan.scenario.rules, Words.of(plan, language)).get(driver, "")
@@ -415,6 +416,17 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
+
+
+def test_a_rule_that_holds_at_both_ends_is_told_by_its_side():
+    cells = "place area source baseline\n01 TECH KCQG 100\n02 TECH KCQG 100"
+    rates = "place area source upto rate\n01 TECH KCQG 400 0.9\n02 TECH KCQG 400 0.5"
+    steady = "{id: b, text: Đều, each: place, per: baseline, min: 0.9, max: 1.1, basis: x}"
+    text = f"budget: [{{amount: 200}}]\nrules: [{steady}]\ngoals: [{{maximise: disbursed}}]"
+    plan = allocate(dataset(cells=cells, absorption=rates), scenario(text))
+    names = {line[0] for line in holding(plan)[1:]}
+    assert {"Đều (mức tối thiểu)", "Đều (mức tối đa)"} < names
+    assert "“Đều (mức tối thiểu)” đang chạm giới hạn" in "\n".join(plan.explain())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -783,10 +795,10 @@ def test_a_changed_number_is_told_once(text, old, new, told):
 
 def test_a_rule_without_words_is_called_by_what_it_says_now():
     said = {
-        "{each: place, min: 5}": "Kinh phí mọi nguồn của từng địa bàn một: ít nhất 5 triệu đồng",
+        "{each: place, min: 5}": "Kinh phí mọi nguồn của từng địa bàn: ít nhất 5 triệu đồng",
         "{where: {source: KCQG}, of: all, min: 0.4, max: 0.5}": (
-            "Kinh phí Khuyến công quốc gia chiếm ít nhất 40 % của: Kinh phí mọi nguồn; "
-            "Kinh phí Khuyến công quốc gia chiếm nhiều nhất 50 % của: Kinh phí mọi nguồn"
+            "Kinh phí khuyến công quốc gia chiếm ít nhất 40 % của: Kinh phí mọi nguồn; "
+            "Kinh phí khuyến công quốc gia chiếm nhiều nhất 50 % của: Kinh phí mọi nguồn"
         ),
         "{where: {place: '02'}, per: baseline, min: 0.7}": (
             "Kinh phí mọi nguồn của Hà Giang giảm không quá 30 % so với mốc"

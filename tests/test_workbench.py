@@ -237,7 +237,7 @@ def test_a_moved_scenario_says_so():
     assert mark(base, move(base, levers, {one.key: one.start for one in levers}), dataset()) is base
     changed = move(base, levers, {"tech:min": Decimal("0.6"), "total": Decimal(9000)})
     moved = mark(base, changed, dataset())
-    assert moved.name == "thử (điều chỉnh)"
+    assert moved.name == "thử (đã sửa)"
     told = " ".join(note.vi for note in moved.notes)
     assert "60 %, thay cho 57,4 %" in told
     assert "9.000 triệu đồng, thay cho 8.000 triệu đồng" in told
@@ -1029,7 +1029,7 @@ def test_a_refused_cell_holds_back_files_until_it_is_taken_back(plan_desk, tmp_p
         button.click()
         assert plan_desk.wait(30)
         told = words(plan_desk.saved)
-        assert "bảng “Quy định”, dòng “Kinh phí mọi nguồn của từng địa bàn một: ít nhất 2.5" in told
+        assert "bảng “Quy định”, dòng “Kinh phí mọi nguồn của từng địa bàn: ít nhất 2.5" in told
         assert "cột “Tối thiểu” đang có “nhiều”" in told
     assert plan_desk.edit.value  # where it stands is to be seen
     assert not list(tmp_path.iterdir())
@@ -1133,7 +1133,7 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1)"
     plan_desk.undo.click()
     assert plan_desk.scenario_now().rules[1].min == 1500
-    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1) (điều chỉnh)"
+    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1) (đã sửa)"
     plan_desk.reset.click()
     assert plan_desk.scenario_now() == kept[-1][1]
     plan_desk.name.value = "Sàn cao / 1"

@@ -299,7 +299,7 @@ PLACES = {"place": "01", "area": "TECH", "source": "KCQG"}
             "least_share",
             "30",
             {"min": Decimal("0.3"), "of": {"place": ("same",)}, "each": ("place",)},
-            "từng địa bàn một",
+            "từng địa bàn",
         ),
         (
             {"place": "01", "area": "", "source": "KCQG"},
@@ -374,7 +374,7 @@ def test_a_rule_comes_and_goes_and_is_told(plain):
     assert plain.wait(30)
     assert [rule.id for rule in plain.now().rules] == ["them-1"]
     assert "floor:min" not in plain.sliders
-    assert "Đã bỏ: Kinh phí mọi nguồn của từng địa bàn một: ít nhất 1.500" in grid.said
+    assert "Đã bỏ: Kinh phí mọi nguồn của từng địa bàn: ít nhất 1.500" in grid.said
     assert any("Đã bỏ so với" in note.vi for note in plain.plan.notes)
     plain.undo.click()
     plain.undo.click()
@@ -573,7 +573,12 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     chosen = shown.plan.projects.set_index("id")["chosen"]
     assert chosen[first["from_project"]]
     assert not chosen[first["to_project"]]
-    assert by_key(shown.choosing.listed)[first["from_project"]]["ticked"] == "in"
+    for end in ("from_project", "to_project"):  # nobody ticked them
+        row = by_key(shown.choosing.listed)[first[end]]
+        assert (row["ticked"], row["cells"][6].partition(" đã ")[2]) == ("", "từ chối điều chuyển.")
+    told = words(shown.choosing.told)
+    assert "2 đề án giữ như trước vì bạn đã từ chối điều chuyển." in told
+    assert "Bạn yêu cầu" not in told
     shown.filing.folder = tmp_path / "điều chỉnh"
     shown.export.click()
     assert shown.wait(60)
@@ -602,6 +607,6 @@ def test_what_the_program_wrote_is_told_in_the_language_of_the_screen():
     desk.go(decide(asked, "P5", "Past-due", ""))
     assert desk.wait(30)
     assert "You want" not in desk.choosing.told.value
-    assert "Plan in force 2024 (adjusted)" in desk.findings.value
+    assert "Plan in force 2024 (edited)" in desk.findings.value
     desk.tongues.value = "vi"
-    assert "Kế hoạch hiện hành 2024 (điều chỉnh)" in desk.findings.value
+    assert "Kế hoạch hiện hành 2024 (đã sửa)" in desk.findings.value

@@ -59,8 +59,7 @@ def _told(problem: Problem, parts: list[tuple[float, float, Row]]) -> Fault:
         where = say(f"faults.share-cut.{key}", one, group=words.group(row.group), count=len(parts))
         values |= {
             f"rule_{one}": retold(row.text, one) or row.id,
-            f"basis_{one}": row.basis
-            and say("faults.share-cut.basis", one, basis=retold(row.basis, one)),
+            f"basis_{one}": row.basis and say("faults.share-cut.basis", one, basis=row.basis),
             f"where_{one}": where if row.group else "",
             f"found_{one}": format_number(round(100 * share, 2), None, one),
             f"most_{one}": format_number(round(100 * row.factor, 2), None, one),

@@ -16,7 +16,7 @@ from kc_model.export.frame import write_title
 from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.export.table import Amount
 from kc_model.money import unit_name
-from kc_model.wording import say, texts
+from kc_model.wording import retold, say, texts
 
 __all__ = ["write_ground", "write_rules"]
 
@@ -132,7 +132,7 @@ def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
         "side": _known(book, "export.sides", rule["side"]),
         "status": _known(book, "export.statuses", rule["status"]),
         "price": rule["told"],
-        "basis": rule["basis"],
+        "basis": retold(rule["basis"], book.language),
     }
 
 

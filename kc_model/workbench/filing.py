@@ -20,7 +20,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.making import Maker
-from kc_model.workbench.marking import adjusted
+from kc_model.workbench.marking import edited
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
@@ -70,7 +70,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
         self.home = Path("phuong-an")
-        self.name = screen.Field(layout={"width": "230px"})
+        self.name = screen.Field(layout={"width": "400px", "max_width": "100%"})
         self.keep = ipywidgets.Button()
         self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
@@ -95,7 +95,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files
-        self.name.placeholder = retold(called if is_kept else adjusted(called), self._language)
+        self.name.placeholder = retold(called if is_kept else edited(called), self._language)
         key = "button" if is_safe else "unsaved"
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"
