@@ -616,6 +616,13 @@ def test_a_whole_years_plan_says_up_to_when_its_data_are():
         assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text  # told under Truy vết
 
 
+def test_a_long_title_leaves_room_for_what_a_footer_ends_with():
+    notes = tuple(Note(one, "x", "x") for one in ("assumed", "derived", "estimate", "real"))
+    stamp = make_stamp(title="Số liệu " * 30, notes=notes)
+    book = load(allocation_workbook(stamp, make_cells(), make_rules()))
+    assert all("Số… · kc_model 0.1.0" in one.oddFooter.left.text for one in book.worksheets)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(
