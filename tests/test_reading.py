@@ -351,6 +351,29 @@ def test_an_amount_read_by_the_mark_of_a_score_is_warned_of(second, code, tmp_pa
         assert "1.200" in fault.found("vi")
 
 
+@pytest.mark.parametrize(
+    ("typed", "vnd", "told"),
+    [
+        ("1,234.5", 1_234_500_000, ("1.234,5", "1,234.5")),
+        ("0.5 tỷ", 500_000_000, ("0,5", "0.5")),
+        ("1.234,5", 1_234_500_000, None),
+        (1234.5, 1_234_500_000, None),
+    ],
+)
+def test_a_number_typed_with_a_decimal_point_in_a_workbook_is_told(typed, vnd, told, tmp_path):
+    def change(book):
+        book["Tình hình thực hiện"].cell(2, 6, typed)
+
+    data = read_dataset(workbook(tmp_path, change))
+    assert data.history["plan"].iloc[0] == vnd
+    found = [fault for fault in data.warnings if fault.code == "read-with-point"]
+    assert [fault.at.cell for fault in found] == (["F2"] if told else [])
+    for fault in found:
+        for language, read in zip(LANGUAGES, told, strict=True):
+            assert f"“{typed}”" in fault.found(language)
+            assert f" {read}" in fault.found(language)
+
+
 def test_the_keys_of_the_dataset_may_stand_in_a_row(tmp_path):
     def change(book):
         sheet = book["Bộ dữ liệu"]
