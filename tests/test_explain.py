@@ -418,6 +418,28 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     assert {line for line in lines if line} <= printed
 
 
+@pytest.mark.parametrize(
+    ("bound", "vi", "en"),
+    [
+        ("max: 0.015", "nâng từ 1,5 % lên 1,6 %", "raising it from 1.5% to 1.6%"),
+        ("max: 0.6", "nâng từ 60 % lên 61 %", "raising it from 60% to 61%"),
+        ("min: 0.8", "hạ từ 80 % xuống 79 %", "lowering it from 80% to 79%"),
+    ],
+)
+def test_the_step_of_a_share_is_told_in_percent(bound, vi, en):
+    cells = "place area source baseline\n01 TECH KCQG 500\n02 TECH KCQG 500"
+    best, other = ("01", "02") if "max" in bound else ("02", "01")
+    rates = f"place area source upto rate\n{best} TECH KCQG 1000 0.9\n{other} TECH KCQG 1000 0.5"
+    rule = f'{{id: b, text: Phần, where: {{place: "01"}}, of: all, {bound}, basis: x}}'
+    asked = f"budget: [{{amount: 1000}}]\nrules: [{rule}]\ngoals: [{{maximise: disbursed}}]"
+    plan = allocate(dataset(cells=cells, absorption=rates), scenario(asked))
+    gain = {"vi": "thì dự kiến giải ngân thêm", "en": "would disburse"}
+    for language, step in (("vi", vi), ("en", en)):
+        held = {line[0]: line[2] for line in holding(plan, language)[1:]}
+        assert f"{step} {gain[language]}".casefold() in held["Phần"].casefold()
+        assert any(f": {step} {gain[language]}" in told for told in plan.explain(language))
+
+
 def test_a_rule_that_holds_at_both_ends_is_told_by_its_side():
     cells = "place area source baseline\n01 TECH KCQG 100\n02 TECH KCQG 100"
     rates = "place area source upto rate\n01 TECH KCQG 400 0.9\n02 TECH KCQG 400 0.5"

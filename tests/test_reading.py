@@ -325,6 +325,23 @@ def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):
     assert "đồng" not in fault.found("en")
 
 
+def test_a_fault_names_its_column_as_the_file_heads_it(tmp_path):
+    def change(book):
+        book["Tình hình thực hiện"].cell(3, 6, "nhiều")
+
+    (tmp_path / "folder").mkdir()
+    sources = (
+        workbook(tmp_path, change),
+        folder(tmp_path / "folder", history=spoiled(1, 5, "nhiều")),
+    )
+    for source, head in zip(sources, ("Kế hoạch", "plan"), strict=True):
+        with pytest.raises(InputError) as caught:
+            read_dataset(source)
+        (fault,) = caught.value.faults
+        assert (fault.at.cell, fault.at.column) == ("F3", head)
+        assert fault.text().split(": ")[0].endswith(f"F3 ({head})")
+
+
 def test_another_table_does_not_tell_what_a_mark_means(tmp_path):
     rates = "place,area,source,upto,rate\n01,TECH,KCQG,5000,0.5\n"
     text = history("2025,12,01,TECH,KCQG,34.700,")
