@@ -13,6 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
@@ -27,7 +28,7 @@ from kc_model.errors import InputError
 from kc_model.forecast import forecast, months_of
 from kc_model.money import format_number, parse_money
 from kc_model.progress import progress as progress_of
-from kc_model.scenario import read_scenario
+from kc_model.scenario import Goal, read_scenario
 from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
 from kc_model.verify import verify
@@ -1264,6 +1265,28 @@ def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatc
     assert shown.wait(60)
     assert "Đã dừng" in words(shown.trading.told)
     assert not shown.trading.curve.button.disabled
+
+
+@pytest.mark.parametrize(
+    ("goal", "told", "scale"),
+    [
+        (Goal("maximise", "disbursed"), "giải ngân cao nhất (triệu đồng)", 1),
+        (
+            Goal("maximise", "evenness", per="population"),
+            "đồng đều nhất giữa các địa phương (đồng mỗi người dân)",
+            10**6,
+        ),
+        (
+            Goal("maximise", "evenness", per="late"),
+            "đồng đều nhất giữa các địa phương (đồng trên 1 cột “late”)",
+            10**6,
+        ),
+        (Goal("maximise", "outputs"), "nhiều sản phẩm, kết quả nhất", 1),
+    ],
+)
+def test_an_axis_of_the_curve_has_its_unit(goal, told, scale):
+    plan = SimpleNamespace(unit="million_vnd", vintage="34")
+    assert (trading._axis(goal, plan, "vi"), trading._scale(goal, plan)) == (told, scale)
 
 
 def test_an_order_of_goals_is_taken_noted_and_taken_back(plan_desk):

@@ -583,6 +583,7 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     shown.export.click()
     assert shown.wait(60)
     (file,) = shown.filing.folder.glob("dieu-chinh-*.xlsx")
+    assert file.name == "dieu-chinh-thang-9-đã-sửa.xlsx"  # its name says already what it is
     book = openpyxl.load_workbook(file)
     texts = {str(cell.value) for row in book.active.iter_rows() for cell in row}
     names = shown.data.projects.set_index("id")["name"]
