@@ -625,6 +625,8 @@ def test_defaults_that_come_of_the_history_are_named():
         asked = scenario(text + "goals: [{maximise: disbursed}]\n", HEAD.replace("2024", year))
         lines = allocate(dataset(history=half), asked).explain("vi")
         assert told in lines[1]  # beside the figure that it is about
+    mid = allocate(dataset(history=half), scenario(text, HEAD.replace("2024", "2023")), as_of=6)
+    assert {"min", "min_paid"} & {default["key"] for default in mid.defaults} == {"min_paid"}
     bare = allocate(dataset(history=history), scenario(text))
     assert "no_goal" in {default["key"] for default in bare.defaults}
 

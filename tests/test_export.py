@@ -400,8 +400,8 @@ def test_rules_read_aloud():
     assert budget[9] == "Thêm 100 triệu đồng thì dự kiến giải ngân thêm 80 triệu đồng."
     assert [row[9] for row in (missed, bound, floor)] == [None] * 3
     assert budget[4] == "dùng hết"
-    assert bound[2] == f"Hà Nội; {area}; KCQG"
-    assert floor[1:4] == ["Mức sàn", f"Hà Nội; {area}", "bắt buộc"]
+    assert bound[2] == f"Hà Nội – {area} – KCQG"
+    assert floor[1:4] == ["Mức sàn", f"Hà Nội – {area}", "bắt buộc"]
     assert floor[5:8] == [10, 12.5, 2.5]
     assert floor[10] == "Kế hoạch 2024"
     assert preference[2:4] == ["ward-7", "ưu tiên"]

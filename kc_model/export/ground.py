@@ -181,7 +181,7 @@ class _Rules:
     def name(self, rule: Rule) -> str:
         """Return what a group is called."""
         group = self.group(rule)
-        return "; ".join(self.codes.get(value, value) for value in group.split("|") if group)
+        return " – ".join(self.codes.get(value, value) for value in group.split("|") if group)
 
     def group(self, rule: Rule) -> str:
         bound = _BOUND.fullmatch(rule["id"])
