@@ -106,9 +106,8 @@ def _scalar(key: str, cell: Cell, faults: list[Fault]) -> Item:
             faults.append(Fault("scenario-number", cell.at, values))
             return Item(f"{cell.value}?", cell.at)  # given, but no number
         if read := read_with_point(cell.value):
-            told = {f"read_{one}": text for one, text in read.items()}
-            values = {"found": cell.value, "count": 1, **told}
-            faults.append(Fault("read-with-point", cell.at, values, "warning"))
+            told = {"found": cell.value, "count": "1"} | {f"read_{one}": read[one] for one in read}
+            faults.append(Fault("read-with-point", cell.at, told, "warning"))
         return Item(format(number, "f"), cell.at)
     return Item(value_text(cell.value), cell.at)
 
