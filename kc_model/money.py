@@ -37,6 +37,7 @@ __all__ = [
     "parse_money",
     "parse_number",
     "read_mark",
+    "read_with_point",
     "stated_unit",
     "to_unit",
     "told",
@@ -160,6 +161,20 @@ def parse_number(value: str | float | Decimal, decimal: DecimalMark | None = Non
         raise NumberError("bad-number", value)
     amount = written.settle(value, decimal)
     return amount.scaleb(-2, _EXACT) if written.word else amount
+
+
+def read_with_point(text: str) -> dict[Language, str] | None:
+    """Return how a text that shows a decimal point is read, by language; None if it shows none.
+
+    Parameters
+    ----------
+    text : str
+        A number or an amount, 1,234.5 triệu; its unit is left out.
+    """
+    if read_mark(text) != "point":
+        return None
+    number = _read(text).settle(text, "point")
+    return {one: format_number(number, None, one) for one in LANGUAGES}
 
 
 def read_mark(text: str) -> DecimalMark | None:

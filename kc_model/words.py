@@ -27,6 +27,7 @@ _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
 _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
 _SHOWN = 5
+_LEAST_RISE = 5e-4
 
 
 def closed(values: Sequence[float], digits: int) -> list[float]:
@@ -211,6 +212,12 @@ class Words:
     def percent(self, share: float, digits: int = 1) -> str:
         """Show a share: 57,4 %; in English 57.4%."""
         return say("screen.share", self.language, number=self.number(100 * share, digits))
+
+    def rise(self, share: float) -> str:
+        """Show by what share something changed, to a decimal; what is less, to its first figure."""
+        digits = 1 if abs(share) >= _LEAST_RISE or not share else _significant(100 * share, 1)
+        number = format_number(_rounded(100 * share, digits), digits, self.language)
+        return say("screen.share", self.language, number=number)
 
     def outputs(self, value: float) -> str:
         """Show a number of outputs, projects or units of a column."""

@@ -28,7 +28,7 @@ SCENARIO = {
     "scenario": [
         {"key": "name", "value": "thử"},
         {"key": "year", "value": "2024"},
-        {"key": "round_to", "value": "0.5"},
+        {"key": "round_to", "value": 0.5},
     ],
     "budget": [
         {"source": "KCQG", "amount": 6000, "text": "Kinh phí quốc gia"},

@@ -39,7 +39,8 @@ def pages_of(sheet) -> list[range]:
 
 
 def height_of(sheet, rows) -> float:
-    return sum(sheet.row_dimensions[row].height or 15.0 for row in rows)
+    shown = (sheet.row_dimensions[row] for row in rows)
+    return sum(0.0 if one.hidden else one.height or 15.0 for one in shown)
 
 
 def check_signed(sheet, total: str) -> None:

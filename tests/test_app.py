@@ -113,6 +113,21 @@ def test_a_list_of_projects_that_is_not_complete_is_told_with_the_data(tmp_path)
     assert "projects" not in words(desk.faults)
 
 
+@pytest.mark.parametrize(
+    ("language", "heads"),
+    [
+        ("vi", ["Loại", "Ở đâu", "Có gì ở đó", "Cần làm gì"]),
+        ("en", ["Kind", "Where", "What was found", "What to do"]),
+    ],
+)
+def test_the_table_of_faults_has_its_headings(home, language, heads):
+    spoil(home / "số liệu.xlsx")
+    desk = show_data(home, language)
+    assert desk.wait(60)
+    shown = re.findall('<th scope="col"[^>]*>(.*?)</th>', desk.faults.value)
+    assert [html.unescape(head) for head in shown] == heads
+
+
 def test_the_plan_in_force_is_a_scenario_to_start_from():
     data = dataset(history=HISTORY)
     begun = starters(data)[""]

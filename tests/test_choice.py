@@ -788,6 +788,11 @@ def test_a_place_with_cells_and_no_project_counts_none(tier):
     found = plan.rule_rows[plan.rule_rows["id"] == "r"].set_index("group")
     assert found["lhs"].to_dict() == {"01": 1.0, "04": 0.0}
     assert found["shortfall"].to_dict() == {"01": 0.0, "04": 1.0}
+    for language, missed in (
+        ("vi", "còn thiếu tổng cộng 1 đề án ở"),
+        ("en", "short by 1 project "),
+    ):
+        assert missed in "\n".join(plan.explain(language))
 
 
 def test_a_group_without_such_a_project_makes_no_row():

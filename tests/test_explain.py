@@ -274,8 +274,9 @@ def test_the_reason_of_a_change(case):
         told = "\n".join(plan.explain(language))
         for place, (_, driver, amount, *numbers) in expected.items():
             assert place_name(place, "63", language) in told
-            for number in numbers:
-                assert Words("million_vnd", "34", language).percent(abs(number)) in told
+            words = Words("million_vnd", "34", language)
+            shown = words.rise if "purse" in case else words.percent
+            assert all(shown(abs(number)) in told for number in numbers)
             if not numbers and len(expected) < 3:
                 assert million(abs(amount), language) in told
             named = rule_texts(plan.scenario.rules, Words.of(plan, language)).get(driver, "")
@@ -415,6 +416,38 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
     assert {line for line in lines if line} <= printed
+
+
+@pytest.mark.parametrize(
+    ("bound", "vi", "en"),
+    [
+        ("max: 0.015", "nâng từ 1,5 % lên 1,6 %", "raising it from 1.5% to 1.6%"),
+        ("max: 0.6", "nâng từ 60 % lên 61 %", "raising it from 60% to 61%"),
+        ("min: 0.8", "hạ từ 80 % xuống 79 %", "lowering it from 80% to 79%"),
+    ],
+)
+def test_the_step_of_a_share_is_told_in_percent(bound, vi, en):
+    cells = "place area source baseline\n01 TECH KCQG 500\n02 TECH KCQG 500"
+    best, other = ("01", "02") if "max" in bound else ("02", "01")
+    rates = f"place area source upto rate\n{best} TECH KCQG 1000 0.9\n{other} TECH KCQG 1000 0.5"
+    rule = f'{{id: b, text: Phần, where: {{place: "01"}}, of: all, {bound}, basis: x}}'
+    asked = f"budget: [{{amount: 1000}}]\nrules: [{rule}]\ngoals: [{{maximise: disbursed}}]"
+    plan = allocate(dataset(cells=cells, absorption=rates), scenario(asked))
+    gain = {"vi": "thì dự kiến giải ngân thêm", "en": "would disburse"}
+    for language, step in (("vi", vi), ("en", en)):
+        held = {line[0]: line[2] for line in holding(plan, language)[1:]}
+        assert f"{step} {gain[language]}".casefold() in held["Phần"].casefold()
+        assert any(f": {step} {gain[language]}" in told for told in plan.explain(language))
+
+
+def test_a_rule_that_holds_at_both_ends_is_told_by_its_side():
+    cells = "place area source baseline\n01 TECH KCQG 100\n02 TECH KCQG 100"
+    rates = "place area source upto rate\n01 TECH KCQG 400 0.9\n02 TECH KCQG 400 0.5"
+    steady = "{id: b, text: Đều, each: place, per: baseline, min: 0.9, max: 1.1, basis: x}"
+    text = f"budget: [{{amount: 200}}]\nrules: [{steady}]\ngoals: [{{maximise: disbursed}}]"
+    plan = allocate(dataset(cells=cells, absorption=rates), scenario(text))
+    names = {line[0] for line in holding(plan)[1:]}
+    assert {"Đều (mức tối thiểu)", "Đều (mức tối đa)"} < names
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -592,6 +625,8 @@ def test_defaults_that_come_of_the_history_are_named():
         asked = scenario(text + "goals: [{maximise: disbursed}]\n", HEAD.replace("2024", year))
         lines = allocate(dataset(history=half), asked).explain("vi")
         assert told in lines[1]  # beside the figure that it is about
+    mid = allocate(dataset(history=half), scenario(text, HEAD.replace("2024", "2023")), as_of=6)
+    assert {"min", "min_paid"} & {default["key"] for default in mid.defaults} == {"min_paid"}
     bare = allocate(dataset(history=history), scenario(text))
     assert "no_goal" in {default["key"] for default in bare.defaults}
 
@@ -783,10 +818,10 @@ def test_a_changed_number_is_told_once(text, old, new, told):
 
 def test_a_rule_without_words_is_called_by_what_it_says_now():
     said = {
-        "{each: place, min: 5}": "Kinh phí mọi nguồn của từng địa bàn một: ít nhất 5 triệu đồng",
+        "{each: place, min: 5}": "Kinh phí mọi nguồn của từng địa bàn: ít nhất 5 triệu đồng",
         "{where: {source: KCQG}, of: all, min: 0.4, max: 0.5}": (
-            "Kinh phí Khuyến công quốc gia chiếm ít nhất 40 % của: Kinh phí mọi nguồn; "
-            "Kinh phí Khuyến công quốc gia chiếm nhiều nhất 50 % của: Kinh phí mọi nguồn"
+            "Kinh phí khuyến công quốc gia chiếm ít nhất 40 % của: Kinh phí mọi nguồn; "
+            "Kinh phí khuyến công quốc gia chiếm nhiều nhất 50 % của: Kinh phí mọi nguồn"
         ),
         "{where: {place: '02'}, per: baseline, min: 0.7}": (
             "Kinh phí mọi nguồn của Hà Giang giảm không quá 30 % so với mốc"

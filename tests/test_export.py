@@ -400,12 +400,49 @@ def test_rules_read_aloud():
     assert budget[9] == "Thêm 100 triệu đồng thì dự kiến giải ngân thêm 80 triệu đồng."
     assert [row[9] for row in (missed, bound, floor)] == [None] * 3
     assert budget[4] == "dùng hết"
-    assert bound[2] == f"Hà Nội; {area}; KCQG"
-    assert floor[1:4] == ["Mức sàn", f"Hà Nội; {area}", "bắt buộc"]
+    assert bound[2] == f"Hà Nội – {area} – KCQG"
+    assert floor[1:4] == ["Mức sàn", f"Hà Nội – {area}", "bắt buộc"]
     assert floor[5:8] == [10, 12.5, 2.5]
     assert floor[10] == "Kế hoạch 2024"
     assert preference[2:4] == ["ward-7", "ưu tiên"]
     assert preference[5:8] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("language", "group", "status", "room"),
+    [
+        ("vi", "3 địa phương; chưa đạt: Hà Nội; chạm giới hạn: Tuyên Quang", "chưa đạt (1/3)",
+         "−50,0 – 1.200,0"),
+        ("en", "3 places; missed: Ha Noi; binding: Tuyen Quang", "missed (1/3)", "−50.0 – 1,200.0"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_several_places_is_one_row_and_each_place_is_folded(
+    language, group, status, room
+):
+    floor = {"id": "floor", "side": "min", "text": "Mức sàn", "bound": 100.0}
+    rules = make_rules(
+        {**floor, "group": "04", "lhs": 1300.0, "slack": 1200.0, "status": "met"},
+        {**floor, "group": "08", "lhs": 100.0, "slack": 0.0, "status": "binding"},
+        {
+            **floor,
+            "group": "01",
+            "lhs": 50.0,
+            "slack": -50.0,
+            "shortfall": 50.0,
+            "status": "missed",
+        },
+        {"id": "other", "text": "Khác", "status": "met"},
+    )
+    cells = make_cells(places=("01", "04", "08"))
+    sheet = load(allocation_workbook(make_stamp(), cells, rules, language)).worksheets[3]
+    rows = {row: [cell.value for cell in sheet[row]] for row in range(4, 9)}
+    assert rows[4][:3] == ["1", "Mức sàn", group]
+    assert rows[4][5:9] == [100, rows[4][6], room, status]
+    assert [rows[row][0] for row in range(5, 9)] == [None] * 3 + ["2"]
+    assert [rows[row][6] for row in (5, 6, 7)] == [50, 100, 1300]
+    folded = [sheet.row_dimensions[row] for row in range(4, 9)]
+    assert [bool(one.hidden) for one in folded] == [False, True, True, True, False]
+    assert [one.outlineLevel for one in folded] == [0, 1, 1, 1, 0]
 
 
 def test_no_rules_at_all():
@@ -434,11 +471,11 @@ def test_ground_tells_where_it_comes_from():
     for pair in (
         ("1", "Câu một."),
         ("2", "Giả định: Mức chia là giả định."),
-        ("1", warning.text("vi")),
+        ("1", f"{warning.found()} {warning.remedy()}"),  # no code, no address: it is on paper
         ("1", "S1"),
         ("Mã đối chiếu bộ số liệu (SHA-256)", "ab" * 32),
         ("Phiên bản phần mềm", "kc_model 0.1.0; highspy 1.15.1"),
-        ("Số khởi tạo mô phỏng", "7"),
+        ("Số khởi tạo ngẫu nhiên (để dự báo lặp lại đúng)", "7"),
         ("Thời điểm số liệu", "Số liệu trước khi bước vào năm 2026"),
     ):
         assert pair in shown
@@ -563,11 +600,10 @@ def test_a_rule_of_several_places_is_told_once_and_shares_are_shown_as_shares():
     rules = make_rules({**share, "group": "01"}, {**share, "group": "48"}, {"id": "s", "lhs": 1.25})
     book = load(allocation_workbook(make_stamp(), make_cells(), rules))
     sheet = book["Quy định"]
-    again = "Như dòng 1, tính chung một lần."
-    assert [sheet.cell(row, 10).value for row in (4, 5)] == [told, again]
+    assert [sheet.cell(row, 10).value for row in (4, 5, 6)] == [told, None, None]
     assert (sheet.cell(4, 6).value, sheet.cell(4, 7).value) == pytest.approx((0.015, 0.0075))
     assert sheet.cell(4, 6).number_format.endswith("%")
-    assert sheet.cell(6, 7).number_format == book["Tổng hợp theo địa bàn"].cell(6, 3).number_format
+    assert sheet.cell(7, 7).number_format == book["Tổng hợp theo địa bàn"].cell(6, 3).number_format
     texts = [str(cell.value) for one in book.worksheets for row in one.iter_rows() for cell in row]
     assert not [text for text in texts if ".csv" in text or "kc allocate" in text]
 
@@ -578,6 +614,13 @@ def test_a_whole_years_plan_says_up_to_when_its_data_are():
     for sheet in book.worksheets:
         assert "hết tháng 9/2025" in sheet.oddFooter.left.text
         assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text  # told under Truy vết
+
+
+def test_a_long_title_leaves_room_for_what_a_footer_ends_with():
+    notes = tuple(Note(one, "x", "x") for one in ("assumed", "derived", "estimate", "real"))
+    stamp = make_stamp(title="Số liệu " * 30, notes=notes)
+    book = load(allocation_workbook(stamp, make_cells(), make_rules()))
+    assert all("Số… · kc_model 0.1.0" in one.oddFooter.left.text for one in book.worksheets)
 
 
 @settings(max_examples=20, deadline=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import dataset
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import kc_model as kc
@@ -101,7 +101,12 @@ def of(drawn: dict[tuple[str, str], list[float | None]], unit: str = "million_vn
     return built(records, unit)
 
 
+SWINGS = [1.0, 5000.0, 1.0, 5000.0, 1.0]
+
+
 @given(histories)
+@example({("01", "KCQG"): SWINGS, ("48", "KCDP"): SWINGS})  # draws of more than 9e18 đồng
+@example({("01", "KCDP"): [x and x * 10**5 for x in SWINGS]})  # more than a float tells apart
 @settings(max_examples=8, deadline=None)
 def test_sums_bounds_and_order_of_rows(drawn):
     data = of(drawn)
@@ -120,6 +125,8 @@ def test_sums_bounds_and_order_of_rows(drawn):
         assert (known["lower_80"] <= known["upper_80"]).all()
         assert (known["upper_80"] <= known["upper_95"]).all()
     assert (result.draws["outturn"] <= result.draws["plan"] * (1 + 1e-12)).all()
+    first = result.history["plan_first"].max() / 10**6
+    assert (result.draws["plan_first"] <= 10 * first * (1 + 1e-12)).all()
     shuffled = data.history.sample(frac=1, random_state=1).reset_index(drop=True)
     again = next_year(
         Dataset("", "63", "million_vnd", True, (), {**data.tables, "history": shuffled}), draws=60

@@ -489,6 +489,20 @@ def test_a_law_that_cuts_the_plan_in_force_at_once_is_told(language):
     assert fault.values["rule"] == "m"
 
 
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [(1000, "5 triệu đồng"), (500, "2,5 triệu đồng"), (2000, None)],
+    ids=["the same money", "half of it, of which the law takes its part", "enough for what was"],
+)
+def test_what_a_law_cuts_at_once_follows_the_budget(amount, told):
+    data = dataset(cells=MONEY, absorption="place area source upto rate\n01 TECH KCQG 900 1")
+    asked = scenario(PURSES.replace("KCQG, amount: 1000", f"KCQG, amount: {amount}") + LIMIT)
+    planner = kc.Planner(data)
+    planner.plan(scenario(PURSES + LIMIT))  # the page's own way: one model, other numbers
+    cuts = [fault for fault in planner.plan(asked).warnings if fault.code == "share-cut"]
+    assert [fault.values["over_vi"] for fault in cuts] == ([told] if told else [])
+
+
 def test_a_norm_on_the_years_money_may_be_named_by_management_only():
     found = offers("A x 01 ADMN KCQG 9 N20", f"{HEAD} norm").frame.iloc[0]
     assert pd.isna(found["cap"])

@@ -325,6 +325,23 @@ def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):
     assert "đồng" not in fault.found("en")
 
 
+def test_a_fault_names_its_column_as_the_file_heads_it(tmp_path):
+    def change(book):
+        book["Tình hình thực hiện"].cell(3, 6, "nhiều")
+
+    (tmp_path / "folder").mkdir()
+    sources = (
+        workbook(tmp_path, change),
+        folder(tmp_path / "folder", history=spoiled(1, 5, "nhiều")),
+    )
+    for source, head in zip(sources, ("Kế hoạch", "plan"), strict=True):
+        with pytest.raises(InputError) as caught:
+            read_dataset(source)
+        (fault,) = caught.value.faults
+        assert (fault.at.cell, fault.at.column) == ("F3", head)
+        assert fault.text().split(": ")[0].endswith(f"F3 ({head})")
+
+
 def test_another_table_does_not_tell_what_a_mark_means(tmp_path):
     rates = "place,area,source,upto,rate\n01,TECH,KCQG,5000,0.5\n"
     text = history("2025,12,01,TECH,KCQG,34.700,")
@@ -349,6 +366,29 @@ def test_an_amount_read_by_the_mark_of_a_score_is_warned_of(second, code, tmp_pa
     for fault in found:
         assert (fault.at.cell, fault.values["other"]) == ("G2", "H2")
         assert "1.200" in fault.found("vi")
+
+
+@pytest.mark.parametrize(
+    ("typed", "vnd", "told"),
+    [
+        ("1,234.5", 1_234_500_000, ("1.234,5", "1,234.5")),
+        ("0.5 tỷ", 500_000_000, ("0,5", "0.5")),
+        ("1.234,5", 1_234_500_000, None),
+        (1234.5, 1_234_500_000, None),
+    ],
+)
+def test_a_number_typed_with_a_decimal_point_in_a_workbook_is_told(typed, vnd, told, tmp_path):
+    def change(book):
+        book["Tình hình thực hiện"].cell(2, 6, typed)
+
+    data = read_dataset(workbook(tmp_path, change))
+    assert data.history["plan"].iloc[0] == vnd
+    found = [fault for fault in data.warnings if fault.code == "read-with-point"]
+    assert [fault.at.cell for fault in found] == (["F2"] if told else [])
+    for fault in found:
+        for language, read in zip(LANGUAGES, told, strict=True):
+            assert f"“{typed}”" in fault.found(language)
+            assert f" {read}" in fault.found(language)
 
 
 def test_the_keys_of_the_dataset_may_stand_in_a_row(tmp_path):

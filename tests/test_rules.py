@@ -472,7 +472,9 @@ def test_a_selection_of_outside_cells_selects_nothing():
 
 def test_a_group_without_cells_is_told():
     found = warnings_of(BUDGET + "rules: [{id: a, each: place, where: {area: PROD}, max: 5}]\n")
-    assert found == [("empty-groups", "warning", {"id": "a", "count": 1, "groups": "02"})]
+    ((code, level, values),) = found
+    assert (code, level, values["groups"]) == ("empty-groups", "warning", "02")
+    assert (values["rule_vi"], values["names_vi"]) == ("a", "Hà Giang")
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,7 @@ def test_every_fault_of_a_scenarios_files_is_tried():
     elsewhere = {
         *("scenario-missing", "scenario-not-utf8", "scenario-too-large", "no-scenario-sheets"),
         *("extends-circle", "extends-outside"),
-        *("nothing-to-drop", "share-above-one"),
+        *("nothing-to-drop", "share-above-one", "read-with-point"),
     }
     assert raised <= tried | elsewhere
 
@@ -717,6 +717,22 @@ def test_a_workbook_may_extend_a_file(write, tmp_path):
     scenario = read_scenario(by_openpyxl(tmp_path / "book.xlsx", sheets))
     assert (scenario.name, scenario.year, scenario.spend) == ("con", 2024, "at_most")
     assert [rule.id for rule in scenario.rules] == ["a", "b", "c"]
+
+
+def test_a_number_with_a_decimal_point_in_a_cell_of_text_is_told(tmp_path):
+    sheets = {
+        "scenario": [["name", "a"], ["year", 2024]],
+        "budget": [["source", "amount"], ["KCQG", "1,234.5"], ["KCDP", "2.500,5"], ["ALL", 7.5]],
+    }
+    read = read_scenario(by_openpyxl(tmp_path / "book.xlsx", sheets))
+    assert [row.amount for row in read.budget] == [
+        Decimal("1234.5"),
+        Decimal("2500.5"),
+        Decimal("7.5"),
+    ]
+    (fault,) = read.warnings
+    assert (fault.code, fault.at.cell) == ("read-with-point", "B2")
+    assert "“1,234.5” được đọc là 1.234,5" in fault.found("vi")
 
 
 BAD_SHEETS = {

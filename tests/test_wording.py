@@ -166,7 +166,7 @@ def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
 @pytest.mark.parametrize(
     ("made", "english"),
     [
-        ("Kế hoạch hiện hành 2026 (điều chỉnh)", "Plan in force 2026 (adjusted)"),
+        ("Kế hoạch hiện hành 2026 (đã sửa)", "Plan in force 2026 (edited)"),
         ("Kế hoạch 2027 (bản sao 1)", "Plan 2027 (copy 1)"),
         (
             "Mỗi địa bàn giữ ít nhất 85,5 % kế hoạch hiện hành",
@@ -178,6 +178,13 @@ def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
             "Not moved away: Nghe An – Consulting – National industrial promotion",
         ),
         ("Kế hoạch của tôi", "Kế hoạch của tôi"),  # a planner's own words stay
+        (
+            "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (theo văn bản 2014, đã có sửa đổi)",
+            "Joint Circular 26/2014/TTLT-BTC-BCT, Art. 6.2.s (text of 2014, amended since)",
+        ),
+        ("Điều 5 Nghị định số 235/2025/NĐ-CP", "Art. 5, Decree 235/2025/NĐ-CP"),
+        ("NĐ 45/2012 Điều 6.2, 6.3; Chỉ đạo", "Decree 45/2012, Art. 6.2, 6.3; Chỉ đạo"),
+        ("Nghị quyết 12 của tỉnh", "Nghị quyết 12 của tỉnh"),
     ],
 )
 def test_what_the_program_wrote_into_a_scenario_is_told_in_the_language_shown(made, english):

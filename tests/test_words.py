@@ -41,6 +41,8 @@ TY = Words("billion_vnd", "34", "vi")
         (VI.retold("Kế hoạch hiện hành 70"), "Kế hoạch hiện hành 70"),  # no province's code
         (VI.number(12.34567), "12,35"),
         (VI.number(12345.67), "12.345,7"),
+        (VI.rise(0.03), "3,0 %"),  # as in the tables beside
+        (VI.rise(0.0004), "0,04 %"),
         (VI.rule_number("money", 3000), "3.000 triệu đồng"),
         (VI.rule_number("share", 0.574), "57,4 %"),
         (VI.rule_number("number", 0.574), "0,574"),

@@ -13,6 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
@@ -27,7 +28,7 @@ from kc_model.errors import InputError
 from kc_model.forecast import forecast, months_of
 from kc_model.money import format_number, parse_money
 from kc_model.progress import progress as progress_of
-from kc_model.scenario import read_scenario
+from kc_model.scenario import Goal, read_scenario
 from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
 from kc_model.verify import verify
@@ -237,7 +238,7 @@ def test_a_moved_scenario_says_so():
     assert mark(base, move(base, levers, {one.key: one.start for one in levers}), dataset()) is base
     changed = move(base, levers, {"tech:min": Decimal("0.6"), "total": Decimal(9000)})
     moved = mark(base, changed, dataset())
-    assert moved.name == "thử (điều chỉnh)"
+    assert moved.name == "thử (đã sửa)"
     told = " ".join(note.vi for note in moved.notes)
     assert "60 %, thay cho 57,4 %" in told
     assert "9.000 triệu đồng, thay cho 8.000 triệu đồng" in told
@@ -1029,7 +1030,7 @@ def test_a_refused_cell_holds_back_files_until_it_is_taken_back(plan_desk, tmp_p
         button.click()
         assert plan_desk.wait(30)
         told = words(plan_desk.saved)
-        assert "bảng “Quy định”, dòng “Kinh phí mọi nguồn của từng địa bàn một: ít nhất 2.5" in told
+        assert "bảng “Quy định”, dòng “Kinh phí mọi nguồn của từng địa bàn: ít nhất 2.5" in told
         assert "cột “Tối thiểu” đang có “nhiều”" in told
     assert plan_desk.edit.value  # where it stands is to be seen
     assert not list(tmp_path.iterdir())
@@ -1133,7 +1134,7 @@ def test_what_is_on_screen_is_kept_as_a_scenario(plan_desk, tmp_path):
     assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1)"
     plan_desk.undo.click()
     assert plan_desk.scenario_now().rules[1].min == 1500
-    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1) (điều chỉnh)"
+    assert plan_desk.scenario_now().name == "Sàn cao / 1 (bản sao 1) (đã sửa)"
     plan_desk.reset.click()
     assert plan_desk.scenario_now() == kept[-1][1]
     plan_desk.name.value = "Sàn cao / 1"
@@ -1264,6 +1265,28 @@ def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatc
     assert shown.wait(60)
     assert "Đã dừng" in words(shown.trading.told)
     assert not shown.trading.curve.button.disabled
+
+
+@pytest.mark.parametrize(
+    ("goal", "told", "scale"),
+    [
+        (Goal("maximise", "disbursed"), "giải ngân cao nhất (triệu đồng)", 1),
+        (
+            Goal("maximise", "evenness", per="population"),
+            "đồng đều nhất giữa các địa phương (đồng mỗi người dân)",
+            10**6,
+        ),
+        (
+            Goal("maximise", "evenness", per="late"),
+            "đồng đều nhất giữa các địa phương (đồng trên 1 cột “late”)",
+            10**6,
+        ),
+        (Goal("maximise", "outputs"), "nhiều sản phẩm, kết quả nhất", 1),
+    ],
+)
+def test_an_axis_of_the_curve_has_its_unit(goal, told, scale):
+    plan = SimpleNamespace(unit="million_vnd", vintage="34")
+    assert (trading._axis(goal, plan, "vi"), trading._scale(goal, plan)) == (told, scale)
 
 
 def test_an_order_of_goals_is_taken_noted_and_taken_back(plan_desk):

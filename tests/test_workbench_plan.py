@@ -122,6 +122,33 @@ def by_key(picks):
     return {row["key"]: row for row in picks.rows}
 
 
+# --- Warnings -------------------------------------------------------------------------------------
+
+
+CUTS = """
+budget: [{source: KCQG, amount: 8000}]
+rules:
+  - {id: a, text: "Bắc Giang 1", where: {place: "01"}, of: all, max: 0.40}
+  - {id: b, text: "Đào tạo", where: {area: TRAIN}, of: all, max: 0.30, basis: "Kế hoạch 9"}
+  - {id: c, text: "Đào tạo ở đây", where: {area: TRAIN, place: "02"}, of: all, max: 0.24}
+goals: [{minimise: change}]
+round_to: 1
+"""
+
+
+def test_what_rules_cut_at_once_is_one_line_and_follows_the_budget():
+    desk = opened(dataset(cells=CELLS, absorption=absorbing(CELLS)), CUTS)
+    told = html.unescape(desk.status.value)
+    (line,) = re.findall("<summary>(.*?)</summary>", told)
+    first = "“Bắc Giang 1” giảm 800 triệu đồng, “Đào tạo” giảm 600 triệu đồng"
+    assert re.sub("<.*?>", "", line).endswith(f"{first} và 1 quy định khác.")
+    assert told.count("<p>") == 1 + 3 + 1  # the plan's own; on a click each rule, what to do
+    assert "Kế hoạch 9" in told.split("</summary>")[1]
+    desk.grids["budget"]._told({"edits": [[0, 1, "20000"]]})
+    assert desk.wait(60)
+    assert "giảm" not in desk.status.value
+
+
 # --- Projects ------------------------------------------------------------------------------------
 
 
@@ -272,7 +299,7 @@ PLACES = {"place": "01", "area": "TECH", "source": "KCQG"}
             "least_share",
             "30",
             {"min": Decimal("0.3"), "of": {"place": ("same",)}, "each": ("place",)},
-            "từng địa bàn một",
+            "từng địa bàn",
         ),
         (
             {"place": "01", "area": "", "source": "KCQG"},
@@ -347,7 +374,7 @@ def test_a_rule_comes_and_goes_and_is_told(plain):
     assert plain.wait(30)
     assert [rule.id for rule in plain.now().rules] == ["them-1"]
     assert "floor:min" not in plain.sliders
-    assert "Đã bỏ: Kinh phí mọi nguồn của từng địa bàn một: ít nhất 1.500" in grid.said
+    assert "Đã bỏ: Kinh phí mọi nguồn của từng địa bàn: ít nhất 1.500" in grid.said
     assert any("Đã bỏ so với" in note.vi for note in plain.plan.notes)
     plain.undo.click()
     plain.undo.click()
@@ -546,11 +573,17 @@ def test_mid_year_moves_of_projects_are_refused_and_printed(tmp_path):
     chosen = shown.plan.projects.set_index("id")["chosen"]
     assert chosen[first["from_project"]]
     assert not chosen[first["to_project"]]
-    assert by_key(shown.choosing.listed)[first["from_project"]]["ticked"] == "in"
+    for end in ("from_project", "to_project"):  # nobody ticked them
+        row = by_key(shown.choosing.listed)[first[end]]
+        assert (row["ticked"], row["cells"][6].partition(" đã ")[2]) == ("", "từ chối điều chuyển.")
+    told = words(shown.choosing.told)
+    assert "2 đề án giữ như trước vì bạn đã từ chối điều chuyển." in told
+    assert "Bạn yêu cầu" not in told
     shown.filing.folder = tmp_path / "điều chỉnh"
     shown.export.click()
     assert shown.wait(60)
     (file,) = shown.filing.folder.glob("dieu-chinh-*.xlsx")
+    assert file.name == "dieu-chinh-thang-9-đã-sửa.xlsx"  # its name says already what it is
     book = openpyxl.load_workbook(file)
     texts = {str(cell.value) for row in book.active.iter_rows() for cell in row}
     names = shown.data.projects.set_index("id")["name"]
@@ -575,6 +608,6 @@ def test_what_the_program_wrote_is_told_in_the_language_of_the_screen():
     desk.go(decide(asked, "P5", "Past-due", ""))
     assert desk.wait(30)
     assert "You want" not in desk.choosing.told.value
-    assert "Plan in force 2024 (adjusted)" in desk.findings.value
+    assert "Plan in force 2024 (edited)" in desk.findings.value
     desk.tongues.value = "vi"
-    assert "Kế hoạch hiện hành 2024 (điều chỉnh)" in desk.findings.value
+    assert "Kế hoạch hiện hành 2024 (đã sửa)" in desk.findings.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kc_model.cells import MILLION
 from kc_model.errors import Fault
@@ -19,29 +20,33 @@ __all__ = ["cuts_of"]
 _LEAST = 1e-4  # of the whole: less is shown as the same share
 
 
-def cuts_of(problem: Problem) -> Iterator[Fault]:
+def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
     """Yield what laws and directives take at once from the plan in force.
 
     Parameters
     ----------
     problem : Problem
+    plan : array (n_cells,)
+        Whose money the shares are of, million VND.
 
     Yields
     ------
     Fault
         share-cut, a warning, for every rule that is an upper share of money which the baseline has
-        more of: the share it has where that is largest, the share it may have, and the money over
-        it in all groups.
+        more of: the share it has where that is largest, the share it may have, and the money it
+        loses in all groups. What a smaller budget takes from everybody is no part of that, and
+        where more money leaves what there was, nothing is lost.
     """
-    sums, plan = problem.sums, problem.baseline
-    found: dict[str, list[tuple[float, float, Row]]] = {}
-    over = np.maximum(0.0, sums.lhs(plan) - sums.bound(plan))
-    for row, left, more in zip(problem.rows, sums.lhs(plan), over, strict=True):
+    sums, found = problem.sums, dict[str, list[tuple[float, float, Row]]]()
+    had, could, may = sums.lhs(problem.baseline), sums.bound(problem.baseline), sums.bound(plan)
+    for row, left, before, now in zip(problem.rows, had, could, may, strict=True):
         if row.measure == "share" and row.side == "max" and row.tier in ("law", "directive"):
-            whole = (left - more) / row.factor if row.factor else 0.0
-            if whole and more > _LEAST * whole:
-                found.setdefault(row.id, []).append((left / whole, more, row))
-    for parts in found.values():
+            wholes = (before / row.factor, now / row.factor) if row.factor else (0.0, 0.0)
+            share = left / wholes[0] if wholes[0] else 0.0
+            lost = min(left, share * wholes[1]) - now
+            if lost > _LEAST * wholes[1]:
+                found.setdefault(row.id, []).append((share, lost, row))
+    for parts in sorted(found.values(), key=lambda parts: -sum(lost for _, lost, _ in parts)):
         yield _told(problem, parts)
 
 

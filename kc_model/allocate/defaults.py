@@ -45,7 +45,7 @@ def _active(problem: Problem, as_of: int | None) -> Iterator[tuple[str, dict[str
     if "disbursed" in what and data.cells["weight"].isna().all():
         yield "weight", {}
     if data.cells["min"].isna().all():
-        yield "min", {}
+        yield "min" if as_of is None else "min_paid", {}
     free = int(frame["max"].isna().sum())
     if free:
         yield "max" if free == total else "some_max", {"count": free, "total": total}

@@ -199,7 +199,7 @@ class Draft:
         )
         cells = self.problem.cells.frame
         above = management_warnings(self.problem.scenario, cells, pd.Series(amounts, cells.index))
-        cuts = cuts_of(self.problem)
+        cuts = cuts_of(self.problem, x)
         self.result = replace(self.result, warnings=(*self.result.warnings, *cuts, *above))
 
     def fill_grounds(self, settled: Money, stages: Sequence[Stage]) -> None:

@@ -89,7 +89,7 @@ def _change(teller: Teller, name: str, amount: int, baseline: int) -> str:
     shown = sign + words.vnd(abs(amount))
     if not baseline:
         return teller.say("change_new", name=name, amount=shown)
-    share = sign + words.percent(abs(amount) / baseline)
+    share = sign + words.rise(abs(amount) / baseline)
     return teller.say("change", name=name, amount=shown, share=share)
 
 
@@ -109,7 +109,7 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
         f"why.{sides}.{first.kind}",
         driver=_driver(teller, first.driver),
         amount=words.gain(to_unit(abs(sum(one.amount for one in reasons)), words.unit)),
-        rise=words.percent(abs(here)) if first.kind == "budget" else "",
+        rise=words.rise(abs(here)) if first.kind == "budget" else "",
         here=words.percent(here) if is_known else "",
         there=words.percent(there) if is_known else "",
         base=teller.base(),

@@ -10,12 +10,13 @@ import pandas as pd
 
 from kc_model.explain.teller import Teller
 from kc_model.plan import Plan
-from kc_model.wording import Language
+from kc_model.wording import Language, say
 
 __all__ = ["holding", "loosening", "tell_gains"]
 
 _TOLD = 5
 _NONE = "–"
+_SIDES = ("min", "max")
 _WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
 
 Row = dict[Hashable, Any]
@@ -33,7 +34,8 @@ def tell_gains(teller: Teller) -> Iterator[str]:
     if not rules["price"].notna().any():
         return
     best = abs(plan.goals[0]["best"])
-    worth = [rows for rows in _sides(rules) if _is_worth(teller, rows[0])]
+    sides = list(_sides(rules))
+    worth = [rows for rows in sides if _is_worth(teller, rows[0])]
     if not worth:
         yield teller.say("free", goal=teller.goal(1))
         return
@@ -45,10 +47,8 @@ def tell_gains(teller: Teller) -> Iterator[str]:
     others = [rows for rows in worth if not _is_purse(rows[0])]
     others += [[purse] for purse in purses] if len(purses) == 1 else []
     for rows in others[:_TOLD]:
-        clause = _clause(teller, rows[0])
-        yield teller.say(
-            "gain", rule=teller.rule(rows[0]["id"]), state=_state(teller, rows), clause=clause
-        )
+        clause, name = _clause(teller, rows[0]), _name(teller, rows[0], sides)
+        yield teller.say("gain", rule=name, state=_state(teller, rows), clause=clause)
     if len(others) > _TOLD:
         yield teller.say("more_gains", count=len(others) - _TOLD)
     if len(purses) > 1:
@@ -94,7 +94,7 @@ def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = []
     steps: set[str] = set()
     for rows in sides:
-        named = [teller.rule(rows[0]["id"]), _state(teller, rows)]
+        named = [_name(teller, rows[0], sides), _state(teller, rows)]
         if is_priced:
             gives = len(rows) == 1 and _is_worth(teller, rows[0])
             clause = _clause(teller, rows[0])
@@ -109,6 +109,14 @@ def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     if is_priced and all(line[-1] == _NONE for line in lines):
         head, lines = head[:-1], [line[:-1] for line in lines]
     return [tuple(teller.say(f"holding.{name}") for name in head), *lines]
+
+
+def _name(teller: Teller, row: Row, sides: list[list[Row]]) -> str:
+    """Return what a rule is called; its side too where both of them are told."""
+    name = teller.rule(str(row["id"]))
+    if sum(rows[0]["id"] == row["id"] for rows in sides) < len(_SIDES):
+        return name
+    return say(f"screen.side.{row['side']}", teller.language, rule=name)
 
 
 def _end(teller: Teller, row: Row) -> str:

@@ -116,6 +116,7 @@ def _what(where: Mapping[str, Sequence[str]], each: Sequence[str], words: Words)
             names = f"{names}, {every}" if names and every else names or every
         if key == "source":
             names = names or say("explain.naming.all", words.language)
+            names = names[:1].lower() + names[1:]  # what it is a kind of stands before it
         if key in _FIRST and names:
             parts.append(say(f"explain.naming.of.{key}", words.language, name=names))
         elif names or key in each:

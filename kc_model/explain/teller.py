@@ -78,4 +78,6 @@ class Teller:
 
     def quantity(self, measure: str, value: float) -> str:
         """Show an amount in a row's own unit."""
+        if measure == "projects":
+            return self.say("counted", count=self.words.number(value))
         return self.words.money(value) if measure in _MONEY else self.words.outputs(value)

@@ -300,6 +300,15 @@ class Book:
         """Keep some rows on one page, as far as one holds them."""
         self._layouts[sheet].tied |= set(range(first, last))
 
+    def fold(self, sheet: Worksheet, first: int, last: int) -> None:
+        """Fold rows under the one before them: they open on a click, and are not printed."""
+        heights = self._layouts[sheet].heights
+        sheet.outline_settings(symbols_below=False)
+        sheet.set_row(first - 1, heights.get(first - 1), None, {"collapsed": True})
+        for row in range(first, last + 1):
+            sheet.set_row(row, heights.get(row), None, {"level": 1, "hidden": True})
+            heights[row] = 0.0
+
     def paragraph(
         self, sheet: Worksheet, row: int, columns: tuple[int, int], text: str, *styles: str
     ) -> int:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
 from xlsxwriter.worksheet import Worksheet
 
+from kc_model.errors import Fault
 from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
 from kc_model.export.frame import write_title
 from kc_model.export.stamp import Stamp, cut_off, note_lines
 from kc_model.export.table import Amount
-from kc_model.money import unit_name
-from kc_model.wording import say, texts
+from kc_model.money import format_number, unit_name
+from kc_model.wording import Language, retold, say, texts
 
 __all__ = ["write_ground", "write_rules"]
 
@@ -35,52 +35,45 @@ _COLUMNS = {  # key of the heading: width
     "basis": 24.0,
 }
 _BOUND = re.compile("bound:(.*):(min|max)", re.DOTALL)
-_SHOWN = 12  # groups of one rule that are printed
+_SHOWN = 200  # groups of one rule that can be unfolded
+_NAMED = 5  # of those of one status, on paper
+_RANGED = 3  # digits after the mark of a share
+
+Rule = dict[Hashable, Any]
 
 
 def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence[Amount]) -> None:
-    """Write the rules: those missed first, then those that bind, the others, the defaults."""
+    """Write the rules: those missed first, then those that bind, the others, the defaults.
+
+    A rule that holds in several groups is one row, with how many of them and from what to what;
+    each of them lies folded under it, and is not printed.
+    """
     wide = {"bound": book.money.width, "lhs": book.money.width, "slack": book.money.width}
     sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
     last = len(_COLUMNS) - 1
     unit = book.say("rules.unit", unit=unit_name(stamp.unit, book.language))
+    gathered = list(_gathered(rules))
+    unit += book.say("rules.unfold") if any(len(rows) > 1 for rows in gathered) else ""
     write_title(book, sheet, last, stamp, book.say("rules.title"), unit)
     for column, key in enumerate(_COLUMNS):
         book.text(sheet, 2, column, book.say(f"rules.columns.{key}"), "cell", "head")
     sheet.freeze_panes(3, 2)
-    codes = _codes(book, amounts)
-    rank = {status: i for i, status in enumerate(_STATUSES)}
-    rows = sorted(_gathered(rules), key=lambda rule: rank.get(rule["status"], len(rank)))
-    said: dict[tuple[str, str], int] = {}  # the first row that says what a step of its rule gives
-    for number, rule in enumerate(rows, 1):
-        row = 2 + number
-        same = (rule["id"], rule["told"])
-        if rule["told"] and same in said:
-            rule["told"] = book.say("rules.as_row", number=said[same])
-        style = (rule["status"],) if rule["status"] in ("missed", "binding") else ()
-        for key, text in _rule_texts(book, rule, codes).items():
-            column = list(_COLUMNS).index(key)
-            side = ("center",) if key in ("tier", "side", "status") else ()
-            book.text(sheet, row, column, text, "cell", "wrap", "top", *side, *style)
-        book.text(sheet, row, 0, str(number), "cell", "center", "top", *style)
-        missed = rule["shortfall"] if rule["shortfall"] > 0 else math.nan
-        slack = rule["slack"] if math.isnan(missed) else -missed
-        figures, look = _figures(rule, slack)
-        for column, known in enumerate(figures, 5):
-            book.number(sheet, row, column, known, "cell", look, "top", *style)
-        said.setdefault(same, number)
-    end = _write_defaults(book, sheet, 3 + len(rows), stamp.defaults) - 1
-    sheet.autofilter(2, 0, end, last)
+    teller, row = _Rules(book, sheet, amounts), 3
+    for number, rows in enumerate(gathered, 1):
+        row = teller.write(row, number, rows)
+    end = _write_defaults(book, sheet, row, stamp.defaults, len(gathered)) - 1
     book.print_rows(sheet, end, (2, 2))
 
 
-def _write_defaults(book: Book, sheet: Worksheet, row: int, defaults: Sequence[str]) -> int:
+def _write_defaults(
+    book: Book, sheet: Worksheet, row: int, defaults: Sequence[str], before: int
+) -> int:
     """List what holds because nobody said otherwise, as rules; return the row after them."""
     keys = list(_COLUMNS)
-    for text in defaults:
+    for number, text in enumerate(defaults, before + 1):
         for column in range(len(keys)):
             book.text(sheet, row, column, "", "cell")
-        book.text(sheet, row, 0, str(row - 2), "cell", "center", "top")
+        book.text(sheet, row, 0, str(number), "cell", "center", "top")
         shown = text[:1].upper() + text[1:]
         book.text(sheet, row, keys.index("rule"), shown, "cell", "wrap", "top")
         tier = book.say("rules.default")
@@ -89,22 +82,22 @@ def _write_defaults(book: Book, sheet: Worksheet, row: int, defaults: Sequence[s
     return row
 
 
-def _gathered(rules: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows to print: of a rule that says the same of many groups, the tightest.
+def _gathered(rules: pd.DataFrame) -> list[list[Rule]]:
+    """Return the rows of every rule and side, the worst first, and of each its worst groups."""
+    ranks = {status: rank for rank, status in enumerate(_STATUSES)}
+    ranked = rules.assign(
+        family=rules["id"].where(~rules["id"].str.startswith("bound:"), "bound:"),
+        rank=rules["status"].map(ranks).fillna(len(ranks)),
+    )
+    order, ascending = ["rank", "price", "slack"], [True, False, True]
+    found = [
+        rows.sort_values(order, ascending=ascending, kind="stable").to_dict("records")
+        for _, rows in ranked.groupby(["family", "side"], sort=False)
+    ]
+    return sorted(found, key=lambda rows: rows[0]["rank"])
 
-    The last row of such a rule tells how many more there are.
-    """
-    family = rules["id"].where(~rules["id"].str.startswith("bound:"), "bound:")
-    for _, rows in rules.groupby([family, "side", "status"], sort=False):
-        shown = _SHOWN if rows["status"].iloc[0] in ("missed", "binding") else 1
-        tightest = rows.sort_values(["price", "slack"], ascending=[False, True], kind="stable")
-        for place, rule in enumerate(tightest.head(shown).to_dict("records"), 1):
-            last = place == shown and len(rows) > shown
-            named: dict[str, Any] = {str(key): value for key, value in rule.items()}
-            yield {**named, "more": len(rows) - shown if last else 0}
 
-
-def _figures(rule: Any, slack: float) -> tuple[list[float | None], str]:
+def _figures(rule: Rule) -> tuple[list[float | None], str]:
     """Return a rule's bound, what the plan gives and the room, and the style they are shown in.
 
     What is held against a share of money is told as shares of it.
@@ -112,28 +105,122 @@ def _figures(rule: Any, slack: float) -> tuple[list[float | None], str]:
     whole, look = 1.0, "money" if rule["measure"] in ("money", "share") else "decimal"
     if rule["measure"] == "share" and rule["factor"] and rule["bound"]:
         whole, look = rule["bound"] / rule["factor"], "exact_share"
+    slack = -rule["shortfall"] if rule["shortfall"] > 0 else rule["slack"]
     values = (rule["bound"], rule["lhs"], slack)
-    shown = [None if pd.isna(value) else round(value / whole, 9) + 0.0 for value in values]
+    shown: list[float | None] = [
+        None if pd.isna(value) else round(value / whole, 9) + 0.0 for value in values
+    ]
     are_whole = all(value is None or round(value, 3).is_integer() for value in shown)
     return shown, "whole" if look == "decimal" and are_whole else look
 
 
-def _rule_texts(book: Book, rule: Any, codes: dict[str, str]) -> dict[str, str]:
-    bound = _BOUND.fullmatch(rule["id"])
-    group = bound[1] if bound else rule["group"]
-    label = say(f"explain.bounds.{bound[2]}", book.language) if bound and not rule["text"] else ""
-    names = "; ".join(codes.get(value, value) for value in group.split("|")) if group else ""
-    if rule["more"]:
-        names = book.say("rules.more", group=names, count=rule["more"])
-    return {
-        "rule": label or rule_label(rule["id"], rule["text"], book.language),
-        "group": names,
-        "tier": _known(book, "explain.tiers", rule["tier"]),
-        "side": _known(book, "export.sides", rule["side"]),
-        "status": _known(book, "export.statuses", rule["status"]),
-        "price": rule["told"],
-        "basis": rule["basis"],
-    }
+class _Rules:
+    """The rules being written on their sheet."""
+
+    def __init__(self, book: Book, sheet: Worksheet, amounts: Sequence[Amount]) -> None:
+        self.book, self.sheet = book, sheet
+        self.codes = _codes(book, amounts)
+        self.places = {cell.place for cell in amounts}
+
+    def write(self, row: int, number: int, rows: Sequence[Rule]) -> int:
+        """Write the rows of a rule and side; return the next row."""
+        first, figures = rows[0], [_figures(one) for one in rows]
+        style = (first["status"],) if first["status"] in ("missed", "binding") else ()
+        told = {**self.texts(first), "number": str(number)}
+        if len(rows) > 1:
+            count = sum(one["status"] == first["status"] for one in rows)
+            told["group"] = self.groups(rows)
+            told["status"] += f" ({count}/{len(rows)})"
+        self.line(row, told, self.spans(figures), figures[0][1], style)
+        if len(rows) == 1:
+            return row + 1
+        shown = rows[:_SHOWN]
+        for at, one in enumerate(shown, 1):
+            own = {"group": self.name(one), "status": self.texts(one)["status"]}
+            own["price"] = one["told"] if one["told"] != first["told"] else ""
+            if at == _SHOWN < len(rows):
+                own["group"] = self.more([own["group"]], len(rows) - _SHOWN)
+            self.line(row + at, own, *figures[at - 1], ())
+        self.book.fold(self.sheet, row + 1, row + len(shown))
+        return row + len(shown) + 1
+
+    def line(
+        self,
+        row: int,
+        told: Mapping[str, str],
+        figures: Sequence[float | str | None],
+        look: str,
+        style: tuple[str, ...],
+    ) -> None:
+        """Write one row."""
+        known = dict(zip(("bound", "lhs", "slack"), figures, strict=True))
+        for column, key in enumerate(_COLUMNS):
+            value = known.get(key, told.get(key, ""))
+            if isinstance(value, str):
+                side = ("center",) if key in ("number", "tier", "side", "status") else ()
+                side = ("right",) if key in known else side
+                self.book.text(self.sheet, row, column, value, "cell", "wrap", "top", *side, *style)
+            else:
+                self.book.number(self.sheet, row, column, value, "cell", look, "top", *style)
+
+    def texts(self, rule: Rule) -> dict[str, str]:
+        """Return what is said of a rule in one of its groups."""
+        book, bound = self.book, _BOUND.fullmatch(rule["id"])
+        is_own = bound is not None and not rule["text"]
+        label = say(f"explain.bounds.{bound[2]}", book.language) if bound and is_own else ""
+        return {
+            "rule": label or rule_label(rule["id"], rule["text"], book.language),
+            "group": self.name(rule),
+            "tier": _known(book, "explain.tiers", rule["tier"]),
+            "side": _known(book, "export.sides", rule["side"]),
+            "status": _known(book, "export.statuses", rule["status"]),
+            "price": rule["told"],
+            "basis": retold(rule["basis"], book.language),
+        }
+
+    def name(self, rule: Rule) -> str:
+        """Return what a group is called."""
+        group = self.group(rule)
+        return " – ".join(self.codes.get(value, value) for value in group.split("|") if group)
+
+    def group(self, rule: Rule) -> str:
+        bound = _BOUND.fullmatch(rule["id"])
+        return bound[1] if bound else str(rule["group"])
+
+    def groups(self, rows: Sequence[Rule]) -> str:
+        """Say in how many groups a rule holds, and name those of the first statuses."""
+        key = "places" if {self.group(one) for one in rows} <= self.places else "groups"
+        told = [self.book.say(f"rules.{key}", count=len(rows))]
+        for status in _STATUSES[:-1]:
+            names = [self.name(one) for one in rows if one["status"] == status]
+            if names:
+                shown = self.more(names[:_NAMED], len(names) - _NAMED)
+                known = _known(self.book, "export.statuses", status)
+                told.append(f"{known}: {shown}")
+        return "; ".join(told)
+
+    def more(self, names: Sequence[str], count: int) -> str:
+        joined = ", ".join(names)
+        return self.book.say("rules.more", group=joined, count=count) if count > 0 else joined
+
+    def spans(self, figures: Sequence[tuple[list[float | None], str]]) -> list[float | str | None]:
+        """Return from what to what the figures of a rule's groups go."""
+        look, found = figures[0][1], []
+        for values in zip(*(shown for shown, kind in figures if kind == look), strict=True):
+            known = [value for value in values if value is not None]
+            ends = [self.number(one, look) for one in (min(known), max(known))] if known else ["-"]
+            is_one = len(set(ends)) == 1
+            found.append((known or [None])[0] if is_one else " – ".join(ends))
+        return found
+
+    def number(self, value: float, look: str) -> str:
+        """Show a figure as its cell would."""
+        language = self.book.language
+        if look == "exact_share":
+            percent = format_number(round(100 * value, _RANGED), None, language)
+            return say("screen.share", language, number=percent)
+        digits = self.book.money.digits if look == "money" else 0 if look == "whole" else None
+        return format_number(round(value, _RANGED), digits, language)
 
 
 def _known(book: Book, kind: str, word: str) -> str:
@@ -174,19 +261,25 @@ def write_ground(book: Book, stamp: Stamp, name: Literal["ground", "findings"] =
     book.print_rows(sheet, row - 2)
 
 
+def _warning(fault: Fault, language: Language) -> str:
+    """Return a warning for people who have the paper alone; codes are for ``result.json``."""
+    return f"{fault.found(language)} {fault.remedy(language)}"
+
+
 def _sections(book: Book, stamp: Stamp) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Give the sections that have something to say: heading key, rows of label and text."""
     notes = [book.say("synthetic")] if stamp.synthetic else []
     numbered = {
         "summary": list(stamp.summary),
         "notes": [*notes, *note_lines(book, stamp)],
-        "warnings": [fault.text(book.language) for fault in stamp.warnings],
+        "warnings": [_warning(fault, book.language) for fault in stamp.warnings],
         "sources": list(stamp.sources),
     }
     for key, lines in numbered.items():
         if lines:
             yield key, [(str(number), line) for number, line in enumerate(lines, 1)]
     known = {
+        "purpose": book.say("provenance"),
         "dataset": stamp.title,
         "scenario": stamp.scenario,
         "year": str(stamp.year),

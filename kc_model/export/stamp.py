@@ -22,7 +22,8 @@ __all__ = [
     "years_of",
 ]
 
-_SHORT, _YEAR = 65, 12  # characters of a title in a footer; months
+_LINE, _YEAR = 150, 12  # characters that a footer holds; months
+_BETWEEN = " · "
 _STANDINGS = ("synthetic", "assumed", "derived", "estimate", "real", "settled")  # the weakest first
 
 
@@ -119,10 +120,12 @@ def stamp_line(book: Book, stamp: Stamp) -> str:
         book.say("year", year=stamp.year) if stamp.as_of is None else "",
         cut_off(book, stamp),
         ", ".join(kinds).capitalize(),
-        shorten(stamp.title, _SHORT, placeholder="…"),
+        stamp.title,
         f"kc_model {stamp.versions.get('kc_model', '')}".strip(),
     ]
-    return " · ".join(part for part in parts if part)
+    others = sum(len(part) + len(_BETWEEN) for part in parts if part) - len(stamp.title)
+    parts[-2] = shorten(stamp.title, max(_LINE - others, 1), placeholder="…")
+    return _BETWEEN.join(part for part in parts if part)
 
 
 def baseline_heading(book: Book, stamp: Stamp) -> str:

@@ -158,9 +158,10 @@ def next_year(
         \text{outturn} = \text{plan} \cdot c
 
     *y*, the logarithm of the first plan, follows the Theta method (exponential smoothing with half
-    the slope of the years, which dampens a trend). Adjustment *a* and completion *c* return to
-    their mean at a pace common to a source; *c* starts from `forecast` of the unfinished year, draw
-    by draw, and stays within 1 where the past did.
+    the slope of the years, which dampens a trend); no draw is above ten times the largest plan that
+    the series had. Adjustment *a* and completion *c* return to their mean at a pace common to a
+    source; *c* starts from `forecast` of the unfinished year, draw by draw, and stays within 1
+    where the past did.
 
     Shocks are the residuals of all past years mixed by one set of random weights, common to all
     series and steps, so that what came together in the past comes together in the draws. They are
@@ -265,14 +266,14 @@ def _level(
     labels, group = grouped(series, by, vintage)
     has_range, n_years = chain.has_range(measure), chain.n_years(measure)
     records = []
-    vnd = np.rint(amounts.mean(axis=0) * MILLION)
+    vnd = pd.Series(np.rint(amounts.mean(axis=0) * MILLION)).astype("Int64")  # sums to the đồng
     for g in range(len(labels)):
         mine = group == g
         total = amounts[:, mine].sum(axis=1) * MILLION
         ends = np.quantile(total, list(_RANGES.values())) if has_range[mine].all() else [np.nan] * 4
         grounds = [chain.grounds(measure, int(i)) for i in np.flatnonzero(mine)]
         is_one = len(grounds) == 1
-        record = dict(zip(_MONEY, [vnd[mine].sum(), *np.rint(ends)], strict=True))
+        record = dict(zip(_MONEY, [vnd[mine].sum(skipna=False), *np.rint(ends)], strict=True))
         record |= {"n_years": n_years[mine].min(), "method": grounds[0][0] if is_one else "sum"}
         basis = grounds[0][1] if is_one else "parts" if has_range[mine].all() else "part_missing"
         records.append({**record, "basis": basis})

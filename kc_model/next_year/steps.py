@@ -29,6 +29,7 @@ _FITTED = 2.0  # degrees of freedom a fit spends: smoothing and slope; mean and 
 _LEAST = 2.0  # degrees of freedom below which no spread is known
 _POOLED = 1.0  # what the spread of the source then still weighs, in degrees of freedom
 _FURTHEST = 5.0  # standard deviations: no draw lies further out, so that means are finite
+_BEYOND = 10.0  # times its largest plan: where plans swing, no draw goes further
 _SLOWEST = 0.9  # share of a deviation of completion that may last into the next year
 
 
@@ -175,7 +176,8 @@ class Chain:
 
     def amounts(self) -> dict[str, Floats]:
         """Return joint draws of every measure (n_draws, n_series), million VND."""
-        first = np.exp(self._drawn("plan_first")) * self._goes_on()
+        largest = np.nan_to_num(np.fmax.reduce(self.plan, axis=1)) / MILLION
+        first = np.minimum(np.exp(self._drawn("plan_first")), _BEYOND * largest) * self._goes_on()
         adjustment = np.maximum(self._drawn("plan"), 0.0)
         most = np.nan_to_num(np.fmax.reduce(self.completion, axis=1), nan=1.0)
         completion = np.clip(self._drawn("outturn"), 0.0, np.maximum(most, 1.0))

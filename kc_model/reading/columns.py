@@ -9,7 +9,15 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
-from kc_model.money import MARKS, DecimalMark, is_readable, is_unclear, read_mark, unit_name
+from kc_model.money import (
+    MARKS,
+    DecimalMark,
+    is_readable,
+    is_unclear,
+    read_mark,
+    read_with_point,
+    unit_name,
+)
 from kc_model.reading.values import (
     Renamed,
     Terms,
@@ -158,10 +166,26 @@ def _settle_decimal(
         if unclear and at is not None:
             values = {"count": len(unclear), "found": unclear[0][1], "other": at.cell}
             faults.append(Fault("mark-of-others", unclear[0][0], values, "warning"))
+        if decimal == "point" and grid.sheet.title:
+            _warn_of_points(grid, columns, faults)
         return replace(terms, decimal=decimal)
     first, second = sorted(shown.values(), key=lambda at: cell_order(at.cell))
     faults.append(Fault("mixed-decimal", second, {"other": first.cell}))
     return replace(terms, mixed=True)
+
+
+def _warn_of_points(grid: Grid, columns: Iterable[Column], faults: list[Fault]) -> None:
+    """Say how numbers typed as text with a decimal point are read: Vietnamese has a comma there."""
+    found = [
+        (grid.at(row, column.name), value, read)
+        for column in columns
+        if column.kind in _NUMERIC and column.name in grid.columns
+        for row, value in zip(grid.rows, grid.column(column.name), strict=True)
+        if isinstance(value, str) and (read := read_with_point(value))
+    ]
+    at, text, read = found[0]
+    values = {"found": text, "count": len(found)} | {f"read_{one}": read[one] for one in read}
+    faults.append(Fault("read-with-point", at, values, "warning"))
 
 
 def _unclear(grid: Grid, columns: Iterable[Column]) -> list[tuple[Address, str]]:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError, raise_faults
-from kc_model.reference.names import Names, UnknownNameError
+from kc_model.reference.names import Names, UnknownNameError, plain
 from kc_model.wording import Language, say
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "place_name",
     "place_order",
     "places",
+    "plain",
     "published_completion",
     "region_of",
     "source_name",

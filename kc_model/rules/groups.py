@@ -17,6 +17,8 @@ from kc_model.offered import Offered
 from kc_model.rules.measures import Base, Measure, Whole, measure_of, plain_whole
 from kc_model.rules.row import NIL, NONE, SIDES, Row
 from kc_model.scenario import Rule
+from kc_model.wording import LANGUAGES
+from kc_model.words import Words
 
 __all__ = ["rule_rows", "with_rule"]
 
@@ -76,17 +78,22 @@ def rule_rows(
         base = whole.of(group, chosen)
         found = _sides(rule, name, chosen, measure, base)
         rows.extend(counting.counted(row, base) for row in found)
-    faults.extend(_of_nothing(rule, empty, is_all=not rows))
+    faults.extend(_of_nothing(rule, empty, cells.vintage, is_all=not rows))
     return tuple(rows)
 
 
-def _of_nothing(rule: Rule, groups: list[str], *, is_all: bool) -> Iterator[Fault]:
+def _of_nothing(rule: Rule, groups: list[str], vintage: str, *, is_all: bool) -> Iterator[Fault]:
     """Yield what is to be said of groups in which a rule selects nothing."""
     if is_all:
         yield Fault("empty-rule", rule.at, {"id": rule.id})
     elif groups:
-        shown = ", ".join(groups[:_FEW]) + ("…" if len(groups) > _FEW else "")
-        values = {"id": rule.id, "count": len(groups), "groups": shown}
+        more = "…" if len(groups) > _FEW else ""
+        values: dict[str, object] = {"id": rule.id, "count": len(groups)}
+        values["groups"] = ", ".join(groups[:_FEW]) + more
+        for one in LANGUAGES:
+            words = Words("vnd", vintage, one)
+            values[f"rule_{one}"] = words.retold(rule.text) or rule.id
+            values[f"names_{one}"] = "; ".join(map(words.group, groups[:_FEW])) + more
         yield Fault("empty-groups", rule.at, values, level="warning")
 
 

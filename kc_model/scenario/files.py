@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kc_model.errors import Address, Fault, InputError
-from kc_model.money import NumberError, parse_number
+from kc_model.money import NumberError, parse_number, read_with_point
 from kc_model.scenario.model import Budget, Goal, Rule, Scenario, Where
 from kc_model.sheets import Cell, Item, open_sheets, pairs, read_yaml, records, value_text
 
@@ -100,11 +100,15 @@ def _scalar(key: str, cell: Cell, faults: list[Fault]) -> Item:
     """One value as machine text; a number written as text is read as a planner writes it."""
     if key in _NUMBERS and isinstance(cell.value, str):
         try:
-            return Item(format(parse_number(cell.value), "f"), cell.at)
+            number = parse_number(cell.value)
         except NumberError:
             values = {"found": cell.value, "key": key, "example": "17800"}
             faults.append(Fault("scenario-number", cell.at, values))
             return Item(f"{cell.value}?", cell.at)  # given, but no number
+        if read := read_with_point(cell.value):
+            told = {"found": cell.value, "count": "1"} | {f"read_{one}": read[one] for one in read}
+            faults.append(Fault("read-with-point", cell.at, told, "warning"))
+        return Item(format(number, "f"), cell.at)
     return Item(value_text(cell.value), cell.at)
 
 

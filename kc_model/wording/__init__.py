@@ -66,13 +66,16 @@ def say(key: str, language: Language = "vi", /, **values: object) -> str:
     **values
         What the text's ``{name}`` fields are replaced by; shown as they are, never formatted.
         ``{count:rule/rules}`` is the value and the word for one, or for any other number. A narrow
-        no-break space between digits becomes the language's mark of thousands.
+        no-break space between digits becomes the language's mark of thousands; ``basis`` is told as
+        `retold` does.
 
     Raises
     ------
     KeyError
         If there is no such text, or a field has no value.
     """
+    if "basis" in values:
+        values["basis"] = retold(str(values["basis"]), language)
     shown = {name: _THOUSANDS.sub(_MARKS[language], str(value)) for name, value in values.items()}
     return texts()[key][language].format(**{name: _Value(text) for name, text in shown.items()})
 
@@ -87,7 +90,7 @@ def both(key: str, /, **values: object) -> dict[Language, str]:
 
 # What the program writes into scenarios, which are data and so Vietnamese.
 _MADE = (
-    "screen.adjusted",
+    "screen.edited",
     "screen.comparing.base",
     "screen.comparing.default",
     "screen.keep.copied",
@@ -130,8 +133,8 @@ def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> s
     Parameters
     ----------
     text : str
-        Numbers in it may have been changed since; anything else, such as what a planner typed, is
-        returned as it is.
+        Numbers in it may have been changed since. Where a law is all that it names, that is told in
+        English too; anything else, such as what a planner typed, is returned as it is.
     tell : callable (str) -> str
         Says names of places, areas and funds in this language.
     """
@@ -147,7 +150,33 @@ def retold(text: str, language: Language, tell: Callable[[str], str] = str) -> s
         named = dict(zip(_PART.findall(texts()[key][written]), values, strict=True))
         parts = _PART.split(texts()[key][language])
         return "".join(str(named.get(part, part)) for part in parts)
-    return text
+    return _cited(text) if language == "en" else text
+
+
+@cache
+def _of_law() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return how a place in a law is known, and what its words are in English."""
+    known = {key: text for key, text in texts().items() if key.startswith("law.")}
+    words = {one: text["en"] for text in known.values() for one in text["vi"].split("|")}
+    spelled = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    number = r"(?:[\w/.-]*\d[\w/.-]*(?:, \d[\w.]*)*|\w)(?![\w/])"
+    return re.compile(rf"({spelled}) (?:số )?({number})[,;]?(?: |$)"), words
+
+
+def _cited(text: str) -> str:
+    """Return grounds that name laws alone in English, other grounds as they are."""
+    told = [_in_english(ground) for ground in text.split("; ")]
+    return "; ".join(told)
+
+
+def _in_english(ground: str) -> str:
+    places, _, certain = ground.removesuffix(")").partition(" (")
+    pattern, words = _of_law()
+    if not places or pattern.sub("", places):
+        return ground
+    named = ", ".join(f"{words[word]} {number}" for word, number in pattern.findall(places))
+    known = {text["vi"]: text["en"] for key, text in texts().items() if "certainty." in key}
+    return f"{named} ({known.get(certain, certain)})" if certain else named
 
 
 class _Value(str):

@@ -18,7 +18,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.deciding import IN, OUT, decided
+from kc_model.workbench.deciding import HELD, IN, OUT, decided
 from kc_model.workbench.picking import Group, Picked, Picks
 
 __all__ = ["Choosing"]
@@ -159,12 +159,13 @@ class _Teller:
         is_paid = bool(row["disbursed"])
         boxes = ((IN,) if is_paid else (IN, OUT)) if row["eligible"] else ()
         ticked = self.forced.get(one, "")
+        ticked = "" if ticked == HELD else ticked
         open_ = tuple(dict.fromkeys((*boxes, ticked))) if ticked else boxes
         return Picked(one, row["area"], cells, "on" if is_chosen else "off", ticked, open_)
 
     def reason(self, one: str, *, is_chosen: bool) -> str:
         forced, found = self.forced.get(one, ""), self.found.get(one)
-        if (forced == IN and is_chosen) or (forced == OUT and not is_chosen):
+        if forced == (IN if is_chosen else OUT) or (forced == HELD and self.found):
             return _say(f"decided.{forced}", self.language)
         return str(found["reason"]) if found else ""
 
@@ -180,7 +181,9 @@ class _Teller:
             amount=self.vnd(money),
         )
         asked = {"inside": self.count(held[IN]), "out": self.count(held[OUT])}
-        return f"{told} {_say('asked', self.language, **asked)}" if held else told
+        told += f" {_say('asked', self.language, **asked)}" if held[IN] + held[OUT] else ""
+        kept = self.count(held[HELD])
+        return f"{told} {_say('held', self.language, count=kept)}" if held[HELD] else told
 
     def vnd(self, amount: int) -> str:
         return format_money(amount, self.plan.unit, self.language)

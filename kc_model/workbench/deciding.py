@@ -13,24 +13,26 @@ from decimal import Decimal
 from kc_model.scenario import Rule, Scenario
 from kc_model.wording import say
 
-__all__ = ["IN", "OUT", "decide", "decided", "is_decision", "is_refusal"]
+__all__ = ["HELD", "IN", "OUT", "decide", "decided", "is_decision", "is_refusal"]
 
 IN, OUT = "in", "out"
+HELD = "refused"
 _REFUSED = "refuse-"  # a move that is not made, see `kc_model.moves.refuse`
 
 
 def decided(scenario: Scenario) -> Mapping[str, str]:
-    """Return the projects that a scenario forces: id -> ``in`` or ``out``.
+    """Return the projects that a scenario forces: id -> ``in``, ``out`` or ``refused``.
 
     Parameters
     ----------
     scenario : Scenario
-        Whoever wrote its rules: any rule of a single project that leaves it no choice counts.
+        Whoever wrote its rules: any rule of a single project that leaves it no choice counts; one
+        that a refused move left is told as such.
     """
     found = {}
     for rule in scenario.rules:
         if one := _project(rule):
-            found[one] = IN if rule.min == 1 else OUT
+            found[one] = HELD if is_refusal(rule) else IN if rule.min == 1 else OUT
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ipywidgets
 
+from kc_model import reference
 from kc_model.errors import KcError
 from kc_model.export import fingerprint, save_file
 from kc_model.projects import adjustment
@@ -20,7 +21,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
 from kc_model.workbench.folders import new_folder, plain_name
 from kc_model.workbench.making import Maker
-from kc_model.workbench.marking import adjusted
+from kc_model.workbench.marking import edited
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
@@ -70,7 +71,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._files: dict[Path, Mapping[str, str]] = {}
         self.folder: Path | None = None
         self.home = Path("phuong-an")
-        self.name = screen.Field(layout={"width": "230px"})
+        self.name = screen.Field(layout={"width": "400px", "max_width": "100%"})
         self.keep = ipywidgets.Button()
         self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
@@ -95,7 +96,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         """
         self._called = called
         is_kept = is_safe or self._file(called) in self._files
-        self.name.placeholder = retold(called if is_kept else adjusted(called), self._language)
+        self.name.placeholder = retold(called if is_kept else edited(called), self._language)
         key = "button" if is_safe else "unsaved"
         self.keep.description = say(f"screen.keep.{key}", self._language)
         self.keep.button_style = "" if is_safe else "warning"
@@ -170,8 +171,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         scenario, maker, language = self._scenario(), self._maker(), self._language
         folder = self.folder or new_folder(scenario.name)
         book, form = (
-            say(f"screen.plan.{key}", language, name=plain_name(scenario.name))
-            for key in ("file", "adjustment_file")
+            _file_name(key, scenario.name, language) for key in ("file", "adjustment_file")
         )
         self._is_exporting = True  # the button stays: the keyboard would lose its place
         self.saved.value = screen.message([say("screen.plan.exporting", language)])
@@ -209,6 +209,14 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
             self.saved.value = screen.message(told, kind) + "".join(links)
 
         self._exports.start(Step(save, link))
+
+
+def _file_name(key: str, name: str, language: Language) -> str:
+    """Return what a file of a scenario is called; what the name begins with is not said twice."""
+    plain = plain_name(name)
+    start, end = say(f"screen.plan.{key}", language, name="/").split("/")
+    is_said = reference.plain(f"{plain}-").casefold().startswith(start)
+    return f"{plain}{end}" if is_said else f"{start}{plain}{end}"
 
 
 def _is_adjusted(plan: Allocation) -> bool:

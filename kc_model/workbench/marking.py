@@ -16,7 +16,7 @@ from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
 from kc_model.workbench.levers import Lever, RuleLever, TotalLever
 
-__all__ = ["adjusted", "mark", "month_label"]
+__all__ = ["edited", "mark", "month_label"]
 
 _Telling: TypeAlias = Callable[[Language], str]
 
@@ -38,13 +38,13 @@ def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
         notes.append(_goal_note(scenario, changed, data))
     if scenario.as_of != changed.as_of:
         notes.append(_month_note(scenario, changed))
-    return replace(changed, name=adjusted(scenario.name), notes=(*scenario.notes, *notes))
+    return replace(changed, name=edited(scenario.name), notes=(*scenario.notes, *notes))
 
 
-def adjusted(name: str) -> str:
+def edited(name: str) -> str:
     """Return what a scenario is called once it was changed on screen."""
-    is_said = name.endswith(say("screen.adjusted", "vi", name=""))
-    return name if is_said else say("screen.adjusted", "vi", name=name)
+    is_said = name.endswith(say("screen.edited", "vi", name=""))
+    return name if is_said else say("screen.edited", "vi", name=name)
 
 
 def _budget_notes(scenario: Scenario, changed: Scenario, data: Dataset) -> Iterator[Note]:

@@ -13,17 +13,35 @@ from kc_model.explain import holding
 from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.desk import choices, remedy_on_screen
 from kc_model.workbench.figure import Figure
 
-__all__ = ["HeatMap", "Outcome"]
+__all__ = ["HeatMap", "Outcome", "warned"]
 
 _SHOWN = 10  # sentences told at first sight
 _LOSERS = 6  # lines of the table of losers
 _NAMED = 3  # of them in the sentence
 _VIEWS = ("area", "place", "source", "region", "year")
 _MEASURES = ("amount", "change")
+_CUT = "share-cut"  # told of all rules in one line
+_WARNED = ("projects-partial", "paid-beyond")
+_RULES = 2  # named in that line
+
+
+def warned(plan: Allocation, language: Language) -> tuple[list[str], list[str]]:
+    """Say what has to be known if a plan is to be understood: at once, and on a click."""
+    cuts = [one for one in plan.warnings if one.code == _CUT]
+    known = [one for one in plan.warnings if one.code in _WARNED]
+    remedies = dict.fromkeys(remedy_on_screen(one, language) for one in (*cuts, *known))
+    first = [one.found(language) for one in known]
+    if cuts:
+        named = [say("faults.share-cut.short", language, **one.values) for one in cuts]
+        more = Words.of(plan, language).more(len(cuts), "rule", _RULES)
+        names = ", ".join(named[:_RULES])
+        first.append(say("faults.share-cut.all", language, names=names, more=more))
+    return first, [*(one.found(language) for one in cuts), *remedies]
 
 
 class Outcome(ipywidgets.VBox):  # type: ignore[misc]

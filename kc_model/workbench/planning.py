@@ -17,23 +17,20 @@ from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting, at_month
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.deciding import decide
-from kc_model.workbench.desk import FiguresDesk, remedy_on_screen
+from kc_model.workbench.deciding import decide, is_refusal
+from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling
 from kc_model.workbench.following import Following, Pending
 from kc_model.workbench.making import Maker
 from kc_model.workbench.marking import mark, month_label
 from kc_model.workbench.mending import Mending, Steps, mended
-from kc_model.workbench.outcome import HeatMap, Outcome
+from kc_model.workbench.outcome import HeatMap, Outcome, warned
 from kc_model.workbench.past import Past, Stand
 from kc_model.workbench.steering import Steering
 from kc_model.workbench.trading import Trading
 
 __all__ = ["PlanDesk", "show_plan"]
-
-# Warnings without which a plan is not understood.
-_TOLD = ("share-cut", "projects-partial", "paid-beyond")
 
 
 class PlanDesk(FiguresDesk):
@@ -158,11 +155,12 @@ class PlanDesk(FiguresDesk):
         """Lay out: what says the scenario, then what comes of it."""
         projects = [self.choosing] if len(self.data.projects) else []
         choice = [screen.row(self.following.solving, self.choosing.told)] if projects else []
-        months = [self.adjusting.month, self.view, *([self.choosing.by_list] if projects else [])]
+        views = [self.view, *([self.choosing.by_list] if projects else [])]
+        steps = [self.edit, self.undo, self.redo, self.reset, self.pressed]
         self._lay_out(
             self.steering,
-            screen.row(self.edit, self.undo, self.redo, self.reset, self.filing, self.pressed),
-            screen.row(*months),
+            screen.row(*steps, self.adjusting.month),
+            screen.row(self.filing, *views),
             self.filing.saved,
             self.filling,
             self.mending,
@@ -406,22 +404,16 @@ class PlanDesk(FiguresDesk):
             self.choosing.show(plan, self._past.here.scenario, self.language)
         if plan.status != "optimal":
             old = [self.say("plan.grey")] if self._drawn is not None else []
-            told = [] if plan.conflicts else [*plan.explain(self.language), *self._short(plan)]
+            first, more = warned(plan, self.language)
+            told = [] if plan.conflicts else [*plan.explain(self.language), *first, *more]
             self.status.value = screen.message([*told, unable, *old], "stop")
             return
-        told_first = self._short(plan)
+        first, more = warned(plan, self.language)
         key = "plan.proven" if plan.goals else "plan.nearest"
         proven = self.say(key, count=plan.certificate["rows_checked"])
         pending = [self._pending_told()] if self._pending else []
-        beside = screen.message(told_first, "warn") if told_first else ""
+        beside = screen.message(first, "warn", more)
         self.status.value = screen.message([" ".join([proven, *pending])]) + beside
-
-    def _short(self, plan: Allocation) -> list[str]:
-        """Say what of the list of projects has to be known if a plan is to be understood."""
-        language = self.language
-        known = [one for one in plan.warnings if one.code in _TOLD]
-        remedies = dict.fromkeys(remedy_on_screen(one, language) for one in known)
-        return [*(one.found(language) for one in known), *remedies]
 
     def _pending_told(self) -> str:
         return self.say(f"plan.pending.{self._pending}") if self._pending else ""

@@ -410,7 +410,7 @@ def row(*parts: ipywidgets.Widget) -> ipywidgets.HBox:
     return ipywidgets.HBox(parts, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
-def message(sentences: Sequence[str], kind: str = "") -> str:
+def message(sentences: Sequence[str], kind: str = "", more: Sequence[str] = ()) -> str:
     """Return sentences in a box that screen readers announce.
 
     Parameters
@@ -419,12 +419,17 @@ def message(sentences: Sequence[str], kind: str = "") -> str:
         None: no box.
     kind : {"", "warn", "stop"}
         Information, a warning, or the reason why there is no result.
+    more : sequence of str
+        What the last of them opens on a click.
     """
     if not sentences:
         return ""
     role = "alert" if kind == "stop" else "status"
-    lines = "".join(f"<p>{_whole(sentence)}</p>" for sentence in sentences)
-    return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{lines}</div>'
+    lines = [f"<p>{_whole(sentence)}</p>" for sentence in sentences]
+    if more:
+        inside = "".join(f"<p>{_whole(sentence)}</p>" for sentence in more)
+        lines[-1] = f"<details><summary>{_whole(sentences[-1])}</summary>{inside}</details>"
+    return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{"".join(lines)}</div>'
 
 
 def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str = "figures") -> str:

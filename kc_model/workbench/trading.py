@@ -26,6 +26,7 @@ __all__ = ["Trading"]
 
 _OWN = "scenario"
 _MONEY = (" money", " disbursed", " change")
+_EVEN = "evenness"
 
 
 class Trading(ipywidgets.VBox):  # type: ignore[misc]
@@ -172,13 +173,18 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
-    """Return what a goal is called, with its unit where it counts money."""
-    name = Words.of(plan, language).goal(goal.name)
-    is_money = goal.name.endswith(_MONEY)
+    """Return what a goal is called, with its unit where it counts money, in all or for each."""
+    words = Words.of(plan, language)
+    name, is_money = words.goal(goal.name), goal.name.endswith(_MONEY)
+    if goal.what == _EVEN:
+        key = "head" if goal.per == "population" else "each"
+        return f"{name} ({say(f'screen.trading.{key}', language, per=words.column(goal.per))})"
     return f"{name} ({unit_name(CHARTED[plan.unit], language)})" if is_money else name
 
 
 def _scale(goal: Goal, plan: Allocation) -> float:
-    """Return what a goal in the user's unit is multiplied by to be drawn."""
+    """Return what a goal in the user's unit is multiplied by to be drawn: even shares in đồng."""
+    if goal.what == _EVEN:
+        return float(UNITS[plan.unit])
     is_money = goal.name.endswith(_MONEY)
     return UNITS[plan.unit] / UNITS[CHARTED[plan.unit]] if is_money else 1.0
