@@ -40,7 +40,7 @@ def tell_gains(teller: Teller) -> Iterator[str]:
     goal = teller.words.achieved(plan.goals[0]["name"], plan.goals[0]["best"], teller.per(1))
     if abs(plan.goals[0]["achieved"] - plan.goals[0]["best"]) > _WORTH * best:
         yield teller.say("gains_of", goal=teller.goal(1), best=goal)
-    worth.sort(key=lambda rows: -_gain(rows[0]))
+    worth.sort(key=lambda rows: -_gain(teller, rows[0]))
     purses = [rows[0] for rows in worth if _is_purse(rows[0])]
     others = [rows for rows in worth if not _is_purse(rows[0])]
     others += [[purse] for purse in purses] if len(purses) == 1 else []
@@ -90,7 +90,7 @@ def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     teller, rules = Teller(plan, language), plan.rule_rows
     is_priced = bool(rules["price"].notna().any())
     sides = list(_sides(rules))
-    sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(rows[0])))
+    sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(teller, rows[0])))
     lines: list[tuple[str, ...]] = []
     steps: set[str] = set()
     for rows in sides:
@@ -143,22 +143,23 @@ def _is_purse(row: Row) -> bool:
     return str(row["id"]).startswith("budget:")
 
 
-def _gain(row: Row) -> float:
+def _gain(teller: Teller, row: Row) -> float:
     """Return what a step gives: asked again, or at the most what the price promises."""
     if not math.isnan(row["gain"]):
         return float(row["gain"])
-    promised = row["price"] * _one(row) if row["status"] != "missed" else 0.0
+    promised = row["price"] * _one(teller, row) if row["status"] != "missed" else 0.0
     return 0.0 if math.isnan(promised) else float(promised)
 
 
 def _is_worth(teller: Teller, row: Row) -> bool:
-    return _gain(row) > _WORTH * abs(float(teller.plan.goals[0]["best"]))
+    return _gain(teller, row) > _WORTH * abs(float(teller.plan.goals[0]["best"]))
 
 
-def _one(row: Row) -> float:
-    """Return a point of a share, or 1, in the row's own unit."""
-    is_share = row["measure"] == "share" and row["factor"]
-    return float(row["bound"] / row["factor"] / 100) if is_share else 1.0
+def _one(teller: Teller, row: Row) -> float:
+    """Return a point of a share, or 1 of what is shown, in the row's own unit."""
+    if row["measure"] == "share" and row["factor"]:
+        return float(row["bound"] / row["factor"] / 100)
+    return teller.words.one if row["measure"] in ("money", "share") else 1.0
 
 
 def _clause(teller: Teller, row: Row) -> str:
@@ -175,7 +176,7 @@ def _clause(teller: Teller, row: Row) -> str:
 def _shown(teller: Teller, row: Row) -> str:
     """Show what a step gives; what was not asked again is the most that it can be."""
     goal = teller.plan.goals[0]["name"]
-    shown = teller.words.gained(goal, _gain(row))
+    shown = teller.words.gained(goal, _gain(teller, row))
     return teller.say("at_most", gain=shown) if math.isnan(row["gain"]) else shown
 
 
@@ -198,7 +199,7 @@ def _least_step(teller: Teller, row: Row) -> str:
     if row["measure"] == "share" and row["factor"]:
         return teller.say("step.point")
     if row["measure"] in ("money", "share"):
-        return teller.say("step.by", step=teller.words.exact(1.0))
+        return teller.say("step.by", step=teller.words.exact(teller.words.one))
     return teller.say("step.by", step=teller.words.outputs(1.0))
 
 
@@ -222,7 +223,7 @@ def _of_purses(teller: Teller, purses: list[Row]) -> str:
         teller.say("purse", name=teller.rule(row["id"]), gain=_shown(teller, row))
         for row in asked or purses
     ]
-    step = asked[0]["step"] if asked else 1.0
+    step = asked[0]["step"] if asked else words.one
     least = teller.say("least", name=named[-1]) if words.more(len(named), "purse") else ""
     key = "disbursed" if name == "maximise disbursed" else "other"
     return teller.say(

@@ -11,7 +11,7 @@ import ipywidgets
 from kc_model import reference
 from kc_model.charts import ESTIMATED, completion_chart, fan_chart, forecast_chart, tile_map
 from kc_model.forecast import Months, forecast, months_of
-from kc_model.money import UNITS, format_money
+from kc_model.money import SHOWN, UNITS, format_money
 from kc_model.progress import Progress as Standing
 from kc_model.progress import progress as standing_of
 from kc_model.results import Forecast
@@ -424,10 +424,10 @@ class ProgressDesk(FiguresDesk):
 
     def _totals(self, outlook: Forecast) -> dict[str, Decimal]:
         """Return what is expected of the late fund and in all (""), to the digit that is shown."""
-        table = outlook.table()
-        step = Decimal(1).scaleb(-ESTIMATED[self.data.unit])
+        table, unit = outlook.table(), SHOWN[self.data.unit]
+        step, scale = Decimal(1).scaleb(-ESTIMATED[unit]), UNITS[self.data.unit] / UNITS[unit]
         return {
-            key: Decimal(str(table.loc[rows, "expected"].sum())).quantize(step)
+            key: Decimal(str(table.loc[rows, "expected"].sum() * scale)).quantize(step)
             for key, rows in (
                 (_FUND, (table["level"] == "source") & (table["source"] == _FUND)),
                 ("", table["level"] == "all"),
@@ -435,7 +435,7 @@ class ProgressDesk(FiguresDesk):
         }
 
     def _money(self, amount: Decimal) -> str:
-        unit = self.data.unit
+        unit = SHOWN[self.data.unit]
         return format_money(amount * UNITS[unit], unit, self.language, ESTIMATED[unit])
 
 

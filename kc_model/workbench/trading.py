@@ -11,7 +11,7 @@ import ipywidgets
 from kc_model.allocate import Planner
 from kc_model.charts import frontier_chart
 from kc_model.errors import Fault
-from kc_model.money import CHARTED, UNITS, unit_name
+from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
@@ -175,10 +175,10 @@ def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
     """Return what a goal is called, with its unit where it counts money."""
     name = Words.of(plan, language).goal(goal.name)
     is_money = goal.name.endswith(_MONEY)
-    return f"{name} ({unit_name(CHARTED[plan.unit], language)})" if is_money else name
+    return f"{name} ({unit_name(SHOWN[plan.unit], language)})" if is_money else name
 
 
 def _scale(goal: Goal, plan: Allocation) -> float:
     """Return what a goal in the user's unit is multiplied by to be drawn."""
     is_money = goal.name.endswith(_MONEY)
-    return UNITS[plan.unit] / UNITS[CHARTED[plan.unit]] if is_money else 1.0
+    return UNITS[plan.unit] / UNITS[SHOWN[plan.unit]] if is_money else 1.0
