@@ -147,9 +147,9 @@ class Words:
         digits = DIGITS[self.unit]
         return format_number(_rounded(self._in_shown(value), digits), None, self.language)
 
-    def money(self, value: float) -> str:
-        """Show an amount given in the unit."""
-        return self._money(value, DIGITS[self.unit])
+    def money(self, value: float, digits: int | None = None) -> str:
+        """Show an amount given in the unit; to the unit's usual digits, or to so many."""
+        return self._money(value, DIGITS[self.unit] if digits is None else digits)
 
     def vnd(self, amount: float) -> str:
         """Show an amount given in VND."""
@@ -227,9 +227,9 @@ class Words:
         """Show a share: 57,4 %; in English 57.4%."""
         return say("screen.share", self.language, number=self.number(100 * share, digits))
 
-    def outputs(self, value: float) -> str:
+    def outputs(self, value: float, digits: int | None = None) -> str:
         """Show a number of outputs, projects or units of a column."""
-        return self.say("explain.outputs", amount=self.number(value))
+        return self.say("explain.outputs", amount=self.number(value, digits))
 
     def rule_number(self, kind: str, value: float) -> str:
         """Show a rule's own number.

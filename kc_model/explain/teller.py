@@ -76,6 +76,7 @@ class Teller:
         """Return the column of a goal of evenness."""
         return self.plan.scenario.goals[number - 1].per
 
-    def quantity(self, measure: str, value: float) -> str:
+    def quantity(self, measure: str, value: float, digits: int | None = None) -> str:
         """Show an amount in a row's own unit."""
-        return self.words.money(value) if measure in _MONEY else self.words.outputs(value)
+        show = self.words.money if measure in _MONEY else self.words.outputs
+        return show(value, digits)
