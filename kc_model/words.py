@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Protocol, Self
 
 import pandas as pd
@@ -166,6 +167,14 @@ class Words:
         """Return the sign that is shown with a change of money: none where it is shown as 0."""
         shown = _rounded(self._in_shown(value), DIGITS[self.unit])
         return "+" if shown > 0 else "−" if shown < 0 else ""
+
+    def steps(self, totals: Sequence[float]) -> list[float]:
+        """Return how far each total is from the one before, as they are shown.
+
+        Read beside the totals the steps add up, to the last digit. Money, given in the unit.
+        """
+        shown = [_rounded(self._in_shown(total), DIGITS[self.unit]) for total in totals]
+        return [float(after - before) * self.one for before, after in pairwise(shown)]
 
     def sides(self, sums: pd.DataFrame) -> dict[str, tuple[int, float]]:
         """Return how many lose, how many gain, and how much; together what the total changes by.

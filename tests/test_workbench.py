@@ -1236,6 +1236,27 @@ def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
     assert "[same-scenario-twice]" in words(plan_desk.comparing.errand.told)
 
 
+def test_chart_and_sentences_of_a_bridge_are_rounded_alike(plan_desk):
+    base = plan_desk.plan
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.sliders["tech:min"].value = Decimal("0.7")
+    assert plan_desk.wait(30)
+    bridge = compare(base, plan_desk.plan).bridge()
+    steps = bridge.steps.assign(
+        disbursed=pd.array([-2_379_460_000, -1_178_970_000], dtype="Int64"),
+        total=pd.array([40_000, 30_000], dtype="Int64"),
+    )
+    expected = [329_596_240_000.0, *[0.0] * (len(base.cells) - 1)]
+    before = replace(base, cells=base.cells.assign(expected_disbursed=expected))
+    bridge = replace(bridge, before=before, steps=steps)
+    plan_desk.comparing._show_bridge(bridge)
+    labels = [row["label"] for row in plan_desk.comparing.figure.chart.picture["rows"]]
+    assert labels == ["329.596,2", "−2.379,4", "−1.179", "326.037,8"]
+    told = bridge.sentences()
+    assert "dự kiến giải ngân −2.379,4 triệu đồng, tổng kinh phí không đổi" in told[0]
+    assert "dự kiến giải ngân −1.179 triệu đồng, tổng kinh phí +0,1 triệu đồng" in told[1]
+
+
 def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatch):
     absorption = absorbing(CELLS, rate=0.5).splitlines()
     absorption[1] = absorption[1].replace("0.5", "0.9")
