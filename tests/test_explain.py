@@ -401,6 +401,63 @@ def test_gains_are_said_to_add_to_the_first_goal_s_best_where_that_is_not_the_pl
     assert not any("không phải vào số" in line for line in plan_of().explain("vi"))
 
 
+IN_FORCE = """
+year month place area source plan disbursed
+2024 6 01 TECH KCQG 100 20
+2024 6 02 TECH KCQG 50 20
+"""
+FALLING = """
+place area source upto rate
+01 TECH KCQG 60 0.9
+01 TECH KCQG 500 0.3
+02 TECH KCQG 500 0.8
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "money", "told"),
+    [
+        ("", 150, ("nhiều hơn 20 triệu đồng.", "20 million VND more.")),
+        (
+            "min: 120",
+            150,
+            ("ít hơn 10 triệu đồng, là cái giá của các", "10 million VND less, which"),
+        ),
+        ("min: 120", 145, ("ít hơn 14 triệu đồng.", "14 million VND less.")),
+        ("min: 100, max: 100", 150, ("ngang như vậy.", "as much.")),
+    ],
+)
+@pytest.mark.parametrize(("as_of", "base"), [(None, "kế hoạch năm 2024"), (6, "kế hoạch đang")])
+def test_the_plan_in_force_is_told_on_the_same_footing(rule, money, told, as_of, base):
+    text = f"budget: [{{source: KCQG, amount: {money}}}]\ngoals: [{{maximise: disbursed}}]\n"
+    text += f"rules: [{{id: r, where: {{place: '01'}}, {rule}}}]\n" if rule else ""
+    data = dataset(history=IN_FORCE, absorption=FALLING)
+    plan = allocate(data, scenario(text), as_of=as_of)
+    for language, shown in zip(LANGUAGES, told, strict=True):
+        told_second = plan.explain(language)[1]
+        assert million(150, language) in told_second  # 60 × 0.9 + 40 × 0.3, and 50 × 0.8
+        assert million(106, language) in told_second
+        assert Words("million_vnd", "34", language).percent(106 / 150) in told_second
+        assert shown in told_second
+    assert base in plan.explain("vi")[1]
+
+
+def test_a_plan_for_another_year_has_no_plan_in_force_beside_it():
+    text = "budget: [{source: KCQG, amount: 150}]\ngoals: [{maximise: disbursed}]\n"
+    data = dataset(history=IN_FORCE, absorption=FALLING)
+    told = allocate(data, replace(scenario(text), year=2025)).explain("vi")
+    assert not any("cùng cách đó" in line for line in told)
+
+
+def test_mid_year_the_plan_in_force_has_the_year_end_of_the_progress_report():
+    folder = Path(__file__).parent.parent / "data" / "sample"
+    data, asked = read_dataset(folder), replace(read_scenario(folder / "base.yaml"), as_of=6)
+    plan = allocate(data, asked, as_of=6, detail=False)
+    year_end = plan.outlook.table().query("level == 'all'")["expected"].iloc[0]
+    assert plan.cells["expected_baseline"].sum() / MILLION == pytest.approx(year_end, rel=1e-9)
+    assert f"dự kiến giải ngân {million(round(year_end, 1), 'vi')}" in plan.explain("vi")[1]
+
+
 def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     plan = plan_of()
     told = "\n".join(plan.explain("vi")).lower()
