@@ -478,7 +478,7 @@ def test_money_paid_beyond_the_list_is_mended_by_a_button():
 
 def test_what_holds_a_plan_without_goals_is_a_table_that_says_what_it_lacks():
     shown = opened(dataset(cells=CELLS), PLAIN.replace("goals: [{minimise: change}]\n", ""))
-    told = words(shown.findings)
+    told = words(shown.outcome.held)
     assert "Chưa có mục tiêu nên không tính được" in told
     assert "Tổng kế hoạch" in told.partition("đang giữ phương án")[2]
 
