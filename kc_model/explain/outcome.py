@@ -29,10 +29,10 @@ def tell_totals(teller: Teller) -> Iterator[str]:
         cells=len(plan.cells),
         expected=expected,
     )
-    if expected:
-        yield from _beside_plan_in_force(teller)
     if expected and (plan.cells["basis"] != "given").any():
         yield from _on_unfinished(teller)
+    if expected:
+        yield from _beside_plan_in_force(teller)
 
 
 def _beside_plan_in_force(teller: Teller) -> Iterator[str]:
