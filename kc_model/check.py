@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from kc_model.errors import Address, Fault, InputError, errors_in
-from kc_model.money import UNITS
+from kc_model.money import UNITS, Amount
 from kc_model.problem import build_problem
 from kc_model.projects import build_offers, given_parts, management_warnings
-from kc_model.reading import dong, draft_dataset
+from kc_model.reading import draft_dataset
 from kc_model.scenario import Budget, Scenario, draft_scenario
 from kc_model.tables import Dataset
 
@@ -150,12 +150,9 @@ def _paid_apart(data: Dataset, year: int) -> Iterator[Fault]:
         if cell in told.index and abs(told[cell] - given.get(cell, 0)) >= UNITS[data.unit]:
             own, other = int(told[cell]), int(given.get(cell, 0))
             code = "paid-beside-projects" if own > other else "paid-not-in-history"
-            values = {
-                "cell": " – ".join(cell),
-                "history": dong(own),
-                "projects": dong(other),
-                "apart": dong(abs(own - other)),
-            }
+            vnd = {"history": own, "projects": other, "apart": abs(own - other)}
+            amounts = {key: Amount(amount, data.unit) for key, amount in vnd.items()}
+            values = {"cell": " – ".join(cell), **amounts}
             yield Fault(code, Address("projects.csv"), values, level="warning")
 
 

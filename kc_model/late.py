@@ -19,12 +19,13 @@ import pandas as pd
 from kc_model.cells import build_cells, newest_plan_year
 from kc_model.errors import Fault, raise_faults
 from kc_model.forecast import forecast
-from kc_model.money import MILLION, format_money, to_unit
+from kc_model.money import MILLION, to_unit
 from kc_model.moves import who_decides
 from kc_model.projects import offers_at
 from kc_model.results import Forecast
 from kc_model.tables import KEYS, Dataset, as_rows
 from kc_model.wording import Language, say
+from kc_model.words import Words
 
 __all__ = ["LateMoney", "late_money"]
 
@@ -80,8 +81,8 @@ class LateMoney:
         return list(self._told(language))
 
     def _told(self, language: Language) -> Iterator[str]:
-        unit, frame = self.data.unit, self.frame
-        total = format_money(int(frame["support"].sum()), unit, language)
+        words, frame = Words.of(self.data, language), self.frame
+        total = words.vnd(int(frame["support"].sum()))
         yield say(
             "late.about", language, source=self.source, month=self.arrives, year=self.year,
             count=len(frame), amount=total,
@@ -90,10 +91,10 @@ class LateMoney:
             yield say("late.plan_before", language, year=self.year, before=self.plan_year)
         for verdict, column in _TOLD.items():
             part = frame[frame["verdict"] == verdict]
-            amount = format_money(round(int(part[column].sum()), -5), unit, language)
+            amount = words.vnd(int(part[column].sum()))
             key = f"late.{verdict}" if len(part) else f"late.no_{verdict}"
             if len(part) or verdict != "unknown":
-                support = format_money(int(part["support"].sum()), unit, language)
+                support = words.vnd(int(part["support"].sum()))
                 values = {"amount": amount, "support": support, "ids": ", ".join(part["id"])}
                 yield say(key, language, count=len(part), **values)
 

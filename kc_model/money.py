@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from kc_model.wording import LANGUAGES, Language, say
 
 __all__ = [
-    "CHARTED",
     "DIGITS",
     "MARKS",
     "MILLION",
+    "SHOWN",
     "UNITS",
+    "Amount",
     "DecimalMark",
     "NumberError",
     "find_unit",
@@ -47,8 +48,9 @@ __all__ = [
 UNITS = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}
 """VND in one of each unit."""
 
-CHARTED = {**dict.fromkeys(UNITS, "million_vnd"), "billion_vnd": "billion_vnd"}
-"""By the unit of a file, the one that charts are drawn in: nobody reads an axis of đồng."""
+SHOWN = {**dict.fromkeys(UNITS, "million_vnd"), "billion_vnd": "billion_vnd"}
+"""By the unit of a file, the one that people are told amounts in and type them in: official tables
+say triệu đồng, and nobody reads an axis of đồng. Tables of output files keep the file's own."""
 
 DecimalMark = Literal["point", "comma"]
 MARKS: dict[str, DecimalMark] = {".": "point", ",": "comma"}
@@ -379,6 +381,25 @@ def format_money(
     """
     amount = _EXACT.divide(_machine_number(vnd), Decimal(UNITS[unit]))
     return f"{format_number(amount, digits, language)} {unit_name(unit, language)}"
+
+
+class Amount(NamedTuple):
+    """An amount that a text holds: told to the đồng, in the text's language.
+
+    Parameters
+    ----------
+    vnd : int
+    unit : str
+        Of the file; it is told in `SHOWN`, what is less than a tenth of a million in đồng.
+    """
+
+    vnd: int
+    unit: str
+
+    def __call__(self, language: Language) -> str:
+        """Return it as a text."""
+        is_small = 0 < abs(self.vnd) < MILLION // 10
+        return format_money(self.vnd, "vnd" if is_small else SHOWN[self.unit], language)
 
 
 # ---------------------------------------------------------------------------- splitting

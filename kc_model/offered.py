@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Fault
-from kc_model.money import UNITS
+from kc_model.money import UNITS, Amount
 from kc_model.projects import FAULTY, Offers
-from kc_model.reading import dong
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
@@ -236,7 +235,7 @@ def offered_of(
     )
     off = offered.exact[offered.project] & (offered.whole_parts % grid != 0)
     for number in np.unique(offered.project[off]).tolist():
-        warn("project-exact", number, amount=dong(int(most[number])))
+        warn("project-exact", number, amount=Amount(int(most[number]), data.unit))
     return offered, warn.faults
 
 
@@ -247,9 +246,13 @@ class _Warnings:
     grid: int
     faults: list[Fault] = field(default_factory=list)
 
-    def __call__(self, code: str, number: int, **values: str) -> None:
+    def __call__(self, code: str, number: int, **values: object) -> None:
         at = self.data.at("projects", number, FAULTY[code])
-        values = {"id": self.frame["id"][number], "grid": dong(self.grid), **values}
+        values = {
+            "id": self.frame["id"][number],
+            "grid": Amount(self.grid, self.data.unit),
+            **values,
+        }
         self.faults.append(Fault(code, at, values, level="warning"))
 
     def names(self, numbers: Iterable[int]) -> str:

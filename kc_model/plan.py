@@ -34,7 +34,8 @@ class Plan:
         budget row that holds the cell, of several the narrowest), basis (text: what its absorption
         rests on, see `kc_model.problem.Problem.basis`), chance_last, chance_next (float64: the
         chance that its last money, and a little more, is disbursed, see
-        `kc_model.cells.Curves.chances`).
+        `kc_model.cells.Curves.chances`); expected_baseline (float64 VND: what the baseline would
+        disburse on the same footing, mid-year without what nobody can use any more).
     rule_rows : DataFrame
         One row per rule, group and side: id, group, side, tier, lhs, bound, slack, status,
         shortfall, price, price_from, price_to (float64 in the user's unit, NaN: no meaning), step

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Protocol, Self
 
 import pandas as pd
 
 from kc_model import reference
-from kc_model.money import UNITS, format_money, format_number
+from kc_model.money import SHOWN, UNITS, format_money, format_number
 from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
 __all__ = ["DIGITS", "NOTICED", "Words", "closed", "grounds", "noticed"]
@@ -112,14 +113,23 @@ class Words:
 
     Parameters
     ----------
-    unit : str
-        The dataset's unit.
+    given : str
+        The dataset's unit: what amounts come in.
     vintage : {"63", "34"}
         Of the places' codes.
+
+    Attributes
+    ----------
+    unit : str
+        What amounts are shown in, see `kc_model.money.SHOWN`.
+    one : float
+        1 of that, as amounts come in.
     """
 
-    def __init__(self, unit: str, vintage: str, language: Language) -> None:
-        self.unit, self.vintage, self.language = unit, vintage, language
+    def __init__(self, given: str, vintage: str, language: Language) -> None:
+        self.given, self.vintage, self.language = given, vintage, language
+        self.unit = SHOWN[given]
+        self.one = UNITS[self.unit] / UNITS[given]
 
     @classmethod
     def of(cls, plan: _Shown, language: Language) -> Self:
@@ -136,15 +146,16 @@ class Words:
         """Show an amount given in the unit, without the unit's name; "–" where there is none."""
         if pd.isna(value):
             return "–"
-        return format_number(_rounded(value, DIGITS[self.unit]), None, self.language)
+        digits = DIGITS[self.unit]
+        return format_number(_rounded(self._in_shown(value), digits), None, self.language)
 
-    def money(self, value: float) -> str:
-        """Show an amount given in the unit."""
-        return self._money(value, DIGITS[self.unit])
+    def money(self, value: float, digits: int | None = None) -> str:
+        """Show an amount given in the unit; to the unit's usual digits, or to so many."""
+        return self._money(value, DIGITS[self.unit] if digits is None else digits)
 
     def vnd(self, amount: float) -> str:
         """Show an amount given in VND."""
-        return self.money(amount / UNITS[self.unit])
+        return self.money(amount / UNITS[self.given])
 
     def signed(self, value: float) -> str:
         """Show a change of money, given in the unit, with its sign; none is told in words."""
@@ -155,8 +166,16 @@ class Words:
 
     def sign(self, value: float) -> str:
         """Return the sign that is shown with a change of money: none where it is shown as 0."""
-        shown = _rounded(value, DIGITS[self.unit])
+        shown = _rounded(self._in_shown(value), DIGITS[self.unit])
         return "+" if shown > 0 else "−" if shown < 0 else ""
+
+    def steps(self, totals: Sequence[float]) -> list[float]:
+        """Return how far each total is from the one before, as they are shown.
+
+        Read beside the totals the steps add up, to the last digit. Money, given in the unit.
+        """
+        shown = [_rounded(self._in_shown(total), DIGITS[self.unit]) for total in totals]
+        return [float(after - before) * self.one for before, after in pairwise(shown)]
 
     def sides(self, sums: pd.DataFrame) -> dict[str, tuple[int, float]]:
         """Return how many lose, how many gain, and how much; together what the total changes by.
@@ -177,7 +196,8 @@ class Words:
             change[told & (change > 0)],
             change[~told & (change != 0)],
         ]
-        money = closed([float(part.sum()) for part in parts], DIGITS[self.unit])
+        shown = closed([float(part.sum()) for part in parts], DIGITS[self.unit])
+        money = [one * self.one for one in shown]
         found = zip(map(len, parts), money, strict=True)
         sides = dict(zip(("lost", "won", "rest"), found, strict=True))
         return sides if money[-1] else {key: sides[key] for key in ("lost", "won")}
@@ -188,19 +208,23 @@ class Words:
 
     def gain(self, value: float) -> str:
         """Show an amount given in the unit that is an estimate by nature: to three figures."""
-        return self._money(value, min(_significant(value, 3), _EXACT[self.unit]))
+        digits = _significant(self._in_shown(value), 3)
+        return self._money(value, min(digits, _EXACT[self.unit]))
 
     def each(self, value: float) -> str:
         """Show money for each head or other unit, given in the unit: in đồng, or in million."""
-        vnd = value * UNITS[self.unit]
+        vnd = value * UNITS[self.given]
         unit = "million_vnd" if abs(vnd) >= UNITS["million_vnd"] else "vnd"
         shown = vnd / UNITS[unit]
         digits = _significant(shown, 3)
         return format_money(_rounded(shown, digits) * UNITS[unit], unit, self.language)
 
     def _money(self, value: float, digits: int) -> str:
-        vnd = _rounded(value, digits) * UNITS[self.unit]
+        vnd = _rounded(self._in_shown(value), digits) * UNITS[self.unit]
         return format_money(vnd, self.unit, self.language)
+
+    def _in_shown(self, value: float) -> float:
+        return value / self.one
 
     # ------------------------------------------------------------------ numbers
 
@@ -219,9 +243,9 @@ class Words:
         number = format_number(_rounded(100 * share, digits), digits, self.language)
         return say("screen.share", self.language, number=number)
 
-    def outputs(self, value: float) -> str:
+    def outputs(self, value: float, digits: int | None = None) -> str:
         """Show a number of outputs, projects or units of a column."""
-        return self.say("explain.outputs", amount=self.number(value))
+        return self.say("explain.outputs", amount=self.number(value, digits))
 
     def rule_number(self, kind: str, value: float) -> str:
         """Show a rule's own number.

@@ -42,6 +42,16 @@ def september(tmp_path_factory):
     assert "Traceback" not in (folder.parent / "app.log").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def country(tmp_path_factory):
+    """Serve figures of the whole country; give the address."""
+    folder = tmp_path_factory.mktemp("số liệu") / "cả nước"
+    shutil.copytree(ROOT / "data" / "sample", folder)
+    with running_app(folder, folder.parent / "app.log") as (address, _):
+        yield address
+    assert "Traceback" not in (folder.parent / "app.log").read_text(encoding="utf-8")
+
+
 def names(page):
     rows = page.get_by_role("grid", name=GOALS).locator("tbody tr th")
     return rows.all_inner_texts()
@@ -198,3 +208,36 @@ def test_late_money_is_told_project_by_project(september, watched, shots):
     assert told[7] == "Đăng ký lại năm sau"
     page.get_by_role("button", name="English").locator("visible=true").click()
     page.get_by_text("To be registered again for the next year: 6 projects").wait_for()
+
+
+_LAID_OUT = """() => {
+    const seen = part => [...document.querySelectorAll(part)].filter(one =>
+        one.checkVisibility() && one.getBoundingClientRect().width);
+    const box = one => one.getBoundingClientRect();
+    const frames = seen(".kc-frame");
+    const between = (one, other) => {
+        const [a, b] = [box(one), box(other)];
+        const beside = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+        return beside ? Math.max(a.left, b.left) - Math.min(a.right, b.right) : Infinity;
+    };
+    const pairs = list => list.flatMap((one, i) => list.slice(i + 1).map(two => between(one, two)));
+    const fields = seen(".kc-slider label, .kc-slider output, .kc-desk button, .kc-desk select");
+    const outside = one => box(one).right > document.documentElement.clientWidth;
+    const cut = frames.some(one => one.scrollWidth > one.clientWidth || outside(one));
+    return !cut && Math.min(...pairs(frames)) >= 8 && Math.min(...pairs(fields)) >= 2;
+}"""
+
+
+@pytest.mark.browser
+def test_nothing_on_the_desk_of_progress_is_cut_or_touches(country, watched, shots):
+    page = watched.page
+    page.goto(country)
+    for language, button, name in (("vi", "Tiếng Việt", "Tiến độ"), ("en", "English", "Progress")):
+        page.get_by_role("button", name=button).click()
+        tab(page, name)
+        page.locator("th", has_text={"vi": "Tổng cộng", "en": "Total"}[language]).first.wait_for()
+        page.locator(".kc-frame >> visible=true").nth(3).wait_for()  # of the last table
+        for width in (1280, 1920):
+            page.set_viewport_size({"width": width, "height": 1080})
+            page.wait_for_function(f"({_LAID_OUT})()")  # once it has settled
+            page.screenshot(path=shots / f"desk-progress-{language}-{width}.png")

@@ -128,10 +128,12 @@ def test_an_allocation_by_hand(plan):
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 10**15), min_size=4, max_size=4))
-def test_the_total_in_the_heading_is_exact(plan, amounts):
+def test_the_total_in_the_heading_is_told_to_a_tenth_of_a_million(plan, amounts):
     cells = plan.cells.assign(amount=pd.array(amounts, dtype="Int64"))
     heading = allocation_chart(replace(plan, cells=cells)).heading
-    assert parse_money(heading.removeprefix("Tổng: "), "vnd", "comma") == sum(amounts)
+    told = parse_money(heading.removeprefix("Tổng: "), "vnd", "comma")
+    assert told % 10**5 == 0
+    assert abs(told - sum(amounts)) <= 10**5 // 2
 
 
 @settings(max_examples=25)

@@ -29,7 +29,8 @@ from kc_model.explain import (
     rule_texts,
 )
 from kc_model.explain.reasons import find_reasons
-from kc_model.money import UNITS, format_money, format_number
+from kc_model.explain.teller import Teller
+from kc_model.money import UNITS, format_money, format_number, parse_money, parse_number
 from kc_model.reference import area_name, place_name, source_name
 from kc_model.scenario import Budget
 from kc_model.tables import Note
@@ -401,6 +402,63 @@ def test_gains_are_said_to_add_to_the_first_goal_s_best_where_that_is_not_the_pl
     assert not any("không phải vào số" in line for line in plan_of().explain("vi"))
 
 
+IN_FORCE = """
+year month place area source plan disbursed
+2024 6 01 TECH KCQG 100 20
+2024 6 02 TECH KCQG 50 20
+"""
+FALLING = """
+place area source upto rate
+01 TECH KCQG 60 0.9
+01 TECH KCQG 500 0.3
+02 TECH KCQG 500 0.8
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "money", "told"),
+    [
+        ("", 150, ("nhiều hơn 20 triệu đồng.", "20 million VND more.")),
+        (
+            "min: 120",
+            150,
+            ("ít hơn 10 triệu đồng, là cái giá của các", "10 million VND less, which"),
+        ),
+        ("min: 120", 145, ("ít hơn 14 triệu đồng.", "14 million VND less.")),
+        ("min: 100, max: 100", 150, ("ngang như vậy.", "as much.")),
+    ],
+)
+@pytest.mark.parametrize(("as_of", "base"), [(None, "kế hoạch năm 2024"), (6, "kế hoạch đang")])
+def test_the_plan_in_force_is_told_on_the_same_footing(rule, money, told, as_of, base):
+    text = f"budget: [{{source: KCQG, amount: {money}}}]\ngoals: [{{maximise: disbursed}}]\n"
+    text += f"rules: [{{id: r, where: {{place: '01'}}, {rule}}}]\n" if rule else ""
+    data = dataset(history=IN_FORCE, absorption=FALLING)
+    plan = allocate(data, scenario(text), as_of=as_of)
+    for language, shown in zip(LANGUAGES, told, strict=True):
+        told_second = plan.explain(language)[1]
+        assert million(150, language) in told_second  # 60 × 0.9 + 40 × 0.3, and 50 × 0.8
+        assert million(106, language) in told_second
+        assert Words("million_vnd", "34", language).percent(106 / 150) in told_second
+        assert shown in told_second
+    assert base in plan.explain("vi")[1]
+
+
+def test_a_plan_for_another_year_has_no_plan_in_force_beside_it():
+    text = "budget: [{source: KCQG, amount: 150}]\ngoals: [{maximise: disbursed}]\n"
+    data = dataset(history=IN_FORCE, absorption=FALLING)
+    told = allocate(data, replace(scenario(text), year=2025)).explain("vi")
+    assert not any("cùng cách đó" in line for line in told)
+
+
+def test_mid_year_the_plan_in_force_has_the_year_end_of_the_progress_report():
+    folder = Path(__file__).parent.parent / "data" / "sample"
+    data, asked = read_dataset(folder), replace(read_scenario(folder / "base.yaml"), as_of=6)
+    plan = allocate(data, asked, as_of=6, detail=False)
+    year_end = plan.outlook.table().query("level == 'all'")["expected"].iloc[0]
+    assert plan.cells["expected_baseline"].sum() / MILLION == pytest.approx(year_end, rel=1e-9)
+    assert f"dự kiến giải ngân {million(round(year_end, 1), 'vi')}" in plan.explain("vi")[1]
+
+
 def test_the_workbook_says_of_a_rule_what_the_sentences_say():
     plan = plan_of()
     told = "\n".join(plan.explain("vi")).lower()
@@ -460,13 +518,64 @@ def test_the_table_of_what_holds_says_how_far_a_price_holds(language):
     assert lines[0][0] == "Mỗi tỉnh khó khăn ít nhất 55,5 triệu"  # what is missed stands first
     until = rules.loc["budget:1", "price_to"]
     fund = source_name("KCQG", language)
-    assert told[f"{fund} (Vốn trung ương)"][2] == million(until, language)
+    assert million(until, language) in told[f"{fund} (Vốn trung ương)"][2]
     best = [plan_of(TEXT.replace("120", str(until + n))).goals[0]["best"] for n in (-1, 0, 1)]
     assert best[1] - best[0] == pytest.approx(rules.loc["budget:1", "price"])
     assert best[2] - best[1] < rules.loc["budget:1", "price"] - 0.01
     bare = holding(plan_of(detail=False), language)  # without prices: what binds, and no more
     assert {len(line) for line in bare} == {2}
     assert f"{fund} (Vốn trung ương)" in {name for name, _ in bare[1:]}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_step_price_and_limit_of_a_line_agree_as_they_are_shown(seed, tmp_path):
+    instance = instances.draw(seed)
+    folder, file = instance.write(tmp_path / "data")
+    plan = allocate(read_dataset(folder), read_scenario(file), as_of=instance.as_of)
+    rules, teller = plan.rule_rows, Teller(plan, "vi")
+    held = rules[(rules["status"] != "met") | (rules["price"] > 0)]
+    single = ~held.duplicated(["id", "side"], keep=False) & held["gain"].notna()
+    lines = {line[:2]: line[3] for line in holding(plan)[1:] if len(line) == 4}
+    for row in held[single].to_dict("records"):
+        name = teller.rule(row["id"])
+        found = [told for key, told in lines.items() if key[0] == name[:1].upper() + name[1:]]
+        if len(found) != 1 or found == ["–"]:
+            continue
+        is_fixed = row["id"].startswith(("budget:", "bound:"))
+        size = row["step"] * (1 if is_fixed else abs(row["bound"] / row["factor"]))
+        through = row["gain"] == pytest.approx(row["price"] * size, rel=6e-3)
+        part = re.fullmatch(r"Đến (.+) thì cứ (.+) được (.+), sau đó ít hơn", found[0])
+        if part is None:
+            assert through or found[0].startswith("Ít hơn ngay")
+            continue
+        assert not through
+        limit, is_share = part[1], part[1].endswith("%")
+        to = parse_number(limit, "comma") if is_share else parse_money(limit, plan.unit, "comma")
+        now = row["factor"] if is_share else row["bound"] * UNITS[plan.unit]
+        end = now + (1 if row["side"] == "max" else -1) * row["step"] * (now / row["bound"])
+        if is_share or is_fixed:
+            assert min(now, end) < float(to) < max(now, end)
+        assert limit not in (
+            teller.words.percent(now, 6) if is_share else teller.quantity("money", row["bound"])
+        )
+
+
+@pytest.mark.parametrize(
+    ("further", "gain", "told"),
+    [
+        (20.5, 0.9, "Nới tiếp vẫn như vậy đến 140,5 triệu đồng"),
+        (0.3, 0.9, "Hết nấc này"),
+        (0.3, 0.4, "Đến 120,3 triệu đồng thì cứ 1 triệu đồng được 0,9 triệu đồng, sau đó ít hơn"),
+        (0.004, 0.4, "Đến 120,004 triệu đồng thì cứ 1 triệu đồng được"),
+        (1e-9, 0.4, "Ít hơn ngay khi bắt đầu nới"),
+        (np.nan, 0.9, "Không có giới hạn"),
+    ],
+)
+def test_how_far_a_step_holds_is_told_to_the_digit_that_tells_it_apart(further, gain, told):
+    plan = plan_of()
+    rules = plan.rule_rows.assign(price_to=120 + further, gain=gain)
+    (line,) = [line for line in holding(replace(plan, rule_rows=rules))[1:] if "Vốn" in line[0]]
+    assert line[3].startswith(told)
 
 
 def test_what_holds_is_told_without_a_goal_and_where_a_price_never_ends():

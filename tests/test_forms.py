@@ -161,7 +161,7 @@ def test_form_1_has_the_columns_of_the_circular():
     assert table[1][:6] == ["1", "máy", 900, 300, 500, 100]
     assert table[-1][1:6] == ["Cộng", 900, 300, 500, 100]
     texts = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value]
-    assert sum("triệu đồng" in text for text in texts) == 4
+    assert sum("Đơn vị tính: triệu đồng" in text for text in texts) == 4
     assert sum("không được hỗ trợ từ nguồn kinh phí nhà nước khác" in text for text in texts) == 4
     assert sum("bảo đảm phần kinh phí còn lại" in text for text in texts) == 4
 
@@ -223,7 +223,7 @@ def test_what_is_derived_missing_or_does_not_add_up_is_said():
     assert "phần còn lại" in remarks["chợ"]
     assert "Hà Nội, Cao Bằng" in remarks["chợ"]
     assert "Chưa có tổng kinh phí" in remarks["thử"]
-    assert "200.000.000 đồng" in remarks["sấy"]
+    assert "200 triệu đồng" in remarks["sấy"]
     sheet = sheet_of(content, "registration_KCQG")
     assert "Tổng kinh phí thực hiện" in headings(sheet)
     notes = [str(cell.value) for cell in sheet["A"] if cell.value]
@@ -541,4 +541,4 @@ def test_a_registration_remarks_what_is_asked_over_the_cap():
     for sheet in book.worksheets:
         told = [str(v) for row in sheet.values for v in row if "vượt mức hỗ trợ" in str(v)]
         assert len(told) == 1
-        assert "300.000.000 đồng" in told[0]
+        assert "300 triệu đồng" in told[0]

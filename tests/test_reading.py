@@ -320,8 +320,8 @@ def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):
     with pytest.raises(InputError) as caught:
         read_dataset(folder(tmp_path, projects=text))
     (fault,) = caught.value.faults
-    assert "191.300.000.000 đồng" in fault.found("vi")
-    assert "191,300,000,000 VND" in fault.found("en")
+    assert "191.300 triệu đồng" in fault.found("vi")
+    assert "191,300 million VND" in fault.found("en")
     assert "đồng" not in fault.found("en")
 
 

@@ -12,6 +12,7 @@ from string import Formatter
 
 import pytest
 
+from kc_model.money import Amount
 from kc_model.wording import LANGUAGES, say, texts
 from kc_model.words import Words
 
@@ -155,12 +156,19 @@ def test_english_counts_in_singular_and_plural(count, shown):
     assert say("explain.bare", "vi", count=count, names="x").startswith(f"{count} quy định")
 
 
-def test_amounts_of_a_message_bear_the_languages_mark_of_thousands():
-    values = {"id": "A", "least": "1\u202f234\u202f567", "cap": "999", "norm": "N\u202f04"}
-    said = {one: say("faults.support-over-cap.found", one, **values) for one in LANGUAGES}
-    assert "1.234.567 đồng" in said["vi"]
-    assert "1,234,567 VND" in said["en"]
-    assert "N\u202f04" in said["vi"]
+@pytest.mark.parametrize(
+    ("vnd", "unit", "shown"),
+    [
+        (1_234_567_000, "vnd", ("1.234,567 triệu đồng", "1,234.567 million VND")),
+        (1_234_567_000, "thousand_vnd", ("1.234,567 triệu đồng", "1,234.567 million VND")),
+        (1_234_567_000, "billion_vnd", ("1,234567 tỷ đồng", "1.234567 billion VND")),
+        (-12_345, "million_vnd", ("−12.345 đồng", "−12,345 VND")),
+    ],
+)
+def test_an_amount_of_a_message_is_told_in_its_language_and_in_one_unit(vnd, unit, shown):
+    values = {"id": "A", "least": Amount(vnd, unit), "cap": "999", "norm": "N04"}
+    said = [say("faults.support-over-cap.found", one, **values) for one in LANGUAGES]
+    assert all(text in told for text, told in zip(shown, said, strict=True))
 
 
 @pytest.mark.parametrize(

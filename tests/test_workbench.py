@@ -659,17 +659,17 @@ def test_the_forecast_on_screen_is_the_librarys(progress_desk):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_lines_at_risk_stand_in_a_table_in_billions_the_largest_first(language):
+def test_lines_at_risk_stand_in_the_tables_unit_the_largest_first(language):
     data = dataset(history=HISTORY)
     found = progress_of(data, forecast(data, 2023, 6))
     shown = re.findall("<td>([^<]*)</td>", risks_table(found, language))
     mark = "comma" if language == "vi" else "point"
-    money = [parse_money(text, "billion_vnd", mark) for text in shown if text[0].isdigit()]
+    money = [parse_money(text, "million_vnd", mark) for text in shown if text[0].isdigit()]
     lost = money[2::3]
     assert lost == sorted(lost, reverse=True)
-    assert lost == pytest.approx([int(one) for one in found.at_risk()["unspent"]], abs=500_000)
+    assert lost == pytest.approx([int(one) for one in found.at_risk()["unspent"]], abs=50_000)
     whole = found.rows.loc[found.rows["level"] == "all", "unspent"].iloc[0]
-    assert sum(lost) == pytest.approx(int(whole), abs=500_000 * len(lost))
+    assert sum(lost) == pytest.approx(int(whole), abs=50_000 * len(lost))
     told = found.sentences(language, risks=False)
     assert len(told) == len(found.sentences(language)) - (len(lost) > 1)
 
@@ -1235,6 +1235,27 @@ def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
     plan_desk.comparing.after.value = 0
     plan_desk.comparing.errand.button.click()
     assert "[same-scenario-twice]" in words(plan_desk.comparing.errand.told)
+
+
+def test_chart_and_sentences_of_a_bridge_are_rounded_alike(plan_desk):
+    base = plan_desk.plan
+    plan_desk.sliders["total"].value = Decimal(7000)
+    plan_desk.sliders["tech:min"].value = Decimal("0.7")
+    assert plan_desk.wait(30)
+    bridge = compare(base, plan_desk.plan).bridge()
+    steps = bridge.steps.assign(
+        disbursed=pd.array([-2_379_460_000, -1_178_970_000], dtype="Int64"),
+        total=pd.array([40_000, 30_000], dtype="Int64"),
+    )
+    expected = [329_596_240_000.0, *[0.0] * (len(base.cells) - 1)]
+    before = replace(base, cells=base.cells.assign(expected_disbursed=expected))
+    bridge = replace(bridge, before=before, steps=steps)
+    plan_desk.comparing._show_bridge(bridge)
+    labels = [row["label"] for row in plan_desk.comparing.figure.chart.picture["rows"]]
+    assert labels == ["329.596,2", "−2.379,4", "−1.179", "326.037,8"]
+    told = bridge.sentences()
+    assert "dự kiến giải ngân −2.379,4 triệu đồng, tổng kinh phí không đổi" in told[0]
+    assert "dự kiến giải ngân −1.179 triệu đồng, tổng kinh phí +0,1 triệu đồng" in told[1]
 
 
 def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatch):

@@ -21,7 +21,7 @@ from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario, scenario_yaml
 from kc_model.wording import say
 from kc_model.words import Words
-from kc_model.workbench import following, making, show_plan
+from kc_model.workbench import following, making, show_forecast, show_plan
 from kc_model.workbench.adding import Asked, new_budget, new_rule
 from kc_model.workbench.deciding import decide, decided
 from kc_model.workbench.editing import TABLES, edited
@@ -505,7 +505,7 @@ def test_money_paid_beyond_the_list_is_mended_by_a_button():
 
 def test_what_holds_a_plan_without_goals_is_a_table_that_says_what_it_lacks():
     shown = opened(dataset(cells=CELLS), PLAIN.replace("goals: [{minimise: change}]\n", ""))
-    told = words(shown.findings)
+    told = words(shown.outcome.held)
     assert "Chưa có mục tiêu nên không tính được" in told
     assert "Tổng kế hoạch" in told.partition("đang giữ phương án")[2]
 
@@ -543,6 +543,51 @@ def test_without_a_plan_no_list_of_moves_stands_there(year):
     year.undo.click()
     assert year.wait(60)
     assert year.adjusting.listed.layout.display == ""
+
+
+def texts_of(part):
+    """Yield every text of a part of the screen, those of its parts too."""
+    if picture := getattr(part, "picture", None):
+        yield picture["heading"] + picture["description"]
+    for name in ("value", "label", "texts", "rows", "said", "description"):
+        found = getattr(part, name, None)
+        if isinstance(found, str | list | dict):
+            yield re.sub(r"base64,[^\"]*", "", str(found))
+    for one in getattr(part, "children", ()):
+        yield from texts_of(one)
+
+
+@pytest.mark.parametrize(("unit", "one"), [("vnd", 10**6), ("thousand_vnd", 10**3)])
+@pytest.mark.parametrize("as_of", [None, 6])
+def test_a_screen_tells_money_in_one_unit_whatever_the_file_has(unit, one, as_of):
+    data, seen = dataset(history=HISTORY), []
+    for name, scale in (("million_vnd", 1), (unit, one)):
+        text = YEAR.replace("amount: 6000", f"amount: {6000 * scale}")
+        text = text.replace("max: 3000", f"max: {3000 * scale}")
+        text = text.replace("round_to: 1", f"round_to: {scale}") + (
+            f"as_of: {as_of}\n" if as_of else ""
+        )
+        shown = opened(replace(data, unit=name), text)
+        first = list(texts_of(shown))
+        shown.grids["budget"]._told({"edits": [[0, 1, "5.500,5"]]})
+        shown.grids["rules"]._told({"edits": [[0, 2, "2.800"]]})
+        assert shown.wait(60)
+        assert shown.now().budget[0].amount == Decimal("5500.5") * scale
+        assert shown.grids["budget"].rows[0][1]["shown"] == "5.500,5 triệu đồng"
+        assert shown.now().rules[0].text == "Hà Nội nhiều nhất 2.800 triệu đồng"
+        seen.append((first, list(texts_of(shown))))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("unit", ["vnd", "thousand_vnd"])
+def test_the_desk_of_progress_tells_money_in_one_unit_whatever_the_file_has(unit):
+    data = dataset(history=HISTORY)
+    units = ("million_vnd", unit)
+    desks = [show_forecast(replace(data, unit=one), 2024, 6, arrival=8) for one in units]
+    assert all(desk.wait(60) for desk in desks)
+    first, second = (list(texts_of(desk)) for desk in desks)
+    assert first == second
+    assert any("triệu đồng" in text for text in first)
 
 
 def test_the_loser_stands_on_top_and_in_the_heat_map(year):

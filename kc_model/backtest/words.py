@@ -9,7 +9,7 @@ import numpy as np
 
 from kc_model import reference
 from kc_model.backtest.rivals import RIVALS, SIZES
-from kc_model.money import format_money, format_number
+from kc_model.money import SHOWN, format_money, format_number
 from kc_model.wording import Language, say
 
 __all__ = ["Averages", "on_accuracy", "on_extent", "on_kinds"]
@@ -72,7 +72,7 @@ def on_kinds(
             yield _tell(language, "source", name=name, mae=row["mae"])
     found = {size: table["size", size]["mae"] for size in SIZES if ("size", size) in table}
     if len(found) == len(SIZES):
-        first, second = (format_money(limit, unit, language) for limit in sizes)
+        first, second = (format_money(limit, SHOWN[unit], language) for limit in sizes)
         yield _tell(language, "sizes", first=first, second=second, **found)
 
 

@@ -99,7 +99,7 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
         synthetic=plan.synthetic,
         year=tongue.year(plan.year, plan.as_of),
         by=tongue.any(f"by.{by}"),
-        total=tongue.exact(to_unit(total, tongue.unit)) + _left(plan, total, tongue),
+        total=tongue.vnd(total) + _left(plan, total, tongue),
         name=tongue.retold(plan.scenario_name),
     )
 

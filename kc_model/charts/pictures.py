@@ -12,13 +12,12 @@ import pandas as pd
 from kc_model import reference
 from kc_model.charts import structures
 from kc_model.charts.structures import FIGURES
-from kc_model.charts.words import DIGITS, Picture, Record, Tongue, even, known
+from kc_model.charts.words import Picture, Record, Tongue, even, known
 from kc_model.export import Stamp
 from kc_model.forecast import Months
 from kc_model.money import format_number, unit_name
 from kc_model.tables import Dataset
 from kc_model.wording import Language
-from kc_model.words import closed
 
 __all__ = ["MEASURES", "fan_chart", "frontier_chart", "heat_map", "tile_map", "waterfall_chart"]
 
@@ -298,8 +297,8 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
     steps = ["\n".join(wrap(str(step), _STEP)) for step in frame["step"]]
     rows: list[Record] = []
     table = [tongue.head("step", "change", "total")]
-    ends_shown = [closed([float(one)], DIGITS[tongue.unit])[0] for one in frame["total"]]
-    change = pd.Series(ends_shown).diff().where(frame["change"].notna().to_numpy())
+    change = pd.Series([np.nan, *tongue.steps(frame["total"].tolist())])
+    change = change.where(frame["change"].notna().to_numpy())
     for name, following, apart, (step, by, total) in zip(
         steps,
         [*steps[1:], None],

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export import Stamp
-from kc_model.money import CHARTED, UNITS, format_number, unit_name
+from kc_model.money import SHOWN, UNITS, format_number, unit_name
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS, Words
 
@@ -138,7 +138,7 @@ class Tongue(Words):
     """
 
     def __init__(self, kind: str, unit: str, vintage: str, language: Language) -> None:
-        super().__init__(CHARTED[unit], vintage, language)
+        super().__init__(SHOWN[unit], vintage, language)
         self.kind, self.scale = kind, UNITS[unit] / UNITS[self.unit]
 
     def scaled(self, frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
     told = teller.say(
         f"why.{sides}.{first.kind}",
         driver=_driver(teller, first.driver),
-        amount=words.gain(to_unit(abs(sum(one.amount for one in reasons)), words.unit)),
+        amount=words.gain(to_unit(abs(sum(one.amount for one in reasons)), words.given)),
         rise=words.rise(abs(here)) if first.kind == "budget" else "",
         here=words.percent(here) if is_known else "",
         there=words.percent(there) if is_known else "",
@@ -116,7 +116,7 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
     )
     if not first.keeper:
         return told
-    kept = words.gain(to_unit(sum(reason.kept for reason in reasons), words.unit))
+    kept = words.gain(to_unit(sum(reason.kept for reason in reasons), words.given))
     return told + teller.say("why.kept", driver=_driver(teller, first.keeper), amount=kept)
 
 

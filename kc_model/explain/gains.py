@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from kc_model.explain.teller import Teller
+from kc_model.explain.teller import SMALL, Teller
 from kc_model.plan import Plan
 from kc_model.wording import Language, say
+from kc_model.words import DIGITS
 
 __all__ = ["holding", "loosening", "tell_gains"]
 
@@ -18,6 +19,8 @@ _TOLD = 5
 _NONE = "–"
 _SIDES = ("min", "max")
 _WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
+_ALIKE = 5e-3  # of a gain: told to three figures, less makes no difference
+_FINEST = 6  # digits after the mark
 
 Row = dict[Hashable, Any]
 
@@ -42,7 +45,7 @@ def tell_gains(teller: Teller) -> Iterator[str]:
     goal = teller.words.achieved(plan.goals[0]["name"], plan.goals[0]["best"], teller.per(1))
     if abs(plan.goals[0]["achieved"] - plan.goals[0]["best"]) > _WORTH * best:
         yield teller.say("gains_of", goal=teller.goal(1), best=goal)
-    worth.sort(key=lambda rows: -_gain(rows[0]))
+    worth.sort(key=lambda rows: -_gain(teller, rows[0]))
     purses = [rows[0] for rows in worth if _is_purse(rows[0])]
     others = [rows for rows in worth if not _is_purse(rows[0])]
     others += [[purse] for purse in purses] if len(purses) == 1 else []
@@ -83,27 +86,26 @@ def holding(plan: Plan, language: Language = "vi") -> list[tuple[str, ...]]:
     -------
     list of tuple of str
         The head; then for each rule and side its name, its state and where, what a readable step
-        gives, and the limit up to which each further unit gives as much as the first one ("–"
-        where the rule has several groups, or a step gives nothing). Missed ones first, then what
-        gives most. A column without anything to say is left out: without prices the last two.
+        gives, and how far that holds as it is loosened ("–" where a step gives nothing, or goes
+        first to what is missed). Missed ones first, then what gives most. A column without
+        anything to say is left out: without prices the last two.
     """
     teller, rules = Teller(plan, language), plan.rule_rows
     is_priced = bool(rules["price"].notna().any())
     sides = list(_sides(rules))
-    sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(rows[0])))
+    sides.sort(key=lambda rows: (rows[0]["status"] != "missed", -_gain(teller, rows[0])))
     lines: list[tuple[str, ...]] = []
     steps: set[str] = set()
     for rows in sides:
         named = [_name(teller, rows[0], sides), _state(teller, rows)]
         if is_priced:
-            gives = len(rows) == 1 and _is_worth(teller, rows[0])
             clause = _clause(teller, rows[0])
             if _is_purse(rows[0]) and _is_worth(teller, rows[0]):
                 gain = _shown(teller, rows[0])
                 step = clause.partition(gain)[0]  # what every budget is told with: once
                 clause = f"+{gain}" if step in steps else clause
                 steps.add(step)
-            named += [clause, _end(teller, rows[0]) if gives else _NONE]
+            named += [clause, _until(teller, rows)]
         lines.append(tuple(f"{text[:1].upper()}{text[1:]}" for text in named))
     head = ["rule", "state", "step", "until"][: 4 if is_priced else 2]
     if is_priced and all(line[-1] == _NONE for line in lines):
@@ -119,14 +121,41 @@ def _name(teller: Teller, row: Row, sides: list[list[Row]]) -> str:
     return say(f"screen.side.{row['side']}", teller.language, rule=name)
 
 
-def _end(teller: Teller, row: Row) -> str:
-    """Say up to which limit a row's price holds as it is loosened."""
+def _until(teller: Teller, rows: list[Row]) -> str:
+    """Say how far what a step gives holds: beyond the step, to its end, or for its first part."""
+    row, gain = rows[0], _gain(teller, rows[0])
+    promise = math.fsum(one["price"] * _size(teller, one) for one in rows)
+    if math.isnan(promise) or row["status"] == "missed" or not _is_worth(teller, row):
+        return _NONE
+    through = gain >= (1 - _ALIKE) * promise
     end = row["price_from"] if row["side"] == "min" else row["price_to"]
+    if len(rows) > 1 or (math.isnan(end) and not through):
+        return teller.say("holding.through" if through else "holding.less")
     if math.isnan(end):
         return teller.say("holding.endless")
-    if row["measure"] == "share" and row["factor"] and row["bound"]:
-        return teller.words.percent(end / row["bound"] * row["factor"], 2)
-    return teller.quantity(row["measure"], end)
+    limit = _limit(teller, row, end)
+    if abs(end - row["bound"]) >= (1 - SMALL) * _size(teller, row):
+        return teller.say("holding.beyond", limit=limit)
+    if through:
+        return teller.say("holding.through")
+    first = teller.words.gained(teller.plan.goals[0]["name"], row["price"] * _one(teller, row))
+    key = "holding.part" if limit else "holding.at_once"
+    return teller.say(key, limit=limit, gain=first, step=_unit(teller, row))
+
+
+def _limit(teller: Teller, row: Row, end: float) -> str:
+    """Show a limit with the digits that tell it from the one that stands; "" where none do."""
+    is_share = _is_share(row) and row["bound"]
+    for digits in range(2 if is_share else DIGITS[teller.words.unit], _FINEST + 1):
+        now, to = (
+            teller.words.percent(at / row["bound"] * row["factor"], digits)
+            if is_share
+            else teller.quantity(row["measure"], at, digits)
+            for at in (row["bound"], end)
+        )
+        if now != to:
+            return to
+    return ""
 
 
 def _sides(rules: pd.DataFrame) -> Iterator[list[Row]]:
@@ -151,29 +180,42 @@ def _is_purse(row: Row) -> bool:
     return str(row["id"]).startswith("budget:")
 
 
-def _gain(row: Row) -> float:
+def _gain(teller: Teller, row: Row) -> float:
     """Return what a step gives: asked again, or at the most what the price promises."""
     if not math.isnan(row["gain"]):
         return float(row["gain"])
-    promised = row["price"] * _one(row) if row["status"] != "missed" else 0.0
+    promised = row["price"] * _one(teller, row) if row["status"] != "missed" else 0.0
     return 0.0 if math.isnan(promised) else float(promised)
 
 
 def _is_worth(teller: Teller, row: Row) -> bool:
-    return _gain(row) > _WORTH * abs(float(teller.plan.goals[0]["best"]))
+    return _gain(teller, row) > _WORTH * abs(float(teller.plan.goals[0]["best"]))
 
 
-def _one(row: Row) -> float:
-    """Return a point of a share, or 1, in the row's own unit."""
-    is_share = row["measure"] == "share" and row["factor"]
-    return float(row["bound"] / row["factor"] / 100) if is_share else 1.0
+def _is_share(row: Row) -> bool:
+    return bool(row["measure"] == "share" and row["factor"])
+
+
+def _size(teller: Teller, row: Row) -> float:
+    """Return by how much a step moves a row's right-hand side, in the row's own unit."""
+    if math.isnan(row["step"]):
+        return _one(teller, row)
+    is_fixed = str(row["id"]).startswith(("budget:", "bound:")) or not row["factor"]
+    return float(row["step"] * (1.0 if is_fixed else abs(row["bound"] / row["factor"])))
+
+
+def _one(teller: Teller, row: Row) -> float:
+    """Return a point of a share, or 1 of what is shown, in the row's own unit."""
+    if _is_share(row):
+        return float(row["bound"] / row["factor"] / 100)
+    return teller.words.one if row["measure"] in ("money", "share") else 1.0
 
 
 def _clause(teller: Teller, row: Row) -> str:
     """Say what loosening gives, without saying of what rule."""
     name = teller.plan.goals[0]["name"]
     is_asked = not math.isnan(row["gain"])
-    step = _step(teller, row) if is_asked else _least_step(teller, row)
+    step = _step(teller, row) if is_asked else teller.say("step.by", step=_unit(teller, row))
     if not _is_worth(teller, row):
         return teller.say("nothing", step=step, goal=teller.goal(1))
     key = "disbursed" if name == "maximise disbursed" else "other"
@@ -183,7 +225,7 @@ def _clause(teller: Teller, row: Row) -> str:
 def _shown(teller: Teller, row: Row) -> str:
     """Show what a step gives; what was not asked again is the most that it can be."""
     goal = teller.plan.goals[0]["name"]
-    shown = teller.words.gained(goal, _gain(row))
+    shown = teller.words.gained(goal, _gain(teller, row))
     return teller.say("at_most", gain=shown) if math.isnan(row["gain"]) else shown
 
 
@@ -202,12 +244,11 @@ def _step(teller: Teller, row: Row) -> str:
     return teller.say(key, **dict(zip(("now", "to"), shown, strict=True)))
 
 
-def _least_step(teller: Teller, row: Row) -> str:
-    if row["measure"] == "share" and row["factor"]:
+def _unit(teller: Teller, row: Row) -> str:
+    """Say what `_one` is."""
+    if _is_share(row):
         return teller.say("step.point")
-    if row["measure"] in ("money", "share"):
-        return teller.say("step.by", step=teller.words.exact(1.0))
-    return teller.say("step.by", step=teller.words.outputs(1.0))
+    return teller.quantity(row["measure"], _one(teller, row))
 
 
 def _state(teller: Teller, rows: list[Row]) -> str:
@@ -230,7 +271,7 @@ def _of_purses(teller: Teller, purses: list[Row]) -> str:
         teller.say("purse", name=teller.rule(row["id"]), gain=_shown(teller, row))
         for row in asked or purses
     ]
-    step = asked[0]["step"] if asked else 1.0
+    step = asked[0]["step"] if asked else words.one
     least = teller.say("least", name=named[-1]) if words.more(len(named), "purse") else ""
     key = "disbursed" if name == "maximise disbursed" else "other"
     return teller.say(

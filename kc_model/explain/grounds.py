@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from kc_model.explain.teller import Teller
-from kc_model.money import UNITS, format_money
+from kc_model.money import Amount
 from kc_model.scenario import Rule
 from kc_model.tables import CELL_KEYS, Note
 from kc_model.words import NOTICED
@@ -168,8 +168,7 @@ def _on_rounding(teller: Teller) -> Iterator[str]:
             costs.append(
                 teller.say(key, name=named, **dict(zip(("before", "after"), shown, strict=True)))
             )
-    whole = told["step"] % UNITS[plan.unit] == 0
-    step = format_money(told["step"], plan.unit if whole else "vnd", teller.language)
+    step = Amount(told["step"], plan.unit)(teller.language)
     if costs:
         moved = words.vnd(told["moved"])
         yield teller.say("rounding.costs", step=step, moved=moved, costs="; ".join(costs))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import product
 
-from kc_model.money import format_number, unit_name
+from kc_model.money import SHOWN, UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Rule
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
@@ -135,18 +136,19 @@ def renumbered(text: str, old: Decimal | None, new: Decimal, kind: str, unit: st
     kind : str
         See `kc_model.scenario.Rule.kind`.
     unit : str
-        The dataset's; "" where it is not known.
+        The dataset's; "" where it is not known. Money may be told in it or as people are told it.
     """
     if not text or old == new:
         return text
-    scale = 100 if kind == "share" else 1
-    for one in LANGUAGES:
-        was = "" if old is None else re.escape(format_number(scale * old, None, one))
+    is_money = kind == "money" and unit
+    scale = Decimal(UNITS[unit]) / UNITS[SHOWN[unit]] if is_money else 100 if kind == "share" else 1
+    for size, one in product(dict.fromkeys((scale, 1 if is_money else scale)), LANGUAGES):
+        was = "" if old is None else re.escape(format_number(size * old, None, one))
         sign = r"(?=\s?%)" if kind == "share" else ""
         pattern = rf"(?<![\d.,]){was}(?!\d|[.,]\d){sign}"
         if was and len(re.findall(pattern, text)) == 1:
-            return re.sub(pattern, format_number(scale * new, None, one), text)
+            return re.sub(pattern, format_number(size * new, None, one), text)
     number = format_number(scale * new)
-    unit = " %" if kind == "share" else f" {unit_name(unit)}" if unit and kind == "money" else ""
+    unit = " %" if kind == "share" else f" {unit_name(SHOWN[unit])}" if is_money else ""
     plain = _CHANGED.sub("", text)
     return say("explain.naming.changed", "vi", text=plain, number=f"{number}{unit}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kc_model.explain.teller import SMALL, Teller
+from kc_model.money import to_unit
 
 __all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
 
@@ -30,6 +31,30 @@ def tell_totals(teller: Teller) -> Iterator[str]:
     )
     if expected and (plan.cells["basis"] != "given").any():
         yield from _on_unfinished(teller)
+    if expected:
+        yield from _beside_plan_in_force(teller)
+
+
+def _beside_plan_in_force(teller: Teller) -> Iterator[str]:
+    """Tell what the plan in force would disburse on the same footing, and how far that is."""
+    plan, words = teller.plan, teller.words
+    is_in_force = plan.as_of is not None or plan.baseline_year == plan.year
+    total, disbursed = int(plan.cells["baseline"].sum()), plan.cells["expected_baseline"]
+    if not is_in_force or not total or disbursed.isna().any() or plan.cells["year"].nunique() > 1:
+        return
+    ends = [float(money.sum()) for money in (disbursed, plan.cells["expected_disbursed"])]
+    (apart,) = words.steps([to_unit(end, plan.unit) for end in ends])
+    key = "more" if apart > 0 else "less" if apart else "same"
+    if apart < 0 and int(plan.cells["amount"].sum()) >= total:
+        key = "price"
+    yield teller.say(
+        "footing.whole",
+        base=teller.base(),
+        total=words.vnd(total),
+        amount=words.vnd(ends[0]),
+        share=words.percent(ends[0] / total),
+        apart=teller.say(f"footing.{key}", amount=words.money(abs(apart))),
+    )
 
 
 def _on_unfinished(teller: Teller) -> Iterator[str]:

@@ -76,8 +76,9 @@ class Teller:
         """Return the column of a goal of evenness."""
         return self.plan.scenario.goals[number - 1].per
 
-    def quantity(self, measure: str, value: float) -> str:
+    def quantity(self, measure: str, value: float, digits: int | None = None) -> str:
         """Show an amount in a row's own unit."""
         if measure == "projects":
-            return self.say("counted", count=self.words.number(value))
-        return self.words.money(value) if measure in _MONEY else self.words.outputs(value)
+            return self.say("counted", count=self.words.number(value, digits))
+        show = self.words.money if measure in _MONEY else self.words.outputs
+        return show(value, digits)

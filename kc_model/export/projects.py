@@ -22,8 +22,7 @@ from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
 from kc_model.export.moved import Reasons, fund_field, funds_of, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
-from kc_model.money import UNITS, format_number
-from kc_model.reading import dong
+from kc_model.money import UNITS, Amount, format_number
 from kc_model.tables import as_rows
 from kc_model.wording import Language, say
 
@@ -254,7 +253,11 @@ def _cost_remark(book: Book, row: Row) -> str:
 def _over_cap(book: Book, row: Row) -> str:
     cap = row.get("cap")
     is_over = cap is not None and (row["support"] or 0) > cap
-    return book.say("listing.remarks.over_cap", cap=dong(int(cap or 0))) if is_over else ""
+    return (
+        book.say("listing.remarks.over_cap", cap=Amount(int(cap or 0), book.money.unit))
+        if is_over
+        else ""
+    )
 
 
 def _sum_remark(book: Book, row: Row) -> str:
@@ -264,7 +267,9 @@ def _sum_remark(book: Book, row: Row) -> str:
     if row["cost"] is None:
         return book.say("listing.remarks.no_cost")
     return (
-        "" if parts == row["cost"] else book.say("listing.remarks.differs", cost=dong(row["cost"]))
+        ""
+        if parts == row["cost"]
+        else book.say("listing.remarks.differs", cost=Amount(row["cost"], book.money.unit))
     )
 
 

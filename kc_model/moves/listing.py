@@ -14,7 +14,7 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.explain import rule_label, rule_texts
-from kc_model.money import UNITS, format_money, to_unit
+from kc_model.money import UNITS, Amount, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
 from kc_model.plan import Plan
@@ -276,7 +276,7 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
     elif _is_shut_out(plan, giver):
         kind, values = "shut_out", {"one": str(giver["project"])}
     elif amount < _step(plan):
-        kind, values = "rounding", {"step": format_money(_step(plan), plan.unit, language)}
+        kind, values = "rounding", {"step": Amount(_step(plan), plan.unit)(language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
         kind = to_cell if taker["cell"] >= 0 else "idle_cut" if taker["is_cut"] else "idle_kept"

@@ -13,7 +13,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
 from kc_model.forecast import forecast
-from kc_model.money import MILLION, UNITS, format_money, format_number, to_unit
+from kc_model.money import MILLION, SHOWN, UNITS, format_money, format_number, to_unit
 from kc_model.next_year.steps import MEASURES, Chain, Floats
 from kc_model.next_year.years import SERIES, known_rows, yearly
 from kc_model.results import Forecast, Provenance, versions_of
@@ -25,7 +25,7 @@ __all__ = ["MEASURES", "NextYear", "next_year"]
 _LEVELS = {"source_region": SERIES, "source": ["source"], "region": ["region"], "all": []}
 _RANGES = {"lower_80": 0.1, "upper_80": 0.9, "lower_95": 0.025, "upper_95": 0.975}
 _MONEY = ["expected", *_RANGES]
-_DIGITS = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 0, "billion_vnd": 1}
+_DIGITS = {"million_vnd": 0, "billion_vnd": 1}
 _HISTORY = Address("history.csv")
 
 
@@ -107,12 +107,13 @@ class NextYear:
     def _amount(self, row: dict[Any, Any], language: Language) -> str:
         if pd.isna(row["expected"]):
             return say("nextyear.unknown", language)
-        digits = _DIGITS[self.unit]
-        values = {"expected": format_money(row["expected"], self.unit, language, digits)}
+        unit = SHOWN[self.unit]
+        digits = _DIGITS[unit]
+        values = {"expected": format_money(row["expected"], unit, language, digits)}
         if pd.isna(row["lower_80"]):
             return say("nextyear.no_range", language, **values)
         for name in ("lower_80", "upper_80"):
-            values[name] = format_number(row[name] / UNITS[self.unit], digits, language)
+            values[name] = format_number(row[name] / UNITS[unit], digits, language)
         return say("nextyear.range", language, **values)
 
 

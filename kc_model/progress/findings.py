@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model import reference
-from kc_model.money import UNITS, format_money, format_number
+from kc_model.money import SHOWN, UNITS, format_money, format_number
 from kc_model.progress.lines import STATUSES
 from kc_model.results import Forecast
 from kc_model.tables import Note, as_rows
@@ -96,7 +96,7 @@ class _Teller:
     """Tells the findings; amounts and names are shown in the language of each sentence."""
 
     def __init__(self, outlook: Forecast, rows: pd.DataFrame, vintage: str) -> None:
-        self.outlook = outlook
+        self.outlook, self.unit = outlook, SHOWN[outlook.unit]
         self.vintage = vintage
         self.rows = rows
         self.all: Row = self.of("all")[0]
@@ -109,17 +109,16 @@ class _Teller:
     def money(self, vnd: float, digits: int | None = None) -> Shown:
         """Show an amount to as many digits as a sentence needs."""
         rounded = self.rounded(vnd)
-        return lambda language: format_money(rounded, self.outlook.unit, language, digits)
+        return lambda language: format_money(rounded, self.unit, language, digits)
 
     def ends(self, *ends: float) -> tuple[Shown, ...]:
         """Show the ends of a range, all with digits after the mark or none."""
-        unit = self.outlook.unit
-        is_whole = all(self.rounded(vnd) % UNITS[unit] == 0 for vnd in ends)
-        return tuple(self.money(vnd, None if is_whole else DIGITS[unit]) for vnd in ends)
+        is_whole = all(self.rounded(vnd) % UNITS[self.unit] == 0 for vnd in ends)
+        return tuple(self.money(vnd, None if is_whole else DIGITS[self.unit]) for vnd in ends)
 
     def rounded(self, vnd: float) -> int:
         """Return an amount as it is shown: the difference of two of these is what a reader sees."""
-        step = UNITS[self.outlook.unit] // int(10 ** DIGITS[self.outlook.unit])
+        step = UNITS[self.unit] // int(10 ** DIGITS[self.unit])
         return round(vnd / step) * step
 
     def share(self, value: float, digits: int = 1) -> Shown:

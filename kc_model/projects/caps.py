@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model import reference
-from kc_model.money import format_money
+from kc_model.money import SHOWN, format_money
 from kc_model.tables import Note, as_rows
 from kc_model.wording import LANGUAGES, both
 from kc_model.words import grounds
@@ -185,16 +185,14 @@ def advances_counted(offers: pd.DataFrame, ids: Iterable[str], unit: str) -> tup
         id, stage, sure, disbursed of every project; see `kc_model.projects.Offers`.
     ids : iterable of str
     unit : str
-        Of the amount told.
+        The dataset's.
     """
     frame = offers[offers["id"].isin(list(ids)) & (offers["stage"] == "contracted")]
     more = frame["sure"] - frame["disbursed"].fillna(0)
     if not (more > 0).any():
         return ()
-    told = {
-        f"amount_{language}": format_money(round(int(more[more > 0].sum()), -5), unit, language)
-        for language in LANGUAGES
-    }
+    paid, shown = round(int(more[more > 0].sum()), -5), SHOWN[unit]
+    told = {f"amount_{language}": format_money(paid, shown, language) for language in LANGUAGES}
     texts = both("projects.advance", count=int((more > 0).sum()), **told)
     return (Note("estimate", **texts, table="projects", column="advanced"),)
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, raise_faults
-from kc_model.money import format_number
+from kc_model.money import Amount, format_number
 from kc_model.projects.caps import Cap, Norms, WrongNormError, payable
 from kc_model.projects.force import IN_FORCE, given_before
 from kc_model.projects.management import management_share
-from kc_model.reading import dong, linked_ids, needed_by, place_shares
+from kc_model.reading import linked_ids, needed_by, place_shares
 from kc_model.sheets import choice_code
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import LANGUAGES
@@ -325,7 +325,9 @@ class _Judge:
         if row["start"] is not None and row["start"].date() > last:
             yield "project-ahead", {"day": f"{row['start']:%d/%m/%Y}", "year": self.on.year}
         if cap.amount is not None and (row["min_support"] or 0) > most:
-            least, most_now = dong(row["min_support"]), dong(cap.amount)
+            least, most_now = (
+                Amount(vnd, self.data.unit) for vnd in (row["min_support"], cap.amount)
+            )
             yield "support-over-cap", {"least": least, "cap": most_now, "norm": cap.norm}
         if cap.only_difficult and not row["difficult"]:
             yield "place-not-difficult", {"norm": cap.norm}

@@ -15,7 +15,7 @@ from kc_model.reading.columns import Typed, cell_order, type_table
 from kc_model.reading.meta import Meta, build_meta, sheet_items
 from kc_model.reading.projects import linked_ids, needed_by, place_shares
 from kc_model.reading.rows import reconcile, set_aside
-from kc_model.reading.values import Terms, dong
+from kc_model.reading.values import Terms
 from kc_model.sheets import (
     Grid,
     Item,
@@ -29,7 +29,7 @@ from kc_model.sheets import (
 )
 from kc_model.tables import FORMS, SCHEMAS, Dataset, empty_table
 
-__all__ = ["dong", "draft_dataset", "linked_ids", "needed_by", "place_shares", "read_dataset"]
+__all__ = ["draft_dataset", "linked_ids", "needed_by", "place_shares", "read_dataset"]
 
 _SHOWN = 20  # faults of one kind in one column that are listed one by one
 _TABULAR = {".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}

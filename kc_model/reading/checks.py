@@ -12,7 +12,6 @@ from kc_model import reference
 from kc_model.errors import Fault
 from kc_model.reading.columns import MERGER, Typed
 from kc_model.reading.projects import check_projects
-from kc_model.reading.values import dong
 from kc_model.sheets import value_text
 from kc_model.tables import CELL_KEYS, KEYS, SCHEMAS, Kind
 
@@ -101,7 +100,7 @@ def _check_sums(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> None:
                 total = sum(map(abs, map(int, amounts)))
                 if total > _INT64:
                     row = int(str(amounts.abs().idxmax()))
-                    values = {"total": dong(total)}
+                    values = {"total": typed.terms.amount(total)}
                     at = typed.grid.at(row, column.name)
                     faults.append(Fault("sum-too-large", at, values))
 
@@ -260,7 +259,7 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
         meant = bool(settled[row])
         code = "negative-settled" if meant else "negative-amount"
         held = value_text(typed.grid.value(int(row), "disbursed"))
-        values = {"found": held, "vnd": dong(int(disbursed[row]))}
+        values = {"found": held, "vnd": typed.terms.amount(int(disbursed[row]))}
         at = typed.grid.at(int(row), "disbursed")
         faults.append(Fault(code, at, values, "warning" if meant else "error"))
     allowed = frame["plan"] + frame["carried"].fillna(0)
@@ -268,7 +267,10 @@ def _check_disbursed(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> 
     _report(typed, frame.index[over & (allowed == 0)], "money-without-plan", "disbursed", faults)
     year = frame[over & (allowed > 0)]
     for row in year.drop_duplicates(["year", "vintage", *KEYS]).index:
-        values = {"disbursed": dong(int(disbursed[row])), "plan": dong(int(allowed[row]))}
+        values = {
+            "disbursed": typed.terms.amount(int(disbursed[row])),
+            "plan": typed.terms.amount(int(allowed[row])),
+        }
         at = typed.grid.at(int(row), "disbursed")
         many = int(disbursed[row]) // int(allowed[row])
         code = "over-plan" if many < _FAR else "far-over-plan"
@@ -288,8 +290,8 @@ def _check_cumulative(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) ->
     for row in known.index[fell]:
         other = int(rows[row])
         values = {
-            "before": dong(int(money[other])),
-            "after": dong(int(money[row])),
+            "before": typed.terms.amount(int(money[other])),
+            "after": typed.terms.amount(int(money[row])),
             "other": typed.grid.at(other, "disbursed").cell,
         }
         at = typed.grid.at(int(row), "disbursed")

@@ -9,7 +9,6 @@ import pandas as pd
 
 from kc_model.errors import Fault
 from kc_model.reading.columns import Typed
-from kc_model.reading.values import dong
 from kc_model.sheets import value_text
 from kc_model.tables import as_rows
 
@@ -84,7 +83,7 @@ def check_projects(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> No
         split-places, split-aggregate, unknown-project, project-itself; warnings place-twice,
         places-without-group, id-alike, cost-not-sum, paid-unassigned.
     """
-    for row, code, name, values in (*_alone(frame), *_between(typed, frame)):
+    for row, code, name, values in (*_alone(typed, frame), *_between(typed, frame)):
         faults.append(Fault(code, typed.grid.at(row, name), values))
     for row, code, name, values in (*_odd(typed, frame), *_alike(frame)):
         faults.append(Fault(code, typed.grid.at(row, name), values, "warning"))
@@ -93,7 +92,7 @@ def check_projects(typed: Typed, frame: pd.DataFrame, faults: list[Fault]) -> No
 _Found = tuple[int, str, str, dict[str, object]]
 
 
-def _alone(frame: pd.DataFrame) -> Iterator[_Found]:
+def _alone(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
     """Yield what is wrong with single projects: row, code, column, values."""
     wrong = {
         ("support-below-min", "min_support"): frame["min_support"] > frame["support"],
@@ -104,7 +103,7 @@ def _alone(frame: pd.DataFrame) -> Iterator[_Found]:
     }
     for (code, name), is_wrong in wrong.items():
         for row in map(int, frame.index[is_wrong.fillna(False).astype(bool)].tolist()):
-            yield row, code, name, _values(frame, row, code)
+            yield row, code, name, _values(typed, frame, row, code)
     rows = map(int, frame.index.tolist())
     for row, codes, split in zip(rows, frame["place"], frame["split"], strict=True):
         places = str(codes).split(";")
@@ -118,6 +117,7 @@ def _alone(frame: pd.DataFrame) -> Iterator[_Found]:
 
 def _odd(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
     """Yield what a project says that can be right but seldom is."""
+    amount = typed.terms.amount
     plain = ("", "normal") if "kind" in typed.grid.columns else ()
     for row, project in zip(map(int, frame.index.tolist()), as_rows(frame), strict=True):
         places = str(project["place"]).split(";")
@@ -128,9 +128,14 @@ def _odd(typed: Typed, frame: pd.DataFrame) -> Iterator[_Found]:
             yield row, "places-without-group", "kind", {"count": len(places)}
         parts = [project[name] for name in ("support", "counterpart", "other")]
         if None not in (*parts, project["cost"]) and project["cost"] != sum(parts):
-            yield row, "cost-not-sum", "cost", {"sum": dong(sum(parts))}
+            yield row, "cost-not-sum", "cost", {"sum": amount(sum(parts))}
         if project["disbursed"] and project["stage"] == "registered":
-            yield row, "paid-unassigned", "stage", {"paid": dong(project["disbursed"])}
+            yield (
+                row,
+                "paid-unassigned",
+                "stage",
+                {"paid": amount(project["disbursed"])},
+            )
 
 
 def _alike(frame: pd.DataFrame) -> Iterator[_Found]:
@@ -142,14 +147,14 @@ def _alike(frame: pd.DataFrame) -> Iterator[_Found]:
                 yield int(str(row)), "id-alike", "id", {"id": one, "other": ids.iloc[0]}
 
 
-def _values(frame: pd.DataFrame, row: int, code: str) -> dict[str, object]:
+def _values(typed: Typed, frame: pd.DataFrame, row: int, code: str) -> dict[str, object]:
     pairs = {
         "support-over-cost": ("support", "cost"),
         "paid-over-support": ("disbursed", "support"),
     }
     if code not in pairs:
         return {}
-    found, most = (dong(int(str(frame.loc[row, name]))) for name in pairs[code])
+    found, most = (typed.terms.amount(int(str(frame.loc[row, name]))) for name in pairs[code])
     return {"found": found, "most": most}
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kc_model.errors import Address, Fault
 from kc_model.reading.columns import Typed
-from kc_model.reading.values import WrongError, dong, is_missing, is_number, parse_value
+from kc_model.reading.values import WrongError, is_missing, is_number, parse_value
 from kc_model.sheets import Grid, Value, clean_text
 from kc_model.tables import SCHEMAS, Column, Kind
 
@@ -117,6 +117,7 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
         Rows of totals, as `set_aside` gave them.
     """
     before, doubled = -1, _doubled(typed) if totals else set()
+    amount = typed.terms.amount
     for row in totals:
         above = typed.frame[typed.frame.index < row]
         blocks = [above[above.index > before], above]
@@ -127,7 +128,8 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
                 sums = [_sum(typed, *_apart(*part, doubled), column.name) for part in parts]
                 if stated is None or any(low <= stated <= high for low, high in sums):
                     continue
-                values: dict[str, object] = {"stated": dong(stated), "computed": dong(sums[0][0])}
+                both = {"stated": stated, "computed": sums[0][0]}
+                values: dict[str, object] = {key: amount(vnd) for key, vnd in both.items()}
                 code, newest = "total-differs", parts[0][0]
                 if len(newest) < len(blocks[0]):
                     code = "total-differs-month"

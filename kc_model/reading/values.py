@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from kc_model import reference
 from kc_model.money import (
+    Amount,
     DecimalMark,
     NumberError,
     parse_money,
@@ -32,7 +33,6 @@ __all__ = [
     "Renamed",
     "Terms",
     "WrongError",
-    "dong",
     "is_missing",
     "is_number",
     "missing",
@@ -74,6 +74,10 @@ class Terms:
     mixed: bool = False
     heading: str = ""
     in_book: bool = False
+
+    def amount(self, vnd: int) -> Amount:
+        """Return an amount as a fault tells it."""
+        return Amount(vnd, self.unit or "million_vnd")
 
 
 class WrongError(ValueError):
@@ -196,7 +200,7 @@ def _money(value: Value, column: Column, terms: Terms) -> int:
         raise WrongError("unit-conflict", found=value_text(value), heading=heading)
     amount = parse_money(_numeric(value), terms.unit or "million_vnd", terms.decimal)
     if amount < 0 and not column.signed:
-        raise WrongError("negative-amount", found=value_text(value), vnd=dong(amount))
+        raise WrongError("negative-amount", found=value_text(value), vnd=terms.amount(amount))
     return amount
 
 
@@ -329,8 +333,3 @@ _PARSERS: Mapping[Kind, _Parser] = {
     Kind.SHARES: _shares,
     Kind.DATE: _date,
 }
-
-
-def dong(vnd: int) -> str:
-    """Return an amount in đồng for either language; `say` puts its own mark between thousands."""
-    return f"{vnd:,}".replace(",", "\u202f")

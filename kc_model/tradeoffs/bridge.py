@@ -84,16 +84,20 @@ class Bridge:
     def sentences(self, language: Language = "vi") -> list[str]:
         """Return what every change did, in sentences, and how it was found out."""
         words = Words.of(self.after, language)
-        told = []
-        for row in self.table(language).to_dict("records")[1:]:
-            values = {"label": row["label"], "moved": words.money(row["moved"])}
-            values["total"] = words.signed(row["total"])
-            is_known = not math.isnan(row["disbursed"])
-            if is_known:
-                values["disbursed"] = words.signed(row["disbursed"])
-            told.append(
-                words.say(f"tradeoffs.bridge.{('step' if is_known else 'step_unknown')}", **values)
-            )
+        table = self.table(language)
+        before = to_unit(int(self.before.cells["amount"].sum()), self.after.unit)
+        is_known = bool(table["disbursed"].notna().all())
+        columns = (
+            table["label"].iloc[1:],
+            map(words.signed, words.steps((before + table["total"].cumsum()).tolist())),
+            map(words.signed, words.steps(table["running"].tolist())),
+            map(words.money, table["moved"].iloc[1:]),
+        )
+        key = f"tradeoffs.bridge.{'step' if is_known else 'step_unknown'}"
+        told = [
+            words.say(key, label=label, total=total, disbursed=disbursed, moved=moved)
+            for label, total, disbursed, moved in zip(*columns, strict=True)
+        ]
         how = "alone" if len(self.changes) < 2 else "weighed" if self.weighed else "in_order"
         return (
             [*told, words.say(f"tradeoffs.bridge.{how}")]

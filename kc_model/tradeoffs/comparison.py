@@ -149,10 +149,11 @@ class Comparison:
         plans = {"before": self.before, "after": self.after}
         names = {which: words.retold(plan.scenario_name) for which, plan in plans.items()}
         yield words.say("tradeoffs.compare.head", **names, parts=f"{shift}; {whole}")
-        disbursed = float(self.cells["disbursed_change"].sum(skipna=False))
-        if not np.isnan(disbursed):
-            change = words.signed(to_unit(disbursed, self.after.unit))
-            yield words.say("tradeoffs.compare.disbursed", change=change)
+        columns = ("disbursed_before", "disbursed_after")
+        ends = [float(self.cells[one].sum(skipna=False)) for one in columns]
+        if not np.isnan(ends).any():
+            (change,) = words.steps([to_unit(end, self.after.unit) for end in ends])
+            yield words.say("tradeoffs.compare.disbursed", change=words.signed(change))
 
     def _on_goals(self, words: Words) -> Iterator[str]:
         """Yield what happens to every tier and goal that both have."""

@@ -19,8 +19,6 @@ __all__ = ["LANGUAGES", "Language", "both", "retold", "say", "texts"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where it was built
 
-_THOUSANDS, _MARKS = re.compile(r"(?<=\d)\u202f(?=\d{3})"), {"vi": ".", "en": ","}
-
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
 
@@ -64,28 +62,24 @@ def say(key: str, language: Language = "vi", /, **values: object) -> str:
     language : {"vi", "en"}
         Default Vietnamese.
     **values
-        What the text's ``{name}`` fields are replaced by; shown as they are, never formatted.
-        ``{count:rule/rules}`` is the value and the word for one, or for any other number. A narrow
-        no-break space between digits becomes the language's mark of thousands; ``basis`` is told as
-        `retold` does.
+        What the text's ``{name}`` fields are replaced by; shown as they are, never formatted. A
+        value that depends on the language is a callable of it. ``{count:rule/rules}`` is the value
+        and the word for one, or for any other number. ``basis`` is told as `retold` does.
 
     Raises
     ------
     KeyError
         If there is no such text, or a field has no value.
     """
-    if "basis" in values:
-        values["basis"] = retold(str(values["basis"]), language)
-    shown = {name: _THOUSANDS.sub(_MARKS[language], str(value)) for name, value in values.items()}
+    shown = {name: v(language) if callable(v) else v for name, v in values.items()}
+    if "basis" in shown:
+        shown["basis"] = retold(str(shown["basis"]), language)
     return texts()[key][language].format(**{name: _Value(text) for name, text in shown.items()})
 
 
 def both(key: str, /, **values: object) -> dict[Language, str]:
-    """Return one text by language; a value that depends on the language is a callable of it."""
-    return {
-        one: say(key, one, **{name: v(one) if callable(v) else v for name, v in values.items()})
-        for one in LANGUAGES
-    }
+    """Return one text by language, see `say`."""
+    return {one: say(key, one, **values) for one in LANGUAGES}
 
 
 # What the program writes into scenarios, which are data and so Vietnamese.

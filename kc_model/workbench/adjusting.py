@@ -12,7 +12,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model.errors import InputError
-from kc_model.money import unit_name
+from kc_model.money import SHOWN, unit_name
 from kc_model.moves import RANKS, moves, refuse
 from kc_model.reference import source_order
 from kc_model.results import Allocation
@@ -182,7 +182,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             With the moves refused so far.
         """
         self._shown = plan, scenario, moves(plan, language), language
-        unit = unit_name(plan.unit, language)
+        unit = unit_name(SHOWN[plan.unit], language)
         self._limit.layout.display = ""
         self.least.description = _say("least", language, unit=unit)
         self.listed.name("moves", unit, _HEADS, (_REFUSE,), _VIEWS, language)

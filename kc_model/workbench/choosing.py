@@ -11,12 +11,13 @@ import pandas as pd
 
 from kc_model import reference
 from kc_model.export.tree import numeral
-from kc_model.money import format_money, format_number, to_unit, unit_name
+from kc_model.money import SHOWN, format_number, to_unit, unit_name
 from kc_model.projects import offers_at
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import HELD, IN, OUT, decided
 from kc_model.workbench.picking import Group, Picked, Picks
@@ -86,7 +87,7 @@ class Choosing(ipywidgets.VBox):  # type: ignore[misc]
         if self._about != (plan.data, plan.as_of):
             offers = offers_at(plan.data, plan.year, plan.as_of)
             self._rows, self._about = as_rows(offers.frame), (plan.data, plan.as_of)
-        unit = unit_name(plan.unit, language)
+        unit = unit_name(SHOWN[plan.unit], language)
         self.listed.name("projects", unit, _HEADS, (IN, OUT), _VIEWS, language)
         teller = _Teller(plan, decided(scenario), language)
         rows = sorted(self._rows, key=teller.order)
@@ -107,6 +108,7 @@ class _Teller:
 
     def __init__(self, plan: Allocation, forced: Any, language: Language) -> None:
         self.plan, self.forced, self.language = plan, forced, language
+        self.words = Words.of(plan, language)
         table = plan.project_table(language) if len(plan.projects) else pd.DataFrame()
         self.found = {str(row["id"]): row for row in table.to_dict("records")}
         self.areas = list(reference.area_order())
@@ -138,7 +140,7 @@ class _Teller:
                     area=reference.area_name(area, self.language),
                     chosen=self.count(sum(map(self.is_chosen, inside))),
                     count=self.count(len(inside)),
-                    amount=self.vnd(sum(map(self.amount, inside))),
+                    amount=self.words.vnd(sum(map(self.amount, inside))),
                 ),
             )
 
@@ -178,18 +180,15 @@ class _Teller:
             self.language,
             chosen=self.count(len(chosen)),
             count=self.count(len(self.found)),
-            amount=self.vnd(money),
+            amount=self.words.vnd(money),
         )
         asked = {"inside": self.count(held[IN]), "out": self.count(held[OUT])}
         told += f" {_say('asked', self.language, **asked)}" if held[IN] + held[OUT] else ""
         kept = self.count(held[HELD])
         return f"{told} {_say('held', self.language, count=kept)}" if held[HELD] else told
 
-    def vnd(self, amount: int) -> str:
-        return format_money(amount, self.plan.unit, self.language)
-
     def count(self, number: int) -> str:
         return format_number(number, 0, self.language)
 
     def number(self, amount: int) -> str:
-        return format_number(to_unit(amount, self.plan.unit), None, self.language)
+        return self.words.amount(to_unit(amount, self.words.given))

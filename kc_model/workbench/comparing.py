@@ -251,7 +251,7 @@ def _facts(plan: Allocation, words: Words) -> Iterator[tuple[str, str]]:
     for number, (goal, asked) in enumerate(zip(plan.goals, plan.scenario.goals, strict=True), 1):
         head = say("screen.comparing.goal", language, number=number, goal=words.goal(goal["name"]))
         yield head, words.achieved(goal["name"], goal["achieved"], asked.per)
-    sums = noticed(cells, "place", plan.unit, plan.rounding.get("step", 0))
+    sums = noticed(cells, "place", words.unit, plan.rounding.get("step", 0))
     change = sums["change"][sums["told"]].sort_values(kind="stable")
     losers = [
         f"{words.name(str(place))} {words.signed(to_unit(int(vnd), plan.unit))}"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kc_model.errors import Address, Fault, InputError
 from kc_model.explain import renumbered, rule_texts
-from kc_model.money import UNITS, DecimalMark, NumberError, parse_money, parse_number
+from kc_model.money import SHOWN, UNITS, DecimalMark, NumberError, parse_money, parse_number
 from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.wording import LANGUAGES, Language, say
@@ -119,19 +119,15 @@ def _cell(entries: Sequence[Entry], number: int, key: str, words: Words) -> Grid
         value: Decimal | None = getattr(entry, key)
         if value is None:
             return GridCell("", "")
-        lever, digits = _lever(entry, words.unit), _digits(entries) if key == "amount" else 0
+        lever = _lever(entry, words.given)
+        amounts = [one.amount for one in entries if isinstance(one, Budget)]
+        digits = max(map(lever.digits, amounts), default=0)  # that show every budget in full
         return GridCell(lever.number(value, language), lever.shown(value, language, digits))
     if key == "where" and isinstance(entry, Goal):
         text = selection_text(entry.where, words)
         return GridCell(text, text or say("screen.edit.any.everywhere", language))
     text = words.retold(str(getattr(entry, key)))
     return GridCell(text, text)
-
-
-def _digits(entries: Sequence[Entry]) -> int:
-    """Return the digits after the mark that show every budget in full."""
-    amounts = [entry.amount.normalize() for entry in entries if isinstance(entry, Budget)]
-    return max(0, *(-int(amount.as_tuple().exponent) for amount in amounts))
 
 
 def _label(entry: Entry, number: int, words: Words) -> str:
@@ -184,7 +180,7 @@ def edited(
     text : str
         As typed.
     data : Dataset
-        Its unit is that of an amount that names none.
+        An amount that names no unit is in that in which its own are shown.
     language : {"vi", "en"}
         Whose decimal mark counts.
 
@@ -288,7 +284,7 @@ def read_number(text: str, key: str, entry: Entry, unit: str, language: Language
     kind, mark = _lever(entry, unit).kind, _MARKS[language]
     try:
         if kind == "money":
-            value = Decimal(parse_money(text, unit, mark)) / UNITS[unit]
+            value = Decimal(parse_money(text, SHOWN[unit], mark)) / UNITS[unit]
         else:
             value = parse_number(text, mark)
             if kind == "share" and "%" not in text:

@@ -9,7 +9,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model.errors import InputError
-from kc_model.money import unit_name
+from kc_model.money import SHOWN, unit_name
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
@@ -90,7 +90,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
                     why = f"{fault.found(language)} {fault.remedy(language)} {now}"
                     rows[r][c] = screen.GridCell(text, text or _EMPTY, why)
             with grid.hold_sync():
-                unit = unit_name(data.unit, language)
+                unit = unit_name(SHOWN[data.unit], language)
                 label = say(f"screen.edit.tables.{table}", language, unit=unit)
                 grid.label = label if rows else self._say("empty", table=label)
                 grid.show(columns_of(table, data, language), rows)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kc_model.charts.words import Line, Tongue, even
-from kc_model.money import UNITS, unit_name
+from kc_model.money import to_unit, unit_name
 from kc_model.progress import Progress
 from kc_model.progress.lines import MONEY
 from kc_model.wording import Language, say
@@ -29,7 +29,6 @@ _HEADS = (
 _MONEY = [_HEADS.index(key) for key in ("plan", "disbursed", "expected", "range_80", "unspent")]
 
 _RISK = ("plan", "expected", "unspent")
-_RISK_UNIT = "billion_vnd"
 _FIRST = 8  # lines at risk shown at once
 
 
@@ -56,24 +55,24 @@ def funds_table(found: Progress, language: Language) -> str:
 
 
 def risks_table(found: Progress, language: Language) -> str:
-    """Return the lines by what they are expected not to disburse, in tỷ, the largest first.
+    """Return the lines by what they are expected not to disburse, the largest first.
 
     Returns
     -------
     str
         Markup, all but the first lines on a click; "" where nothing is at risk.
     """
-    tongue = Tongue("completion", _RISK_UNIT, found.vintage, language)
+    tongue = Tongue("completion", found.unit, found.vintage, language)
     rows = found.at_risk()
     keys = ["place", "area", *(["activity"] if (rows["activity"] != "").any() else []), "source"]
     lines = [
         (
             *(tongue.name(row[key], key) for key in keys),
-            *(tongue.amount(float(row[key]) / UNITS[_RISK_UNIT]) for key in _RISK),
+            *(tongue.amount(to_unit(float(row[key]), tongue.unit)) for key in _RISK),
         )
         for _, row in rows.iterrows()
     ]
-    title = say("screen.progress.risks", language, unit=unit_name(_RISK_UNIT, language))
+    title = say("screen.progress.risks", language, unit=unit_name(tongue.unit, language))
     money = range(len(keys), len(keys) + len(_RISK))
     head, *lines = even([tongue.head(*keys, *_RISK), *lines], language, money)
     if not lines:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kc_model.export import Stamp, shown_workbook
 from kc_model.late import LateMoney, late_money
-from kc_model.money import UNITS, unit_name
+from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.projects import offers_at
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
@@ -123,7 +123,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
 
     def _list(self, found: LateMoney) -> None:
         language = self._language
-        unit = unit_name(found.data.unit, language)
+        unit = unit_name(SHOWN[found.data.unit], language)
         teller = _Teller(found, language)
         self.listed.name("lateness", unit, _HEADS, (), _VIEWS, language)
         shown = self._say("shown", count=len(found.frame))
@@ -189,4 +189,4 @@ class _Teller:
         return (row["name"], places, support, expected, months, prefund, who)
 
     def money(self, vnd: int) -> str:
-        return self.words.amount(vnd / UNITS[self.words.unit])
+        return self.words.amount(vnd / UNITS[self.words.given])

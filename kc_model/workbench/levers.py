@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from kc_model.explain import renumbered, rule_label, rule_texts
-from kc_model.money import UNITS, format_number, unit_name
+from kc_model.money import SHOWN, UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import SCHEMAS
 from kc_model.wording import Language, say
@@ -59,8 +59,8 @@ class Lever:
         raise NotImplementedError
 
     def number(self, value: Decimal, language: Language) -> str:
-        """Return a value without its unit: 57,4 for a share of 0.574."""
-        return format_number(100 * value if self.kind == "share" else value, None, language)
+        """Return a value without its unit: 57,4 for a share of 0.574; money as it is shown."""
+        return format_number(self._in_shown(value), None, language)
 
     def shown(self, value: Decimal, language: Language, digits: int = 0) -> str:
         """Return a value as the slider shows it: 57,4 % or 170.800 triệu đồng.
@@ -70,12 +70,21 @@ class Lever:
         digits : int
             After the decimal mark, at the least, of money.
         """
-        number = self.number(value, language)
-        if self.kind == "money" and digits > max(0, -int(value.normalize().as_tuple().exponent)):
-            number = format_number(value, digits, language)
+        if self.kind != "money":
+            return say(f"screen.{self.kind}", language, number=self.number(value, language))
+        digits = max(digits, self.digits(value))
+        number = format_number(self._in_shown(value), digits, language)
+        return f"{number} {unit_name(SHOWN[self.unit], language)}"
+
+    def digits(self, value: Decimal) -> int:
+        """Return the digits after the mark that show a value in full."""
+        return max(0, -int(self._in_shown(value).normalize().as_tuple().exponent))
+
+    def _in_shown(self, value: Decimal) -> Decimal:
+        """Return a value as it is shown and typed: percent; money in the unit people are told."""
         if self.kind == "money":
-            return f"{number} {unit_name(self.unit, language)}"
-        return say(f"screen.{self.kind}", language, number=number)
+            return value * UNITS[self.unit] / UNITS[SHOWN[self.unit]]
+        return 100 * value if self.kind == "share" else value
 
 
 @dataclass(frozen=True)

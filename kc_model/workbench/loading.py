@@ -14,7 +14,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.charts.words import even
 from kc_model.errors import Address, Fault
-from kc_model.money import format_number, to_unit, unit_name
+from kc_model.money import SHOWN, format_number, to_unit, unit_name
 from kc_model.projects import registration
 from kc_model.tables import Dataset
 from kc_model.template import write_template
@@ -285,7 +285,7 @@ def _place(at: Address, language: Language) -> str:
 
 def _coverage(data: Dataset, language: Language) -> str:
     """Say for every year which months, places, areas and funds are there, and how much money."""
-    history, unit = data.history, data.unit
+    history, unit = data.history, SHOWN[data.unit]
     if history.empty:
         return screen.message([say("screen.data.no_history", language)], "warn")
     keys = ("year", "months", "places", "areas", "sources", "plan", "disbursed", "latest")

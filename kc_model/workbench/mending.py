@@ -11,7 +11,7 @@ import ipywidgets
 
 from kc_model.allocate import apply_repair, repair_cells
 from kc_model.explain import BY_CELLS, is_bound, rule_label, troubles
-from kc_model.money import UNITS, format_money
+from kc_model.money import SHOWN, UNITS, format_money
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
@@ -86,7 +86,7 @@ def mended(scenario: Scenario, data: Dataset, steps: Steps) -> tuple[Scenario, D
 def _note(step: Mapping[str, Any], unit: str) -> Note:
     def told(language: Language) -> str:
         now, to = (
-            format_money(Decimal(repr(step[key])) * UNITS[unit], unit, language)
+            format_money(Decimal(repr(step[key])) * UNITS[unit], SHOWN[unit], language)
             for key in ("now", "to")
         )
         what = f"{rule_label(step['rule'], '', language)}: {now} → {to}"

@@ -60,6 +60,8 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         Who loses most, in a sentence; the desk puts it on top.
     findings : Text
         The same as a table, and what the plan means.
+    held : Text
+        What holds the plan, across the page: its table is wide.
     shares, changes : Figure
     """
 
@@ -67,12 +69,12 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.view = view
         self.shares = Figure("allocation", lock)
         self.changes = Figure("change", lock, is_folded=False)
-        self.losers, self.findings = screen.Text(), screen.Text()
-        self._texts = (self.losers, self.findings, self.changes.table)
+        self.losers, self.findings, self.held = screen.Text(), screen.Text(), screen.Text()
+        self._texts = (self.losers, self.findings, self.held, self.changes.table)
         self._drawn: tuple[Allocation, tuple[str, Language]] | None = None
         self.findings.layout.min_width = "0"  # it stays beside the charts, its table scrolls
         charts = ipywidgets.VBox([self.shares, self.changes])
-        super().__init__([screen.row(charts, self.findings), self.changes.table])
+        super().__init__([screen.row(charts, self.findings), self.held, self.changes.table])
 
     def offer(self, plan: Allocation, language: Language) -> None:
         """Offer every key of which the plan has more than one value."""
@@ -117,6 +119,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         first = picture if by == key else change_chart(plan, key, language)
         lost = self._show_losers(first, language)
         self.findings.value = lost + _told(plan, warnings, language, pending)
+        self.held.value = "" if pending else _held(plan, language)
         for text in self._texts:
             text.remove_class("kc-grey")
 
@@ -150,7 +153,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
         self.outdate()
         if is_blank:
             self.shares.table.value = self.changes.table.value = ""
-            self.findings.value = self.losers.value = ""
+            self.findings.value = self.held.value = self.losers.value = ""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for files being saved; tell whether they came in time (seconds)."""
@@ -158,10 +161,8 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
 
 
 def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pending: str) -> str:
-    """Return what a plan means: the first sentences; the rest, and what holds it, on a click."""
+    """Return what a plan means: the first sentences; the rest on a click."""
     told = plan.explain(language)
-    head = say("screen.plan.holding", language)
-    held = _held(plan, head, language) if not pending else ""
     first = [*told[:_SHOWN], *([pending] if pending else [])]
     more = say("screen.more", language, count=len(told) - _SHOWN)
     texts = [f"{fault.found(language)} {remedy_on_screen(fault, language)}" for fault in warnings]
@@ -170,23 +171,22 @@ def _told(plan: Allocation, warnings: Sequence[Fault], language: Language, pendi
         [
             screen.bullets(say("screen.plan.findings", language), first),
             screen.fold(more, screen.bullets("", told[_SHOWN:])),
-            screen.fold(head, held),
             screen.fold(known, screen.bullets("", texts)),
         ]
     )
 
 
-def _held(plan: Allocation, head: str, language: Language) -> str:
-    """Return what holds a plan as a table, and why it has no figures where it has none."""
-    lines, why = holding(plan, language), ""
+def _held(plan: Allocation, language: Language) -> str:
+    """Return what holds a plan as a table on a click, and why it has no figures if it has none."""
+    lines, head, why = holding(plan, language), say("screen.plan.holding", language), ""
     if not plan.goals:
         why = say("screen.plan.no_goal", language)
     elif len(plan.projects):
         why = say("explain.projects.no_prices", language)
     if len(lines) == 1:
-        return screen.message([say("screen.plan.nothing_holds", language)])
+        return screen.fold(head, screen.message([say("screen.plan.nothing_holds", language)]))
     told = screen.message([why] if why else [])
-    return told + screen.table(lines, head, kind="words")
+    return screen.fold(head, told + screen.table(lines, head, kind="words"))
 
 
 class HeatMap(ipywidgets.VBox):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting, at_month
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
-from kc_model.workbench.deciding import decide, is_refusal
+from kc_model.workbench.deciding import decide
 from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.filing import Filing
 from kc_model.workbench.filling import Filling

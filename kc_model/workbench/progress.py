@@ -11,7 +11,7 @@ import ipywidgets
 from kc_model import reference
 from kc_model.charts import ESTIMATED, completion_chart, fan_chart, forecast_chart, tile_map
 from kc_model.forecast import Months, forecast, months_of
-from kc_model.money import UNITS, format_money
+from kc_model.money import SHOWN, UNITS, format_money
 from kc_model.progress import Progress as Standing
 from kc_model.progress import progress as standing_of
 from kc_model.results import Forecast
@@ -34,6 +34,7 @@ _LINES = 20  # single lines drawn at first sight
 _SHOWN = 12  # findings told at first sight
 _MEASURES = ("unspent", "completion", "done")  # what places are coloured by
 _SCOPES = ("source", "area", "place")  # what the year by month is of, beside all together
+_GAP = "0 16px"  # between what stands side by side
 _PATIENCE = 1.0  # seconds of a forecast that nobody has to be told of
 _FUND = "KCQG"  # the fund whose money arrives late
 
@@ -131,19 +132,21 @@ class ProgressDesk(FiguresDesk):
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
         self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
-        fund = [self.funds, self.scope, self.fan, self.by_month, self.findings]
-        first = {ipywidgets.VBox(fund): 855, ipywidgets.VBox([self.risks, self._map]): 955}
+        months = [self.scope, self.fan, self.by_month, self.findings]
+        first = {ipywidgets.VBox(months): 880, ipywidgets.VBox([self.risks, self._map]): 955}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
         self._results.children = [
             self.late,
             *projects,
+            self.funds,
             _beside(first),
             screen.row(self.level, self.every),
-            _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 300}),
+            _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 900}),
             self.ground,
         ]
         top = screen.row(screen.row(self.year, self.export), sliders)
+        top.layout.grid_gap = _GAP
         self._lay_out(top, self.saved, self.status, self.working, self._results)
 
     def _words(self) -> None:
@@ -424,10 +427,10 @@ class ProgressDesk(FiguresDesk):
 
     def _totals(self, outlook: Forecast) -> dict[str, Decimal]:
         """Return what is expected of the late fund and in all (""), to the digit that is shown."""
-        table = outlook.table()
-        step = Decimal(1).scaleb(-ESTIMATED[self.data.unit])
+        table, unit = outlook.table(), SHOWN[self.data.unit]
+        step, scale = Decimal(1).scaleb(-ESTIMATED[unit]), UNITS[self.data.unit] / UNITS[unit]
         return {
-            key: Decimal(str(table.loc[rows, "expected"].sum())).quantize(step)
+            key: Decimal(str(table.loc[rows, "expected"].sum() * scale)).quantize(step)
             for key, rows in (
                 (_FUND, (table["level"] == "source") & (table["source"] == _FUND)),
                 ("", table["level"] == "all"),
@@ -435,7 +438,7 @@ class ProgressDesk(FiguresDesk):
         }
 
     def _money(self, amount: Decimal) -> str:
-        unit = self.data.unit
+        unit = SHOWN[self.data.unit]
         return format_money(amount * UNITS[unit], unit, self.language, ESTIMATED[unit])
 
 
@@ -459,4 +462,5 @@ def _beside(parts: Mapping[ipywidgets.Widget, int]) -> ipywidgets.HBox:
     """
     for part, least in parts.items():
         part.layout.flex = f"1 1 {least}px" if least else "0 0 auto"
-    return ipywidgets.HBox(list(parts), layout=ipywidgets.Layout(flex_flow="row wrap"))
+    layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap=_GAP)
+    return ipywidgets.HBox(list(parts), layout=layout)

@@ -11,7 +11,7 @@ import ipywidgets
 from kc_model.allocate import Planner
 from kc_model.charts import frontier_chart
 from kc_model.errors import Fault
-from kc_model.money import CHARTED, UNITS, unit_name
+from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.results import Allocation
 from kc_model.scenario import Goal, Scenario
 from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
@@ -179,7 +179,7 @@ def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
     if goal.what == _EVEN:
         key = "head" if goal.per == "population" else "each"
         return f"{name} ({say(f'screen.trading.{key}', language, per=words.column(goal.per))})"
-    return f"{name} ({unit_name(CHARTED[plan.unit], language)})" if is_money else name
+    return f"{name} ({unit_name(SHOWN[plan.unit], language)})" if is_money else name
 
 
 def _scale(goal: Goal, plan: Allocation) -> float:
@@ -187,4 +187,4 @@ def _scale(goal: Goal, plan: Allocation) -> float:
     if goal.what == _EVEN:
         return float(UNITS[plan.unit])
     is_money = goal.name.endswith(_MONEY)
-    return UNITS[plan.unit] / UNITS[CHARTED[plan.unit]] if is_money else 1.0
+    return UNITS[plan.unit] / UNITS[SHOWN[plan.unit]] if is_money else 1.0
