@@ -156,7 +156,7 @@ def test_form_1_has_the_columns_of_the_circular():
     assert table[1][:6] == ["1", "máy", 900, 300, 500, 100]
     assert table[-1][1:6] == ["Cộng", 900, 300, 500, 100]
     texts = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value]
-    assert sum("triệu đồng" in text for text in texts) == 4
+    assert texts.count("Đơn vị tính: triệu đồng") == 4
     assert sum("không được hỗ trợ từ nguồn kinh phí nhà nước khác" in text for text in texts) == 4
     assert sum("bảo đảm phần kinh phí còn lại" in text for text in texts) == 4
 
@@ -214,12 +214,17 @@ def test_what_is_derived_missing_or_does_not_add_up_is_said():
         for key in ("KCQG", "KCDP")
         for row in table_of(sheet_of(content, f"registration_{key}"))
     }
-    assert remarks["máy"] == "Hà Nội"
-    assert "phần còn lại" in remarks["chợ"]
-    assert "Hà Nội, Cao Bằng" in remarks["chợ"]
+    assert remarks["máy"] == ""
+    assert remarks["chợ"] == "Hà Nội, Cao Bằng; (2)"
     assert "Chưa có tổng kinh phí" in remarks["thử"]
-    assert "200.000.000 đồng" in remarks["sấy"]
+    assert "200 triệu đồng" in remarks["sấy"]
+    local = [str(cell.value) for cell in sheet_of(content, "registration_KCDP")["A"]]
+    assert any(text.startswith("- (2) ") and "phần còn lại" in text for text in local)
+    assert "Địa bàn: Hà Nội" not in local  # two places: each row says its own
     sheet = sheet_of(content, "registration_KCQG")
+    texts = [cell.value for cell in sheet["A"]]
+    assert "Địa bàn: Hà Nội" in texts
+    assert not any(str(text).startswith("- (2) ") for text in texts)
     assert "Tổng kinh phí thực hiện" in headings(sheet)
     notes = [str(cell.value) for cell in sheet["A"] if cell.value]
     assert any(text.startswith("- (1) ") for text in notes)
@@ -259,10 +264,10 @@ D sấy 01 TECH KCQG 70 200 100 - - 2023-01-01"""
     plan = kc.allocate(about, scenario("budget: [{source: KCQG, amount: 400}]\n" + GOAL))
     sheet = sheet_of(plan.workbook(), "assigned")
     assert [row[1] for row in table_of(sheet) if row[0] in ("1", "2")] == ["C. thử"]
-    left = {row[1]: row[7] for row in table_of(sheet_of(plan.workbook(), "left_out"))}
+    left = {row[1]: row[-1] for row in table_of(sheet_of(plan.workbook(), "left_out"))}
     offers = build_offers(about, date(2024, 1, 1))
     bare = table_of(sheet_of(assigned_plan(about, offers, plan.projects), "left_out"))
-    told = {row[1]: row[7] for row in bare}
+    told = {row[1]: row[-1] for row in bare}
     for found in (left, told):
         assert "trước năm 2024" in found["D. sấy"]
         assert " " in found["A. máy"]
@@ -303,7 +308,7 @@ def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
     assert table[2][5:] == [900, 300, 250, None, 250, "lý do A"]
     assert table[-1][5:10] == [980, 350, 250, 50, 300]
     left = table_of(sheet_of(content, "left_out"))
-    assert [(row[1], row[7]) for row in left if row[0] in ("1", "2")] == [
+    assert [(row[1], row[-1]) for row in left if row[0] in ("1", "2")] == [
         ("C. thử", "lý do C"),
         ("D. sấy", None),
     ]
@@ -314,7 +319,7 @@ def test_with_one_fund_there_is_one_column_and_all_chosen_leaves_no_second_sheet
     offers = build_offers(about, date(2024, 1, 1))
     content = assigned_plan(about, offers, chosen(A=300_000_000))
     assert load(content).sheetnames == [say("export.sheets.assigned")]
-    assert headings(load(content).worksheets[0])[7:] == ["KCQG", "Ghi chú"]
+    assert headings(load(content).worksheets[0])[6:] == ["KCQG", "Ghi chú"]
 
 
 def test_caps_on_texts_that_were_not_read_are_named_under_the_plan():
@@ -340,13 +345,13 @@ def test_a_project_that_may_not_be_chosen_says_why_unless_told_otherwise():
     choice = chosen(DA01=193_000_000, DA09=0)
     choice.loc[1, "reason"] = "đã bàn với đơn vị"
     rows = table_of(sheet_of(assigned_plan(about, offers, choice), "left_out"))
-    said = {row[1]: row[7] for row in rows}
+    said = {row[1]: row[-1] for row in rows}
     names = {row.id: f"{row.id}. {row.name}" for row in about.projects.itertuples(index=False)}
     assert said[names["DA09"]] == "đã bàn với đơn vị"
     assert "trước năm 2026" in said[names["DA36"]]
     assert not said[names["DA02"]]
     english = table_of(sheet_of(assigned_plan(about, offers, choice, "en"), "left_out", "en"))
-    assert "before 2026" in {row[1]: row[7] for row in english}[names["DA36"]]
+    assert "before 2026" in {row[1]: row[-1] for row in english}[names["DA36"]]
 
 
 @pytest.mark.parametrize(
@@ -492,11 +497,38 @@ def test_what_is_over_is_not_registered_again():
         )
     )
     listed = data(rows, f"{HEAD} stage start end")
-    told = str(table_of(sheet_of(registration(listed, 2026), "registration_KCQG")))
+    sheet = sheet_of(registration(listed, 2026), "registration_KCQG")
+    told = str(table_of(sheet))
     assert [one for one in "ABCDEFG" if f"tên-{one}" in told] == ["A", "D", "G"]
-    with pytest.raises(kc.InputError) as caught:
-        registration(data(rows.splitlines()[1], f"{HEAD} stage start end"), 2026)
-    assert [fault.code for fault in caught.value.faults] == ["nothing-to-register"]
+    (said,) = [str(cell.value) for cell in sheet["A"] if "tên-B" in str(cell.value)]
+    assert said.startswith("- Không đăng ký cho năm 2026")
+    assert said.endswith(": tên-B; tên-C; tên-E; tên-F")
+    assert "có nguồn" not in sheet.oddFooter.left.text  # a remark gives made-up figures no source
+
+
+@pytest.mark.parametrize(("others", "fund"), [("AB", "KCDP"), ("A", "KCQG")])
+def test_what_is_over_is_named_under_the_form_of_its_fund_if_it_has_one(others, fund):
+    listed = {
+        "A": "A máy 01 TECH KCQG 300 900 registered",
+        "B": "B sấy 01 TECH KCDP 300 900 registered",
+        "C": "C chợ-cũ 01 TECH KCDP 300 900 accepted",
+    }
+    rows = "\n".join(listed[one] for one in (*others, "C"))
+    book = load(registration(data(rows, "id name place area source support cost stage"), 2026))
+    named = [
+        sheet.title
+        for sheet in book
+        if any("chợ-cũ" in str(cell.value) for row in sheet.iter_rows() for cell in row)
+    ]
+    assert named == [say(f"export.sheets.registration_{fund}")]
+
+
+def test_the_name_of_a_sum_takes_the_columns_of_texts_too():
+    sheet = sheet_of(registration(sample(), 2026), "registration_KCDP")
+    sums = [cell.row for cell in sheet["A"] if cell.value in ("I", "II", "VIII")]
+    sums += [cell.row for cell in sheet["B"] if cell.value == "TỔNG CỘNG"]
+    assert len(sums) == 4
+    assert {f"B{row}:F{row}" for row in sums} <= {str(area) for area in sheet.merged_cells.ranges}
 
 
 def test_a_registration_remarks_what_is_asked_over_the_cap():
@@ -505,4 +537,4 @@ def test_a_registration_remarks_what_is_asked_over_the_cap():
     for sheet in book.worksheets:
         told = [str(v) for row in sheet.values for v in row if "vượt mức hỗ trợ" in str(v)]
         assert len(told) == 1
-        assert "300.000.000 đồng" in told[0]
+        assert "300 triệu đồng" in told[0]  # as the form's own figures are

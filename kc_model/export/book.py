@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 import xlsxwriter
@@ -25,6 +25,7 @@ __all__ = ["Book", "Display", "cut_text", "display_of", "lines_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
+_FOOTER = 170  # characters of its left part: it holds 255, codes and page numbers among them
 _FONT, _SIZE = "Times New Roman", 11
 _LINE = 15.0 / _SIZE  # points of a line of text per point of its size
 _HIGHEST = 409.0  # points a row can have
@@ -58,14 +59,24 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
     "small": {"font_size": 9},
-    "share": {"num_format": "0.0%"},
-    "percent": {"num_format": "0%"},
-    "exact_share": {"num_format": "0.0##%"},
-    "rise": {"num_format": "+0.0%;-0.0%;0.0%"},
     "indent1": {"indent": 1},
     "indent2": {"indent": 2},
     "indent3": {"indent": 3},
 }
+
+_NUMBERS: Mapping[str, str] = {  # "@" stands for the digits that money has
+    "money": "#,##0@",
+    "change": "+#,##0@;-#,##0@;0@",
+    "quiet": "#,##0@;-#,##0@;",  # nothing for zero
+    "whole": "#,##0",
+    "decimal": "#,##0.0##",
+    "share": "0.0%",
+    "percent": "0%",
+    "exact_share": "0.0##%",
+    "rise": "+0.0%;-0.0%;0.0%",
+}
+_MARKS = {"vi": "[$-42A]", "en": ""}  # LibreOffice prints the language's marks; Excel its user's
+_APART = "_)"  # a number does not touch the text in the column after it
 
 
 def cut_text(text: str) -> list[str]:
@@ -184,14 +195,11 @@ class Book:
             },
         )
         point = f".{'0' * money.digits}" if money.digits else ""
-        self._styles = {
-            **_STYLES,
-            "money": {"num_format": f"#,##0{point}"},
-            "change": {"num_format": f"+#,##0{point};-#,##0{point};0{point}"},
-            "quiet": {"num_format": f"#,##0{point};-#,##0{point};"},  # nothing for zero
-            "whole": {"num_format": "#,##0"},
-            "decimal": {"num_format": "#,##0.0##"},
-        }
+        self._styles = dict(_STYLES)
+        for name, shown in _NUMBERS.items():
+            parts = shown.replace("@", point).split(";")
+            whole = [f"{_MARKS[language]}{part}{_APART}" if part else "" for part in parts]
+            self._styles[name] = {"num_format": ";".join(whole)}
         self._formats: dict[tuple[str, ...], Format] = {}
         self._layouts: dict[Worksheet, _Layout] = {}
 
@@ -276,10 +284,11 @@ class Book:
             return
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row:
-            size = self._properties(styles)["font_size"]
+            look = self._properties(styles)
+            size = look["font_size"] * (_BOLD if look.get("bold") else 1.0)
             width = _DIGIT / size * self.width(sheet, column, last_column)
             lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
-            self._raise(sheet, row, min(_HIGHEST, _LINE * size * lines))
+            self._raise(sheet, row, min(_HIGHEST, _LINE * look["font_size"] * lines))
 
     def _raise(self, sheet: Worksheet, row: int, height: float) -> None:
         """Make a row high enough: no viewer does it for merged cells, some for none."""
@@ -385,7 +394,8 @@ class Book:
         page = self.say("page", page="&P", pages="&N")
         font = f'&"{_FONT},Regular"&8 '
         size = {"scale_with_doc": False}
-        sheet.set_footer(f"&L{font}{stamp.replace('&', '&&')[:150]}&R{font}{page}", size)
+        shown = shorten(stamp.replace("&", "&&"), _FOOTER, placeholder="…")
+        sheet.set_footer(f"&L{font}{shown}&R{font}{page}", size)
         if warning:
             sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}', size)
 
@@ -413,7 +423,8 @@ _WIDTHS = {  # of Times New Roman, in parts of its size (from its metrics); all 
     1.0: "…—→",
 }
 _OF = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
-_SPARE = 1.04  # bold is wider, and hooks are
+_SPARE = 1.04  # hooks are wider
+_BOLD = 1.07  # times as wide
 
 
 @cache

@@ -15,7 +15,7 @@ from kc_model.projects.caps import unproven_caps
 from kc_model.projects.offers import Offers, build_offers
 from kc_model.results import Allocation, versions_of
 from kc_model.tables import Dataset, Note
-from kc_model.wording import Language, both, say, texts
+from kc_model.wording import Language, say, texts
 
 __all__ = ["adjustment", "assigned_plan", "registration"]
 
@@ -51,15 +51,8 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
     over = _over(projects, year)
     if len(projects) and over.all():
         raise InputError([Fault("nothing-to-register", Address("projects.csv"), {"year": year})])
-    notes = []
-    if over.any():
-        names = "; ".join(projects.loc[over, "name"])
-        told = both("projects.not_registered", year=year, names=names)
-        notes.append(Note("real", **told, table="projects"))
-    projects = projects.assign(cap=_caps(data, year))
-    return registration_workbook(
-        _stamp(data, year, office, tuple(notes)), projects[~over], language
-    )
+    asked = projects[~over].assign(cap=_caps(data, year))
+    return registration_workbook(_stamp(data, year, office), asked, language, projects[over])
 
 
 def _caps(data: Dataset, year: int) -> pd.Series:
