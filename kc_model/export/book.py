@@ -59,6 +59,13 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
     "small": {"font_size": 9},
+    "field": {"bg_color": "#DDEBF7"},
+    "required": {"bg_color": "#BDD7EE", "bold": True},
+    "example": {"italic": True, "font_color": "#7F7F7F"},
+    "large": {"font_size": 14},
+    "year": {"num_format": "0"},
+    "exact": {"num_format": "#,##0.0##############"},
+    "day": {"num_format": "dd/mm/yyyy"},
     "indent1": {"indent": 1},
     "indent2": {"indent": 2},
     "indent3": {"indent": 3},
@@ -252,11 +259,14 @@ class Book:
         sheet.ignore_errors(dict.fromkeys(_NO_FAULT, "A1:XFD1048576"))
         free = _PAGE[0] - _EDGES * len(widths) - _DIGIT * widths[0]
         wider = min(_WIDEST, max(1.0, free / (_DIGIT * sum(widths[1:]))))
-        layout = _Layout([widths[0], *(wider * width for width in widths[1:])])
-        for column, width in enumerate((*layout.widths, *beside)):
-            sheet.set_column(column, column, width)
-        self._layouts[sheet] = layout
+        self.lay(sheet, [widths[0], *(wider * width for width in widths[1:])], beside)
         return sheet
+
+    def lay(self, sheet: Worksheet, widths: Sequence[float], beside: Sequence[float] = ()) -> None:
+        """Set the widths of columns, by which texts make their rows high enough."""
+        for column, width in enumerate((*widths, *beside)):
+            sheet.set_column(column, column, width)
+        self._layouts[sheet] = _Layout(list(widths))
 
     def width(self, sheet: Worksheet, first: int, last: int) -> float:
         """Return the characters that some columns of a sheet hold."""
