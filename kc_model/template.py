@@ -8,9 +8,8 @@ Texts are written as texts, never as formulas.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +18,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
 from kc_model.errors import Address, Fault, SaveError
+from kc_model.export.book import Book, display_of
 from kc_model.export.saving import save_file
 from kc_model.money import UNITS
 from kc_model.sheets import choices, heading, known_attributes
@@ -50,6 +50,9 @@ _WIDTHS = {
     Kind.AREA: 34,
     Kind.SOURCE: 22,
 }
+
+_FIELD = ("cell", "wrap", "top", "field")
+_REQUIRED = (*_FIELD, "required")
 
 Row = Mapping[str, object]
 
@@ -111,7 +114,7 @@ def write_template(path: str | Path, language: Language = "vi") -> None:
     SaveError
         If the file exists or cannot be saved.
     """
-    book = _Book(language, "million_vnd", "34")
+    book = _Template(language, "million_vnd", "34")
     book.write_guide()
     for name in _SHEETS:
         if name in _KEYS:
@@ -119,7 +122,7 @@ def write_template(path: str | Path, language: Language = "vi") -> None:
         else:
             book.write_table(name, _columns(name), (), _EXAMPLES.get(name))
     book.write_lists()
-    _save(Path(path), book.finish())
+    _save(Path(path), book.close())
 
 
 def write_workbook(
@@ -145,7 +148,7 @@ def write_workbook(
     SaveError
         If the file exists, cannot be saved, or a text or table does not fit into Excel.
     """
-    book = _Book(language, data.unit, data.vintage)
+    book = _Template(language, data.unit, data.vintage)
     book.write_guide()
     scenario = scenario or {}
     for name in _SHEETS:
@@ -165,7 +168,7 @@ def write_workbook(
             rows = [{str(key): value for key, value in row.items()} for row in records]
             book.write_table(name, _columns(name, frame), rows)
     book.write_lists()
-    _save(Path(path), book.finish())
+    _save(Path(path), book.close())
 
 
 def _own_keys(data: Dataset) -> dict[str, Sequence[object]]:
@@ -200,74 +203,49 @@ def _save(path: Path, data: bytes) -> None:
 # ---------------------------------------------------------------------------- the workbook
 
 
-class _Book:
-    """A workbook being written: its formats, its lists and how a value is shown."""
+class _Template(Book):
+    """A workbook to be filled in: its lists and how a value is shown."""
 
     def __init__(self, language: Language, unit: str, vintage: str) -> None:
-        self.language, self.unit, self.vintage = language, unit, vintage
-        self._file = BytesIO()
-        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book = xlsxwriter.Workbook(self._file, options)
-        self._book.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC)})  # same bytes
-        base: dict[str, object] = {"font_name": "Times New Roman", "font_size": 12, "valign": "top"}
-        styles: dict[str, dict[str, object]] = {
-            "text": {"text_wrap": True},
-            "plain": {},
-            "whole": {"num_format": "#,##0"},
-            "year": {"num_format": "0"},
-            "part": {"num_format": "#,##0.0##############"},
-            "day": {"num_format": "dd/mm/yyyy"},
-            "title": {"bold": True, "font_size": 14},
-            "head": {"text_wrap": True, "border": 1, "bg_color": "#DDEBF7"},
-            "required": {"text_wrap": True, "border": 1, "bg_color": "#BDD7EE", "bold": True},
-            "example": {"italic": True, "font_color": "#7F7F7F"},
-        }
-        self._formats = {
-            name: self._book.add_format(base | style) for name, style in styles.items()
-        }
+        super().__init__(language, vintage, display_of((), unit, 0.0))
         self._lists = _lists(language)
 
-    def finish(self) -> bytes:
-        self._book.close()
-        return self._file.getvalue()
-
-    def say(self, key: str, **values: object) -> str:
-        return say(key, self.language, **values)
-
     def _sheet(self, name: str) -> Worksheet:
-        sheet = self._book.add_worksheet(self.say(f"headings.sheets.{name}"))
+        sheet = self.workbook.add_worksheet(self._say(f"headings.sheets.{name}"))
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
-        page = self.say("export.page", page="&P", pages="&N")
-        sheet.set_footer(f"&L&A&R{page}", {"scale_with_doc": False})
+        self.footer(sheet, sheet.get_name())
         return sheet
 
-    @staticmethod
-    def _widen(sheet: Worksheet, widths: Sequence[float]) -> None:
+    def _say(self, key: str, **values: object) -> str:
+        return say(key, self.language, **values)
+
+    def _widen(self, sheet: Worksheet, widths: Sequence[float]) -> None:
         """Set the columns' widths; print as many pages across as leave them readable."""
-        for column, width in enumerate(widths):
-            sheet.set_column(column, column, width)
+        self.lay(sheet, widths)
         sheet.fit_to_pages(max(1, round(sum(widths) / _ACROSS)), 0)
         sheet.repeat_rows(0)
 
     def write_guide(self) -> None:
         sheet = self._sheet("guide")
         self._widen(sheet, [120])
-        sheet.write_string(0, 0, self.say("template.guide.title"), self._formats["title"])
+        sheet.write_string(0, 0, self._say("template.guide.title"), self.style("bold", "large"))
         lines = sorted(key for key in texts() if key.startswith("template.guide.lines."))
         for row, key in enumerate(lines, start=2):
-            sheet.write_string(row, 0, self.say(key), self._formats["text"])
+            self.text(sheet, row, 0, self._say(key), "wrap", "top")
 
     def write_lists(self) -> None:
         """Write the sheet that the drop-downs take their words from."""
         sheet = self._sheet("lists")
-        for column, (name, words) in enumerate(self._lists.items()):
-            tables = ("dataset", *SCHEMAS, "scenario", "budget", "rules", "goals")
+        tables = ("dataset", *SCHEMAS, "scenario", "budget", "rules", "goals")
+        lists = []
+        for name, words in self._lists.items():
             key = next(key for table in tables if (key := heading(table, name)))
-            for row, text in enumerate((self.say(key), *words)):
-                style = "text" if row else "head"
-                sheet.write_string(row, column, text, self._formats[style])
-        self._widen(sheet, [min(40, max(map(len, words)) + 4) for words in self._lists.values()])
+            lists.append([self._say(key), *words])
+        self._widen(sheet, [min(40, max(map(len, words)) + 4) for words in lists])
+        for column, words in enumerate(lists):
+            for row, text in enumerate(words):
+                self.text(sheet, row, column, text, *(("wrap", "top") if row else _FIELD))
         sheet.freeze_panes(1, 0)
 
     def write_keys(self, name: str, given: Mapping[str, Sequence[object]]) -> None:
@@ -275,17 +253,17 @@ class _Book:
         sheet = self._sheet(name)
         self._widen(sheet, (28, 40, 80))
         for column, head in enumerate(("key", "value", "meaning")):
-            text = self.say(f"headings.any.{head}")
-            sheet.write_string(0, column, text, self._formats["head"])
+            text = self._say(f"headings.any.{head}")
+            sheet.write_string(0, column, text, self.style(*_FIELD))
         blank = {key: [""] * (_BLANK_SOURCES if key == "sources" else 1) for key in _KEYS[name]}
         entries = {**blank, **given}
         rows = [(key, value) for key, values in entries.items() for value in values]
         for row, (key, value) in enumerate(rows, start=1):
-            label, style = heading(name, key), "required" if key in _REQUIRED_KEYS else "head"
-            sheet.write_string(row, 0, self.say(label) if label else key, self._formats[style])
+            label, style = heading(name, key), _REQUIRED if key in _REQUIRED_KEYS else _FIELD
+            sheet.write_string(row, 0, self._say(label) if label else key, self.style(*style))
             self._write(sheet, (row, 1), value, Column(key, Kind.TEXT))
             meaning = self._meaning(name, key)
-            sheet.write_string(row, 2, meaning, self._formats["example"])
+            sheet.write_string(row, 2, meaning, self.style("top", "example"))
             self._drop_down(sheet, key, (row, row), 1)
         sheet.freeze_panes(1, 0)
 
@@ -316,27 +294,27 @@ class _Book:
         """Write a heading and its remark; return the characters that its column needs."""
         own = column.kind is not Kind.ATTRIBUTE or column.name in known_attributes(table)
         key = heading(table, column.name) if own else ""
-        text = self.say(key) if key else column.name
-        style = "required" if column.required else "head"
-        sheet.write_string(0, position, text, self._formats[style])
+        text = self._say(key) if key else column.name
+        style = _REQUIRED if column.required else _FIELD
+        sheet.write_string(0, position, text, self.style(*style))
         meaning = self._meaning(table, column.name) if own else ""
         if meaning:
             sheet.write_comment(0, position, f"{column.name}\n{meaning}")
-        return _WIDTHS.get(column.kind, max(12, len(text) + 2))
+        return max(_WIDTHS.get(column.kind, 12), len(text) + 2)
 
     def _meaning(self, table: str, column: str) -> str:
         keys = (f"template.meaning.{table}.{column}", f"template.meaning.any.{column}")
-        return next((self.say(key) for key in keys if key in texts()), "")
+        return next((self._say(key) for key in keys if key in texts()), "")
 
     def _drop_down(self, sheet: Worksheet, name: str, rows: tuple[int, int], column: int) -> None:
         if name not in self._lists:
             return
         position, words = list(self._lists).index(name), self._lists[name]
         letter = xlsxwriter.utility.xl_col_to_name(position, col_abs=True)
-        title = self.say("headings.sheets.lists")
+        title = self._say("headings.sheets.lists")
         source = f"='{title}'!{letter}$2:{letter}${len(words) + 1}"
         rule = {"validate": "list", "source": source, "error_type": "warning"}
-        rule["error_message"] = self.say("template.pick")
+        rule["error_message"] = self._say("template.pick")
         sheet.data_validation(rows[0], column, rows[1], column, rule)
 
     def _write_example(self, sheet: Worksheet, columns: Sequence[Column], example: Row) -> None:
@@ -349,35 +327,35 @@ class _Book:
             if is_first:
                 whole = isinstance(value, float) and value.is_integer()
                 shown = format(value, ".0f") if whole else value
-                value, is_first = self.say("template.example", value=shown), False
+                value, is_first = self._say("template.example", value=shown), False
             if isinstance(value, str):
-                sheet.write_string(1, position, value, self._formats["example"])
+                sheet.write_string(1, position, value, self.style("top", "example"))
             else:
-                sheet.write_number(1, position, value, self._formats["example"])
+                sheet.write_number(1, position, value, self.style("top", "example"))
 
     def _write(
         self, sheet: Worksheet, cell: tuple[int, int], value: object, column: Column
     ) -> None:
         shown = self._shown(value, column)
         if isinstance(shown, datetime):
-            sheet.write_datetime(*cell, shown, self._formats["day"])
+            sheet.write_datetime(*cell, shown, self.style("top", "day"))
         elif isinstance(shown, str):
             if len(shown) > _LONGEST_TEXT:
                 place = xlsxwriter.utility.xl_rowcol_to_cell(*cell)
                 at = Address(sheet=sheet.get_name(), cell=place)
                 raise SaveError([Fault("text-too-long", at, {"limit": _LONGEST_TEXT})])
-            sheet.write_string(*cell, shown, self._formats["plain"])
+            sheet.write_string(*cell, shown, self.style("top"))
         elif shown is not None:
             plain = column.kind in (Kind.YEAR, Kind.MONTH, Kind.WHOLE)
-            style = "year" if plain else "whole" if shown == int(shown) else "part"
-            sheet.write_number(*cell, shown, self._formats[style])
+            style = "year" if plain else "whole" if shown == int(shown) else "exact"
+            sheet.write_number(*cell, shown, self.style("top", style))
 
     def _shown(self, value: object, column: Column) -> str | float | datetime | None:
         """Return a canonical value as the cell shows it; None for a missing one."""
         if value is None or value is pd.NA or value is pd.NaT or value == "" or value != value:
             return None
         if column.kind is Kind.MONEY:
-            return _money(int(str(value)), self.unit)
+            return _money(int(str(value)), self.money.unit)
         if isinstance(value, pd.Timestamp):
             return value.to_pydatetime()
         if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):

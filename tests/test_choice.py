@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import time
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from kc_model.solver import Status
 from kc_model.verify import verify
 from kc_model.workbench.mending import mended
 
+PLANNER = importlib.import_module("kc_model.allocate.planner")
 PLACES = ("01", "19")  # in official order
 SLICES = ((60.0, 0.95), (150.0, 0.6), (1e5, 0.1))  # upto, rate: of every cell
 POPULATION = {"01": 3.0, "19": 2.0}
@@ -76,10 +78,10 @@ def _inline(values: dict) -> str:
     )
 
 
-def draw(seed: int) -> Instance:  # noqa: C901 - every kind of rule in its turn
+def draw(seed: int, sizes=(2, 8)) -> Instance:  # noqa: C901 - every kind of rule in its turn
     """Return a random instance; about a third of them have no plan."""
     rng = np.random.default_rng(seed)
-    n = int(rng.integers(2, 8))
+    n = int(rng.integers(*sizes))
     projects = []
     for k in range(n):
         support = int(rng.integers(2, 20)) * 10 + int(rng.integers(0, 2))
@@ -402,8 +404,23 @@ def _keeps_whole(plan, instance: Instance) -> None:
 @given(st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_ranges_are_those_of_any_choice(seed):
-    instance = draw(seed)
-    plan = allocate(instance.data(), instance.scenario())
+    check_ranges(draw(seed))
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=3, deadline=None)
+def test_ranges_of_longer_lists_are_given_where_they_are_asked_for(seed):
+    instance = draw(seed, (9, 13))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PLANNER, "WHYS_UP_TO", 8)
+        check_ranges(instance, ranges=True)
+        unasked = allocate(instance.data(), instance.scenario())
+    assert unasked.status != "optimal" or unasked.cells["lowest"].isna().all()
+
+
+def check_ranges(instance: Instance, *, ranges: bool | None = None) -> None:
+    """Hold each cell's lowest and highest against those of every choice."""
+    plan = allocate(instance.data(), instance.scenario(), ranges=ranges)
     if plan.status != "optimal":
         return
     told = [(t["best"], t["shortfall"]) for t in plan.tiers]
@@ -420,6 +437,30 @@ def test_ranges_are_those_of_any_choice(seed):
     found = plan.cells.set_index(["place", "area", "source"])[["lowest", "highest"]] / 1e6
     for cell, least in low.items():
         assert tuple(found.loc[cell]) == pytest.approx((least, high[cell]), abs=1e-2)
+
+
+def test_an_end_that_is_not_proven_in_time_is_blank_and_said(monkeypatch):
+    instance = next(one for one in map(draw, range(99)) if len(one.cells) > 2 and one.goals)
+    whole = allocate(instance.data(), instance.scenario())
+    looks, ends = [], []
+
+    def look(live, weights, seen, known=Live._look):
+        looks.append((int(np.argmax(np.abs(weights))), float(weights.sum())))
+        ends.append(live.solver.deadline)
+        return len(looks) > 1 and known(live, weights, seen)
+
+    monkeypatch.setattr(Live, "_look", look)
+    plan = allocate(instance.data(), instance.scenario())
+    assert ends[0] < ends[-1] - 10  # a hard cell leaves time to those after it
+    cell, sign = looks[0]
+    column = "lowest" if sign > 0 else "highest"
+    assert plan.cells[column].isna().tolist() == [i == cell for i in range(len(plan.cells))]
+    known = plan.cells["lowest"].notna() & plan.cells["highest"].notna()
+    for end in ("lowest", "highest"):
+        assert plan.cells.loc[known, end].equals(whole.cells.loc[known, end])
+    (fault,) = (one for one in plan.warnings if one.code == "ranges-unfinished")
+    assert fault.values == {"count": 1, "of": len(plan.cells)}
+    assert "1/" in fault.found("vi")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from printing import check_signed, pages_of
 from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.export import Stamp, allocation_workbook
+from kc_model.export.book import Book, display_of
 from kc_model.tables import Note
 from kc_model.wording import LANGUAGES, say
 
@@ -484,11 +485,11 @@ def test_ground_tells_where_it_comes_from():
 @pytest.mark.parametrize(
     ("amount", "unit", "shown"),
     [
-        (5 * 10**6, "million_vnd", "#,##0"),
-        (5 * 10**5, "million_vnd", "#,##0.0"),
-        (1, "million_vnd", "#,##0.0"),
-        (1, "vnd", "#,##0"),
-        (10**7, "billion_vnd", "#,##0.00"),
+        (5 * 10**6, "million_vnd", "[$-42A]#,##0_)"),
+        (5 * 10**5, "million_vnd", "[$-42A]#,##0.0_)"),
+        (1, "million_vnd", "[$-42A]#,##0.0_)"),
+        (1, "vnd", "[$-42A]#,##0_)"),
+        (10**7, "billion_vnd", "[$-42A]#,##0.00_)"),
     ],
 )
 def test_money_is_shown_with_the_digits_it_has(amount, unit, shown):
@@ -499,6 +500,15 @@ def test_money_is_shown_with_the_digits_it_has(amount, unit, shown):
     assert sheet.cell(row, 3).number_format == shown
     notes = " ".join(str(v) for v in rows_of(sheet, 1).values())
     assert ("làm tròn" in notes) == (amount == 1 and unit != "vnd")
+
+
+def test_bold_text_has_the_lines_that_its_width_takes():
+    book = Book("vi", "34", display_of([], "million_vnd", 13.5))
+    sheet = book.sheet("plan", (32.0, 60.0))
+    for row, style in enumerate(("cell", "bold")):
+        book.text(sheet, row, 0, "Phát triển sản phẩm CNNT tiêu biểu", style, "wrap")
+    written = load(book.close()).worksheets[0]
+    assert [written.row_dimensions[row].height for row in (1, 2)] == [None, 30.0]
 
 
 @pytest.mark.parametrize("n_places", [1, 3, 9, 13, 16, 20, 24, 28, 34])
@@ -602,7 +612,7 @@ def test_a_rule_of_several_places_is_told_once_and_shares_are_shown_as_shares():
     sheet = book["Quy định"]
     assert [sheet.cell(row, 10).value for row in (4, 5, 6)] == [told, None, None]
     assert (sheet.cell(4, 6).value, sheet.cell(4, 7).value) == pytest.approx((0.015, 0.0075))
-    assert sheet.cell(4, 6).number_format.endswith("%")
+    assert sheet.cell(4, 6).number_format.endswith("%_)")
     assert sheet.cell(7, 7).number_format == book["Tổng hợp theo địa bàn"].cell(6, 3).number_format
     texts = [str(cell.value) for one in book.worksheets for row in one.iter_rows() for cell in row]
     assert not [text for text in texts if ".csv" in text or "kc allocate" in text]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from printing import check_signed, pages_of
 
 import kc_model as kc
-from kc_model.export import Stamp, adjustment_workbook
+from kc_model.export import Stamp, adjustment_workbook, assigned_workbook
 from kc_model.moves import who_decides
 from kc_model.projects import assigned_plan, build_offers, registration
 from kc_model.wording import LANGUAGES, say
@@ -58,9 +58,16 @@ def chosen(**amounts: int | None) -> pd.DataFrame:
     return frame.assign(amount=frame["amount"].astype("Int64"))
 
 
+def stamp_of(about, as_of: int | None = None) -> Stamp:
+    return Stamp(about.title, "", 2024, as_of, about.unit, about.vintage, True, "", "", {})
+
+
 def adjusted(about, changes: pd.DataFrame, language: str = "vi", **more) -> bytes:
-    stamp = Stamp(about.title, "", 2024, 9, about.unit, about.vintage, True, "", "", {})
-    return adjustment_workbook(stamp, changes, about.projects, language, **more)
+    return adjustment_workbook(stamp_of(about, 9), changes, about.projects, language, **more)
+
+
+def assigned(about, given: pd.DataFrame, language: str = "vi") -> bytes:
+    return assigned_workbook(stamp_of(about), about.projects, given, language)
 
 
 def moves(*rows: tuple) -> pd.DataFrame:
@@ -68,8 +75,7 @@ def moves(*rows: tuple) -> pd.DataFrame:
 
 
 def plan(language: str = "vi", **amounts: int | None) -> bytes:
-    about = data()
-    return assigned_plan(about, build_offers(about, date(2024, 1, 1)), chosen(**amounts), language)
+    return assigned(data(), chosen(**amounts), language)
 
 
 def load(content: bytes, *, values: bool = True) -> openpyxl.Workbook:
@@ -219,12 +225,17 @@ def test_what_is_derived_missing_or_does_not_add_up_is_said():
         for key in ("KCQG", "KCDP")
         for row in table_of(sheet_of(content, f"registration_{key}"))
     }
-    assert remarks["máy"] == "Hà Nội"
-    assert "phần còn lại" in remarks["chợ"]
-    assert "Hà Nội, Cao Bằng" in remarks["chợ"]
+    assert remarks["máy"] == ""
+    assert remarks["chợ"] == "Hà Nội, Cao Bằng; (2)"
     assert "Chưa có tổng kinh phí" in remarks["thử"]
     assert "200 triệu đồng" in remarks["sấy"]
+    local = [str(cell.value) for cell in sheet_of(content, "registration_KCDP")["A"]]
+    assert any(text.startswith("- (2) ") and "phần còn lại" in text for text in local)
+    assert "Địa bàn: Hà Nội" not in local  # two places: each row says its own
     sheet = sheet_of(content, "registration_KCQG")
+    texts = [cell.value for cell in sheet["A"]]
+    assert "Địa bàn: Hà Nội" in texts
+    assert not any(str(text).startswith("- (2) ") for text in texts)
     assert "Tổng kinh phí thực hiện" in headings(sheet)
     notes = [str(cell.value) for cell in sheet["A"] if cell.value]
     assert any(text.startswith("- (1) ") for text in notes)
@@ -264,10 +275,9 @@ D sấy 01 TECH KCQG 70 200 100 - - 2023-01-01"""
     plan = kc.allocate(about, scenario("budget: [{source: KCQG, amount: 400}]\n" + GOAL))
     sheet = sheet_of(plan.workbook(), "assigned")
     assert [row[1] for row in table_of(sheet) if row[0] in ("1", "2")] == ["C. thử"]
-    left = {row[1]: row[7] for row in table_of(sheet_of(plan.workbook(), "left_out"))}
-    offers = build_offers(about, date(2024, 1, 1))
-    bare = table_of(sheet_of(assigned_plan(about, offers, plan.projects), "left_out"))
-    told = {row[1]: row[7] for row in bare}
+    left = {row[1]: row[-1] for row in table_of(sheet_of(plan.workbook(), "left_out"))}
+    bare = table_of(sheet_of(assigned_plan(plan), "left_out"))
+    told = {row[1]: row[-1] for row in bare}
     for found in (left, told):
         assert "trước năm 2024" in found["D. sấy"]
         assert " " in found["A. máy"]
@@ -308,7 +318,7 @@ def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
     assert table[2][5:] == [900, 300, 250, None, 250, "lý do A"]
     assert table[-1][5:10] == [980, 350, 250, 50, 300]
     left = table_of(sheet_of(content, "left_out"))
-    assert [(row[1], row[7]) for row in left if row[0] in ("1", "2")] == [
+    assert [(row[1], row[-1]) for row in left if row[0] in ("1", "2")] == [
         ("C. thử", "lý do C"),
         ("D. sấy", None),
     ]
@@ -316,42 +326,37 @@ def test_the_assigned_plan_lists_what_was_chosen_by_area_and_fund():
 
 def test_with_one_fund_there_is_one_column_and_all_chosen_leaves_no_second_sheet():
     about = data("A máy 01 TECH KCQG 300 900 500 100")
-    offers = build_offers(about, date(2024, 1, 1))
-    content = assigned_plan(about, offers, chosen(A=300_000_000))
+    content = assigned(about, chosen(A=300_000_000))
     assert load(content).sheetnames == [say("export.sheets.assigned")]
-    assert headings(load(content).worksheets[0])[7:] == ["KCQG", "Ghi chú"]
+    assert headings(load(content).worksheets[0])[6:] == ["KCQG", "Ghi chú"]
+
+
+@cache
+def sample_plan():
+    return kc.allocate(sample(), kc.read_scenario(DATA / "base.yaml"), detail=False)
 
 
 def test_caps_on_texts_that_were_not_read_are_named_under_the_plan():
-    about = sample()
-    offers = build_offers(about, date(2026, 1, 1))
-    every = offers.frame.loc[offers.frame["eligible"]]
-    content = assigned_plan(
-        about, offers, pd.DataFrame({"id": every["id"], "amount": every["most"], "reason": ""})
-    )
+    offers = build_offers(sample(), date(2026, 1, 1)).frame.set_index("id")
+    content = assigned_plan(sample_plan(), office="SỞ")
     texts = [
         str(c.value) for row in load(content).worksheets[0].iter_rows() for c in row if c.value
     ]
+    assert "SỞ" in texts
+    given_ = sample_plan().projects
+    every = offers.loc[given_.loc[given_["chosen"], "id"]]
     unproven = every[~every["certainty"].isin(["", "verified"])]
     assert len(unproven) > 5
     for row in unproven.itertuples():
-        (line,) = (t for t in texts if row.basis in t and re.search(rf"[ ,(]{row.id}[,)]", t))
+        (line,) = (t for t in texts if row.basis in t and re.search(rf"[ ,(]{row.Index}[,)]", t))
         assert "theo trí nhớ" in line
 
 
-def test_a_project_that_may_not_be_chosen_says_why_unless_told_otherwise():
-    about = sample()
-    offers = build_offers(about, date(2026, 1, 1))
-    choice = chosen(DA01=193_000_000, DA09=0)
-    choice.loc[1, "reason"] = "đã bàn với đơn vị"
-    rows = table_of(sheet_of(assigned_plan(about, offers, choice), "left_out"))
-    said = {row[1]: row[7] for row in rows}
-    names = {row.id: f"{row.id}. {row.name}" for row in about.projects.itertuples(index=False)}
-    assert said[names["DA09"]] == "đã bàn với đơn vị"
-    assert "trước năm 2026" in said[names["DA36"]]
-    assert not said[names["DA02"]]
-    english = table_of(sheet_of(assigned_plan(about, offers, choice, "en"), "left_out", "en"))
-    assert "before 2026" in {row[1]: row[7] for row in english}[names["DA36"]]
+def test_a_project_that_may_not_be_chosen_says_why():
+    names = {row.id: f"{row.id}. {row.name}" for row in sample().projects.itertuples(index=False)}
+    for language, told in (("vi", "trước năm 2026"), ("en", "before 2026")):
+        sheet = sheet_of(assigned_plan(sample_plan(), language), "left_out", language)
+        assert told in {row[1]: row[-1] for row in table_of(sheet)}[names["DA36"]]
 
 
 @pytest.mark.parametrize(
@@ -366,7 +371,7 @@ def test_a_project_chosen_twice_is_refused():
     about = data()
     twice = pd.concat([chosen(A=1), chosen(A=1)])
     with pytest.raises(ValueError, match="twice"):
-        assigned_plan(about, build_offers(about, date(2024, 1, 1)), twice)
+        assigned(about, twice)
 
 
 # ---------------------------------------------------------------------------- adjustment
@@ -446,14 +451,13 @@ def test_an_adjustment_that_does_not_add_up_is_refused(rows, match):
 def test_every_formula_has_the_value_it_comes_to(language):
     about = sample()
     frame = about.projects
-    offers = build_offers(about, date(2026, 1, 1))
     given_ = pd.DataFrame({"id": frame["id"], "amount": frame["support"] // 3, "reason": "x"})
     moved = frame[["id"]].assign(
         before=frame["support"], move=-(frame["support"] // 7), reason="", decided_by=""
     )
     moved["after"] = moved["before"] + moved["move"]
     assert check_formulas(registration(about, 2026, language)) > 400
-    assert check_formulas(assigned_plan(about, offers, given_, language)) > 50
+    assert check_formulas(assigned(about, given_, language)) > 50
     assert check_formulas(adjusted(about, moved, language)) > 50
 
 
@@ -464,8 +468,7 @@ def test_every_formula_has_the_value_it_comes_to(language):
 )
 def test_no_dong_is_lost_in_any_unit(amounts, unit):
     about = data(unit=unit)
-    offers = build_offers(about, date(2024, 1, 1))
-    content = assigned_plan(about, offers, chosen(**dict(zip("ABCD", amounts, strict=True))))
+    content = assigned(about, chosen(**dict(zip("ABCD", amounts, strict=True))))
     scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
     total = table_of(sheet_of(content, "assigned"))[-1]
     assert [round(value * scale) for value in total[7:10]] == [
@@ -528,11 +531,38 @@ def test_what_is_over_is_not_registered_again():
         )
     )
     listed = data(rows, f"{HEAD} stage start end")
-    told = str(table_of(sheet_of(registration(listed, 2026), "registration_KCQG")))
+    sheet = sheet_of(registration(listed, 2026), "registration_KCQG")
+    told = str(table_of(sheet))
     assert [one for one in "ABCDEFG" if f"tên-{one}" in told] == ["A", "D", "G"]
-    with pytest.raises(kc.InputError) as caught:
-        registration(data(rows.splitlines()[1], f"{HEAD} stage start end"), 2026)
-    assert [fault.code for fault in caught.value.faults] == ["nothing-to-register"]
+    (said,) = [str(cell.value) for cell in sheet["A"] if "tên-B" in str(cell.value)]
+    assert said.startswith("- Không đăng ký cho năm 2026")
+    assert said.endswith(": tên-B; tên-C; tên-E; tên-F")
+    assert "có nguồn" not in sheet.oddFooter.left.text  # a remark gives made-up figures no source
+
+
+@pytest.mark.parametrize(("others", "fund"), [("AB", "KCDP"), ("A", "KCQG")])
+def test_what_is_over_is_named_under_the_form_of_its_fund_if_it_has_one(others, fund):
+    listed = {
+        "A": "A máy 01 TECH KCQG 300 900 registered",
+        "B": "B sấy 01 TECH KCDP 300 900 registered",
+        "C": "C chợ-cũ 01 TECH KCDP 300 900 accepted",
+    }
+    rows = "\n".join(listed[one] for one in (*others, "C"))
+    book = load(registration(data(rows, "id name place area source support cost stage"), 2026))
+    named = [
+        sheet.title
+        for sheet in book
+        if any("chợ-cũ" in str(cell.value) for row in sheet.iter_rows() for cell in row)
+    ]
+    assert named == [say(f"export.sheets.registration_{fund}")]
+
+
+def test_the_name_of_a_sum_takes_the_columns_of_texts_too():
+    sheet = sheet_of(registration(sample(), 2026), "registration_KCDP")
+    sums = [cell.row for cell in sheet["A"] if cell.value in ("I", "II", "VIII")]
+    sums += [cell.row for cell in sheet["B"] if cell.value == "TỔNG CỘNG"]
+    assert len(sums) == 4
+    assert {f"B{row}:F{row}" for row in sums} <= {str(area) for area in sheet.merged_cells.ranges}
 
 
 def test_a_registration_remarks_what_is_asked_over_the_cap():

@@ -159,16 +159,30 @@ def test_no_time_no_numbers(deadline):
     assert without_numbers(outcome)
 
 
-def test_time_that_runs_out_is_a_limit_not_an_optimum():
-    n = 60
+def market_split(count, n=60):
+    """Return a program that takes longer than anybody waits, of some rows of them."""
     dice = np.random.default_rng(5)
-    rows = dice.integers(1, 90, (25, n)).astype(float)
+    rows = dice.integers(1, 90, (25, n)).astype(float)[:count]
     half = rows.sum(axis=1) // 2
-    model = model_of(rows, half, half, col_high=np.ones(n), whole=True)  # a market split
-    solver = solver_of(model, np.ones(n), deadline=time.monotonic() + 0.3)
+    return model_of(rows, half, half, col_high=np.ones(n), whole=True)
+
+
+def test_time_that_runs_out_is_a_limit_not_an_optimum():
+    solver = solver_of(market_split(25), np.ones(60), deadline=time.monotonic() + 0.3)
     outcome = solver.run()
     assert outcome.status is Status.LIMIT
     assert without_numbers(outcome)
+
+
+def test_a_search_that_was_ended_does_not_end_the_next():
+    solver = solver_of(market_split(25), np.ones(60))
+    solver.listen(lambda _gap: None)
+    solver.deadline = time.monotonic() + 0.3
+    assert solver.run().status is Status.LIMIT
+    rows = np.arange(1, 25)
+    solver.set_rows(rows, np.full(24, -INF), np.full(24, INF))
+    solver.deadline = INF
+    assert solver.run().status is Status.OPTIMAL
 
 
 def test_a_model_that_highs_does_not_take_is_no_plan():

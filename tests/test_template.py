@@ -60,6 +60,20 @@ def test_every_table_has_an_example_and_every_heading_a_remark(language, tmp_pat
         assert sheet.freeze_panes == "A2"
 
 
+def test_no_text_of_ours_is_cut(tmp_path):
+    write_template(tmp_path / "a.xlsx")
+    book = load_workbook(tmp_path / "a.xlsx")
+    for sheet in book.worksheets[1:]:
+        runs = sheet.column_dimensions.values()  # columns side by side of one width are one run
+        widths = {at: run.width for run in runs for at in range(run.min, run.max + 1)}
+        for cell in sheet[1]:
+            assert widths[cell.column] > len(cell.value), cell
+    for row in book["Danh mục"].iter_rows(min_row=2):  # the last one
+        for cell in row:
+            if cell.value and len(cell.value) > 1.3 * widths[cell.column]:
+                assert sheet.row_dimensions[cell.row].height >= 30, cell.value
+
+
 def test_drop_downs_hold_words_that_read_back(tmp_path):
     write_template(tmp_path / "a.xlsx")
     book = load_workbook(tmp_path / "a.xlsx")

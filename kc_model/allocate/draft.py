@@ -226,13 +226,17 @@ class Draft:
         )
 
     def fill_ranges(self, low: Money, high: Money) -> None:
-        """Put in the lowest and highest amount of every cell."""
-        cells = self.result.cells
+        """Put in the lowest and highest amount of every cell; NaN is what is not proven."""
+        cells, found = self.result.cells, {}
         amounts = cells["amount"].to_numpy(dtype=np.int64)
-        least = np.minimum(np.rint(low * MILLION).astype(np.int64), amounts)
-        most = np.maximum(np.rint(high * MILLION).astype(np.int64), amounts)
-        lowest, highest = pd.array(least, dtype="Int64"), pd.array(most, dtype="Int64")
-        self.result = replace(self.result, cells=cells.assign(lowest=lowest, highest=highest))
+        for name, ends, beyond in (("lowest", low, np.minimum), ("highest", high, np.maximum)):
+            vnd = np.rint(np.nan_to_num(ends) * MILLION).astype(np.int64)
+            found[name] = pd.array(beyond(vnd, amounts), dtype="Int64")
+            found[name][np.isnan(ends)] = pd.NA
+        self.result = replace(self.result, cells=cells.assign(**found))
+        count = int(self.result.cells[[*found]].isna().any(axis=1).sum())
+        if count:
+            self.warn("ranges-unfinished", count=count, of=len(cells))
 
     def tight(self) -> list[int]:
         """Return the numbers of the rows that bind or are missed."""

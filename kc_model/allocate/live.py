@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.guess import Guess
-from kc_model.allocate.reach import chords
+from kc_model.allocate.reach import NEAR, Reach, chords
 from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
@@ -31,6 +32,7 @@ _NEARBY = 1e-4  # how far cells are moved to see that they can
 _SHIFT = 1e-2  # of the settlement's weights: another baseline
 _SAME = 1e-9
 _FAR = 10.0
+_AHEAD = 4.0  # times its even part of the time that a cell's lowest or highest may take
 _HAIR = 1e-8
 
 Progress = Callable[[str, float], None]
@@ -98,9 +100,11 @@ class Live:
         if self._open:
             self.solver.complete = self._complete
         self.holding: NDArray[np.float64] = np.zeros(0)
+        self._reach: dict[int, Reach] = {}  # what projects can make of cells
         if isinstance(self.ladder, WholeLadder) and problem.offered is not None:
             offered = problem.offered
-            self.solver.add(chords(problem, self._columns, offered.may, offered.must)[0])
+            cuts, self._reach = chords(problem, self._columns, offered.may, offered.must)
+            self.solver.add(cuts)
             self.ladder.stand()
             self.ladder.guess = Guess(problem, self._columns)
 
@@ -380,21 +384,43 @@ class Live:
         self.solver.set_cost(slope)
         return float(slope[self._x] @ plan)
 
-    def ranges(
-        self, settled: Money, climb: Climb | None = None, tell: Progress | None = None
-    ) -> tuple[Money, Money]:
+    def ranges(self, plan: Money, tell: Progress) -> tuple[Money, Money]:
         """Lowest and highest of every cell among the plans that still stand, million VND.
 
-        With a `climb`, that left these plans standing, only so far that those that can differ do.
+        NaN where it is not proven in time. Where whole numbers are looked for every cell has a
+        part of the time, so that a hard one leaves some to those after it.
         """
+        solver, seen, deadline = self.solver, _Seen(plan), self.solver.deadline
+        is_whole = bool(solver.model.whole.any())
+        is_known = np.zeros((2, len(plan)), dtype=bool)
+        solver.turn("ranges")
+        for i, one in enumerate(np.eye(len(plan))):
+            if i % (1 if is_whole else 20) == 0:
+                tell("ranges", 0.3 + 0.5 * i / len(plan))
+            for end, sign in enumerate((1.0, -1.0)):
+                if is_whole and not solver.stopped:
+                    now = time.monotonic()
+                    part = _AHEAD / max(_AHEAD, 2 * (len(plan) - i) - end)
+                    solver.deadline = now + part * (deadline - now)
+                is_known[end, i] = self._is_at_end(i, end, seen) or self._look(sign * one, seen)
+        solver.deadline = min(deadline, solver.deadline) if solver.stopped else deadline
+        ends = [np.maximum(seen.low, 0.0), seen.high]
+        low, high = np.where(is_known, ends, np.nan)
+        return low, high
+
+    def _is_at_end(self, i: int, end: int, seen: _Seen) -> bool:
+        """Whether a cell was seen at the least, or most, that projects can make of it at all."""
+        if i not in self._reach:
+            return False
+        starts, ends = self._reach[i].stretches(1)
+        gone = seen.low[i] - starts[0] if end == 0 else ends[-1] - seen.high[i]
+        return bool(gone <= NEAR)
+
+    def opened(self, settled: Money, climb: Climb) -> tuple[Money, Money]:
+        """Two amounts of every cell that plans left standing by a climb have; apart if any are."""
         seen = _Seen(settled)
         self.solver.turn("ranges")
-        if climb is not None:
-            self._open_up(settled, climb, seen)
-        for i, one in enumerate(np.eye(len(settled)) if climb is None else ()):
-            self._look(one, seen)
-            if tell is not None and i % 20 == 0:
-                tell("ranges", 0.3 + 0.5 * i / len(settled))
+        self._open_up(settled, climb, seen)
         return np.maximum(seen.low, 0.0), seen.high
 
     def _open_up(self, settled: Money, climb: Climb, seen: _Seen) -> None:
@@ -419,18 +445,19 @@ class Live:
             shut = seen.shut()
             room = np.where(shut, _NEARBY * _size(settled), np.inf)
             solver.set_columns(x, np.maximum(low, settled - room), np.minimum(high, settled + room))
-            self._look(np.where(shut, weights / room, 0.0), seen)
+            for sign in (1.0, -1.0):
+                self._look(sign * np.where(shut, weights / room, 0.0), seen)
         solver.set_columns(x, low, high)
 
-    def _look(self, weights: Money, seen: _Seen) -> None:
-        """Note the plans that cost least and most."""
-        for sign in (1.0, -1.0):
-            cost = np.zeros(len(self.solver.cost))  # a solve may have added columns
-            cost[self._x] = sign * weights
-            self.solver.set_cost(cost)
-            outcome = self.solver.run()
-            if outcome.status is Status.OPTIMAL:
-                seen.note(outcome.values[self._x])
+    def _look(self, weights: Money, seen: _Seen) -> bool:
+        """Note the plan that costs least; return whether it is proven to."""
+        cost = np.zeros(len(self.solver.cost))  # a solve may have added columns
+        cost[self._x] = weights
+        self.solver.set_cost(cost)
+        outcome = self.solver.run()
+        if len(outcome.values):
+            seen.note(outcome.values[self._x])
+        return outcome.status is Status.OPTIMAL
 
 
 def _starting(names: Sequence[str], starts: tuple[str, ...]) -> NDArray[np.int64]:

@@ -48,7 +48,10 @@ REASONS_UP_TO = 2000
 """Cells up to which the plan is made again without each rule and goal, to say who did what."""
 
 WHYS_UP_TO = 60
-"""Projects up to which the choice is made again with each that is left out, to say why it is."""
+"""Projects up to which the choice is made again with each that is left out, to say why it is.
+
+And up to which each cell's lowest and highest amount is found unasked.
+"""
 
 _FEW = 12  # groups of a rule up to which each has its price where the screen waits
 _TRIES = 20
@@ -158,7 +161,7 @@ class Planner:
                 _range_choices(draft, choosing, choice, ranges, tell)
                 draft.fill_grounds(settled, stages)
                 if problem.offered is None:
-                    draft.fill_undecided(*live.ranges(settled, climb))
+                    draft.fill_undecided(*live.opened(settled, climb))
                     _price_before_moves(draft, choosing, ranges, tell)
                     tell.priced(draft.result)
                     told = partial(_share, tell, "reasons", (0.9, 1.0))
@@ -195,11 +198,11 @@ class Planner:
         amounts = draft.result.cells["amount"].to_numpy(dtype=np.int64)
         draft.fill_grounds(settled, stages)
         tell("ranges", 0.3)
-        draft.fill_undecided(*live.ranges(settled, climb))
+        draft.fill_undecided(*live.opened(settled, climb))
         if _wants_ranges(problem, ranges):
             achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
-            draft.fill_ranges(*live.ranges(settled, tell=tell))
+            draft.fill_ranges(*live.ranges(settled, tell))
         _find_prices(draft, live, ranges, tell)
         tell.priced(draft.result)
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
@@ -369,22 +372,24 @@ def _find_whys(draft: Draft, live: Live, choice: Choice, tell: Progress) -> None
 
 
 def _wants_ranges(problem: Problem, ranges: bool | None) -> bool:
-    return len(problem.cells) <= RANGES_UP_TO if ranges is None else ranges
+    if ranges is not None:
+        return ranges
+    is_long = problem.offered is not None and len(problem.offered) > WHYS_UP_TO
+    return len(problem.cells) <= RANGES_UP_TO and not is_long
 
 
 def _range_choices(
     draft: Draft, live: Live, choice: Choice, ranges: bool | None, tell: Progress
 ) -> None:
     """Find out how low and high each cell could be with any choice of projects."""
-    problem, offered = live.problem, live.problem.offered
-    is_few = offered is not None and len(offered) <= WHYS_UP_TO and not problem.counting
-    if not is_few or not _wants_ranges(problem, ranges):
+    problem = live.problem
+    if problem.offered is None or problem.counting or not _wants_ranges(problem, ranges):
         return
     amounts = draft.result.cells["amount"].to_numpy(dtype=np.float64) / MILLION
     achieved = [stage_value(draft.problem, stage, amounts) for stage in live.stages]
     live.ladder.keep(choice.best, achieved)
     live.solver.ask(GAP)
-    draft.fill_ranges(*live.ranges(amounts, tell=tell))
+    draft.fill_ranges(*live.ranges(amounts, tell))
 
 
 def _price_before_moves(draft: Draft, live: Live, ranges: bool | None, tell: Progress) -> None:

@@ -35,7 +35,7 @@ def tell_open(teller: Teller) -> Iterator[str]:
             base=teller.base(),
             widest=_widest(teller, plan.cells[is_open]),
         )
-    elif len(plan.projects) and plan.cells["lowest"].isna().any():
+    elif len(plan.projects) and plan.cells["lowest"].isna().all():
         yield teller.say("projects.no_ranges")
     is_counted = any(goal["name"] == "minimise moves" for goal in plan.goals)
     if is_counted:
@@ -47,7 +47,7 @@ def tell_open(teller: Teller) -> Iterator[str]:
         if changed > _MANY:
             yield teller.say("moves.many", count=changed, base=teller.base())
     is_long = len(plan.cells) > RANGES_UP_TO and not len(plan.projects) and not is_counted
-    if is_long and plan.cells["lowest"].isna().any():
+    if is_long and plan.cells["lowest"].isna().all():
         yield teller.say("no_ranges", most=RANGES_UP_TO)
     for row in plan.reserve:
         if row["amount"]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
-from textwrap import wrap
+from textwrap import shorten, wrap
 from typing import Any
 
 import xlsxwriter
@@ -25,6 +25,7 @@ __all__ = ["Book", "Display", "cut_text", "display_of", "lines_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
+_FOOTER = 170  # characters of its left part: it holds 255, codes and page numbers among them
 _FONT, _SIZE = "Times New Roman", 11
 _LINE = 15.0 / _SIZE  # points of a line of text per point of its size
 _HIGHEST = 409.0  # points a row can have
@@ -59,14 +60,31 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
     "small": {"font_size": 9},
-    "share": {"num_format": "0.0%"},
-    "percent": {"num_format": "0%"},
-    "exact_share": {"num_format": "0.0##%"},
-    "rise": {"num_format": "+0.0%;-0.0%;0.0%"},
+    "field": {"bg_color": "#DDEBF7"},
+    "required": {"bg_color": "#BDD7EE", "bold": True},
+    "example": {"italic": True, "font_color": "#7F7F7F"},
+    "large": {"font_size": 14},
+    "year": {"num_format": "0"},
+    "exact": {"num_format": "#,##0.0##############"},
+    "day": {"num_format": "dd/mm/yyyy"},
     "indent1": {"indent": 1},
     "indent2": {"indent": 2},
     "indent3": {"indent": 3},
 }
+
+_NUMBERS: Mapping[str, str] = {  # "@" stands for the digits that money has
+    "money": "#,##0@",
+    "change": "+#,##0@;-#,##0@;0@",
+    "quiet": "#,##0@;-#,##0@;",  # nothing for zero
+    "whole": "#,##0",
+    "decimal": "#,##0.0##",
+    "share": "0.0%",
+    "percent": "0%",
+    "exact_share": "0.0##%",
+    "rise": "+0.0%;-0.0%;0.0%",
+}
+_MARKS = {"vi": "[$-42A]", "en": ""}  # LibreOffice prints the language's marks; Excel its user's
+_APART = "_)"  # a number does not touch the text in the column after it
 
 
 def cut_text(text: str) -> list[str]:
@@ -185,14 +203,11 @@ class Book:
             },
         )
         point = f".{'0' * money.digits}" if money.digits else ""
-        self._styles = {
-            **_STYLES,
-            "money": {"num_format": f"#,##0{point}"},
-            "change": {"num_format": f"+#,##0{point};-#,##0{point};0{point}"},
-            "quiet": {"num_format": f"#,##0{point};-#,##0{point};"},  # nothing for zero
-            "whole": {"num_format": "#,##0"},
-            "decimal": {"num_format": "#,##0.0##"},
-        }
+        self._styles = dict(_STYLES)
+        for name, shown in _NUMBERS.items():
+            parts = shown.replace("@", point).split(";")
+            whole = [f"{_MARKS[language]}{part}{_APART}" if part else "" for part in parts]
+            self._styles[name] = {"num_format": ";".join(whole)}
         self._formats: dict[tuple[str, ...], Format] = {}
         self._layouts: dict[Worksheet, _Layout] = {}
 
@@ -245,11 +260,14 @@ class Book:
         sheet.ignore_errors(dict.fromkeys(_NO_FAULT, "A1:XFD1048576"))
         free = _PAGE[0] - _EDGES * len(widths) - _DIGIT * widths[0]
         wider = min(_WIDEST, max(1.0, free / (_DIGIT * sum(widths[1:]))))
-        layout = _Layout([widths[0], *(wider * width for width in widths[1:])])
-        for column, width in enumerate((*layout.widths, *beside)):
-            sheet.set_column(column, column, width)
-        self._layouts[sheet] = layout
+        self.lay(sheet, [widths[0], *(wider * width for width in widths[1:])], beside)
         return sheet
+
+    def lay(self, sheet: Worksheet, widths: Sequence[float], beside: Sequence[float] = ()) -> None:
+        """Set the widths of columns, by which texts make their rows high enough."""
+        for column, width in enumerate((*widths, *beside)):
+            sheet.set_column(column, column, width)
+        self._layouts[sheet] = _Layout(list(widths))
 
     def width(self, sheet: Worksheet, first: int, last: int) -> float:
         """Return the characters that some columns of a sheet hold."""
@@ -278,10 +296,11 @@ class Book:
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row:
             own = self._properties(styles)
-            size, moved_in = own["font_size"], _INDENT * own.get("indent", 0)
+            size = own["font_size"] * (_BOLD if own.get("bold") else 1.0)
+            moved_in = _INDENT * own.get("indent", 0)
             width = _DIGIT / size * (self.width(sheet, column, last_column) - moved_in)
             lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
-            self._raise(sheet, row, min(_HIGHEST, _LINE * size * lines))
+            self._raise(sheet, row, min(_HIGHEST, _LINE * own["font_size"] * lines))
 
     def _raise(self, sheet: Worksheet, row: int, height: float) -> None:
         """Make a row high enough: no viewer does it for merged cells, some for none."""
@@ -396,7 +415,8 @@ class Book:
         page = self.say("page", page="&P", pages="&N")
         font = f'&"{_FONT},Regular"&8 '
         size = {"scale_with_doc": False}
-        sheet.set_footer(f"&L{font}{stamp.replace('&', '&&')[:150]}&R{font}{page}", size)
+        shown = shorten(stamp.replace("&", "&&"), _FOOTER, placeholder="…")
+        sheet.set_footer(f"&L{font}{shown}&R{font}{page}", size)
         if warning:
             sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}', size)
 
@@ -424,7 +444,8 @@ _WIDTHS = {  # of Times New Roman, in parts of its size (from its metrics); all 
     1.0: "…—→",
 }
 _OF = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
-_SPARE = 1.04  # bold is wider, and hooks are
+_SPARE = 1.04  # hooks are wider
+_BOLD = 1.07  # times as wide
 
 
 @cache

@@ -137,7 +137,8 @@ class _Table(Tree[Sequence[Values]]):
     """The rows of a form."""
 
     def __init__(self, book: Book, sheet: Worksheet, fields: Sequence[Field]) -> None:
-        super().__init__(book, sheet, indents=False)
+        texts = next((at for at, field in enumerate(fields) if field.is_money), 1)
+        super().__init__(book, sheet, indents=False, name_end=texts)
         self.name, self.fields = fields[0].key, fields[1:]
         self.at = {field.key: column for column, field in enumerate(fields, 1)}
 
@@ -178,7 +179,8 @@ class _Table(Tree[Sequence[Values]]):
             known = [v for values in of if (v := _value(field, values)) is not None]
             vnd = sum(known) if known else None
             if not field.is_money and sum_of:
-                self.book.text(self.sheet, row, column, "", *styles)
+                if column > self.name_end:  # the name goes so far
+                    self.book.text(self.sheet, row, column, "", *styles)
             elif not field.is_money:
                 text = str(of[0].get(field.key) or "")
                 self.book.text(self.sheet, row, column, text, *styles, "wrap", "indent1")

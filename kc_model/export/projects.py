@@ -35,13 +35,21 @@ _MONEY = ("support", "counterpart", "other")
 Row = Mapping[str, Any]
 
 
-def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Language = "vi") -> bytes:
+def registration_workbook(
+    stamp: Stamp,
+    projects: pd.DataFrame,
+    language: Language = "vi",
+    over: pd.DataFrame | None = None,
+) -> bytes:
     """Return the registration of projects: Mẫu số 2 for each fund, Mẫu số 1 for each project.
 
     Parameters
     ----------
     projects : DataFrame
         As ``projects`` of a dataset; money in VND.
+    over : DataFrame, optional
+        Projects that are not registered again: named under the form of their fund, or where it has
+        none under every form.
 
     Returns
     -------
@@ -57,10 +65,16 @@ def registration_workbook(stamp: Stamp, projects: pd.DataFrame, language: Langua
     """
     rows = _with_rest(projects)
     book = _book(stamp, language, (row[key] for row in rows for key in (*_MONEY, "cost")))
+    present = {row["source"] for row in rows}
     for source in reference.source_order():
-        of = [row for row in rows if row["source"] == source]
-        if of:
-            write_form(book, stamp, _registration(book, stamp, source, of))
+        if source in present:
+            of = [row for row in rows if row["source"] == source]
+            names = [
+                row["name"]
+                for row in ([] if over is None else as_rows(over))
+                if row["source"] == source or row["source"] not in present
+            ]
+            write_form(book, stamp, _registration(book, stamp, source, of, names))
     _write_estimates(book, stamp, rows)
     return finish(book, stamp)
 
@@ -234,6 +248,12 @@ def _places(book: Book, row: Row) -> str:
     return ", ".join(book.name("place", place) for place in row["place"].split(";"))
 
 
+def _only_place(book: Book, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the line that tells where every project is, if all are at the same place."""
+    places = {_places(book, row) for row in rows}
+    return (book.say("head.place", name=places.pop()),) if len(places) == 1 else ()
+
+
 def _time(row: Row) -> str:
     """Return when a project runs, by its months."""
     days = [f"{row[key]:%m/%Y}" for key in ("start", "end") if row[key] is not None]
@@ -245,38 +265,39 @@ def _kind(book: Book, row: Row) -> str:
     return say(f"headings.choices.kind.{row['kind']}", book.language) if is_named else ""
 
 
-def _cost_remark(book: Book, row: Row) -> str:
-    """Return what is to be known of a project's money: over its cap, derived, not adding up."""
-    return "; ".join(text for text in (_over_cap(book, row), _sum_remark(book, row)) if text)
+def _joined(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)
 
 
-def _over_cap(book: Book, row: Row) -> str:
-    cap = row.get("cap")
+def _cost_remark(book: Book, row: Row, derived: str) -> str:
+    """Return what is to be known of a project's money: over its cap, derived, not adding up.
+
+    Parameters
+    ----------
+    derived : str
+        Tells that the beneficiary's money follows from the rest.
+    """
+
+    def told(vnd: int) -> Amount:
+        return Amount(vnd, book.money.unit)
+
+    cap, cost = row.get("cap"), row["cost"]
     is_over = cap is not None and (row["support"] or 0) > cap
-    return (
-        book.say("listing.remarks.over_cap", cap=Amount(int(cap or 0), book.money.unit))
-        if is_over
-        else ""
-    )
-
-
-def _sum_remark(book: Book, row: Row) -> str:
+    over = book.say("listing.remarks.over_cap", cap=told(int(cap or 0))) if is_over else ""
     if row["derived"]:
-        return book.say("listing.remarks.derived")
-    parts = sum(row[key] or 0 for key in _MONEY)
-    if row["cost"] is None:
-        return book.say("listing.remarks.no_cost")
-    return (
-        ""
-        if parts == row["cost"]
-        else book.say("listing.remarks.differs", cost=Amount(row["cost"], book.money.unit))
-    )
+        return _joined(over, derived)
+    if cost is None:
+        return _joined(over, book.say("listing.remarks.no_cost"))
+    adds_up = cost == sum(row[key] or 0 for key in _MONEY)
+    return _joined(over, "" if adds_up else book.say("listing.remarks.differs", cost=told(cost)))
 
 
 # ---------------------------------------------------------------------------- Mẫu số 2
 
 
-def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) -> Form:
+def _registration(
+    book: Book, stamp: Stamp, source: str, rows: Sequence[Row], over: Sequence[str]
+) -> Form:
     support = f"support_{source}"
     fields = (
         Field("name", 32.0),
@@ -288,27 +309,34 @@ def _registration(book: Book, stamp: Stamp, source: str, rows: Sequence[Row]) ->
         _money(book, support, "parts"),
         _money(book, "counterpart", "parts"),
         _money(book, "other", "parts"),
-        Field("remark_1", 16.0),
+        Field("remark_1", 18.0),
     )
+    place = _only_place(book, rows)
     shown = [
         {
             **row,
             "time": _time(row),
             support: row["support"],
-            "remark_1": "; ".join(
-                text
-                for text in (_kind(book, row), _places(book, row), _cost_remark(book, row))
-                if text
+            "remark_1": _joined(
+                _kind(book, row),
+                "" if place else _places(book, row),
+                _cost_remark(book, row, "(2)"),
             ),
         }
         for row in rows
     ]
     fund = book.say(f"listing.funds.{source}")
     title = book.say("listing.titles.registration", fund=fund, year=stamp.year)
-    notes = (book.say("listing.remarks.note_1"), *note_lines(book, stamp))
+    lines = (book.say("listing.form", number=2), about(book, stamp), *place)
+    notes = [book.say("listing.remarks.note_1")]
+    if any(row["derived"] for row in rows):
+        notes.append(book.say("listing.remarks.note_2"))
+    if over:
+        names = "; ".join(over)
+        notes.append(book.say("listing.not_registered", year=stamp.year, names=names))
+    notes += note_lines(book, stamp)
     sheet = f"registration_{source}"
-    lines = (book.say("listing.form", number=2), about(book, stamp))
-    return Form(sheet, title, lines, fields, _by_area(book, shown), notes)
+    return Form(sheet, title, lines, fields, _by_area(book, shown), tuple(notes))
 
 
 # ---------------------------------------------------------------------------- Mẫu số 1
@@ -362,7 +390,7 @@ def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
         Field("remark", 22.0),
     )
     item = {**row, "item": row["activity"] or row["name"], support: row["support"]}
-    item["remark"] = _cost_remark(book, row)
+    item["remark"] = _cost_remark(book, row, book.say("listing.remarks.derived"))
     spare: dict[str, str | int | None] = {}
     fund = book.say(f"listing.funds.{row['source']}")
     lines = (
@@ -383,9 +411,11 @@ def _estimate(book: Book, stamp: Stamp, row: Row, years: Sequence[int]) -> Form:
 def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     present = {row["source"] for row in rows}
     funds = [source for source in reference.source_order() if source in present]
+    place = _only_place(book, rows)
     fields = [
-        *(Field("name", 34.0), Field("unit", 20.0), Field("place", 16.0), Field("time", 12.0)),
-        *(_money(book, "cost_given"), _money(book, "asked")),
+        *(Field("name", 34.0), Field("unit", 20.0)),
+        *(() if place else (Field("place", 16.0),)),
+        *(Field("time", 12.0), _money(book, "cost_given"), _money(book, "asked")),
         *(_money(book, source, "assigned" if len(funds) > 1 else "") for source in funds),
     ]
     if len(funds) > 1:
@@ -394,18 +424,15 @@ def _assigned(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
         {
             **_asked(book, row),
             "time": _time(row),
-            "remark": "; ".join(
-                text for text in (_kind(book, row), _split(book, row), row["reason"]) if text
-            ),
+            "remark": _joined(_kind(book, row), _split(book, row), row["reason"]),
         }
         for row in rows
     ]
     title = book.say("listing.titles.assigned", year=stamp.year)
     fields.append(Field("remark", 22.0))
     notes = tuple(form_notes(book, stamp, ()))
-    return Form(
-        "assigned", title, (about(book, stamp),), tuple(fields), _by_area(book, shown), notes
-    )
+    lines = (about(book, stamp), *place)
+    return Form("assigned", title, lines, tuple(fields), _by_area(book, shown), notes)
 
 
 def _split(book: Book, row: Row) -> str:
@@ -431,13 +458,16 @@ def _called(row: Row) -> str:
 
 def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     """Return the projects that got nothing, and why."""
+    place = _only_place(book, rows)
     fields = (
-        *(Field("name", 36.0), Field("unit", 20.0), Field("place", 16.0), Field("source", 8.0)),
-        *(_money(book, "cost_given"), _money(book, "asked"), Field("reason", 40.0)),
+        *(Field("name", 36.0), Field("unit", 20.0)),
+        *(() if place else (Field("place", 16.0),)),
+        *(Field("source", 8.0), _money(book, "cost_given"), _money(book, "asked")),
+        Field("reason", 40.0),
     )
     shown = [{**_asked(book, row), "source": book.name("source", row["source"])} for row in rows]
     title = book.say("listing.titles.left_out", year=stamp.year)
-    return Form("left_out", title, (about(book, stamp),), fields, _by_area(book, shown))
+    return Form("left_out", title, (about(book, stamp), *place), fields, _by_area(book, shown))
 
 
 # ---------------------------------------------------------------------------- adjustment

@@ -38,10 +38,15 @@ class Tree(ABC, Generic[Of]):
     ----------
     indents : bool
         Whether a name is moved in under the one it belongs to.
+    name_end : int
+        Last column that the name of a row with rows under it takes.
     """
 
-    def __init__(self, book: Book, sheet: Worksheet, *, indents: bool = True) -> None:
+    def __init__(
+        self, book: Book, sheet: Worksheet, *, indents: bool = True, name_end: int = 1
+    ) -> None:
         self.book, self.sheet, self._indents = book, sheet, indents
+        self.name_end = name_end
 
     @abstractmethod
     def write_row(self, row: int, of: Of, parts: Sequence[int], styles: tuple[str, ...]) -> None:
@@ -57,7 +62,8 @@ class Tree(ABC, Generic[Of]):
             styles = ("cell", *bold)
             indent = (f"indent{min(depth, 3)}",) if depth and self._indents else ()
             self.book.text(self.sheet, own, 0, numeral(node.style, number), *styles, "center")
-            self.book.text(self.sheet, own, 1, node.label, *styles, "wrap", *indent)
+            area = (own, 1, own, self.name_end if parts else 1)
+            self.book.merge(self.sheet, area, node.label, *styles, "wrap", *indent)
             self.write_row(own, node.of, parts, styles)
             if parts:
                 self.book.tie(self.sheet, own, parts[0])
@@ -66,7 +72,7 @@ class Tree(ABC, Generic[Of]):
     def write_total(self, row: int, label: str, of: Of, parts: Sequence[int]) -> None:
         """Write the grand total, of rows of the first depth."""
         self.book.text(self.sheet, row, 0, "", *_TOTAL)
-        self.book.text(self.sheet, row, 1, label, *_TOTAL)
+        self.book.merge(self.sheet, (row, 1, row, self.name_end), label, *_TOTAL)
         self.write_row(row, of, parts, _TOTAL)
 
 

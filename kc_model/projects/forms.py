@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -11,11 +10,10 @@ import pandas as pd
 from kc_model.errors import Address, Fault, InputError
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook, registration_workbook
 from kc_model.moves import adjusted, find_moves, unmoved
-from kc_model.projects.caps import unproven_caps
-from kc_model.projects.offers import Offers, build_offers
+from kc_model.projects.offers import build_offers
 from kc_model.results import Allocation, versions_of
-from kc_model.tables import Dataset, Note
-from kc_model.wording import Language, both, say, texts
+from kc_model.tables import Dataset
+from kc_model.wording import Language
 
 __all__ = ["adjustment", "assigned_plan", "registration"]
 
@@ -51,15 +49,8 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
     over = _over(projects, year)
     if len(projects) and over.all():
         raise InputError([Fault("nothing-to-register", Address("projects.csv"), {"year": year})])
-    notes = []
-    if over.any():
-        names = "; ".join(projects.loc[over, "name"])
-        told = both("projects.not_registered", year=year, names=names)
-        notes.append(Note("real", **told, table="projects"))
-    projects = projects.assign(cap=_caps(data, year))
-    return registration_workbook(
-        _stamp(data, year, office, tuple(notes)), projects[~over], language
-    )
+    asked = projects[~over].assign(cap=_caps(data, year))
+    return registration_workbook(_stamp(data, year, office), asked, language, projects[over])
 
 
 def _caps(data: Dataset, year: int) -> pd.Series:
@@ -80,20 +71,13 @@ def _over(projects: pd.DataFrame, year: int) -> pd.Series[bool]:
     return over
 
 
-def assigned_plan(
-    data: Dataset, offers: Offers, chosen: pd.DataFrame, language: Language = "vi", office: str = ""
-) -> bytes:
+def assigned_plan(plan: Allocation, language: Language = "vi", office: str = "") -> bytes:
     """Return the assigned plan by area and project, as an Excel workbook.
 
     Parameters
     ----------
-    data : Dataset
-    offers : Offers
-        Tells under the table which caps rest on a text that is old or was not read.
-    chosen : DataFrame
-        id, amount (VND, 0 for a project that is not chosen), reason (text, or codes as
-        `Allocation.projects` has them; of a project that may not be chosen it is found where none
-        is given).
+    plan : Allocation
+        With projects.
     language : {"vi", "en"}
     office : str
         The office that assigns; "" leaves a dotted line.
@@ -103,9 +87,8 @@ def assigned_plan(
     ValueError
         See `kc_model.export.assigned_workbook`.
     """
-    ids = chosen.loc[chosen["amount"].fillna(0) > 0, "id"]
-    stamp = _stamp(data, offers.on.year, office, unproven_caps(offers.frame, ids))
-    return assigned_workbook(stamp, data.projects, _explained(offers, chosen, language), language)
+    stamp = replace(plan.stamp(language), unit_name=office)
+    return assigned_workbook(stamp, plan.data.projects, plan.assigned_table(language), language)
 
 
 def adjustment(plan: Allocation, language: Language = "vi", office: str = "") -> bytes:
@@ -131,8 +114,7 @@ def adjustment(plan: Allocation, language: Language = "vi", office: str = "") ->
     return adjustment_workbook(stamp, changes, plan.data.projects, language, moves, kept)
 
 
-def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) -> Stamp:
-    about = [note for note in data.notes if note.table in ("", "projects")]
+def _stamp(data: Dataset, year: int, office: str) -> Stamp:
     return Stamp(
         title=data.called,
         scenario="",
@@ -145,34 +127,7 @@ def _stamp(data: Dataset, year: int, office: str, notes: tuple[Note, ...] = ()) 
         scenario_hash="",
         versions=versions_of(),
         unit_name=office,
-        notes=(*about, *notes),
+        notes=tuple(note for note in data.notes if note.table in ("", "projects")),
         warnings=data.warnings,
         sources=data.sources,
     )
-
-
-def _explained(offers: Offers, chosen: pd.DataFrame, language: Language) -> pd.DataFrame:
-    """Return the choice with what keeps projects out, where it gives no reason itself."""
-    out = offers.frame.loc[~offers.frame["eligible"], ["id", "why"]].explode("why")
-    why = set(zip(out["id"], out["why"], strict=True))
-    found: dict[str, dict[str, str]] = {}
-    for fault in offers.findings:
-        if (fault.values.get("id"), fault.code) in why:
-            own = found.setdefault(str(fault.values["id"]), {})
-            own[fault.code] = fault.found(language)
-    absent = [one for one in found if one not in set(chosen["id"])]
-    rows = pd.DataFrame({"id": absent, "amount": pd.array([0] * len(absent), dtype="Int64")})
-    every = pd.concat([chosen, rows.assign(reason="")], ignore_index=True)
-    reasons = [
-        _told(given if isinstance(given, str) else "", found.get(one, {}), language)
-        for one, given in zip(every["id"], every["reason"], strict=True)
-    ]
-    return every.assign(reason=reasons)
-
-
-def _told(given: str, found: Mapping[str, str], language: Language) -> str:
-    """Return a reason as words: codes, as `Allocation.projects` has them, are told."""
-    keys = {code: f"explain.projects.why.{code}" for code in given.split(";")}
-    if not given or not all(code in found or key in texts() for code, key in keys.items()):
-        return given or " ".join(found.values())
-    return " ".join(found.get(code) or say(key, language) for code, key in keys.items())

@@ -88,6 +88,11 @@ class Allocation(Plan):
         ]
         return self.projects.assign(reason=reasons)
 
+    def assigned_table(self, language: Language = "vi") -> pd.DataFrame:
+        """Return `project_table` with what each place of a project gets: split, pairs with VND."""
+        chosen = self.project_table(language)
+        return chosen.assign(split=chosen["id"].map(self._splits()))
+
     def explain(self, language: Language = "vi") -> list[str]:
         """Return the plan, or why there is none, in sentences; see `kc_model.explain`."""
         return explain(self, language)
@@ -178,8 +183,7 @@ class Allocation(Plan):
         moves = None if self.as_of is None else find_moves(self, language)
         projects = None
         if len(self.projects) and self.projects["chosen"].any():
-            chosen = self.project_table(language)
-            projects = self.data.projects, chosen.assign(split=chosen["id"].map(self._splits()))
+            projects = self.data.projects, self.assigned_table(language)
         stamp = self.stamp(language)
         return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
 

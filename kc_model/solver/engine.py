@@ -248,8 +248,8 @@ class Engine:
             data = event.data_out
             found, bound = float(data.mip_primal_bound), float(data.mip_dual_bound)
             known = np.isfinite(found) and np.isfinite(bound)
-            if not goes_on(abs(found - bound) / max(1.0, abs(found)) if known else _INF):
-                event.interrupt()
+            gap = abs(found - bound) / max(1.0, abs(found)) if known else _INF
+            event.data_in.user_interrupt = not goes_on(gap)  # HiGHS keeps what an earlier run had
 
         self.highs.cbMipInterrupt += tell
 

@@ -363,7 +363,8 @@ def conflict_faults(comparison: Comparison) -> list[str]:
             sentences.append(f"conflict names what is no law: {unknown}")
             continue
         sentences += _conflict(comparison, conflict["rules"], names)
-        sentences += _repairs(comparison, conflict, names)
+        alike = _alike(names, [one["rules"] for one in conflicts], conflict["rules"])
+        sentences += _repairs(comparison, conflict, names, alike)
     together = conflicts[0]["combination"]
     if together and not _holds(comparison, names, names, loosening(comparison, together, 1.0)):
         sentences.append(f"combination does not mend everything: {together}")
@@ -393,12 +394,29 @@ def _conflict(
             yield f"conflict is not minimal: {rules} without {rule}"
 
 
+def _alike(
+    names: Mapping[str, list[tuple[str, ...]]], conflicts: list[list[str]], rules: list[str]
+) -> list[str]:
+    """Return what holds once every conflict of a kind is mended: all but what others name too.
+
+    A conflict without bounds of cells is the only one of its kind.
+    """
+    kinds = [{rule for rule in one if not rule.startswith("bound:")} for one in conflicts]
+    own = {rule for rule in rules if not rule.startswith("bound:")}
+    if own == set(rules):
+        return rules
+    least = [kind for kind in kinds if not any(other < kind for other in kinds)]
+    others = set().union(*(kind for kind in least if not kind <= own)) - own
+    return [rule for rule in names if rule not in others]
+
+
 def _repairs(
     comparison: Comparison,
     conflict: Mapping[str, Any],
     names: Mapping[str, list[tuple[str, ...]]],
+    alike: list[str],
 ) -> Iterator[str]:
-    """Steps of one option go together; each option mends its own conflict at the least."""
+    """Steps of one option go together; each option mends what it says, at the least."""
     options: dict[Any, list[Mapping[str, Any]]] = {}
     for repair in conflict["repairs"]:
         options.setdefault(repair["option"], []).append(repair)
@@ -415,6 +433,8 @@ def _repairs(
             yield f"repair does not mend its conflict: {steps}"
         elif not _holds(comparison, rules, names, full):
             yield f"repair leaves the whole contradictory: {steps}"
+        elif steps[0]["mends_alike"] and not _holds(comparison, alike, names, full):
+            yield f"repair leaves a conflict of its kind: {steps}"
         elif not is_more and _holds(comparison, rules, names, less):
             yield f"repair is more than needed: {steps}"
 
