@@ -21,6 +21,7 @@ from kc_model.allocate.choice import gap_of, gap_told
 from kc_model.allocate.live import Live
 from kc_model.allocate.purses import Purse
 from kc_model.allocate.stages import Climb
+from kc_model.allocate.states import Part, Points
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.errors import InputError
 from kc_model.explain import troubles
@@ -924,10 +925,11 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
     states, ways = [], []
     for one, own in zip(cells, costs, strict=True):
         ends = [(k, a + (b if end else 0)) for k, (a, b) in enumerate(one) for end in (0, 1)]
-        points = np.array([[money] for _, money in ends], dtype=float)
-        state = np.array([k for k, _ in ends])
+        money, state = np.array([m for _, m in ends], float), np.array([k for k, _ in ends])
         top = np.array([float(a + b) for a, b in one])
-        states.append(SimpleNamespace(points=points, state=state, high=top))
+        plain, none = Points(state, money, np.zeros((len(money), 0)), np.zeros((len(money), 0))), ()
+        between = lambda state, money: Part(state, (float(money),))  # noqa: E731
+        states.append(SimpleNamespace(plain=plain, top=top, extras=none, between=between))
         ways.append({})
         for k, (a, b) in enumerate(one):
             for money in range(a, a + b + 1):
@@ -936,7 +938,9 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
                 of = min(of, own[2 * k + 1]) if not b else of
                 ways[-1][money] = min(of, ways[-1].get(money, np.inf))
     purse = Purse(0, list(range(len(cells))), states, (low, high), 1.0)
-    least, plan = purse.least([np.array(own, dtype=float) for own in costs], float(price))
+    least, plan = purse.least(
+        [np.array(own, dtype=float) for own in costs], np.array([float(price)])
+    )
     bound = price * (high if price < 0 else low)
     every = [
         sum(way[m] for way, m in zip(ways, money, strict=True)) + price * sum(money) - bound
@@ -946,5 +950,5 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
     assert bool(plan) == bool(every)
     if plan:
         assert least == pytest.approx(min(every))
-        told = sum(float(part.of(one.points)[0]) for part, one in zip(plan, states, strict=True))
+        told = sum(part.money for part in plan)
         assert low <= told <= high

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.purses import Part, Purse, purses_of
-from kc_model.allocate.states import CellStates, states_of
+from kc_model.allocate.bundles import Bundle, bundles_of
+from kc_model.allocate.purses import Purse, purses_of
+from kc_model.allocate.states import CellStates, Part, Points, states_of
 from kc_model.arrays import Cut
 from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Solver, Status
@@ -62,34 +63,15 @@ class _Cell:
         last = 1 + len(self.states.costs)
         return self.first + np.array([0, *range(last, len(self.sizes))])
 
-    def away(self, values: Array) -> Array:
-        """Return how far every state is from money."""
-        money, states = values[self.states.money], self.states
-        return np.asarray(np.maximum(np.maximum(states.low - money, money - states.high), 0.0))
-
     def entries(self, part: Part) -> tuple[Indices, Array]:
         """Return the rows that a part of a plan enters, and how."""
-        column = -self.sizes * np.append(part.of(self.states.points), -1.0)
+        column = -self.sizes * np.append(part.values, -1.0)
         at = np.flatnonzero(column)
         return self.first + at, column[at]
 
-    def reduced(self, duals: Array) -> Array:
-        """Return the reduced cost of every point."""
-        own = duals[self.first : self.first + len(self.sizes)] * self.sizes
-        return np.asarray(self.states.points @ own[:-1] - own[-1])
-
-    def standing(self, plan: Array) -> Part:
-        """Return the part of it that a plan has, or the nearest one."""
-        states = self.states
-        state = states.standing(plan)
-        own = np.flatnonzero(states.state == state)
-        own = own[np.argsort(states.points[own, 0])]
-        money = float(np.clip(plan[states.money], states.low[state], states.high[state]))
-        ends = states.points[own, 0]
-        at = max(0, int(np.searchsorted(ends, money, side="right")) - 1)
-        after = min(at + 1, len(own) - 1)
-        width = float(ends[after] - ends[at])
-        return Part(int(own[at]), int(own[after]), (money - ends[at]) / width if width else 0.0)
+    def priced(self, duals: Array) -> tuple[Points, Array]:
+        """Return its cheapest points, and the reduced cost of each."""
+        return self.states.priced(duals[self.first : self.first + len(self.sizes)] * self.sizes)
 
 
 @dataclass
@@ -99,18 +81,18 @@ class _Block:
     Parameters
     ----------
     cells : list of _Cell
-    purse : Purse or None
+    whole : Purse, Bundle or None
     columns : dict of plan to int
         Column of the plans that are in the program.
     """
 
     cells: list[_Cell]
-    purse: Purse | None = None
+    whole: Purse | Bundle | None = None
     columns: dict[_Plan, int] = field(default_factory=dict)
 
     def standing(self, plan: Array) -> _Plan:
         """Return what a plan is in these cells."""
-        return tuple(cell.standing(plan) for cell in self.cells)
+        return tuple(cell.states.standing(plan) for cell in self.cells)
 
     def entries(self, plan: _Plan) -> tuple[Indices, Array]:
         """Return the rows that a plan enters, and how."""
@@ -119,15 +101,19 @@ class _Block:
 
     def offered(self, duals: Array) -> tuple[float, list[_Plan]]:
         """Return by how much its best plan moves what none can beat, and the plans to take in."""
-        reduced = [cell.reduced(duals) for cell in self.cells]
-        if self.purse is not None:
-            least, plan = self.purse.least(reduced, float(duals[self.purse.row]))
-            is_new = bool(plan) and plan not in self.columns
-            return least, [plan] if is_new and (least < -_DEAR or not self.columns) else []
-        cost = reduced[0]
-        order = np.argpartition(cost, min(_NEW, len(cost) - 1))[:_NEW]
-        plans = [(Part(n, n, 0.0),) for n in order[cost[order] < -_DEAR].tolist()]
-        return min(0.0, float(cost.min())), [plan for plan in plans if plan not in self.columns]
+        priced = [cell.priced(duals) for cell in self.cells]
+        points, cost = priced[0]
+        if self.whole is None:
+            order = np.argpartition(cost, min(_NEW, len(cost) - 1))[:_NEW]
+            cells = self.cells[0].states
+            plans = [(cells.part(points, n),) for n in order[cost[order] < -_DEAR].tolist()]
+            return min(0.0, float(cost.min())), [one for one in plans if one not in self.columns]
+        if isinstance(self.whole, Bundle):
+            least, plan = self.whole.least(priced)
+        else:
+            least, plan = self.whole.least([cost for _, cost in priced], duals)
+        is_new = bool(plan) and plan not in self.columns
+        return least, [plan] if is_new and (least < -_DEAR or not self.columns) else []
 
 
 _New = list[tuple[_Block, list[_Plan]]]
@@ -181,12 +167,17 @@ class Mix:
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
+        if self.outcome is None or self._is_proven(best):
+            return
         purses = purses_of(self._relaxed, self._states)
-        if self.outcome is None or not purses or self._is_proven(best):
+        taken = {k for purse in purses for k in purse.cells}
+        bundles = bundles_of(self._relaxed, self._states, taken)
+        wholes: list[Purse | Bundle] = [*purses, *bundles]
+        if not wholes:
             return
         alone = dict(enumerate(self._blocks))
-        gone = [alone.pop(k) for purse in purses for k in purse.cells]
-        whole = [_Block([self._blocks[k].cells[0] for k in purse.cells], purse) for purse in purses]
+        gone = [alone.pop(k) for one in wholes for k in one.cells]
+        whole = [_Block([self._blocks[k].cells[0] for k in one.cells], one) for one in wholes]
         self._blocks = [*whole, *alone.values()]
         new = self._priced(self.outcome)
         shut = np.array([column for block in gone for column in block.columns.values()])
@@ -259,7 +250,7 @@ class Mix:
             Whether each project is chosen; empty where no choice was found.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
-        alone = [block for block in self._blocks if block.purse is None]
+        alone = [block for block in self._blocks if block.whole is None]
         kept = [self._nearest(block.cells[0], best - self.floor, plan) for block in alone]
         chosen = self._among(alone, kept)
         self._relaxed.hint(self._start(plan, alone, kept, chosen))
@@ -267,12 +258,11 @@ class Mix:
         found: dict[int, bool] = {}
         if not len(outcome.values):
             return found
-        for block in (block for block in self._blocks if block.purse is not None):
+        for block in (block for block in self._blocks if block.whole is not None):
             columns = np.array(list(block.columns.values()))
             made = list(block.columns)[int(np.argmax(outcome.values[columns]))]
             for cell, part in zip(block.cells, made, strict=True):
-                money = float(part.of(cell.states.points)[0])
-                found |= cell.states.made_of(int(cell.states.state[part.left]), money)
+                found |= cell.states.made_of(part.state, part.money)
         for block, some, columns in zip(alone, kept, chosen, strict=True):
             states = block.cells[0].states
             state = int(some[np.argmax(outcome.values[columns])])
@@ -292,18 +282,24 @@ class Mix:
         for block in self._blocks:
             start[block.columns[block.standing(plan)]] = 1.0
         for block, some, columns in zip(alone, kept, chosen, strict=True):
-            start[columns[some == block.cells[0].states.standing(plan)]] = 1.0
+            start[columns[some == block.cells[0].states.standing(plan).state]] = 1.0
         return start
 
     def _nearest(self, cell: _Cell, room: float, plan: Array) -> Indices:
         """Return the states that cost least, and that in which a plan is."""
-        reduced, states = cell.reduced(self._duals), cell.states
+        (points, reduced), states = cell.priced(self._duals), cell.states
         least = np.full(len(states.low), np.inf)
-        np.minimum.at(least, states.state, reduced - min(0.0, float(reduced.min())))
-        values = np.zeros(0) if self.outcome is None else self.outcome.values
-        order = np.lexsort((cell.away(values), (least / self._relaxed.scale).round(9)))
+        np.minimum.at(least, points.state, reduced - min(0.0, float(reduced.min())))
+        money = 0.0 if self.outcome is None else float(self.outcome.values[states.money])
+        order = np.lexsort((states.away(money), (least / self._relaxed.scale).round(9)))
         order = order[: max(1, min(_EACH, int(np.sum(least <= room))))]
-        return np.union1d(order, [states.standing(plan)])
+        return np.union1d(order, [states.standing(plan).state])
+
+    def _points(self, block: _Block, states: Indices) -> list[_Plan]:
+        """Return the plans that are a point of some states of a cell."""
+        points, _ = block.cells[0].priced(self._duals)
+        inside = np.flatnonzero(np.isin(points.state, states)).tolist()
+        return [(block.cells[0].states.part(points, n),) for n in inside]
 
     def _among(self, alone: Sequence[_Block], kept: Sequence[Indices]) -> list[Indices]:
         """Let every cell be in one of some states, every purse in one plan; return their columns.
@@ -311,13 +307,15 @@ class Mix:
         The columns are those of the states.
         """
         relaxed = self._relaxed
-        self._take([(block, _points(block, some)) for block, some in zip(alone, kept, strict=True)])
+        self._take(
+            [(block, self._points(block, some)) for block, some in zip(alone, kept, strict=True)]
+        )
         cuts, chosen, out = list[Cut](), list[Indices](), list[int]()
         width = len(relaxed.col_low)
         for block, some in zip(alone, kept, strict=True):
             weights: dict[int, list[int]] = {state: [] for state in some.tolist()}
             for plan, at in block.columns.items():
-                weights.get(int(block.cells[0].states.state[plan[0].left]), out).append(at)
+                weights.get(plan[0].state, out).append(at)
             for columns in weights.values():
                 cuts.append(Cut(np.array(columns), np.full(len(columns), relaxed.scale), 0.0))
             chosen.append(width + np.arange(len(some)))
@@ -327,16 +325,10 @@ class Mix:
         relaxed.set_rows(rows, np.zeros(len(rows)), np.zeros(len(rows)))
         relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
         relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
-        plans = [at for block in self._blocks if block.purse for at in block.columns.values()]
+        plans = [at for block in self._blocks if block.whole for at in block.columns.values()]
         relaxed.decide(np.concatenate([np.array(plans, dtype=np.int64), *chosen]))
         relaxed.ask(_NEAR, _NODES)
         return chosen
-
-
-def _points(block: _Block, states: Indices) -> list[_Plan]:
-    """Return the plans that are a point of some states of a cell."""
-    inside = np.isin(block.cells[0].states.state, states)
-    return [(Part(n, n, 0.0),) for n in np.flatnonzero(inside).tolist()]
 
 
 def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
