@@ -8,7 +8,6 @@ numbers, in a program whose rows are sums of them, that HiGHS decides them almos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,23 +25,6 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
-class _Profiles(NamedTuple):
-    """What a cell can be to the others.
-
-    Parameters
-    ----------
-    first : int
-        Column of its first profile.
-    size : int
-    of : array of int (n_groups,)
-        The profile of each group of states.
-    """
-
-    first: int
-    size: int
-    of: Indices
-
-
 class Bundle:
     """Cells that share projects with each other.
 
@@ -55,18 +37,23 @@ class Bundle:
         Columns of the projects that several cells share.
     relaxed : Solver
         Whose scale and deadline hold here.
+
+    Attributes
+    ----------
+    profiles : list of array of int (n_groups,)
+        What each group of a cell's states is to the other cells.
     """
 
     def __init__(
         self, cells: list[int], states: Sequence[CellStates], shared: set[int], relaxed: Solver
     ) -> None:
         self.cells, self._states, self._scale = cells, states, relaxed.scale
-        self._profiles = list[_Profiles]()
+        self.profiles = list[Indices]()
         rows, width = list[tuple[Indices, int]](), 0  # columns of a row, and its project or −1
         for one in states:
             ties = [n for n, project in _shared(one) if project in shared]
             kinds, of = np.unique(one.profiles[:, ties] > 0.5, axis=0, return_inverse=True)
-            self._profiles.append(_Profiles(width, len(kinds), of.reshape(-1)))
+            self.profiles.append(of.reshape(-1))
             rows.append((width + np.arange(len(kinds)), -1))
             for n, tie in enumerate(ties):
                 rows.append((width + np.flatnonzero(kinds[:, n]), int(one.ties[tie].columns[0])))
@@ -75,8 +62,10 @@ class Bundle:
         self._solver.goes_on = relaxed.goes_on
         self._solver.ask(_EXACT)
 
-    def least(self, priced: Sequence[tuple[Points, Array]]) -> tuple[float, tuple[Part, ...]]:
-        """Return what no plan costs less than, and the plan that costs least.
+    def least(
+        self, priced: Sequence[tuple[Points, Array]]
+    ) -> tuple[float, tuple[int, ...], tuple[Part, ...]]:
+        """Return what no plan costs less than, and the profiles and the plan that cost least.
 
         Parameters
         ----------
@@ -85,13 +74,13 @@ class Bundle:
 
         Returns
         -------
-        tuple of float and Parts
+        tuple of float, profiles and Parts
             Minus infinity and none where time runs out.
         """
         cost, profile = list[Array](), list[Indices]()
-        for own, one, (points, costs) in zip(self._profiles, self._states, priced, strict=True):
-            profile.append(own.of[one.group[points.state]])
-            cost.append(np.full(own.size, np.inf))
+        for of, one, (points, costs) in zip(self.profiles, self._states, priced, strict=True):
+            profile.append(of[one.group[points.state]])
+            cost.append(np.full(int(of.max()) + 1, np.inf))
             np.minimum.at(cost[-1], profile[-1], costs)
         every = np.concatenate(cost)
         told = np.isfinite(every)
@@ -100,14 +89,15 @@ class Bundle:
         self._solver.set_cost(np.append(every, np.zeros(len(self._solver.cost) - len(every))))
         outcome = self._solver.run(is_trial=True)
         if outcome.status is not Status.OPTIMAL:
-            return -np.inf, ()
-        plan = list[Part]()
-        for k, (own, (points, costs)) in enumerate(zip(self._profiles, priced, strict=True)):
-            taken = int(np.argmax(outcome.values[own.first : own.first + own.size]))
-            inside = np.flatnonzero(profile[k] == taken)
+            return -np.inf, (), ()
+        taken, plan, first = list[int](), list[Part](), 0
+        for k, (points, costs) in enumerate(priced):
+            taken.append(int(np.argmax(outcome.values[first : first + len(cost[k])])))
+            inside = np.flatnonzero(profile[k] == taken[-1])
             plan.append(self._states[k].part(points, int(inside[np.argmin(costs[inside])])))
+            first += len(cost[k])
         least = outcome.objective - outcome.gap * max(1.0, abs(outcome.objective))
-        return self._scale * least, tuple(plan)
+        return self._scale * least, tuple(taken), tuple(plan)
 
 
 def _model(rows: Sequence[tuple[Indices, int]], width: int) -> Model:

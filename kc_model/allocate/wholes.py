@@ -257,7 +257,8 @@ class WholeLadder(Ladder):
         solver = self.solver
         low, high = solver.col_low[still], solver.col_high[still]
         solver.set_columns(still, at, at)
-        solver.ask(gap, _NODES)
+        near = _ENOUGH * GAP_WHOLE * max(solver.scale, abs(self._floor))
+        solver.ask(gap, _NODES, self._floor + near)
         self.is_partial = True
         found = solver.run(is_trial=True)
         self.is_partial = False
