@@ -4,14 +4,16 @@ A chord (`kc_model.allocate.reach`) knows what the projects of one cell can make
 what they are to other cells. Here a cell stands in a mix of points of its states
 (`kc_model.allocate.states`), and a purse that few cells share in a mix of its plans
 (`kc_model.allocate.purses`); a project that several cells share is in every mix to the same part
-(Dantzig and Wolfe 1960). Points and plans come in as the duals ask for them; the duals of any round
-say what none can beat. Then every purse is in one of the plans that came in, every other cell in
-one of the states that cost least.
+(Dantzig and Wolfe 1960), and in a mix of plans in which it is in all of them or in none
+(`kc_model.allocate.bundles`): of a cell's points so much has a profile as those plans give it.
+Points and plans come in as the duals ask for them; the duals of any round say what none can beat.
+Then every purse is in one of the plans that came in, every other cell in one of the states that
+cost least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,12 +21,11 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.bundles import Bundle, bundles_of
 from kc_model.allocate.purses import Purse, purses_of
-from kc_model.allocate.states import CellStates, Part, Points, states_of
+from kc_model.allocate.states import CellStates, Part, Points
 from kc_model.arrays import Cut
-from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Solver, Status
 
-__all__ = ["Hull", "Mix"]
+__all__ = ["Mix"]
 
 _ROUNDS = 40
 _NEW = 3  # points that a cell gets in one round
@@ -477,41 +478,3 @@ def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
     held = np.unique(np.concatenate([one.held for one in known]))
     none = np.full(len(held), np.inf)
     relaxed.set_columns(held, -none, none)
-
-
-class Hull:
-    """Finds what none can beat, for one problem.
-
-    Parameters
-    ----------
-    problem : Problem
-        Projects not decided.
-    column : mapping of str to int
-        Columns of its program by name.
-    """
-
-    def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
-        self._problem, self._column = problem, dict(column)
-
-    def mix(
-        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
-    ) -> Mix | None:
-        """Return mixes that none beats; None where there are none.
-
-        Parameters
-        ----------
-        relaxed : Solver
-            Of the program without whole numbers; gets columns and rows.
-        plan : array (n_columns,)
-            Of whole projects that stands.
-        best : float
-            What it costs.
-        goes_on : callable () -> bool
-            Whether there is time.
-        """
-        states = states_of(self._problem, self._column, relaxed)
-        if not states:
-            return None
-        mix = Mix(relaxed, states)
-        mix.close(plan, best, goes_on)
-        return None if mix.outcome is None else mix
