@@ -411,6 +411,7 @@ class Mix:
         order = np.lexsort((states.away(money), (least / self._relaxed.scale).round(9)))
         most = _EACH if cell.profile is None else _TOLD
         order = order[: max(1, min(most, int(np.sum(least <= room))))]
+        order = order[np.isfinite(least[order])]
         return np.union1d(order, [states.standing(plan).state])
 
     def _points(self, block: _Block, states: Indices) -> list[_Plan]:
