@@ -18,11 +18,14 @@ from scipy.optimize import linprog
 
 from benchmarks.projects import CHANGE, SHAPES, write
 from kc_model.allocate import allocate, apply_repair
+from kc_model.allocate.bundles import Bundle
 from kc_model.allocate.choice import gap_of, gap_told
 from kc_model.allocate.live import Live
 from kc_model.allocate.purses import Purse
 from kc_model.allocate.stages import Climb
+from kc_model.allocate.states import CellStates, Extra, Part, Points, _Cost
 from kc_model.allocate.wholes import WholeLadder
+from kc_model.arrays import Cut
 from kc_model.errors import InputError
 from kc_model.explain import troubles
 from kc_model.problem import build_problem, incomplete_list
@@ -923,7 +926,7 @@ def _bounds_of(problem) -> tuple[float, float, float] | None:
         return None
     chords, relaxed = ladder._without()
     far = best.objective + 2 * abs(best.objective) + 1  # so that nothing ends the search early
-    mix = ladder.guess.hull.mix(relaxed, best.values, far, lambda: True)
+    mix = ladder.guess.mix(relaxed, best.values, far, lambda: True)
     found = chords.objective if mix is None else mix.floor
     return best.objective, chords.objective, found
 
@@ -953,6 +956,16 @@ def test_whole_purses_leave_next_to_nothing_between_a_plan_and_what_none_can_bea
     assert 0.999 * best <= purses <= best * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("flexible", [0.0, 1.0])
+def test_projects_that_places_share_leave_next_to_nothing_either(tmp_path, flexible):
+    base = replace(SHAPES["one-goal"], goals=(CHANGE,), places=6, links=0.0)
+    write(tmp_path, replace(base, flexible=flexible, groups=0.3), 120)
+    problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    best, chords, floor = _bounds_of(problem)
+    assert chords < 0.95 * best
+    assert 0.995 * best <= floor <= best * (1 + 1e-6)
+
+
 @st.composite
 def _divided(draw):
     """Draw cells by their stretches of money, a cost of each point, and a purse."""
@@ -970,10 +983,11 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
     states, ways = [], []
     for one, own in zip(cells, costs, strict=True):
         ends = [(k, a + (b if end else 0)) for k, (a, b) in enumerate(one) for end in (0, 1)]
-        points = np.array([[money] for _, money in ends], dtype=float)
-        state = np.array([k for k, _ in ends])
+        money, state = np.array([m for _, m in ends], float), np.array([k for k, _ in ends])
         top = np.array([float(a + b) for a, b in one])
-        states.append(SimpleNamespace(points=points, state=state, high=top))
+        plain, none = Points(state, money, np.zeros((len(money), 0)), np.zeros((len(money), 0))), ()
+        between = lambda state, money: Part(state, (float(money),))  # noqa: E731
+        states.append(SimpleNamespace(plain=plain, top=top, extras=none, between=between))
         ways.append({})
         for k, (a, b) in enumerate(one):
             for money in range(a, a + b + 1):
@@ -982,7 +996,9 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
                 of = min(of, own[2 * k + 1]) if not b else of
                 ways[-1][money] = min(of, ways[-1].get(money, np.inf))
     purse = Purse(0, list(range(len(cells))), states, (low, high), 1.0)
-    least, plan = purse.least([np.array(own, dtype=float) for own in costs], float(price))
+    least, plan = purse.least(
+        [np.array(own, dtype=float) for own in costs], np.array([float(price)])
+    )
     bound = price * (high if price < 0 else low)
     every = [
         sum(way[m] for way, m in zip(ways, money, strict=True)) + price * sum(money) - bound
@@ -992,5 +1008,97 @@ def test_a_purse_is_divided_so_that_it_costs_least(case):
     assert bool(plan) == bool(every)
     if plan:
         assert least == pytest.approx(min(every))
-        told = sum(float(part.of(one.points)[0]) for part, one in zip(plan, states, strict=True))
+        told = sum(part.money for part in plan)
         assert low <= told <= high
+
+
+_CALM = {"scale": 1.0, "deadline": np.inf, "goes_on": lambda _gap: True}
+
+
+@st.composite
+def _shared_projects(draw):
+    """Draw cells, the projects that some of them share, and a cost of each way to have them."""
+    count = draw(st.integers(1, 3))
+    cells = [
+        sorted(draw(st.sets(st.integers(0, count - 1), max_size=count)))
+        for _ in range(draw(st.integers(2, 3)))
+    ]
+    cost = st.integers(-9, 9)
+    ways = [list(product((0, 1), repeat=len(own))) for own in cells]
+    costs = [draw(st.lists(cost, min_size=2 * len(w), max_size=2 * len(w))) for w in ways]
+    return count, cells, ways, costs
+
+
+@given(_shared_projects())
+def test_cells_that_share_projects_agree_at_least_cost(case):
+    count, cells, ways, costs = case
+    states, priced = [], []
+    for own, way, cost in zip(cells, ways, costs, strict=True):
+        profiles = np.array(way, dtype=float).reshape(len(way), len(own))
+        ties = [Cut(np.array([p]), np.ones(1), 0.0) for p in own]
+        group = np.repeat(np.arange(len(way)), 2)  # two states of each way
+        part = lambda points, n: Part(int(points.state[n]), (float(n),))  # noqa: E731
+        states.append(SimpleNamespace(profiles=profiles, ties=ties, group=group, part=part))
+        none = np.zeros((len(cost), 0))
+        points = Points(np.arange(len(cost)), np.zeros(len(cost)), none, none)
+        priced.append((points, np.array(cost, dtype=float)))
+    bundle = Bundle([*range(len(cells))], states, {*range(count)}, SimpleNamespace(**_CALM))
+    least, profiles, plan = bundle.least(priced)
+    every = []
+    for chosen in product((0, 1), repeat=count):
+        told = [
+            way.index(tuple(chosen[p] for p in own)) for own, way in zip(cells, ways, strict=True)
+        ]
+        every.append(sum(min(cost[2 * k : 2 * k + 2]) for k, cost in zip(told, costs, strict=True)))
+    assert least == pytest.approx(min(every), abs=1e-5)
+    made = [cost[part.state] for cost, part in zip(costs, plan, strict=True)]
+    assert sum(made) == min(every)
+    of = zip(bundle.profiles, states, plan, profiles, strict=True)
+    assert all(known[one.group[part.state]] == told for known, one, part, told in of)
+
+
+@given(
+    stretch=st.tuples(st.integers(0, 6), st.integers(0, 4)),
+    wide=st.lists(st.tuples(st.integers(1, 4), st.integers(-5, 5)), max_size=3),
+    bend=st.integers(0, 12),
+    prices=st.tuples(st.integers(-5, 5), st.integers(-5, 5)),
+    bounds=st.tuples(st.integers(0, 5), st.integers(6, 20)),
+)
+def test_the_cheapest_point_is_told_where_projects_of_others_give_more_or_less(
+    stretch, wide, bend, prices, bounds
+):
+    low, high = stretch[0], stretch[0] + stretch[1]
+    every = {
+        price * money
+        + slope * abs(money - bend)
+        + sum(more * worth for more, (_, worth) in zip(given_, wide, strict=True))
+        for own in range(low, high + 1)
+        for given_ in product(*(range(most + 1) for most, _ in wide))
+        if bounds[0] <= (money := own + sum(given_)) <= bounds[1]
+        for price, slope in [prices]
+    }
+    one = CellStates(
+        money=0,
+        costs=[_Cost(1, 1.0, float(bend), np.array([bend, np.inf]), np.array([-1.0, 1.0]))],
+        ties=[Cut(np.array([2]), np.ones(1), 0.0)],
+        extras=[Extra(3 + n, 2, 0.0, float(most), 1.0, 0) for n, (most, _) in enumerate(wide)],
+        low=np.array([float(low)]),
+        high=np.array([float(high)]),
+        group=np.array([0]),
+        profiles=np.ones((1, 1)),
+        sets=None,
+        others=None,
+        bounds=bounds,
+        loose=frozenset(),
+        apart=frozenset(),
+        inner=np.zeros(0, dtype=int),
+    )
+    if not every:
+        return
+    own = np.array([*prices, 0.0, *(worth for _, worth in wide), 0.0], dtype=float)
+    points, costs = one.priced(own)
+    assert costs.min() == pytest.approx(min(every))
+    for n in range(len(costs)):
+        part = one.part(points, n)
+        assert own[:-1] @ part.values == pytest.approx(costs[n])
+        assert low - 1e-9 <= part.money - points.extras[n].sum() <= high + 1e-9

@@ -7,13 +7,14 @@ in the program is, almost everywhere, a sum that whole projects can make, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.hull import Hull
+from kc_model.allocate.hull import Mix
 from kc_model.allocate.reach import chords
+from kc_model.allocate.states import states_of
 from kc_model.problem import Problem
 from kc_model.solver import Solver, Status
 
@@ -35,10 +36,6 @@ class Guess:
         Projects not decided.
     column : mapping of str to int
         Columns of its program by name.
-
-    Attributes
-    ----------
-    hull : Hull
     """
 
     def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
@@ -46,7 +43,6 @@ class Guess:
         if offered is None:
             raise ValueError("the problem has no projects")
         self._problem, self._column = problem, dict(column)
-        self.hull = Hull(problem, column)
         self._z = np.array([column.get(f"z_{p}", -1) for p in range(len(offered))], dtype=np.int64)
         self._x = np.array([column[f"x_{i}"] for i in range(len(problem.cells))], dtype=np.int64)
         parts = np.bincount(offered.project, minlength=len(offered))
@@ -86,6 +82,29 @@ class Guess:
                 at[own] = [p in made for p in own.tolist()]
         decided = np.flatnonzero(known & np.isfinite(at))
         return z[decided], at[decided]
+
+    def mix(
+        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
+    ) -> Mix | None:
+        """Return mixes that no choice beats; None where there are none.
+
+        Parameters
+        ----------
+        relaxed : Solver
+            Of the program without whole numbers; gets columns and rows.
+        plan : array (n_columns,)
+            Of whole projects that stands.
+        best : float
+            What it costs.
+        goes_on : callable () -> bool
+            Whether there is time.
+        """
+        states = states_of(self._problem, self._column, relaxed)
+        if not states:
+            return None
+        mix = Mix(relaxed, states)
+        mix.close(plan, best, goes_on)
+        return None if mix.outcome is None else mix
 
     def columns_of(self, projects: Iterable[int]) -> Indices:
         """Return the columns that say whether projects are chosen."""

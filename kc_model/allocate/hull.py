@@ -4,35 +4,37 @@ A chord (`kc_model.allocate.reach`) knows what the projects of one cell can make
 what they are to other cells. Here a cell stands in a mix of points of its states
 (`kc_model.allocate.states`), and a purse that few cells share in a mix of its plans
 (`kc_model.allocate.purses`); a project that several cells share is in every mix to the same part
-(Dantzig and Wolfe 1960). Points and plans come in as the duals ask for them; the duals of any round
-say what none can beat. Then every purse is in one of the plans that came in, every other cell in
-one of the states that cost least.
+(Dantzig and Wolfe 1960), and in a mix of plans in which it is in all of them or in none
+(`kc_model.allocate.bundles`): of a cell's points so much has a profile as those plans give it.
+Points and plans come in as the duals ask for them; the duals of any round say what none can beat.
+Then every purse is in one of the plans that came in, every other cell in one of the states that
+cost least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.purses import Part, Purse, purses_of
-from kc_model.allocate.states import CellStates, states_of
+from kc_model.allocate.bundles import Bundle, bundles_of
+from kc_model.allocate.purses import Purse, purses_of
+from kc_model.allocate.states import CellStates, Part, Points
 from kc_model.arrays import Cut
-from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Solver, Status
 
-__all__ = ["Hull", "Mix"]
+__all__ = ["Mix"]
 
 _ROUNDS = 40
 _NEW = 3  # points that a cell gets in one round
 _CLOSED = 1e-5
 _DEAR = 1e-7
 _EACH = 6  # states of a cell that a choice is made among
-_NODES = 1
-_NEAR = 1e-3
-_TOLD = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
+_TOLD = 40  # the same of a cell that shares projects with others
+_NODES = 50
+_KNOWN = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -50,11 +52,17 @@ class _Cell:
         Its first row; behind those of its columns and ties stands the sum of the weights.
     sizes : array
         By what its rows are multiplied.
+    profile : array of int (n_groups,) or None
+        What it is to the other cells of its bundle; None: it is in none.
+    rows : dict of int to int
+        The row of each profile: as much of its points as of the bundle's plans.
     """
 
     states: CellStates
     first: int
     sizes: Array
+    profile: Indices | None = None
+    rows: dict[int, int] = field(default_factory=dict)
 
     @property
     def equal(self) -> Indices:
@@ -62,34 +70,33 @@ class _Cell:
         last = 1 + len(self.states.costs)
         return self.first + np.array([0, *range(last, len(self.sizes))])
 
-    def away(self, values: Array) -> Array:
-        """Return how far every state is from money."""
-        money, states = values[self.states.money], self.states
-        return np.asarray(np.maximum(np.maximum(states.low - money, money - states.high), 0.0))
-
     def entries(self, part: Part) -> tuple[Indices, Array]:
         """Return the rows that a part of a plan enters, and how."""
-        column = -self.sizes * np.append(part.of(self.states.points), -1.0)
+        column = -self.sizes * np.append(part.values, -1.0)
         at = np.flatnonzero(column)
-        return self.first + at, column[at]
+        if self.profile is None:
+            return self.first + at, column[at]
+        row = self.rows[self.profile_of(part.state)]
+        return np.append(self.first + at, row), np.append(column[at], self.sizes[-1])
 
-    def reduced(self, duals: Array) -> Array:
-        """Return the reduced cost of every point."""
-        own = duals[self.first : self.first + len(self.sizes)] * self.sizes
-        return np.asarray(self.states.points @ own[:-1] - own[-1])
+    def profile_of(self, state: int) -> int:
+        """Return the profile of a state."""
+        return 0 if self.profile is None else int(self.profile[self.states.group[state]])
 
-    def standing(self, plan: Array) -> Part:
-        """Return the part of it that a plan has, or the nearest one."""
-        states = self.states
-        state = states.standing(plan)
-        own = np.flatnonzero(states.state == state)
-        own = own[np.argsort(states.points[own, 0])]
-        money = float(np.clip(plan[states.money], states.low[state], states.high[state]))
-        ends = states.points[own, 0]
-        at = max(0, int(np.searchsorted(ends, money, side="right")) - 1)
-        after = min(at + 1, len(own) - 1)
-        width = float(ends[after] - ends[at])
-        return Part(int(own[at]), int(own[after]), (money - ends[at]) / width if width else 0.0)
+    def priced(self, duals: Array) -> tuple[Points, Array]:
+        """Return its cheapest points, and the reduced cost of each."""
+        return self.states.priced(duals[self.first : self.first + len(self.sizes)] * self.sizes)
+
+    def offered(self, duals: Array) -> tuple[Points, Array]:
+        """Return the same as long as its profiles stay; those without a row cost infinitely."""
+        points, cost = self.priced(duals)
+        if self.profile is None:
+            return points, cost
+        worth = np.full(int(self.profile.max()) + 1, -np.inf)
+        for profile, row in self.rows.items():
+            if row < len(duals):
+                worth[profile] = self.sizes[-1] * duals[row]
+        return points, cost - worth[self.profile[self.states.group[points.state]]]
 
 
 @dataclass
@@ -110,7 +117,7 @@ class _Block:
 
     def standing(self, plan: Array) -> _Plan:
         """Return what a plan is in these cells."""
-        return tuple(cell.standing(plan) for cell in self.cells)
+        return tuple(cell.states.standing(plan) for cell in self.cells)
 
     def entries(self, plan: _Plan) -> tuple[Indices, Array]:
         """Return the rows that a plan enters, and how."""
@@ -119,15 +126,49 @@ class _Block:
 
     def offered(self, duals: Array) -> tuple[float, list[_Plan]]:
         """Return by how much its best plan moves what none can beat, and the plans to take in."""
-        reduced = [cell.reduced(duals) for cell in self.cells]
         if self.purse is not None:
-            least, plan = self.purse.least(reduced, float(duals[self.purse.row]))
+            costs = [cell.priced(duals)[1] for cell in self.cells]
+            least, plan = self.purse.least(costs, duals)
             is_new = bool(plan) and plan not in self.columns
             return least, [plan] if is_new and (least < -_DEAR or not self.columns) else []
-        cost = reduced[0]
+        points, cost = self.cells[0].offered(duals)
         order = np.argpartition(cost, min(_NEW, len(cost) - 1))[:_NEW]
-        plans = [(Part(n, n, 0.0),) for n in order[cost[order] < -_DEAR].tolist()]
-        return min(0.0, float(cost.min())), [plan for plan in plans if plan not in self.columns]
+        part = self.cells[0].states.part
+        plans = [(part(points, n),) for n in order[cost[order] < -_DEAR].tolist()]
+        gain = min(0.0, float(cost.min())) if self.cells[0].profile is None else 0.0
+        return gain, [one for one in plans if one not in self.columns]
+
+
+@dataclass
+class _Bundled:
+    """Cells whose profiles agree.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    blocks : list of _Block
+        One for each cell.
+    columns : dict of profiles to int
+        Column of the plans that are in the program.
+    """
+
+    bundle: Bundle
+    blocks: list[_Block]
+    columns: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for block, profile in zip(self.blocks, self.bundle.profiles, strict=True):
+            block.cells[0].profile = profile
+
+    @property
+    def cells(self) -> list[_Cell]:
+        """Its cells."""
+        return [block.cells[0] for block in self.blocks]
+
+    def profiles_of(self, parts: Iterable[Part]) -> tuple[int, ...]:
+        """Return the profiles of a plan."""
+        pairs = zip(self.cells, parts, strict=True)
+        return tuple(cell.profile_of(part.state) for cell, part in pairs)
 
 
 _New = list[tuple[_Block, list[_Plan]]]
@@ -164,6 +205,7 @@ class Mix:
             cells.append(cell)
             row += len(cell.sizes)
         self._blocks = [_Block([cell]) for cell in cells]
+        self._bundled = list[_Bundled]()
 
     def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
         """Take in points and plans, those of a plan first, until the floor is as high as it gets.
@@ -181,19 +223,74 @@ class Mix:
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
+        if self.outcome is None or self._is_proven(best):
+            return
         purses = purses_of(self._relaxed, self._states)
-        if self.outcome is None or not purses or self._is_proven(best):
+        taken = {k for purse in purses for k in purse.cells}
+        bundles = bundles_of(self._relaxed, self._states, taken)
+        if not purses and not bundles:
             return
         alone = dict(enumerate(self._blocks))
-        gone = [alone.pop(k) for purse in purses for k in purse.cells]
-        whole = [_Block([self._blocks[k].cells[0] for k in purse.cells], purse) for purse in purses]
+        self._bundled = [_Bundled(one, [alone[k] for k in one.cells]) for one in bundles]
+        gone = [alone.pop(k) for k in sorted(taken)]
+        whole = [_Block([self._blocks[k].cells[0] for k in one.cells], one) for one in purses]
         self._blocks = [*whole, *alone.values()]
-        new = self._priced(self.outcome)
-        shut = np.array([column for block in gone for column in block.columns.values()])
+        shut = np.array([at for block in gone for at in block.columns.values()], dtype=np.int64)
         self._relaxed.set_columns(shut, np.zeros(len(shut)), np.zeros(len(shut)))
-        self._take([(block, [block.standing(plan)]) for block in whole])
+        new = self._priced(self.outcome)
+        self._tell_profiles()
+        self._stand(plan)
         self._take(new)
         self._settle(best, goes_on)
+
+    def _tell_profiles(self) -> None:
+        """Give every profile that points have its row, with these points in it."""
+        cuts, row, scale = list[Cut](), len(self._relaxed.row_low), self._relaxed.scale
+        for block in (block for few in self._bundled for block in few.blocks):
+            cell, inside = block.cells[0], dict[int, list[int]]()
+            for (part,), at in block.columns.items():
+                inside.setdefault(cell.profile_of(part.state), []).append(at)
+            for profile, columns in inside.items():
+                cell.rows[profile] = row + len(cuts)
+                cuts.append(Cut(np.array(columns), np.full(len(columns), scale), 0.0))
+        self._add(cuts)
+
+    def _add(self, cuts: Sequence[Cut]) -> None:
+        """Add rows that hold from both sides."""
+        rows = len(self._relaxed.row_low) + np.arange(len(cuts))
+        self._relaxed.add(cuts)
+        self._relaxed.set_rows(rows, np.zeros(len(rows)), np.zeros(len(rows)))
+
+    def _bundle(self, plans: Iterable[tuple[Part, ...]]) -> bool:
+        """Take a plan of every bundle into the program; tell whether any was not in it."""
+        none, empty, row = np.zeros(0), list[Cut](), len(self._relaxed.row_low)
+        pairs = [(few, plan) for few, plan in zip(self._bundled, plans, strict=True) if plan]
+        for few, plan in pairs:
+            for cell, profile in zip(few.cells, few.profiles_of(plan), strict=True):
+                if profile not in cell.rows:
+                    cell.rows[profile] = row + len(empty)
+                    empty.append(Cut(none.astype(np.int64), none, 0.0))
+        if empty:
+            self._add(empty)
+        points = (zip(few.blocks, plan, strict=True) for few, plan in pairs)
+        self._take([(block, [(part,)]) for own in points for block, part in own])
+        entries, width = list[tuple[Indices, Array]](), len(self._relaxed.col_low)
+        for few, plan in pairs:
+            profiles = few.profiles_of(plan)
+            if profiles not in few.columns:
+                few.columns[profiles] = width + len(entries)
+                told = zip(few.cells, profiles, strict=True)
+                rows = np.array([cell.rows[profile] for cell, profile in told])
+                entries.append((rows, np.full(len(rows), -self._relaxed.scale)))
+        if entries:
+            self._relaxed.widen(entries)
+        return bool(entries)
+
+    def _stand(self, plan: Array) -> None:
+        """Take what a plan is into the program."""
+        told = [tuple(one.standing(plan)[0] for one in few.blocks) for few in self._bundled]
+        self._bundle(told)
+        self._take([(block, [block.standing(plan)]) for block in self._blocks])
 
     def _is_proven(self, best: float) -> bool:
         return best - self.floor <= GAP_WHOLE * max(self._relaxed.scale, abs(best))
@@ -207,7 +304,10 @@ class Mix:
             new = self._priced(outcome)
             size = max(self._relaxed.scale, abs(self.floor))
             is_closed = outcome.objective - self.floor <= _CLOSED * size or self._is_proven(best)
-            if is_closed or not any(plans for _, plans in new) or not goes_on():
+            if is_closed or not goes_on():
+                return
+            is_told = self._bundle(self._asked)
+            if not is_told and not any(plans for _, plans in new):
                 return
             self._take(new)
 
@@ -218,6 +318,11 @@ class Mix:
             gain, plans = block.offered(outcome.row_duals)
             floor += gain
             new.append((block, plans))
+        self._asked = list[_Plan]()
+        for few in self._bundled:
+            gain, _, plan = few.bundle.least([cell.priced(outcome.row_duals) for cell in few.cells])
+            floor += gain
+            self._asked.append(plan)
         if floor > self.floor:
             self.floor, self._duals = floor, outcome.row_duals
         return new
@@ -258,7 +363,7 @@ class Mix:
         dict
             Whether each project is chosen; empty where no choice was found.
         """
-        self._take([(block, [block.standing(plan)]) for block in self._blocks])
+        self._stand(plan)
         alone = [block for block in self._blocks if block.purse is None]
         kept = [self._nearest(block.cells[0], best - self.floor, plan) for block in alone]
         chosen = self._among(alone, kept)
@@ -271,8 +376,7 @@ class Mix:
             columns = np.array(list(block.columns.values()))
             made = list(block.columns)[int(np.argmax(outcome.values[columns]))]
             for cell, part in zip(block.cells, made, strict=True):
-                money = float(part.of(cell.states.points)[0])
-                found |= cell.states.made_of(int(cell.states.state[part.left]), money)
+                found |= cell.states.made_of(part.state, part.money)
         for block, some, columns in zip(alone, kept, chosen, strict=True):
             states = block.cells[0].states
             state = int(some[np.argmax(outcome.values[columns])])
@@ -291,19 +395,30 @@ class Mix:
         start[: len(plan)] = plan
         for block in self._blocks:
             start[block.columns[block.standing(plan)]] = 1.0
+        for few in self._bundled:
+            told = few.profiles_of(block.standing(plan)[0] for block in few.blocks)
+            start[few.columns[told]] = 1.0
         for block, some, columns in zip(alone, kept, chosen, strict=True):
-            start[columns[some == block.cells[0].states.standing(plan)]] = 1.0
+            start[columns[some == block.cells[0].states.standing(plan).state]] = 1.0
         return start
 
     def _nearest(self, cell: _Cell, room: float, plan: Array) -> Indices:
         """Return the states that cost least, and that in which a plan is."""
-        reduced, states = cell.reduced(self._duals), cell.states
+        (points, reduced), states = cell.offered(self._duals), cell.states
         least = np.full(len(states.low), np.inf)
-        np.minimum.at(least, states.state, reduced - min(0.0, float(reduced.min())))
-        values = np.zeros(0) if self.outcome is None else self.outcome.values
-        order = np.lexsort((cell.away(values), (least / self._relaxed.scale).round(9)))
-        order = order[: max(1, min(_EACH, int(np.sum(least <= room))))]
-        return np.union1d(order, [states.standing(plan)])
+        np.minimum.at(least, points.state, reduced - min(0.0, float(reduced.min())))
+        money = 0.0 if self.outcome is None else float(self.outcome.values[states.money])
+        order = np.lexsort((states.away(money), (least / self._relaxed.scale).round(9)))
+        most = _EACH if cell.profile is None else _TOLD
+        order = order[: max(1, min(most, int(np.sum(least <= room))))]
+        order = order[np.isfinite(least[order])]
+        return np.union1d(order, [states.standing(plan).state])
+
+    def _points(self, block: _Block, states: Indices) -> list[_Plan]:
+        """Return the plans that are a point of some states of a cell."""
+        points, _ = block.cells[0].priced(self._duals)
+        inside = np.flatnonzero(np.isin(points.state, states)).tolist()
+        return [(block.cells[0].states.part(points, n),) for n in inside]
 
     def _among(self, alone: Sequence[_Block], kept: Sequence[Indices]) -> list[Indices]:
         """Let every cell be in one of some states, every purse in one plan; return their columns.
@@ -311,13 +426,15 @@ class Mix:
         The columns are those of the states.
         """
         relaxed = self._relaxed
-        self._take([(block, _points(block, some)) for block, some in zip(alone, kept, strict=True)])
+        self._take(
+            [(block, self._points(block, some)) for block, some in zip(alone, kept, strict=True)]
+        )
         cuts, chosen, out = list[Cut](), list[Indices](), list[int]()
         width = len(relaxed.col_low)
         for block, some in zip(alone, kept, strict=True):
             weights: dict[int, list[int]] = {state: [] for state in some.tolist()}
             for plan, at in block.columns.items():
-                weights.get(int(block.cells[0].states.state[plan[0].left]), out).append(at)
+                weights.get(plan[0].state, out).append(at)
             for columns in weights.values():
                 cuts.append(Cut(np.array(columns), np.full(len(columns), relaxed.scale), 0.0))
             chosen.append(width + np.arange(len(some)))
@@ -327,16 +444,17 @@ class Mix:
         relaxed.set_rows(rows, np.zeros(len(rows)), np.zeros(len(rows)))
         relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
         relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
+        free = np.array(
+            [row for few in self._bundled for one in few.cells for row in one.rows.values()]
+        )
+        none = np.full(len(free), np.inf)
+        relaxed.set_rows(free.astype(np.int64), -none, none)  # states in whole numbers agree
         plans = [at for block in self._blocks if block.purse for at in block.columns.values()]
         relaxed.decide(np.concatenate([np.array(plans, dtype=np.int64), *chosen]))
-        relaxed.ask(_NEAR, _NODES)
+        relaxed.ask(
+            GAP_WHOLE / 10, _NODES, self.floor + GAP_WHOLE * max(relaxed.scale, abs(self.floor)) / 2
+        )
         return chosen
-
-
-def _points(block: _Block, states: Indices) -> list[_Plan]:
-    """Return the plans that are a point of some states of a cell."""
-    inside = np.isin(block.cells[0].states.state, states)
-    return [(Part(n, n, 0.0),) for n in np.flatnonzero(inside).tolist()]
 
 
 def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
@@ -354,48 +472,10 @@ def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
     for r, name in enumerate(relaxed.model.rows):
         owners = owner[matrix.indices[matrix.indptr[r] : matrix.indptr[r + 1]]]
         is_inner = len(owners) and owners[0] >= 0 and np.all(owners == owners[0])
-        if is_inner and not name.startswith(_TOLD):
+        if is_inner and not name.startswith(_KNOWN):
             rows.append(r)
     none = np.full(len(rows), np.inf)
     relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
     held = np.unique(np.concatenate([one.held for one in known]))
     none = np.full(len(held), np.inf)
     relaxed.set_columns(held, -none, none)
-
-
-class Hull:
-    """Finds what none can beat, for one problem.
-
-    Parameters
-    ----------
-    problem : Problem
-        Projects not decided.
-    column : mapping of str to int
-        Columns of its program by name.
-    """
-
-    def __init__(self, problem: Problem, column: Mapping[str, int]) -> None:
-        self._problem, self._column = problem, dict(column)
-
-    def mix(
-        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
-    ) -> Mix | None:
-        """Return mixes that none beats; None where there are none.
-
-        Parameters
-        ----------
-        relaxed : Solver
-            Of the program without whole numbers; gets columns and rows.
-        plan : array (n_columns,)
-            Of whole projects that stands.
-        best : float
-            What it costs.
-        goes_on : callable () -> bool
-            Whether there is time.
-        """
-        states = states_of(self._problem, self._column, relaxed)
-        if not states:
-            return None
-        mix = Mix(relaxed, states)
-        mix.close(plan, best, goes_on)
-        return None if mix.outcome is None else mix

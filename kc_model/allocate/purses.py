@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.states import CellStates
+from kc_model.allocate.states import CellStates, Part, Points
 from kc_model.solver import Solver
 
-__all__ = ["Part", "Purse", "purses_of"]
+__all__ = ["Purse", "purses_of"]
 
 _STEPS = (1.0, 0.5, 0.1, 0.05)  # million VND
 _MOST = 8_000  # steps of a purse
@@ -24,26 +24,6 @@ _EXACT = 1e-7  # steps
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-
-class Part(NamedTuple):
-    """A cell's part of a plan: between two points of one state, and how far from the first.
-
-    Parameters
-    ----------
-    left, right : int
-    share : float
-    """
-
-    left: int
-    right: int
-    share: float
-
-    def of(self, values: Array) -> Array:
-        """Return what it makes of values by point."""
-        if not self.share:
-            return np.asarray(values[self.left])
-        return np.asarray((1.0 - self.share) * values[self.left] + self.share * values[self.right])
 
 
 class _Line(NamedTuple):
@@ -89,18 +69,18 @@ class Purse:
         self.row, self.cells, self._bounds = row, cells, bounds
         low, high = _within(bounds, states)
         self._first, self._size = round(low / step), round(high / step) + 1
-        self._lines = [_line(one, step, self._size) for one in states]
-        self._money = [one.points[:, 0] for one in states]
+        self._states, self._step = states, step
+        self._lines = [_line(one.plain, step, self._size) for one in states]
 
-    def least(self, costs: Sequence[Array], price: float) -> tuple[float, tuple[Part, ...]]:
+    def least(self, costs: Sequence[Array], row_duals: Array) -> tuple[float, tuple[Part, ...]]:
         """Return the plan that costs least, and what it costs.
 
         Parameters
         ----------
         costs : sequence of arrays (n_points,)
-            Of each cell's points.
-        price : float
-            Of the purse's row: what its bound is worth is taken off.
+            Of each cell's plain points.
+        row_duals : array (n_rows,)
+            What the bound of the purse's row is worth is taken off.
 
         Returns
         -------
@@ -109,7 +89,9 @@ class Purse:
         """
         if self._first >= self._size:
             return np.inf, ()
-        whole = [cost + price * money for cost, money in zip(costs, self._money, strict=True)]
+        price = float(row_duals[self.row])
+        pairs = zip(costs, self._states, strict=True)
+        whole = [cost + price * one.plain.money for cost, one in pairs]
         curves = []
         for line, cost in zip(self._lines, whole, strict=True):
             curve = np.full(self._size, np.inf)
@@ -129,10 +111,10 @@ class Purse:
         return least - worth, tuple(plan[::-1])
 
     def _part(self, n: int, money: int, cost: Array) -> Part:
-        line = self._lines[n]
+        line, one = self._lines[n], self._states[n]
         here = np.flatnonzero(line.steps == money)
         best = here[np.argmin(line.of(cost)[here])]
-        return Part(int(line.left[best]), int(line.right[best]), float(line.share[best]))
+        return one.between(int(one.plain.state[line.left[best]]), money * self._step)
 
 
 def _sums(curves: Sequence[Array]) -> Iterator[Array]:
@@ -152,13 +134,13 @@ def _last(curve: Array, before: Array, total: int) -> int:
     return int(np.argmin(curve[: total + 1] + before[total::-1]))
 
 
-def _line(one: CellStates, step: float, size: int) -> _Line:
-    order = np.lexsort((one.points[:, 0], one.state))
+def _line(one: Points, step: float, size: int) -> _Line:
+    order = np.lexsort((one.money, one.state))
     after = np.append(order[1:], order[-1])
     is_last = one.state[after] != one.state[order]
     is_last[-1] = True
     after[is_last] = order[is_last]
-    steps = np.rint(one.points[:, 0] / step).astype(np.int64)
+    steps = np.rint(one.money / step).astype(np.int64)
     count = np.maximum(steps[after] - steps[order], 1)
     own = np.repeat(np.arange(len(order)), count)
     beyond = np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count)
@@ -188,7 +170,9 @@ def purses_of(relaxed: Solver, states: Sequence[CellStates]) -> list[Purse]:
         own = [states[k] for k in cells]
         bounds = float(relaxed.row_low[r]), float(relaxed.row_high[r])
         within = _within(bounds, own)
-        step = _step(within, *(one.points[:, 0] for one in own))
+        if any(one.extras for one in own):
+            continue
+        step = _step(within, *(one.plain.money for one in own))
         if step is not None and 0 < within[1] / step <= _MOST:
             taken.update(cells)
             found.append(Purse(r, cells, own, bounds, step))
@@ -197,7 +181,7 @@ def purses_of(relaxed: Solver, states: Sequence[CellStates]) -> list[Purse]:
 
 def _within(bounds: tuple[float, float], states: Sequence[CellStates]) -> tuple[float, float]:
     """Return the least and the most money that plans of these cells have."""
-    return max(0.0, bounds[0]), min(bounds[1], sum(float(one.high.max()) for one in states))
+    return max(0.0, bounds[0]), min(bounds[1], sum(float(one.top.max()) for one in states))
 
 
 def _step(*amounts: Sequence[float] | Array) -> float | None:

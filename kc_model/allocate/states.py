@@ -9,7 +9,8 @@ goals make of a cell depends on its state and its money alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.solver import Solver
 
-__all__ = ["CellStates", "states_of"]
+__all__ = ["CellStates", "Extra", "Part", "Points", "states_of"]
 
 _MOST = 12  # projects of a cell whose sets are all listed; rows of the others are let go
 _PAIRS = 4_096  # of a set and a stretch
@@ -60,11 +61,21 @@ class _Cost(NamedTuple):
 
 
 class _Some(NamedTuple):
-    """Projects of a cell: what each gives if it is chosen, and whether it has to be."""
+    """Projects of a cell: what each gives if it is chosen, and whether it has to be.
+
+    Parameters
+    ----------
+    projects : array of int
+    least, most : arrays
+    wide : array
+        How much of the difference other cells decide too.
+    must : array of bool
+    """
 
     projects: Indices
     least: Array
     most: Array
+    wide: Array
     must: NDArray[np.bool_]
 
 
@@ -75,8 +86,8 @@ class _Sets(NamedTuple):
     ----------
     projects : array of int (n_projects,)
     chosen : array of bool (n_sets, n_projects)
-    low, high : arrays (n_sets,)
-        Money that each makes.
+    low, high, wide : arrays (n_sets,)
+        Money that each makes, and how much of the difference other cells decide too.
     group : array of int (n_sets,)
         The same where no row tells them apart.
     """
@@ -85,12 +96,75 @@ class _Sets(NamedTuple):
     chosen: NDArray[np.bool_]
     low: Array
     high: Array
+    wide: Array
     group: Indices
+
+
+class Part(NamedTuple):
+    """What a cell is in a plan.
+
+    Parameters
+    ----------
+    state : int
+    values : tuple of float
+        Money, costs, ties and extras.
+    """
+
+    state: int
+    values: tuple[float, ...]
+
+    @property
+    def money(self) -> float:
+        """Its money."""
+        return self.values[0]
+
+
+class Points(NamedTuple):
+    """Points of a cell's states, of which one is the cheapest by some prices.
+
+    Parameters
+    ----------
+    state : array of int (n_points,)
+    money : array (n_points,)
+    extras : array (n_points, n_extras)
+    costs : array (n_points, n_costs)
+    """
+
+    state: Indices
+    money: Array
+    extras: Array
+    costs: Array
+
+
+class Extra(NamedTuple):
+    """What a project that several cells share gives beyond its least amount.
+
+    Parameters
+    ----------
+    amount, chosen : int
+        Columns of its money and of whether it is chosen.
+    least, wide : float
+        Its least amount, and by how much it may be more.
+    share : float
+        Of it that this cell gets.
+    tie : int
+        Number of the tie that tells whether it is chosen.
+    """
+
+    amount: int
+    chosen: int
+    least: float
+    wide: float
+    share: float
+    tie: int
 
 
 @dataclass
 class CellStates:
-    """The states of a cell, and their points: the ends of their stretches and where costs bend.
+    """The states of a cell.
+
+    A plan that costs least is where a stretch ends, where costs bend, or where one extra is used up
+    and the next begins: which of them comes first depends on the prices.
 
     Parameters
     ----------
@@ -99,7 +173,10 @@ class CellStates:
     costs : list of _Cost
     ties : list of Cut
         What its projects are in rows that others share; bounds mean nothing.
+    extras : list of Extra
+        Money of the ties' projects beyond what they give at least.
     low, high : arrays (n_states,)
+        Money without extras.
     group : array of int (n_states,)
     profiles : array (n_groups, n_ties)
         The value of each tie.
@@ -107,43 +184,118 @@ class CellStates:
         Of the projects that ties tell apart.
     others : Reach
         The other projects.
+    bounds : pair of float
+        Of its money.
     loose : frozenset of int
         Those of them that rows tell apart: no state knows these rows.
     apart : frozenset of int
         Projects of this cell alone, where others pay that several cells share.
     inner : array of int
         Columns of this cell alone.
-    points : array (n_points, 1 + n_costs + n_ties)
-        Money, costs and ties at each point.
-    state : array of int (n_points,)
     """
 
     money: int
     costs: list[_Cost]
     ties: list[Cut]
+    extras: list[Extra]
     low: Array
     high: Array
     group: Indices
     profiles: Array
     sets: _Sets
     others: Reach
+    bounds: tuple[float, float]
     loose: frozenset[int]
     apart: frozenset[int]
     inner: Indices
-    points: Array = field(init=False)
-    state: Indices = field(init=False)
 
-    def __post_init__(self) -> None:
-        every = np.arange(len(self.low))
-        wide = self.high > self.low
-        parts = [(every, self.low), (every[wide], self.high[wide])]
+    @cached_property
+    def _bends(self) -> Array:
         bends = np.unique(np.concatenate([np.zeros(0), *(cost.ends for cost in self.costs)]))
-        for bend in bends[np.isfinite(bends)].tolist():
-            inside = every[(self.low < bend) & (bend < self.high)]
-            parts.append((inside, np.full(len(inside), bend)))
-        self.state, money = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
-        worth = (cost.at(money) for cost in self.costs)
-        self.points = np.column_stack([money, *worth, self.profiles[self.group[self.state]]])
+        return np.asarray(bends[np.isfinite(bends)])
+
+    @cached_property
+    def _widths(self) -> Array:
+        """By how much extras may raise the money of each state."""
+        is_in = self.profiles[:, [extra.tie for extra in self.extras]][self.group] > 0.5
+        return np.asarray(is_in * [extra.share * extra.wide for extra in self.extras])
+
+    @cached_property
+    def top(self) -> Array:
+        """The most money of each state."""
+        return np.asarray(self.high + self._widths.sum(axis=1))
+
+    @cached_property
+    def plain(self) -> Points:
+        """Its points where extras cost nothing beside their money."""
+        return self._points(np.zeros(len(self.extras)))
+
+    def _points(self, slopes: Array) -> Points:
+        """Return the points among which one is the cheapest.
+
+        Parameters
+        ----------
+        slopes : array (n_extras,)
+            What one more unit of money from each extra costs beside the money itself.
+        """
+        before, after = np.flatnonzero(slopes < 0), np.flatnonzero(slopes >= 0)
+        before, after = (part[np.argsort(slopes[part])] for part in (before, after))
+        early = np.cumsum(self._widths[:, before], axis=1)
+        late = np.cumsum(self._widths[:, after], axis=1)
+        rise = early[:, -1:] if len(before) else np.zeros((len(self.low), 1))
+        ends = [self.low[:, None], self.low[:, None] + early, self.high[:, None] + rise]
+        bends = np.broadcast_to(self._bends, (len(self.low), len(self._bends)))
+        at = np.hstack([*ends, self.high[:, None] + rise + late, bends])
+        low, high = np.maximum(self.low, self.bounds[0]), np.minimum(self.top, self.bounds[1])
+        # Where bounds cut a stretch, its points stand there.
+        at = np.sort(np.clip(at, low[:, None], np.maximum(low, high)[:, None]), axis=1)
+        is_new = np.hstack([np.ones((len(at), 1), dtype=bool), np.diff(at, axis=1) > 0])
+        state, _ = np.nonzero(is_new)
+        money = at[is_new]
+        extras = np.zeros((len(money), len(self.extras)))
+        start = self.low[state]
+        for n in before.tolist():
+            width = self._widths[state, n]
+            extras[:, n] = np.clip(money - start, 0.0, width)
+            start = start + width
+        start = start + self.high[state] - self.low[state]
+        for n in after.tolist():
+            width = self._widths[state, n]
+            extras[:, n] = np.clip(money - start, 0.0, width)
+            start = start + width
+        extras /= np.array([extra.share for extra in self.extras])
+        worth = [cost.at(money) for cost in self.costs]
+        return Points(state, money, extras, np.reshape(worth, (len(worth), len(money))).T)
+
+    def priced(self, prices: Array) -> tuple[Points, Array]:
+        """Return points, the cheapest among them, and what each costs.
+
+        Parameters
+        ----------
+        prices : array (n_values + 1,)
+            Of money, costs, ties and extras, and of the cell's being in one state.
+        """
+        ends = np.cumsum([1, len(self.costs), len(self.ties)])
+        (price,), costs, ties, extras = np.split(prices[:-1], ends)
+        points = self.plain
+        if self.extras:
+            points = self._points(extras / np.array([extra.share for extra in self.extras]))
+        told = (self.profiles @ ties)[self.group[points.state]]
+        found = price * points.money + points.costs @ costs + told + points.extras @ extras
+        return points, np.asarray(found - prices[-1])
+
+    def part(self, points: Points, n: int) -> Part:
+        """Return one of its points."""
+        return self._part(int(points.state[n]), float(points.money[n]), points.extras[n])
+
+    def between(self, state: int, money: float) -> Part:
+        """Return what a state without extras makes of money."""
+        return self._part(state, money, np.zeros(0))
+
+    def _part(self, state: int, money: float, extras: Array) -> Part:
+        costs = [float(cost.at(np.array([money]))[0]) for cost in self.costs]
+        told = self.profiles[self.group[state]].tolist()
+        return Part(state, (money, *costs, *told, *extras.tolist()))
 
     def rows(self, scale: float) -> list[Cut]:
         """Return the rows that hold its columns to a mix of points, then that of their weights."""
@@ -152,21 +304,34 @@ class CellStates:
             Cut(np.array([self.money]), np.ones(1), 0.0),
             *(Cut(np.array([cost.column]), np.array([cost.sign]), 0.0) for cost in self.costs),
             *(Cut(tie.columns, scale * tie.coefficients, 0.0) for tie in self.ties),
+            *(
+                Cut(np.array([one.amount, one.chosen]), np.array([1.0, -one.least]), 0.0)
+                for one in self.extras
+            ),
             Cut(none.astype(np.int64), none, scale),
         ]
 
     def sizes(self, scale: float) -> Array:
         """Return by what each of these rows is multiplied."""
-        held = np.ones(1 + len(self.costs))
-        return np.concatenate([held, np.full(len(self.ties) + 1, scale)])
+        held, told = np.ones(1 + len(self.costs)), np.full(len(self.ties), scale)
+        return np.concatenate([held, told, np.ones(len(self.extras)), [scale]])
 
-    def standing(self, plan: Array) -> int:
-        """Return the state in which a plan is, or the nearest one."""
+    def away(self, money: float) -> Array:
+        """Return how far every state is from money."""
+        return np.asarray(np.maximum(np.maximum(self.low - money, money - self.top), 0.0))
+
+    def standing(self, plan: Array) -> Part:
+        """Return the part that a plan has, or the nearest one."""
         ties = np.array([tie.coefficients @ plan[tie.columns] for tie in self.ties])
-        money = plan[self.money]
-        away = np.maximum(np.maximum(self.low - money, money - self.high), 0.0)
-        told = np.abs(self.profiles - ties).max(axis=1, initial=0.0)
-        return int(np.lexsort((away, told[self.group].round(6)))[0])
+        told = np.abs(self.profiles - ties).max(axis=1, initial=0.0)[self.group].round(6)
+        extras = np.array([plan[one.amount] - one.least * plan[one.chosen] for one in self.extras])
+        shares = np.array([one.share for one in self.extras])
+        own = float(plan[self.money] - extras @ shares)
+        away = np.maximum(np.maximum(self.low - own, own - self.high), 0.0)
+        state = int(np.lexsort((away, told))[0])
+        extras = np.clip(extras * shares, 0.0, self._widths[state]) / shares
+        own = float(np.clip(own, self.low[state], self.high[state]))
+        return self._part(state, own + float(extras @ shares), extras)
 
     @property
     def held(self) -> Indices:
@@ -176,7 +341,7 @@ class CellStates:
 
     def made_of(self, state: int, money: float) -> dict[int, bool]:
         """Return which of its projects make money in a state; empty if none do."""
-        sets, amount = self.sets, float(np.clip(money, self.low[state], self.high[state]))
+        sets, amount = self.sets, float(np.clip(money, self.low[state], self.top[state]))
         for n in np.flatnonzero(sets.group == self.group[state]).tolist():
             made = self.others.made_of(amount - sets.high[n], amount - sets.low[n])
             if made is not None:
@@ -232,32 +397,54 @@ class _Reading:
         must = self._relaxed.col_low[z[own]] > 0.5
         named, rest = self._split(own)
         ties = _ties(own[named], z, self._several, self._shared)
-        sets, profiles = _sets(
-            _Some(own[named], least[named], most[named], must[named]), ties, z, self._twins
-        )
+        extras = self._extras(own[named], share[named])
+        wide = np.zeros(len(own))
+        wide[named] = np.where(self._several[own[named]], most[named] - least[named], 0.0)
+        some = _Some(own[named], least[named], most[named], wide[named], must[named])
+        sets, profiles = _sets(some, ties, z, self._twins)
         rest = rest[np.argsort(-offered.rank[own[rest]])]
         others = Reach(own[rest], least[rest], most[rest], must[rest])
         low, high, group = _stretches(sets, others)
         x, costs = self._column[f"x_{i}"], self._costs.get(i, [])
-        low = np.maximum(low, self._relaxed.col_low[x])
-        high = np.minimum(high, self._relaxed.col_high[x])
-        inside = low <= high + NEAR
+        bounds = float(self._relaxed.col_low[x]), float(self._relaxed.col_high[x])
+        more = sum((one.share * one.wide * (profiles[group, one.tie] > 0.5) for one in extras), 0.0)
+        inside = np.maximum(low, bounds[0]) <= np.minimum(high + more, bounds[1]) + NEAR
         apart = own[~self._several[own]]
         inner = np.array([x, *(cost.column for cost in costs), *z[apart], *self._a[apart]])
         return CellStates(
             money=x,
             costs=costs,
             ties=ties,
+            extras=extras,
             low=low[inside],
-            high=np.maximum(low, high)[inside],
+            high=high[inside],
             group=group[inside],
             profiles=profiles,
             sets=sets,
             others=others,
+            bounds=bounds,
             loose=frozenset(p for p in own[rest].tolist() if self._is_told(p)),
             apart=frozenset(apart.tolist() if len(apart) < len(own) else ()),
             inner=inner[inner >= 0],
         )
+
+    def _extras(self, own: Indices, share: Array) -> list[Extra]:
+        """Return what those of some projects that several cells share give beyond the least."""
+        offered, several = self._offered, self._several[own]
+        return [
+            Extra(
+                amount=int(self._a[p]),
+                chosen=int(self._z[p]),
+                least=float(offered.least[p]) / MILLION,
+                wide=float(offered.most[p] - offered.least[p]) / MILLION,
+                share=part,
+                tie=tie,
+            )
+            for tie, (p, part) in enumerate(
+                zip(own[several].tolist(), share[several].tolist(), strict=True)
+            )
+            if offered.most[p] > offered.least[p]
+        ]
 
     def _is_told(self, project: int) -> bool:
         return bool(self._several[project]) or project in self._shared
@@ -319,16 +506,16 @@ def _sets(
     values = [chosen[:, [at[c] for c in tie.columns.tolist()]] @ tie.coefficients for tie in ties]
     told = np.column_stack([np.zeros(len(chosen)), *values])
     profiles, group = np.unique(told.round(9), axis=0, return_inverse=True)
-    low, high = chosen @ some.least, chosen @ some.most
-    return _Sets(some.projects, chosen, low, high, group.reshape(-1)), profiles[:, 1:]
+    low, high, wide = (chosen @ money for money in (some.least, some.most, some.wide))
+    return _Sets(some.projects, chosen, low, high, wide, group.reshape(-1)), profiles[:, 1:]
 
 
 def _stretches(sets: _Sets, others: Reach) -> tuple[Array, Array, Indices]:
-    """Return stretches of money and their group: those of a group that touch as one."""
+    """Return stretches of money without extras and their group: those that touch as one."""
     starts, ends = others.stretches(max(1, _PAIRS // len(sets.low)))
     group = np.repeat(sets.group, len(starts))
     low = (sets.low[:, None] + starts).reshape(-1)
-    high = (sets.high[:, None] + ends).reshape(-1)
+    high = ((sets.high - sets.wide)[:, None] + ends).reshape(-1)
     order = np.lexsort((low, group))
     group, low, high = group[order], low[order], high[order]
     apart = (1.0 + high.max()) * group  # so that no group reaches into the next

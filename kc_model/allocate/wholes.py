@@ -197,7 +197,7 @@ class WholeLadder(Ladder):
         if self.guess is None or self._standing is None:
             return
         best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
-        mix = self.guess.hull.mix(self._without()[1], self._standing, best, goes_on)
+        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on)
         if mix is None or mix.outcome is None:
             return
         self._floor = max(self._floor, mix.floor)
@@ -257,7 +257,8 @@ class WholeLadder(Ladder):
         solver = self.solver
         low, high = solver.col_low[still], solver.col_high[still]
         solver.set_columns(still, at, at)
-        solver.ask(gap, _NODES)
+        near = _ENOUGH * GAP_WHOLE * max(solver.scale, abs(self._floor))
+        solver.ask(gap, _NODES, self._floor + near)
         self.is_partial = True
         found = solver.run(is_trial=True)
         self.is_partial = False

@@ -137,8 +137,8 @@ def _shown_marks(grid: Grid, columns: Iterable[Column]) -> dict[DecimalMark, Add
     for column in columns:
         if column.kind in _NUMERIC and column.name in grid.columns:
             values = grid.column(column.name)
-            texts = {text for text in values if isinstance(text, str) and is_readable(text)}
-            marks = {text: read_mark(text) for text in texts}
+            texts = [text for text in set(values) if isinstance(text, str) and MARKS.keys() & text]
+            marks = {text: read_mark(text) for text in texts if is_readable(text)}
             for mark in {m for m in marks.values() if m is not None} - set(shown):
                 i = next(
                     i for i, v in enumerate(values) if isinstance(v, str) and marks.get(v) == mark

@@ -42,6 +42,7 @@ _ENDINGS = {
     highspy.HighsModelStatus.kIterationLimit: Status.LIMIT,
     highspy.HighsModelStatus.kInterrupt: Status.LIMIT,
     highspy.HighsModelStatus.kSolutionLimit: Status.LIMIT,
+    highspy.HighsModelStatus.kObjectiveTarget: Status.LIMIT,
 }
 
 

@@ -209,7 +209,7 @@ class Solver:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def ask(self, gap: float, nodes: int = _NODES) -> None:
+    def ask(self, gap: float, nodes: int = _NODES, enough: float = -_INF) -> None:
         """Say how near to the best whole numbers a search may end, relatively, or after how many.
 
         Parameters
@@ -218,8 +218,11 @@ class Solver:
         nodes : int
             Branchings after which the best found so far has to do: unlike time they are the same
             on every machine.
+        enough : float
+            What a plan may cost with which the search ends at once.
         """
         self._engine.set(
+            objective_target=enough / self.scale,
             mip_max_nodes=nodes,
             mip_rel_gap=gap,
             mip_abs_gap=min(gap, GAP),
