@@ -926,7 +926,7 @@ def _bounds_of(problem) -> tuple[float, float, float] | None:
         return None
     chords, relaxed = ladder._without()
     far = best.objective + 2 * abs(best.objective) + 1  # so that nothing ends the search early
-    mix = ladder.guess.mix(relaxed, best.values, far, lambda: True)
+    mix = ladder.guess.mix(relaxed, best.values, far, chords.objective, lambda: True)
     found = chords.objective if mix is None else mix.floor
     return best.objective, chords.objective, found
 

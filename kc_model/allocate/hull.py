@@ -13,7 +13,7 @@ cost least.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = ["Mix"]
 
 _ROUNDS = 40
 _NEW = 3  # points that a cell gets in one round
+_EVERY = 3
 _CLOSED = 1e-5
 _DEAR = 1e-7
 _EACH = 6  # states of a cell that a choice is made among
@@ -207,7 +208,7 @@ class Mix:
         self._blocks = [_Block([cell]) for cell in cells]
         self._bundled = list[_Bundled]()
 
-    def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
+    def close(self, plan: Array, best: float, known: float, goes_on: Callable[[], bool]) -> None:
         """Take in points and plans, those of a plan first, until the floor is as high as it gets.
 
         Cells first: their duals tell which plans of purses are worth a look.
@@ -218,12 +219,16 @@ class Mix:
             Of whole projects that stands.
         best : float
             What it costs.
+        known : float
+            What is known already that none can beat: where cells alone say nothing that counts
+            beyond it, no more will come of their being together.
         goes_on : callable () -> bool
             Whether there is time.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
-        if self.outcome is None or self._is_proven(best):
+        size = max(self._relaxed.scale, abs(self.floor))
+        if self.outcome is None or self._is_proven(best) or self.floor - known < GAP_WHOLE * size:
             return
         purses = purses_of(self._relaxed, self._states)
         taken = {k for purse in purses for k in purse.cells}
@@ -296,11 +301,19 @@ class Mix:
         return best - self.floor <= GAP_WHOLE * max(self._relaxed.scale, abs(best))
 
     def _settle(self, best: float, goes_on: Callable[[], bool]) -> None:
-        for _ in range(_ROUNDS):
+        """Solve and take in what is asked for, in turn; purses and bundles are not asked always."""
+        few = [block for block in self._blocks if block.purse is None]
+        every = _EVERY if self._bundled or len(few) < len(self._blocks) else 1
+        for turn in range(every * _ROUNDS):
             outcome = self._relaxed.run()
             if outcome.status is not Status.OPTIMAL:
                 return
             self.outcome = outcome
+            if turn % every:
+                new = [(block, block.offered(outcome.row_duals)[1]) for block in few]
+                if any(plans for _, plans in new) and goes_on():
+                    self._take(new)
+                    continue
             new = self._priced(outcome)
             size = max(self._relaxed.scale, abs(self.floor))
             is_closed = outcome.objective - self.floor <= _CLOSED * size or self._is_proven(best)
@@ -348,8 +361,11 @@ class Mix:
         """Projects of one cell each, where others pay that several cells share."""
         return frozenset[int]().union(*(one.apart for one in self._states))
 
-    def choose(self, best: float, plan: Array) -> dict[int, bool]:
-        """Return which projects a plan better than one that is known may have.
+    def choices(self, best: float, plan: Array) -> Iterator[dict[int, bool]]:
+        """Yield which projects a plan better than one that is known may have.
+
+        Among few states first, and plans of bundles that came in; then, where there are bundles,
+        among many states that only have to agree.
 
         Parameters
         ----------
@@ -358,29 +374,59 @@ class Mix:
         plan : array (n_columns,)
             It itself.
 
-        Returns
-        -------
+        Yields
+        ------
         dict
-            Whether each project is chosen; empty where no choice was found.
+            Whether each project is chosen.
         """
+        relaxed = self._relaxed
         self._stand(plan)
         alone = [block for block in self._blocks if block.purse is None]
         kept = [self._nearest(block.cells[0], best - self.floor, plan) for block in alone]
         chosen = self._among(alone, kept)
-        self._relaxed.hint(self._start(plan, alone, kept, chosen))
-        outcome = self._relaxed.run(is_trial=True)
-        found: dict[int, bool] = {}
+        whole = [at for block in self._blocks if block.purse for at in block.columns.values()]
+        told = [at for few in self._bundled for at in few.columns.values()]
+        far = np.concatenate([columns[1 + _EACH :] for columns in chosen])
+        relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
+        relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
+        enough = self.floor + GAP_WHOLE * max(relaxed.scale, abs(self.floor)) / 2
+        relaxed.ask(GAP_WHOLE, 1, enough)
+        relaxed.hint(self._start(plan, alone, kept, chosen))
+        outcome = relaxed.run(is_trial=True)
         if not len(outcome.values):
-            return found
+            return
+        yield self._made(outcome.values, alone, kept, chosen)
+        if not told:
+            return
+        rows = [row for few in self._bundled for one in few.cells for row in one.rows.values()]
+        none = np.full(len(rows), np.inf)
+        relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
+        relaxed.set_columns(far, np.zeros(len(far)), np.full(len(far), np.inf))
+        relaxed.decide(np.concatenate([np.array(whole, dtype=np.int64), *chosen]))
+        relaxed.ask(GAP_WHOLE / 10, _NODES, enough)
+        relaxed.hint(outcome.values)
+        outcome = relaxed.run(is_trial=True)
+        if len(outcome.values):
+            yield self._made(outcome.values, alone, kept, chosen)
+
+    def _made(
+        self,
+        values: Array,
+        alone: Sequence[_Block],
+        kept: Sequence[Indices],
+        chosen: Sequence[Indices],
+    ) -> dict[int, bool]:
+        """Return which projects a choice has."""
+        found: dict[int, bool] = {}
         for block in (block for block in self._blocks if block.purse is not None):
             columns = np.array(list(block.columns.values()))
-            made = list(block.columns)[int(np.argmax(outcome.values[columns]))]
+            made = list(block.columns)[int(np.argmax(values[columns]))]
             for cell, part in zip(block.cells, made, strict=True):
                 found |= cell.states.made_of(part.state, part.money)
         for block, some, columns in zip(alone, kept, chosen, strict=True):
             states = block.cells[0].states
-            state = int(some[np.argmax(outcome.values[columns])])
-            found |= states.made_of(state, float(outcome.values[states.money]))
+            state = int(some[np.argmax(values[columns])])
+            found |= states.made_of(state, float(values[states.money]))
         return found
 
     def _start(
@@ -403,7 +449,7 @@ class Mix:
         return start
 
     def _nearest(self, cell: _Cell, room: float, plan: Array) -> Indices:
-        """Return the states that cost least, and that in which a plan is."""
+        """Return that in which a plan is, then the states that cost least."""
         (points, reduced), states = cell.offered(self._duals), cell.states
         least = np.full(len(states.low), np.inf)
         np.minimum.at(least, points.state, reduced - min(0.0, float(reduced.min())))
@@ -412,7 +458,8 @@ class Mix:
         most = _EACH if cell.profile is None else _TOLD
         order = order[: max(1, min(most, int(np.sum(least <= room))))]
         order = order[np.isfinite(least[order])]
-        return np.union1d(order, [states.standing(plan).state])
+        standing = states.standing(plan).state
+        return np.append(standing, order[order != standing])
 
     def _points(self, block: _Block, states: Indices) -> list[_Plan]:
         """Return the plans that are a point of some states of a cell."""
@@ -444,16 +491,6 @@ class Mix:
         relaxed.set_rows(rows, np.zeros(len(rows)), np.zeros(len(rows)))
         relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
         relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
-        free = np.array(
-            [row for few in self._bundled for one in few.cells for row in one.rows.values()]
-        )
-        none = np.full(len(free), np.inf)
-        relaxed.set_rows(free.astype(np.int64), -none, none)  # states in whole numbers agree
-        plans = [at for block in self._blocks if block.purse for at in block.columns.values()]
-        relaxed.decide(np.concatenate([np.array(plans, dtype=np.int64), *chosen]))
-        relaxed.ask(
-            GAP_WHOLE / 10, _NODES, self.floor + GAP_WHOLE * max(relaxed.scale, abs(self.floor)) / 2
-        )
         return chosen
 
 

@@ -27,6 +27,7 @@ __all__ = ["CellStates", "Extra", "Part", "Points", "states_of"]
 
 _MOST = 12  # projects of a cell whose sets are all listed; rows of the others are let go
 _PAIRS = 4_096  # of a set and a stretch
+_WIDE = 500  # states of a cell for which amounts that other cells decide too are told apart
 _OWN = ("paid_", "most_", "least_", "twins_")  # rows of one project, or of one cell's money
 
 Array = NDArray[np.float64]
@@ -398,13 +399,15 @@ class _Reading:
         named, rest = self._split(own)
         ties = _ties(own[named], z, self._several, self._shared)
         extras = self._extras(own[named], share[named])
-        wide = np.zeros(len(own))
-        wide[named] = np.where(self._several[own[named]], most[named] - least[named], 0.0)
-        some = _Some(own[named], least[named], most[named], wide[named], must[named])
+        wide = np.where(self._several[own[named]], most[named] - least[named], 0.0)
+        some = _Some(own[named], least[named], most[named], wide, must[named])
         sets, profiles = _sets(some, ties, z, self._twins)
         rest = rest[np.argsort(-offered.rank[own[rest]])]
         others = Reach(own[rest], least[rest], most[rest], must[rest])
         low, high, group = _stretches(sets, others)
+        if extras and len(low) > _WIDE:  # points of so many are found too slowly: less is known
+            extras, sets = [], sets._replace(wide=np.zeros(len(sets.wide)))
+            low, high, group = _stretches(sets, others)
         x, costs = self._column[f"x_{i}"], self._costs.get(i, [])
         bounds = float(self._relaxed.col_low[x]), float(self._relaxed.col_high[x])
         more = sum((one.share * one.wide * (profiles[group, one.tie] > 0.5) for one in extras), 0.0)

@@ -191,13 +191,13 @@ class WholeLadder(Ladder):
     def _from_hull(self, free: Indices) -> Iterator[tuple[Indices, Array]]:
         """Learn better what none can beat; yield what comes of it.
 
-        A choice: all of it, then without what can make up for shares of money that its states do
-        not know, then without what they do not know at all; a guess; a core.
+        A guess; choices; the last of them without what its states do not know, then without what
+        can make up for shares of money that they do not know; a core.
         """
         if self.guess is None or self._standing is None:
             return
         best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
-        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on)
+        mix = self.guess.mix(self._without()[1], self._standing, best, self._floor, goes_on)
         if mix is None or mix.outcome is None:
             return
         self._floor = max(self._floor, mix.floor)
@@ -205,12 +205,19 @@ class WholeLadder(Ladder):
         values, reduced = mix.outcome.values, mix.outcome.column_duals
         guess = self.guess.of(self._without()[1], values)
         yield from [] if guess is None else [guess]
-        made = mix.choose(self._best, self._standing)
-        for open_ in dict.fromkeys((frozenset[int](), mix.apart, mix.loose)) if made else ():
-            at = {p: float(is_in) for p, is_in in made.items() if p not in open_}
-            yield self.guess.columns_of(at), np.array(list(at.values()))
+        made = dict[int, bool]()
+        for made in mix.choices(self._best, self._standing):
+            yield self._but(made, frozenset())
+        for open_ in dict.fromkeys((mix.loose, mix.apart)) if made else ():
+            yield self._but(made, open_)
         if len(free) > _CORE:
             yield self._beside_core(free, values, reduced)
+
+    def _but(self, made: dict[int, bool], open_: frozenset[int]) -> tuple[Indices, Array]:
+        """Return the columns of a choice of projects but some, and where they stay."""
+        at = {p: float(is_in) for p, is_in in made.items() if p not in open_}
+        columns = np.zeros(0, np.int64) if self.guess is None else self.guess.columns_of(at)
+        return columns, np.array(list(at.values()))
 
     @property
     def _best(self) -> float:
