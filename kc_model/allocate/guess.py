@@ -84,12 +84,7 @@ class Guess:
         return z[decided], at[decided]
 
     def mix(
-        self,
-        relaxed: Solver,
-        plan: Array,
-        best: float,
-        known: float,
-        goes_on: Callable[[], bool],
+        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
     ) -> Mix | None:
         """Return mixes that no choice beats; None where there are none.
 
@@ -101,8 +96,6 @@ class Guess:
             Of whole projects that stands.
         best : float
             What it costs.
-        known : float
-            What is known already that none can beat.
         goes_on : callable () -> bool
             Whether there is time.
         """
@@ -110,7 +103,7 @@ class Guess:
         if not states:
             return None
         mix = Mix(relaxed, states)
-        mix.close(plan, best, known, goes_on)
+        mix.close(plan, best, goes_on)
         return None if mix.outcome is None else mix
 
     def columns_of(self, projects: Iterable[int]) -> Indices:

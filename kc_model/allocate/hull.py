@@ -208,7 +208,7 @@ class Mix:
         self._blocks = [_Block([cell]) for cell in cells]
         self._bundled = list[_Bundled]()
 
-    def close(self, plan: Array, best: float, known: float, goes_on: Callable[[], bool]) -> None:
+    def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
         """Take in points and plans, those of a plan first, until the floor is as high as it gets.
 
         Cells first: their duals tell which plans of purses are worth a look.
@@ -219,34 +219,40 @@ class Mix:
             Of whole projects that stands.
         best : float
             What it costs.
-        known : float
-            What is known already that none can beat: where cells alone say nothing that counts
-            beyond it, no more will come of their being together.
         goes_on : callable () -> bool
             Whether there is time.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
-        size = max(self._relaxed.scale, abs(self.floor))
-        if self.outcome is None or self._is_proven(best) or self.floor - known < GAP_WHOLE * size:
+        if self.outcome is None or self._is_proven(best):
             return
         purses = purses_of(self._relaxed, self._states)
         taken = {k for purse in purses for k in purse.cells}
         bundles = bundles_of(self._relaxed, self._states, taken)
         if not purses and not bundles:
             return
-        alone = dict(enumerate(self._blocks))
-        self._bundled = [_Bundled(one, [alone[k] for k in one.cells]) for one in bundles]
-        gone = [alone.pop(k) for k in sorted(taken)]
-        whole = [_Block([self._blocks[k].cells[0] for k in one.cells], one) for one in purses]
-        self._blocks = [*whole, *alone.values()]
-        shut = np.array([at for block in gone for at in block.columns.values()], dtype=np.int64)
-        self._relaxed.set_columns(shut, np.zeros(len(shut)), np.zeros(len(shut)))
+        cells, before = self._blocks, self.floor
+        self._bundled = [_Bundled(one, [cells[k] for k in one.cells]) for one in bundles]
+        whole = [_Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
+        self._blocks = [*whole, *(block for k, block in enumerate(cells) if k not in taken)]
         new = self._priced(self.outcome)
+        if self.floor - before < GAP_WHOLE / 10 * max(self._relaxed.scale, abs(before)):
+            self._blocks = cells  # together they say no more
+            self._part()
+            return
+        shut = [at for k in sorted(taken) for at in cells[k].columns.values()]
+        none = np.zeros(len(shut))
+        self._relaxed.set_columns(np.array(shut, dtype=np.int64), none, none)
         self._tell_profiles()
         self._stand(plan)
         self._take(new)
         self._settle(best, goes_on)
+
+    def _part(self) -> None:
+        """Let every cell of a bundle stand alone."""
+        for cell in (cell for few in self._bundled for cell in few.cells):
+            cell.profile = None
+        self._bundled = []
 
     def _tell_profiles(self) -> None:
         """Give every profile that points have its row, with these points in it."""

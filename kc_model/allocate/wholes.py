@@ -197,7 +197,7 @@ class WholeLadder(Ladder):
         if self.guess is None or self._standing is None:
             return
         best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
-        mix = self.guess.mix(self._without()[1], self._standing, best, self._floor, goes_on)
+        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on)
         if mix is None or mix.outcome is None:
             return
         self._floor = max(self._floor, mix.floor)
