@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import signal
 import time
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ from kc_model.explain import troubles
 from kc_model.problem import build_problem, incomplete_list
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
-from kc_model.solver import Status
+from kc_model.solver import Outcome, Status
 from kc_model.verify import verify
 from kc_model.workbench.mending import mended
 
@@ -514,6 +515,30 @@ def test_ctrl_c_ends_the_search_not_the_program(many):
     assert found.stopped
     assert found.projects["chosen"].any()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_goal_cut_off_before_any_plan_keeps_that_of_the_goal_before(monkeypatch, tmp_path):
+    rows = "\n".join(f"P{n} x 01 TECH KCQG {20 + n} - 1 normal - -" for n in range(9))
+    least, asked = WholeLadder.least, []
+
+    def cut_off(self, cost, **how):
+        asked.append(cost)
+        if len(asked) > 1:
+            nothing = np.zeros(0)
+            return Outcome(Status.LIMIT, nothing, nothing, nothing, np.nan, np.nan)
+        return least(self, cost, **how)
+
+    monkeypatch.setattr(WholeLadder, "least", cut_off)
+    cells = "place area source baseline\n01 TECH KCQG 50"
+    data = dataset(projects=f"{HEAD}\n{rows}", cells=cells, vintage="34")
+    goals = "goals: [{maximise: money}, {minimise: change}]\n"
+    plan = allocate(data, scenario(f"budget: [{{source: KCQG, amount: 90}}]\n{goals}"))
+    assert len(asked) > 1
+    assert (plan.status, plan.cells.empty) == ("limit", True)
+    assert plan.projects["chosen"].any()
+    assert "CHƯA CHỨNG MINH" in " ".join(plan.explain())
+    plan.save(tmp_path)
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["gap"] is None
 
 
 def test_time_that_runs_out_is_not_called_a_stop(many):

@@ -112,8 +112,9 @@ def choose(live: Live, tell: Progress) -> Choice:
         stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
     )
-    last = climb.outcomes[-1] if climb.outcomes else None
-    if last is None or not len(last.values):
+    # A stage that was cut off before it found any plan has that of the stage before.
+    last = next((one for one in reversed(climb.outcomes) if len(one.values)), None)
+    if last is None:
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     if climb.status is Status.OPTIMAL:
         if offered is not None:
@@ -142,7 +143,8 @@ def gap_of(climb: Climb) -> float:
     if climb.status is Status.OPTIMAL:
         return max(outcome.gap for outcome in climb.outcomes)
     is_known = len(climb.outcomes) > len(climb.best)
-    return climb.outcomes[-1].gap if is_known else float("inf")
+    gap = climb.outcomes[-1].gap if is_known else float("inf")
+    return float("inf") if np.isnan(gap) else gap
 
 
 def gap_told(share: float) -> float | None:

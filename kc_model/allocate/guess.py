@@ -84,7 +84,13 @@ class Guess:
         return z[decided], at[decided]
 
     def mix(
-        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
+        self,
+        relaxed: Solver,
+        plan: Array,
+        best: float,
+        goes_on: Callable[[], bool],
+        *,
+        together: bool = False,
     ) -> Mix | None:
         """Return mixes that no choice beats; None where there are none.
 
@@ -98,12 +104,14 @@ class Guess:
             What it costs.
         goes_on : callable () -> bool
             Whether there is time.
+        together : bool
+            As for `Mix.close`.
         """
         states = states_of(self._problem, self._column, relaxed)
         if not states:
             return None
         mix = Mix(relaxed, states)
-        mix.close(plan, best, goes_on)
+        mix.close(plan, best, goes_on, together=together)
         return None if mix.outcome is None else mix
 
     def columns_of(self, projects: Iterable[int]) -> Indices:

@@ -190,12 +190,15 @@ class Mix:
         What no choice of whole projects can beat.
     outcome : Outcome or None
         The last mix.
+    is_apart : bool
+        Whether cells were not put together, as the floor would not have risen at once by it.
     """
 
     def __init__(self, relaxed: Solver, states: list[CellStates]) -> None:
         self._relaxed, self._states = relaxed, states
         self.floor, self._duals = -np.inf, np.zeros(0)
         self.outcome: Outcome | None = None
+        self.is_apart = False
         row, scale = len(relaxed.row_low), relaxed.scale
         _free(relaxed, states)
         relaxed.add([cut for one in states for cut in one.rows(scale)])
@@ -208,7 +211,9 @@ class Mix:
         self._blocks = [_Block([cell]) for cell in cells]
         self._bundled = list[_Bundled]()
 
-    def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
+    def close(
+        self, plan: Array, best: float, goes_on: Callable[[], bool], *, together: bool = False
+    ) -> None:
         """Take in points and plans, those of a plan first, until the floor is as high as it gets.
 
         Cells first: their duals tell which plans of purses are worth a look.
@@ -221,6 +226,8 @@ class Mix:
             What it costs.
         goes_on : callable () -> bool
             Whether there is time.
+        together : bool
+            Whether cells are put together even where the floor would not rise at once by it.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
@@ -236,8 +243,9 @@ class Mix:
         whole = [_Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
         self._blocks = [*whole, *(block for k, block in enumerate(cells) if k not in taken)]
         new = self._priced(self.outcome)
-        if self.floor - before < GAP_WHOLE / 10 * max(self._relaxed.scale, abs(before)):
-            self._blocks = cells  # together they say no more
+        rise = (self.floor - before) / max(self._relaxed.scale, abs(before))
+        if rise < GAP_WHOLE / 10 and not together:
+            self._blocks, self.is_apart = cells, True
             self._part()
             return
         shut = [at for k in sorted(taken) for at in cells[k].columns.values()]

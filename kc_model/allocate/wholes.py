@@ -13,7 +13,7 @@ little of a count: from there on everything is decided at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -32,6 +32,7 @@ _CORE = 300
 _NEAR = 120
 _NODES = 60
 _ENOUGH = 0.99
+_CLOSE = 0.02  # gap from which on the last of it is looked for in whole purses and bundles
 _EDGE = 1e-6
 _TIMES = 1e3
 
@@ -178,8 +179,9 @@ class WholeLadder(Ladder):
             yield guess
         if guess is None or not self._best < before:
             yield self._beside_core(free, bound.values, bound.column_duals)
-        if not is_last:
-            yield from self._from_hull(free)
+        is_apart = False if is_last else (yield from self._from_hull(free))
+        if is_apart and self.gap <= _CLOSE:
+            is_apart = yield from self._from_hull(free, together=True)
         nearby = self.neighbours[np.isin(self.neighbours, free)]
         for shift in () if is_last else (0, _NEAR // 2):
             for start in range(-shift, len(nearby), _NEAR):
@@ -187,19 +189,23 @@ class WholeLadder(Ladder):
                     return
                 still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
                 yield still, np.rint(self._standing[still])
+        if is_apart:
+            yield from self._from_hull(free, together=True)
 
-    def _from_hull(self, free: Indices) -> Iterator[tuple[Indices, Array]]:
-        """Learn better what none can beat; yield what comes of it.
+    def _from_hull(
+        self, free: Indices, *, together: bool = False
+    ) -> Generator[tuple[Indices, Array], None, bool]:
+        """Learn better what none can beat; yield what comes of it; return what `Mix` left apart.
 
         A guess; choices; the last of them without what its states do not know, then without what
         can make up for shares of money that they do not know; a core.
         """
         if self.guess is None or self._standing is None:
-            return
+            return False
         best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
-        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on)
+        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on, together=together)
         if mix is None or mix.outcome is None:
-            return
+            return False
         self._floor = max(self._floor, mix.floor)
         yield free, np.rint(self._standing[free])  # proven, maybe, by what is known now
         values, reduced = mix.outcome.values, mix.outcome.column_duals
@@ -212,6 +218,7 @@ class WholeLadder(Ladder):
             yield self._but(made, open_)
         if len(free) > _CORE:
             yield self._beside_core(free, values, reduced)
+        return mix.is_apart
 
     def _but(self, made: dict[int, bool], open_: frozenset[int]) -> tuple[Indices, Array]:
         """Return the columns of a choice of projects but some, and where they stay."""
