@@ -717,6 +717,11 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.screenshot(path=shots / "app-table.png")
 
     amount.click()
+    page.evaluate(PASTE, "2,900.5\n5,800")  # the marks of another country: nothing is taken
+    page.get_by_text("Chưa dán gì: khối dán có 1 ô không nhận được.").wait_for()
+    assert amount.inner_text() == "2.500,5 triệu đồng"
+    assert "abc" in wrong.inner_text()
+    page.screenshot(path=shots / "app-unread.png")
     block = "5.000\tTừ Excel\n1.234,5\tDòng hai\n"
     page.evaluate(PASTE, block)
     chart_total(page, "6.234,5")

@@ -1003,11 +1003,45 @@ def test_a_cell_filled_in_moves_plan_slider_and_notes(plan_desk, data):
     assert shown(grid, 1, 1) == "2.000 triệu đồng"
 
 
-def test_a_block_is_taken_as_far_as_it_can_be_read(plan_desk):
+@pytest.mark.parametrize(
+    ("language", "edits", "told"),
+    [
+        ("vi", [[0, 1, "60"], [1, 1, "2,900.5"], [2, 1, "40"]], "2,900.5"),
+        ("en", [[1, 1, "2,900"], [1, 2, "5.800,5"]], "5.800,5"),
+        ("vi", [[1, 1, "Hà Nội"], [1, 2, "3.000"]], "Hà Nội"),
+        ("vi", [[1, 1, "7.000"], [1, 2, "6.000"]], "7.000"),
+    ],
+)
+def test_a_block_of_which_a_cell_cannot_be_read_is_refused_whole(plan_desk, language, edits, told):
     grid = plan_desk.grids["rules"]
-    grid._told({"edits": [[0, 1, "60"], [1, 1, "2500.5"], [2, 1, "40"]]})
+    plan_desk.tongues.value = language
+    before = grid.rows
+    grid._told({"edits": edits})
+    assert grid.is_refusal
+    assert grid.said.startswith({"vi": "Chưa dán gì", "en": "Nothing was pasted"}[language])
+    assert told in grid.said
+    assert grid.rows == before
+    assert plan_desk.undo.disabled
+    assert not plan_desk.filling.standing()
+    assert plan_desk.scenario_now().hash == scenario(RULES).hash
+
+
+def test_a_block_may_raise_both_bounds_of_a_rule(plan_desk):
+    grid = plan_desk.grids["rules"]
+    grid._told({"edits": [[1, 1, "1.600"], [1, 2, "1.700"]]})
+    grid._told({"edits": [[1, 1, "2.000"], [1, 2, "3.000"]]})
+    assert not grid.is_refusal
+    assert [shown(grid, 1, column) for column in (1, 2)] == ["2.000 triệu đồng", "3.000 triệu đồng"]
+    plan_desk.undo.click()
+    assert shown(grid, 1, 1) == "1.600 triệu đồng"
     assert plan_desk.wait(30)
-    assert [shown(grid, row, 1) for row in range(3)] == ["60 %", "2500.5", "40 %"]
+
+
+def test_a_cell_that_cannot_be_read_keeps_what_was_typed(plan_desk):
+    grid = plan_desk.grids["rules"]
+    grid._told({"edits": [[1, 1, "2500.5"]]})
+    assert plan_desk.wait(30)
+    assert shown(grid, 1, 1) == "2500.5"
     assert "2.500,5" in grid.rows[1][1]["error"]
     assert "Chưa nhận 1 ô" in grid.said
     assert plan_desk.scenario_now().rules[1].min == 1500

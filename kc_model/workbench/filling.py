@@ -20,6 +20,7 @@ from kc_model.workbench.editing import ACTIONS, TABLES, columns_of, edited, rows
 __all__ = ["Filling"]
 
 Edits = Sequence[tuple[int, int, str]]
+_Unread = dict[tuple[str, int, int], tuple[str, InputError]]
 
 _EMPTY = "–"  # what was emptied
 _NAMED = 6  # values of a block that are named
@@ -133,23 +134,58 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         told = self._say("over", lines=lines, room=room, values=quoted)
         self.grids[table].say(told, is_refusal=True)
 
+    def _refuse_unread(self, table: str, unread: _Unread) -> None:
+        """Say why nothing of a block was taken: some of it cannot be read."""
+        language, grid = self._owner.language, self.grids[table]
+        _, row, column = at = min(unread)
+        fault = unread[at][1].faults[0]
+        values = {
+            "count": len(unread),
+            "row": grid.rows[row][0]["shown"],
+            "column": grid.columns[column]["label"],
+            "why": f"{fault.found(language)} {fault.remedy(language)}",
+        }
+        grid.say(self._say("unread", **values), is_refusal=True)
+
+    def _read(self, table: str, edits: Edits) -> tuple[Scenario, _Unread]:
+        """Return the scenario with what can be read, and what cannot.
+
+        What does not fit is read again after the rest: a block may raise both bounds of a rule.
+        """
+        owner, left, unread = self._owner, list(edits), _Unread()
+        scenario = owner.now()
+        while left:
+            unread = _Unread()
+            for row, column, text in left:
+                try:
+                    at = (row, column)
+                    scenario = edited(scenario, table, at, text, owner.data, owner.language)
+                except InputError as error:
+                    unread[table, row, column] = (text, error)
+            if len(unread) == len(left):
+                break
+            left = [(row, column, text) for (_, row, column), (text, _) in unread.items()]
+        return scenario, unread
+
     def _edit(self, table: str, edits: Edits) -> None:
-        """Take what was typed or pasted; what cannot be read stays at its cell with the reason."""
+        """Take what was typed, or a block whole or not at all.
+
+        What was typed and cannot be read stays at its cell with the reason.
+        """
         owner, grid = self._owner, self.grids[table]
-        scenario, refused = owner.now(), dict(self.refused)
-        taken: list[tuple[int, int]] = []
+        cells = {(table, row, column) for row, column, _ in edits}
+        refused = {at: one for at, one in self.refused.items() if at not in cells}
         acted = next((key for _, c, _ in edits if (key := TABLES[table][c]) in ACTIONS), "")
-        for row, column, text in edits:
-            refused.pop((table, row, column), None)
-            try:
-                where = (row, column)
-                scenario = edited(scenario, table, where, text, owner.data, owner.language)
-                taken.append(where)
-            except InputError as error:
-                if acted:  # the row stays as it was
-                    grid.say(error.faults[0].text(owner.language), is_refusal=True)
-                    return
-                refused[table, row, column] = (text, error)
+        scenario, unread = self._read(table, edits)
+        if unread and acted:  # the row stays as it was
+            (_, error), *_ = unread.values()
+            grid.say(error.faults[0].text(owner.language), is_refusal=True)
+            return
+        if unread and len(edits) > 1:
+            self._refuse_unread(table, unread)
+            return
+        refused |= unread
+        taken = [] if unread else [(row, column) for row, column, _ in edits]
         named = grid.rows[edits[0][0]][0]["shown"]
         if acted:  # its rows are others now
             refused = {at: one for at, one in refused.items() if at[0] != table}
