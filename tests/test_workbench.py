@@ -222,6 +222,37 @@ def test_scaled_budgets_add_up_to_the_total(amounts, grid, percent):
         assert abs(row.amount - was.amount * total / one.start) <= grid
 
 
+@pytest.mark.parametrize(
+    ("unit", "amounts", "step", "grid"),
+    [
+        ("million_vnd", ("2900.123456", "5800", "377"), "", "0.1"),
+        ("million_vnd", ("2900.123456", "5800", "377"), "round_to: 0.000001", "0.1"),
+        ("million_vnd", ("2900.123456", "5800", "377"), "round_to: 5", "5"),
+        ("million_vnd", ("2900.123456", "5800", "377"), "round_to: 0.03", "0.12"),
+        ("thousand_vnd", ("144860919.653", "7000", "12345.6"), "", "100"),
+        ("vnd", ("290012345", "5800000000"), "", "100000"),
+    ],
+)
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_moved_total_is_shared_out_in_amounts_that_can_be_read(
+    unit, amounts, step, grid, overlap
+):
+    places = [f"P{i}" for i in range(len(amounts))]
+    keys = ["source: KCDP" if overlap and not i else f"place: {p}" for i, p in enumerate(places)]
+    rows = ", ".join(f"{{{key}, amount: {one}}}" for key, one in zip(keys, amounts, strict=True))
+    base = scenario(f"budget: [{rows}]\n{step}\n")
+    one = TotalLever.of(base, unit)
+    assert one.kind == ("share" if overlap else "money")
+    for value in one.choices():
+        moved = [row.amount for row in one.apply(base, value).budget]
+        if value == one.start:
+            assert moved == [Decimal(amount) for amount in amounts]
+            continue
+        assert all(amount % Decimal(grid) == 0 for amount in moved)
+        if not overlap:
+            assert sum(moved) == value
+
+
 def test_overlapping_budgets_are_scaled_in_percent():
     base = scenario(
         "budget: [{source: KCQG, amount: 900}, {place: '01', amount: 300, pooled: true}]\n"

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from kc_model.explain import renumbered, rule_label, rule_texts
-from kc_model.money import SHOWN, UNITS, format_number, unit_name
+from kc_model.money import MILLION, SHOWN, UNITS, format_number, unit_name
 from kc_model.scenario import Budget, Rule, Scenario
 from kc_model.tables import SCHEMAS
 from kc_model.wording import Language, say
@@ -22,6 +22,7 @@ __all__ = ["GoalLever", "Lever", "RuleLever", "TotalLever", "levers_of", "move"]
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
 _HALF_PERCENT, _TENTH = Decimal("0.005"), Decimal("0.1")
+_READABLE = _TENTH * MILLION  # VND: shares of a moved total have one digit at the most
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class TotalLever(Lever):
     Parameters
     ----------
     grid : Decimal
-        Step of every amount, in the dataset's unit.
+        Step of every amount, in the dataset's unit: whole steps of the scenario's, a tenth of a
+        million VND at the least.
     """
 
     grid: Decimal
@@ -104,6 +106,7 @@ class TotalLever(Lever):
         """Return the lever of a scenario's total."""
         amounts = tuple(row.amount for row in scenario.budget)
         grid = scenario.round_to or Decimal(1) / UNITS[unit]
+        grid *= math.ceil(_READABLE / UNITS[unit] / grid)
         has_sum = all(_apart(one, other) for one, other in combinations(scenario.budget, 2))
         start, kind = (sum(amounts, Decimal(0)), "money") if has_sum else (Decimal(1), "share")
         return cls(start, kind, unit, grid)
