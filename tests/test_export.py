@@ -618,11 +618,19 @@ def test_a_rule_of_several_places_is_told_once_and_shares_are_shown_as_shares():
     assert not [text for text in texts if ".csv" in text or "kc allocate" in text]
 
 
-def test_a_whole_years_plan_says_up_to_when_its_data_are():
-    stamp = make_stamp(as_of=None, latest=(2025, 9))
+def test_a_whole_years_plan_is_headed_by_its_year_alone():
+    stamp = make_stamp(as_of=None, latest=(2026, 6))  # known, but not what the plan counts
     book = load(allocation_workbook(stamp, make_cells(), make_rules()))
+    *others, notes = book.worksheets
+    for sheet in others:
+        texts = [str(cell.value) for row in sheet.iter_rows() for cell in row]
+        assert "hết tháng" not in " ".join(texts), sheet.title
+    assert "NĂM 2026" in " ".join(str(row[0].value) for row in others[0].iter_rows(max_row=8))
+    told = [[cell.value for cell in row if cell.value] for row in notes.iter_rows(max_col=3)]
+    assert ["Thời điểm số liệu", "Số liệu đến hết tháng 6/2026"] in told
     for sheet in book.worksheets:
-        assert "hết tháng 9/2025" in sheet.oddFooter.left.text
+        assert sheet.oddFooter.left.text.startswith("Năm 2026 · ")
+        assert "hết tháng" not in sheet.oddFooter.left.text
         assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text  # told under Truy vết
 
 

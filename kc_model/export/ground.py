@@ -13,7 +13,7 @@ from kc_model.errors import Fault
 from kc_model.explain import rule_label
 from kc_model.export.book import Book, cut_text
 from kc_model.export.frame import write_title
-from kc_model.export.stamp import Stamp, cut_off, note_lines
+from kc_model.export.stamp import Stamp, newest, note_lines
 from kc_model.export.table import Amount
 from kc_model.money import format_number, unit_name
 from kc_model.wording import Language, retold, say, texts
@@ -283,7 +283,7 @@ def _sections(book: Book, stamp: Stamp) -> Iterator[tuple[str, list[tuple[str, s
         "dataset": stamp.title,
         "scenario": stamp.scenario,
         "year": str(stamp.year),
-        "as_of": cut_off(book, stamp),
+        "as_of": newest(book, stamp),
         "unit": unit_name(stamp.unit, book.language),
         "vintage": book.say(f"vintages.{stamp.vintage}"),
         "dataset_hash": stamp.dataset_hash,

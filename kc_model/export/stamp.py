@@ -17,6 +17,7 @@ __all__ = [
     "baseline_heading",
     "cut_off",
     "form_notes",
+    "newest",
     "note_lines",
     "stamp_line",
     "years_of",
@@ -95,12 +96,20 @@ class Stamp:
 
 
 def cut_off(book: Book, stamp: Stamp) -> str:
-    """Return up to when figures are known; "" where the data have none."""
-    if stamp.as_of is None and stamp.latest is None:
-        return ""
-    known = (stamp.year, stamp.as_of) if stamp.as_of is not None else stamp.latest or (0, 0)
-    key = "before" if known[1] == 0 else "settled" if known[1] > _YEAR else "month"
-    return book.say(f"as_of.{key}", month=known[1], year=known[0])
+    """Return up to when a mid-year plan counts; "" for a whole year, which the title names."""
+    return "" if stamp.as_of is None else _known(book, stamp.year, stamp.as_of)
+
+
+def newest(book: Book, stamp: Stamp) -> str:
+    """Return up to when figures are known, counted or not; "" where the data have none."""
+    if stamp.as_of is None and stamp.latest is not None:
+        return _known(book, *stamp.latest)
+    return cut_off(book, stamp)
+
+
+def _known(book: Book, year: int, month: int) -> str:
+    key = "before" if month == 0 else "settled" if month > _YEAR else "month"
+    return book.say(f"as_of.{key}", month=month, year=year)
 
 
 def about(book: Book, stamp: Stamp) -> str:
