@@ -3,7 +3,7 @@
 >>> import kc_model as kc
 >>> data = kc.read_dataset("data/sample")
 >>> outlook = kc.forecast(data, year=2026, as_of=6)
->>> plan = kc.allocate(data, kc.read_scenario("data/sample/base.yaml"), outlook)
+>>> plan = kc.allocate(data, kc.read_scenario("data/sample/base.yaml"), outlook, as_of=6)
 >>> plan.table(), plan.rules(), plan.explain(), plan.save("out/")
 
 A room is loaded when one of its names is first asked for, so that a command waits for no more than

@@ -318,3 +318,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _help(key: str) -> str:
     return " / ".join(say(f"cli.help.{key}", language) for language in LANGUAGES).replace("%", "%%")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

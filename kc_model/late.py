@@ -27,7 +27,7 @@ from kc_model.tables import KEYS, Dataset, as_rows
 from kc_model.wording import Language, say
 from kc_model.words import Words
 
-__all__ = ["LateMoney", "late_money"]
+__all__ = ["LateMoney", "late_money", "may_wait"]
 
 _MOSTLY = 0.5  # of what it has still to be paid: a project with less expected is not in time
 _RUNNING = ("contracted", "accepted")
@@ -46,7 +46,7 @@ class LateMoney:
     source : str
         The fund that is late.
     frame : DataFrame
-        One row per project of the fund that may be chosen, in the order of the law: id, place,
+        One row per project of the fund that `may_wait` keeps, in the order of the law: id, place,
         area, support, expected, rest (Int64 VND: what would be disbursed by year-end, what would
         not), months (Int64: it takes, <NA> where its dates are not known), verdict (``finish``:
         mostly done by year-end once the money comes; ``prefund``: only if the province pays it from
@@ -136,8 +136,7 @@ def late_money(
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")
-    offers = offers_at(data, year, as_of)
-    own = offers.frame[offers.frame["eligible"] & (offers.frame["source"] == source)]
+    own = may_wait(data, year, as_of, source)
     if own.empty:
         raise ValueError(f"there is no project of {source} to be paid")
     planned = _planned(data, year, as_of)
@@ -158,6 +157,20 @@ def late_money(
     newest = newest_plan_year(data, year, as_of)
     before = newest if newest != year and data.cells.empty else None
     return LateMoney(data, year, as_of, arrives, source, frame, free, before, outlook)
+
+
+def may_wait(data: Dataset, year: int, as_of: int, source: str) -> pd.DataFrame:
+    """Return the offers of a fund that may be chosen; dates that have passed move with the money.
+
+    Parameters
+    ----------
+    year, as_of : int
+        Budget year; last month known.
+    source : {"KCQG", "KCDP"}
+    """
+    frame = offers_at(data, year, as_of).frame
+    is_open = frame["why"].map({"project-unbegun"}.issuperset)
+    return frame[is_open & (frame["source"] == source)]
 
 
 def _planned(data: Dataset, year: int, as_of: int) -> pd.DataFrame:

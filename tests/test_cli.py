@@ -508,6 +508,11 @@ def test_a_reader_that_has_heard_enough_sees_no_traceback(words, unbuffered):
     assert done.stderr == b""
 
 
+def test_the_module_of_the_command_runs_it():
+    command = [sys.executable, "-m", "kc_model.cli", "check", "nowhere"]
+    assert subprocess.run(command, capture_output=True, cwd=ROOT, check=False).returncode == 2
+
+
 def test_a_folder_that_cannot_be_written(run, folder):
     out = folder.parent / "out"
     out.write_text("tệp", encoding="utf-8")

@@ -23,6 +23,7 @@ from kc_model.allocate import allocate
 from kc_model.explain import why_left
 from kc_model.moves import adjusted, changed, find_moves, moves, refuse
 from kc_model.results import Forecast, Provenance
+from kc_model.wording import LANGUAGES, say
 
 STEP = 10
 HEAD = "id name place area source support min_support score kind requires excludes stage disbursed"
@@ -293,6 +294,43 @@ def test_the_sample_moves_money_to_projects_that_are_in_time():
     stopped = plan.projects.set_index("id").loc["DA24"]
     assert (stopped["chosen"], stopped["amount"]) == (True, 9_000_000)
     assert stopped["reason"] == "only_paid;project-stopped"
+
+
+def test_a_project_not_begun_whose_dates_have_passed_is_left_out_and_told():
+    plan = september()
+    late = ["DA03", "DA22", "DA37"]  # assigned with nothing disbursed, registered
+    assert plan.projects.set_index("id").loc[late, "chosen"].all()
+    assert "project-unbegun" not in {fault.code for fault in plan.warnings}
+    listed = plan.data.projects.copy()
+    listed.loc[listed["id"].isin(late), "end"] = pd.Timestamp("2026-09-30")
+    data = replace(plan.data, tables={**plan.data.tables, "projects": listed})
+    again = kc.allocate(data, plan.scenario, as_of=9, detail=False)
+    assert again.status == "optimal"
+    found = again.projects.set_index("id").loc[late]
+    assert not found["chosen"].any()
+    assert set(found["reason"]) == {"project-unbegun"}
+    told = [fault.values["id"] for fault in again.warnings if fault.code == "project-unbegun"]
+    assert told == late
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_plan_for_the_whole_year_has_no_moves_and_says_what_to_do(language):
+    plan = september()
+    whole = kc.allocate(plan.data, plan.scenario, detail=False)
+    for call in (moves, lambda plan: refuse(plan, [0]), kc.adjustment, adjusted):
+        with pytest.raises(kc.InputError) as caught:
+            call(whole)
+        (fault,) = caught.value.faults
+        assert "2026" in fault.found(language)
+        assert "as_of=6" in fault.remedy(language)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(1, "1 project chosen is registered only"), (3, "3 projects chosen are registered only")],
+)
+def test_projects_registered_only_are_counted_once(count, told):
+    assert say("projects.begun", "en", count=count, ids="A").startswith(f"{told} (A)")
 
 
 def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():

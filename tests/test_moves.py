@@ -35,7 +35,7 @@ budget:
 
 def plan_of(rules: str, budget: str = BUDGET, goals: str = GOALS, **more):
     data = dataset(cells=CELLS, absorption=more.pop("absorption", absorbing(CELLS)))
-    return allocate(data, scenario(budget + rules + goals), **more)
+    return allocate(data, replace(scenario(budget + rules + goals), as_of=6), **more)
 
 
 def ends(frame):
@@ -269,7 +269,7 @@ def test_a_refused_cut_is_not_made_again_where_somebody_else_can_give():
     less = BUDGET.replace("amount: 200", "amount: 180")
     rules = "rules: [{id: up, where: {area: PROD, source: KCQG}, min: 70}]\n"
     data = dataset(cells=CELLS, absorption=absorbing(CELLS))
-    plan = allocate(data, scenario(less + rules + GOALS))
+    plan = allocate(data, replace(scenario(less + rules + GOALS), as_of=6))
     found = find_moves(plan)
     number = int(found.index[found["is_cut"]][0])
     giver = int(found.loc[number, "from_cell"])

@@ -187,6 +187,30 @@ def test_every_reason_that_puts_a_project_out_is_a_warning(values, columns, code
 
 
 @pytest.mark.parametrize(
+    ("values", "is_out"),
+    [
+        ("registered 2024-09-30 -", True),
+        ("registered 2024-10-01 -", False),
+        ("registered - -", False),
+        ("assigned 2024-04-28 -", True),
+        ("assigned 2024-04-28 1", False),  # it has begun
+        ("contracted 2024-04-28 -", False),
+        ("accepted 2024-04-28 -", False),
+        ("- 2024-04-28 -", False),  # nobody says that it has not
+    ],
+)
+def test_mid_year_a_project_not_begun_is_out_once_its_dates_have_passed(values, is_out):
+    data = dataset(projects=f"{HEAD} stage end disbursed\nA x 01 TECH KCQG 9 {values}")
+    found = build_offers(data, date(2024, 10, 1), is_mid_year=True)
+    assert found.frame.loc[0, "why"] == (("project-unbegun",) if is_out else ())
+    assert found.frame.loc[0, "eligible"] != is_out
+    for fault in found.findings:
+        assert all(fault.text(language) for language in LANGUAGES)
+        assert fault.values["month"] == "10/2024"
+    assert build_offers(data, date(2024, 1, 1)).frame.loc[0, "eligible"]  # a plan for the year
+
+
+@pytest.mark.parametrize(
     ("values", "columns"),
     [
         ("9 2024-01-01", "support end"),

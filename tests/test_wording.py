@@ -106,6 +106,8 @@ def test_text_stands_in_both_languages_with_the_same_fields(key):
     found = [fields(text[language], language) for language in LANGUAGES]
     assert found[0] == found[1]
     assert all(name.isidentifier() for name in found[0]), "fields are plain names"
+    counted = [name for _, name, nouns, _ in Formatter().parse(text["en"]) if nouns]
+    assert len(counted) == len(set(counted)), "a number with its noun is told once"
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,9 @@ def make_september(rng: np.random.Generator, projects: pd.DataFrame) -> pd.DataF
         frame.loc[one, "stage"] = stage
         frame.loc[one, "disbursed"] = str(int(row["support"] * share) or "")
     frame.loc["DA24", ["stage", "disbursed"]] = ["stopped", "9"]  # a fair that was called off
+    is_waiting = frame["stage"].isin(("registered", "assigned"))
+    is_put_off = is_waiting & frame["end"].between(str(YEAR), f"{YEAR}-10")
+    frame.loc[is_put_off, ["start", "end"]] = [f"{YEAR}-10-01", f"{YEAR}-12-28"]
     return frame.drop(columns="is_slow").reset_index()
 
 

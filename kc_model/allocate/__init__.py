@@ -48,9 +48,9 @@ def allocate(
         Where the absorption of cells without ``absorption.csv`` comes from; None: a forecast for
         the scenario's year is made if one is needed.
     as_of : int or None
-        Last month known: that of the forecast, if one is given; what is disbursed by then stays.
-        None: the scenario's own, or a plan for the whole year, with a warning where the forecast
-        knows months of it.
+        Last month known: what is disbursed by then stays. None: the scenario's own, else a plan for
+        the whole year. It is never taken from the forecast: one of another month is refused, and
+        beside a plan for the whole year one that knows months of it is warned of.
     ranges : bool or None
         Whether to find each cell's lowest and highest; None: up to 200 cells. False, for the
         screen: where over 12 groups of a rule hold, each one's price is the most it can be, too.

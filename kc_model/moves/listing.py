@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kc_model import reference
+from kc_model.errors import Fault, InputError
 from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, Amount, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
@@ -37,7 +38,7 @@ _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
 def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
-    """Return what a plan moves against its baseline, mid-year the plan in force.
+    """Return what a mid-year plan moves against the plan in force.
 
     Parameters
     ----------
@@ -60,6 +61,11 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         was paid needs, nor what a project leaves that no plan can keep, nor what was refused and
         has to come back: its reason says so).
 
+    Raises
+    ------
+    InputError
+        Of a plan for the whole year, which changes no plan in force.
+
     Notes
     -----
     Money moves within a purse only: the national money, or a province's own, or what a budget row
@@ -76,6 +82,8 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
 
     And from_cell, to_cell: rows of ``plan.cells``, -1 for none.
     """
+    if plan.as_of is None:
+        raise InputError([Fault("moves-whole-year", values={"year": plan.year})])
     rows = []
     parts = changed(plan)
     for _, purse in parts.groupby("purse", sort=False):
@@ -376,6 +384,8 @@ def refuse(plan: Plan, numbers: Collection[int]) -> Scenario:
     ------
     KeyError
         If the plan has no such move.
+    InputError
+        See `moves`.
     """
     found = find_moves(plan)
     unknown = set(numbers) - set(found.index)

@@ -105,6 +105,8 @@ def adjustment(plan: Allocation, language: Language = "vi", office: str = "") ->
     ------
     ValueError
         If nothing changes.
+    InputError
+        Of a plan for the whole year, which changes no plan in force.
     """
     # How the forecast works stands in allocation.xlsx; a form that is signed says what is assumed.
     notes = (*plan.data.notes, *plan.scenario.notes)

@@ -35,6 +35,7 @@ FAULTY = {
     "quantity-missing": "quantity",
     "project-stopped": "stage",
     "project-over": "end",
+    "project-unbegun": "end",
     "project-ahead": "start",
     "support-over-cap": "min_support",
     "place-not-difficult": "norm",
@@ -48,6 +49,7 @@ FAULTY = {
 }
 """The column of ``projects`` in which what keeps a project out, or cannot be checked, is mended."""
 
+_WAITING = ("registered", "assigned")
 _YEARS = 3  # of past completion that count as experience
 _DERIVED = {
     "cap": "Int64",
@@ -169,7 +171,8 @@ def build_offers(data: Dataset, on: date, *, is_mid_year: bool = False) -> Offer
         in force has keeps the norms of the year's first day. A norm that comes into force later in
         the year caps the projects that start from then on.
     is_mid_year : bool
-        Whether the plan in force counts: stages say what is sure, and ties go to its projects.
+        Whether the plan in force counts: stages say what is sure, ties go to its projects, and
+        one not begun whose end has passed is out.
 
     Raises
     ------
@@ -322,6 +325,8 @@ class _Judge:
             yield "project-stopped", {}
         if row["end"] is not None and row["end"].date() < first:
             yield "project-over", {"day": f"{row['end']:%d/%m/%Y}", "year": self.on.year}
+        elif self._is_too_late(row):
+            yield "project-unbegun", {"day": f"{row['end']:%d/%m/%Y}", "month": f"{self.on:%m/%Y}"}
         if row["start"] is not None and row["start"].date() > last:
             yield "project-ahead", {"day": f"{row['start']:%d/%m/%Y}", "year": self.on.year}
         if cap.amount is not None and (row["min_support"] or 0) > most:
@@ -376,6 +381,12 @@ class _Judge:
             pairs = (pair for pair in combinations(together, 2) if frozenset(pair) in apart)
             if clash := next(pairs, None):
                 found["project-contradiction"] = {"one": clash[0], "other": clash[1]}
+
+    def _is_too_late(self, row: Row) -> bool:
+        """Whether a project is known not to have begun by the day its dates have passed."""
+        is_waiting = row["stage"] in _WAITING and not row["disbursed"]
+        is_past = row["end"] is not None and row["end"].date() < self.on
+        return self.is_mid_year and is_waiting and is_past
 
     def _is_done(self, row: Row) -> bool:
         return self.is_mid_year and row["stage"] == "accepted"

@@ -10,9 +10,8 @@ import ipywidgets
 import pandas as pd
 
 from kc_model.export import Stamp, shown_workbook
-from kc_model.late import LateMoney, late_money
+from kc_model.late import LateMoney, late_money, may_wait
 from kc_model.money import SHOWN, UNITS, unit_name
-from kc_model.projects import offers_at
 from kc_model.tables import Dataset, as_rows
 from kc_model.wording import Language, say
 from kc_model.words import Words
@@ -144,8 +143,7 @@ class Lateness(ipywidgets.Accordion):  # type: ignore[misc]
 def _has_any(asked: Asked, source: str) -> bool:
     """Whether there is a project of the fund that may be chosen."""
     data, year, as_of, _ = asked
-    offers = offers_at(data, year, as_of).frame
-    return bool((offers["eligible"] & (offers["source"] == source)).any())
+    return not may_wait(data, year, as_of, source).empty
 
 
 class _Teller:
