@@ -229,6 +229,28 @@ _LAID_OUT = """() => {
 
 
 @pytest.mark.browser
+def test_a_slider_mid_year_is_followed_before_the_moves_are_few(country, watched):
+    page = watched.page
+    page.goto(country)
+    tab(page, "Phương án")
+    page.get_by_text(re.compile("đã kiểm lại")).first.wait_for()
+    page.get_by_label("Lập phương án cho").select_option(index=6)
+    joining = page.get_by_text("Đang gom thành ít khoản điều chỉnh nhất").first
+    joining.wait_for()
+    page.get_by_role("slider").first.press("ArrowRight")
+    chart_total(page, "336.000")
+    joining.wait_for()
+    page.get_by_role("button", name="Dừng, giữ phần đã có").click()
+    page.get_by_text("Chưa gom được thành ít khoản điều chỉnh nhất").first.wait_for()
+    chart_total(page, "336.000")
+    page.get_by_text(re.compile(r"Phương án điều chuyển \d+ khoản")).first.wait_for()
+    page.get_by_role("button", name="Hoàn tác").click()
+    joining.wait_for()
+    page.get_by_text("Phương án tốt nhất theo các mục tiêu").first.wait_for()
+    page.goto("about:blank")
+
+
+@pytest.mark.browser
 def test_nothing_on_the_desk_of_progress_is_cut_or_touches(country, watched, shots):
     page = watched.page
     page.goto(country)

@@ -21,6 +21,7 @@ import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import until
 
 from kc_model.allocate import Planner, allocate
 from kc_model.allocate import planner as planner_room
@@ -125,14 +126,6 @@ def log(tmp_path, monkeypatch):
         logger.removeHandler(handler)
         handler.close()
     desk_room._logger.cache_clear()
-
-
-def until(condition, patience=20.0):
-    """Wait for something that other threads bring about."""
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def words(text):
@@ -631,6 +624,7 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     plan_desk.sliders["total"].value = Decimal(9000)
     until(lambda: "xong 25 %, còn khoảng" in words(shown))
     assert stop.layout.display == ""
+    assert stop.description == "Dừng, giữ phần đã có"
     assert "Đang tính" in words(plan_desk.status)
     stop.click()
     assert plan_desk.wait(30)
@@ -641,6 +635,7 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     monkeypatch.setattr(plan_desk.following.maker._planners[False], "plan", endless)
     plan_desk.sliders["total"].value = Decimal(9100)  # the plan itself takes long
     until(lambda: stop.layout.display == "")
+    assert stop.description == "Dừng"  # nothing is there that could be kept
     stop.click()
     assert plan_desk.wait(30)
     assert "Đã dừng" in words(shown)

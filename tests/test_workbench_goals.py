@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import until
 
 from kc_model import reference
 from kc_model.errors import InputError
@@ -300,6 +302,72 @@ def test_a_plan_switched_to_mid_year_makes_few_moves_and_says_so(year):
     assert year.wait(60)
     assert [goal.name for goal in year.now().goals] == ["maximise disbursed", "minimise change"]
     assert "trở lại mục tiêu" in words(year.saved)
+
+
+def test_least_change_is_shown_at_once_until_few_moves_are_found(year, monkeypatch):
+    year.adjusting.few.value = True
+    assert year.wait(60)
+    planner = year.following.maker._planners[True]
+    found, gate, stop = planner.plan, threading.Event(), year.following.pricing.stop
+    year.following.pricing._patience = 0.0
+
+    def slow(asked, *, progress, **others):
+        while not gate.wait(0.01):
+            progress("choose", 0.1)
+        return found(asked, progress=progress, **others)
+
+    def goals():
+        return [goal.what for goal in year.plan.scenario.goals]
+
+    def stands_on_one_plan():
+        drawn = (year.outcome._drawn[0], year.heat._plan, year._drawn)
+        assert all(one is year.plan for one in drawn)
+        assert f"{year.plan.cells['amount'].sum() // 10**6:,}".replace(",", ".") in (
+            year.shares.table.value
+        )
+        assert not any("kc-grey" in one._dom_classes for one in year.outcome._texts)
+        assert not year.shares.chart.greyed
+        assert not year.changes.chart.greyed
+
+    def is_at_once():
+        return goals() == ["change"] and "Đang gom" in words(year.status)
+
+    monkeypatch.setattr(planner, "plan", slow)
+    year.sliders["total"].value = Decimal(6100)
+    until(lambda: is_at_once() and stop.layout.display == "")
+    with year.work.lock:
+        stands_on_one_plan()
+        assert "tốt nhất theo các mục tiêu" not in words(year.status)
+        assert "kc-grey" in year.adjusting.listed._dom_classes
+        assert [goal.what for goal in year.scenario_now().goals] == ["moves"]
+        assert year.trading._now().scenario.goals == year.now().goals
+    gate.set()
+    assert year.wait(60)
+    assert goals() == ["moves"]
+    stands_on_one_plan()
+    assert year.adjusting._shown[0] is year.plan
+    assert "kc-grey" not in year.adjusting.listed._dom_classes
+    assert "gom" not in words(year.status)
+
+    gate.clear()
+    year.sliders["total"].value = Decimal(6200)
+    until(lambda: is_at_once() and stop.layout.display == "")
+    assert stop.description == "Dừng, giữ phần đã có"
+    stop.click()
+    assert year.wait(60)
+    assert goals() == ["change"]
+    assert "Chưa gom được" in words(year.status)
+    assert "giữ phần đã có" in words(year.following.pricing.told)
+    stands_on_one_plan()
+    assert year.adjusting._shown[0] is year.plan
+    assert not year.export.disabled
+    gate.set()
+    for steps, total in ((year.undo, 6100), (year.reset, 7600)):
+        steps.click()
+        assert year.wait(60)
+        assert year.plan.cells["amount"].sum() == total * 10**6
+        assert year.plan.scenario == year.scenario_now()
+        stands_on_one_plan()
 
 
 MANY = 30  # places; each loses another amount that a second area of it takes

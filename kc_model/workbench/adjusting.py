@@ -168,8 +168,10 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._limit.layout.display = self.listed.layout.display = "none"
 
     def wait_for(self, language: Language) -> None:
-        """Say that the list is being made; until then that of the plan before stands there."""
+        """Say that the list is being made; that of the plan before stands there grey."""
         self.told.value = screen.message([_say("pending", language)])
+        for part in (self.listed, self.hidden):
+            part.add_class("kc-grey")
 
     def show(self, plan: Allocation, scenario: Scenario, language: Language) -> None:
         """Show what a plan moves.
@@ -184,6 +186,8 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(SHOWN[plan.unit], language)
         self._limit.layout.display = ""
+        for part in (self.listed, self.hidden):
+            part.remove_class("kc-grey")
         self.least.description = _say("least", language, unit=unit)
         self.listed.name("moves", unit, _HEADS, (_REFUSE,), _VIEWS, language)
         self._list()

@@ -54,11 +54,23 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
 
     def words(self, language: Language) -> None:
         """Show what the button is called."""
-        self._language, self.stop.description = language, say("screen.errand.stop", language)
+        self._language = language
+        self.stop.description = say("screen.errand.stop", language)
 
-    def run(self, work: Callable[[Progress], Any], progress: Progress) -> Any:
-        """Do the work and return its result; None if it was stopped before there was one."""
+    def run(
+        self, work: Callable[[Progress], Any], progress: Progress, *, keeps: bool | None = None
+    ) -> Any:
+        """Do the work and return its result; None if it was stopped before there was one.
+
+        Parameters
+        ----------
+        keeps : bool or None
+            Whether something is there that stays if it is stopped, as the button then says; None:
+            that depends on how far it is.
+        """
         self._since, self._step = time.monotonic(), ("", 0.0, 0.0)
+        label = "screen.errand.stop_all" if keeps is False else "screen.errand.stop"
+        ended = "screen.errand.kept" if keeps else "screen.errand.stopped"
 
         def tell(step: str, share: float) -> None:
             progress(step, share)
@@ -69,6 +81,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
             if time.monotonic() - self._since >= self._patience:
                 with self._lock:
                     self.stop.layout.display, self.stop.disabled = "", False
+                    self.stop.description = say(label, self._language)
                     self.told.value = screen.message([self._how_far(step, share)])
 
         try:
@@ -78,7 +91,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         finally:
             with self._lock:
                 is_spoken, self._is_stopped = self._is_stopped, False
-                self.rest([say("screen.errand.stopped", self._language)] if is_spoken else [])
+                self.rest([say(ended, self._language)] if is_spoken else [])
 
     def rest(self, told: Sequence[str] = (), kind: str = "") -> None:
         """Take the button away, and say how it ended if that is to be said."""

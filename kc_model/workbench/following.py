@@ -18,8 +18,12 @@ from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Following", "Pending"]
 
-Pending = Literal["", "prices", "reasons"]
-"""What is still being worked out of a plan that is shown: prices and reasons, or reasons alone."""
+Pending = Literal["", "prices", "reasons", "moves", "apart"]
+"""What is still being worked out of a plan that is shown: prices and reasons, or reasons alone.
+
+``moves``: it is one of least change, and that of few moves follows, with all else; ``apart``: it
+was to follow, and does not.
+"""
 
 _PATIENCE = 2.0  # seconds after which it is said how long prices still take
 _BREATH = 0.005  # seconds in which a total goes out before the rest is worked out
@@ -86,7 +90,9 @@ class Following:
                     owner.show(plan, "reasons")
 
             found: Allocation | None = self.pricing.run(
-                lambda told: maker.plan(scenario, told, detail=detail, priced=priced), progress
+                lambda told: maker.plan(scenario, told, detail=detail, priced=priced),
+                progress,
+                keeps=detail,
             )
             return found
 
@@ -98,23 +104,28 @@ class Following:
         def in_full(progress: Progress) -> Allocation | None:
             if not made or made[0].status != "optimal":
                 return None
-            return plan(progress, detail=True) or made[0]
+            found = plan(progress, detail=True)
+            return made[0] if found is None or found.status == "limit" else found
+
+        def show(found: Allocation | None, asked: Pending, otherwise: Pending) -> None:
+            is_asked = found is None or found.scenario.goals == scenario.goals
+            self._show(found, asked if is_asked else otherwise)
 
         owner.work.start(
             Step(soon, self._show_total),
             Step(
                 lambda _progress: made[0] if made else None,
-                partial(self._show, pending="prices"),
+                partial(show, asked="prices", otherwise="moves"),
                 pause=_BREATH,
             ),
-            Step(in_full, self._show, pause=_CALM),
+            Step(in_full, partial(show, asked="", otherwise="apart"), pause=_CALM),
         )
 
     def _show_total(self, found: Allocation | None) -> None:
         if found is not None:
             self._owner.show_total(found)
 
-    def _show(self, found: Allocation | None, pending: Pending = "") -> None:
+    def _show(self, found: Allocation | None, pending: Pending) -> None:
         if found is not None:
             self._owner.show(found, pending)
         elif pending:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kc_model.allocate import Planner, allocate
 from kc_model.explain import RANGES_UP_TO
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Scenario
+from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
 from kc_model.workbench.newest import Progress
 
@@ -42,6 +43,9 @@ class Maker:
     ) -> Allocation:
         """Return a plan for the screen, made in place.
 
+        Without detail it is there at once: where the scenario asks for few moves, which may take
+        many seconds, it is one of least change, and says so by the goals of its own scenario.
+
         Parameters
         ----------
         progress : callable (step, share)
@@ -50,6 +54,7 @@ class Maker:
         priced : callable (Allocation) or None
             Told of the plan with prices, before its reasons are looked for.
         """
+        scenario = scenario if detail else _at_once(scenario)
         planner = self._planners[detail]
         planner.outlook = planner.outlook or self._made
         # What is too slow for the screen: the range over which every price holds.
@@ -63,3 +68,12 @@ class Maker:
     def afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
         """Return the plan that is saved (contract, section 6.1)."""
         return allocate(self.data, scenario, self._given, as_of=self.as_of, progress=progress)
+
+
+def _at_once(scenario: Scenario) -> Scenario:
+    """Return the scenario with least change in place of few moves, the one that needs a search."""
+    goals: list[Goal] = []
+    for goal in scenario.goals:
+        one = replace(goal, what="change") if goal.what == "moves" else goal
+        goals += [one] if one not in goals else []
+    return replace(scenario, goals=tuple(goals))

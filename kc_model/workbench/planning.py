@@ -123,7 +123,7 @@ class PlanDesk(FiguresDesk):
         self.adjusting = Adjusting(self._switch_month, self._take_adjusted)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
-        self.trading = Trading(lambda: self.plan, self.scenario, self._take_goals, lock)
+        self.trading = Trading(self._traded, self.scenario, self._take_goals, lock)
         self.filing = Filing(self.scenario_now, self._maker, self._kept, self._refused, lock)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
@@ -252,6 +252,14 @@ class PlanDesk(FiguresDesk):
         self.go(wanted)
         if told:
             self.filing.saved.value = screen.message(told)
+
+    def _traded(self) -> Allocation | None:
+        return None if self.plan is None else self._asked(self.plan)
+
+    def _asked(self, plan: Allocation) -> Allocation:
+        """Return a plan under the goals on screen: one that is there at once has others."""
+        goals = self._past.here.scenario.goals
+        return replace(plan, scenario=replace(plan.scenario, goals=goals))
 
     def _kept_now(self) -> Kept | None:
         """Return what is on screen, to be kept beside the base; None: no plan."""
@@ -399,7 +407,7 @@ class PlanDesk(FiguresDesk):
         unable = self.filing.allow(is_plan=plan.status == "optimal")
         self.mending.show(plan if plan.conflicts else None, self.language)
         self.comparing.refresh()
-        self.trading.stand_at(plan)
+        self.trading.stand_at(self._asked(plan))
         if len(plan.data.projects):
             self.choosing.show(plan, self._past.here.scenario, self.language)
         if plan.status != "optimal":
@@ -409,11 +417,12 @@ class PlanDesk(FiguresDesk):
             self.status.value = screen.message([*told, unable, *old], "stop")
             return
         first, more = warned(plan, self.language)
-        key = "plan.proven" if plan.goals else "plan.nearest"
-        proven = self.say(key, count=plan.certificate["rows_checked"])
-        pending = [self._pending_told()] if self._pending else []
+        told = [self._pending_told()] if self._pending else []
+        if self._pending not in ("moves", "apart"):  # else it is the best by other goals
+            key = "plan.proven" if plan.goals else "plan.nearest"
+            told = [self.say(key, count=plan.certificate["rows_checked"]), *told]
         beside = screen.message(first, "warn", more)
-        self.status.value = screen.message([" ".join([proven, *pending])]) + beside
+        self.status.value = screen.message([" ".join(told)]) + beside
 
     def _pending_told(self) -> str:
         return self.say(f"plan.pending.{self._pending}") if self._pending else ""
@@ -433,7 +442,7 @@ class PlanDesk(FiguresDesk):
         self.outcome.show(plan, warnings, self.language, self._pending_told())
         self.heat.show(plan)
         if plan.as_of is not None and plan.as_of == self.as_of:
-            if self._pending:
+            if self._pending not in ("", "apart"):
                 self.adjusting.wait_for(self.language)
             else:
                 self.adjusting.show(plan, self._past.here.scenario, self.language)
