@@ -112,8 +112,10 @@ def choose(live: Live, tell: Progress) -> Choice:
         stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
     )
-    # A stage that was cut off before it found any plan has that of the stage before.
-    last = next((one for one in reversed(climb.outcomes) if len(one.values)), None)
+    # A stage that was cut off before it found any plan has that of the stage before; which lines
+    # move none of these knows.
+    known = climb.outcomes[-1:] if live.problem.counting else climb.outcomes
+    last = next((one for one in reversed(known) if len(one.values)), None)
     if last is None:
         return Choice(climb.status, None, climb.best, worst, float("inf"))
     if climb.status is Status.OPTIMAL:
