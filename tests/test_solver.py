@@ -82,7 +82,8 @@ MEANINGS = {
     "kOptimal": Status.OPTIMAL,
     "kInfeasible": Status.INFEASIBLE,
     **dict.fromkeys(
-        ["kTimeLimit", "kIterationLimit", "kInterrupt", "kSolutionLimit"], Status.LIMIT
+        ["kTimeLimit", "kIterationLimit", "kInterrupt", "kSolutionLimit", "kObjectiveTarget"],
+        Status.LIMIT,
     ),
 }
 
