@@ -62,10 +62,8 @@ class Bundle:
         self._solver.goes_on = relaxed.goes_on
         self._solver.ask(_EXACT)
 
-    def least(
-        self, priced: Sequence[tuple[Points, Array]]
-    ) -> tuple[float, tuple[int, ...], tuple[Part, ...]]:
-        """Return what no plan costs less than, and the profiles and the plan that cost least.
+    def least(self, priced: Sequence[tuple[Points, Array]]) -> tuple[float, tuple[Part, ...]]:
+        """Return what no plan costs less than, and the plan that costs least.
 
         Parameters
         ----------
@@ -74,7 +72,7 @@ class Bundle:
 
         Returns
         -------
-        tuple of float, profiles and Parts
+        tuple of float and Parts
             Minus infinity and none where time runs out.
         """
         cost, profile = list[Array](), list[Indices]()
@@ -89,15 +87,15 @@ class Bundle:
         self._solver.set_cost(np.append(every, np.zeros(len(self._solver.cost) - len(every))))
         outcome = self._solver.run(is_trial=True)
         if outcome.status is not Status.OPTIMAL:
-            return -np.inf, (), ()
-        taken, plan, first = list[int](), list[Part](), 0
+            return -np.inf, ()
+        plan, first = list[Part](), 0
         for k, (points, costs) in enumerate(priced):
-            taken.append(int(np.argmax(outcome.values[first : first + len(cost[k])])))
-            inside = np.flatnonzero(profile[k] == taken[-1])
+            taken = int(np.argmax(outcome.values[first : first + len(cost[k])]))
+            inside = np.flatnonzero(profile[k] == taken)
             plan.append(self._states[k].part(points, int(inside[np.argmin(costs[inside])])))
             first += len(cost[k])
         least = outcome.objective - outcome.gap * max(1.0, abs(outcome.objective))
-        return self._scale * least, tuple(taken), tuple(plan)
+        return self._scale * least, tuple(plan)
 
 
 def _model(rows: Sequence[tuple[Indices, int]], width: int) -> Model:

@@ -98,13 +98,7 @@ class Guess:
         ----------
         relaxed : Solver
             Of the program without whole numbers; gets columns and rows.
-        plan : array (n_columns,)
-            Of whole projects that stands.
-        best : float
-            What it costs.
-        goes_on : callable () -> bool
-            Whether there is time.
-        together : bool
+        plan, best, goes_on, together
             As for `Mix.close`.
         """
         states = states_of(self._problem, self._column, relaxed)

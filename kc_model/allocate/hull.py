@@ -210,6 +210,7 @@ class Mix:
             row += len(cell.sizes)
         self._blocks = [_Block([cell]) for cell in cells]
         self._bundled = list[_Bundled]()
+        self._asked = list[_Plan]()  # by the duals of the last round, a plan of each bundle
 
     def close(
         self, plan: Array, best: float, goes_on: Callable[[], bool], *, together: bool = False
@@ -345,9 +346,9 @@ class Mix:
             gain, plans = block.offered(outcome.row_duals)
             floor += gain
             new.append((block, plans))
-        self._asked = list[_Plan]()
+        self._asked = []
         for few in self._bundled:
-            gain, _, plan = few.bundle.least([cell.priced(outcome.row_duals) for cell in few.cells])
+            gain, plan = few.bundle.least([cell.priced(outcome.row_duals) for cell in few.cells])
             floor += gain
             self._asked.append(plan)
         if floor > self.floor:
