@@ -84,28 +84,22 @@ class Guess:
         return z[decided], at[decided]
 
     def mix(
-        self,
-        relaxed: Solver,
-        plan: Array,
-        best: float,
-        goes_on: Callable[[], bool],
-        *,
-        together: bool = False,
+        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
     ) -> Mix | None:
-        """Return mixes that no choice beats; None where there are none.
+        """Return mixes that no choice beats, cell by cell; None where there are none.
 
         Parameters
         ----------
         relaxed : Solver
-            Of the program without whole numbers; gets columns and rows.
-        plan, best, goes_on, together
+            Of the program without whole numbers.
+        plan, best, goes_on
             As for `Mix.close`.
         """
         states = states_of(self._problem, self._column, relaxed)
         if not states:
             return None
         mix = Mix(relaxed, states)
-        mix.close(plan, best, goes_on, together=together)
+        mix.close(plan, best, goes_on)
         return None if mix.outcome is None else mix
 
     def columns_of(self, projects: Iterable[int]) -> Indices:

@@ -14,7 +14,8 @@ cost least.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,20 @@ from kc_model.allocate.bundles import Bundle, bundles_of
 from kc_model.allocate.purses import Purse, purses_of
 from kc_model.allocate.states import CellStates, Part, Points
 from kc_model.arrays import Cut
-from kc_model.solver import GAP_WHOLE, Outcome, Solver, Status
+from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 
 __all__ = ["Mix"]
 
 _ROUNDS = 40
 _NEW = 3  # points that a cell gets in one round
 _EVERY = 3
+_SLICE = 6  # rounds after which a choice is made among what is known
 _CLOSED = 1e-5
 _DEAR = 1e-7
 _EACH = 6  # states of a cell that a choice is made among
 _TOLD = 40  # the same of a cell that shares projects with others
 _NODES = 50
+_NEAR = 1e-6  # a choice is made plan by what asks it: presolve tolerates no hair's breadth
 _KNOWN = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
 
 Array = NDArray[np.float64]
@@ -116,6 +119,11 @@ class _Block:
     purse: Purse | None = None
     columns: dict[_Plan, int] = field(default_factory=dict)
 
+    def twin(self) -> _Block:
+        """Return another that is what this one is now."""
+        cells = [replace(cell, rows=dict(cell.rows)) for cell in self.cells]
+        return _Block(cells, self.purse, dict(self.columns))
+
     def standing(self, plan: Array) -> _Plan:
         """Return what a plan is in these cells."""
         return tuple(cell.states.standing(plan) for cell in self.cells)
@@ -190,34 +198,29 @@ class Mix:
         What no choice of whole projects can beat.
     outcome : Outcome or None
         The last mix.
-    is_apart : bool
-        Whether cells were not put together, as the floor would not have risen at once by it.
     """
 
     def __init__(self, relaxed: Solver, states: list[CellStates]) -> None:
-        self._relaxed, self._states = relaxed, states
+        self._relaxed, self._states = relaxed.apart(_free(relaxed, states)), states
         self.floor, self._duals = -np.inf, np.zeros(0)
+        self._width = len(relaxed.col_low)
         self.outcome: Outcome | None = None
-        self.is_apart = False
-        row, scale = len(relaxed.row_low), relaxed.scale
-        _free(relaxed, states)
-        relaxed.add([cut for one in states for cut in one.rows(scale)])
+        self._is_joined = self._is_closed = False
+        row, scale = len(self._relaxed.row_low), relaxed.scale
+        self._relaxed.add([cut for one in states for cut in one.rows(scale)])
         cells = list[_Cell]()
         for one in states:
             cell = _Cell(one, row, one.sizes(scale))
-            relaxed.set_rows(cell.equal, relaxed.row_low[cell.equal], relaxed.row_low[cell.equal])
+            low = self._relaxed.row_low[cell.equal]
+            self._relaxed.set_rows(cell.equal, low, low)
             cells.append(cell)
             row += len(cell.sizes)
         self._blocks = [_Block([cell]) for cell in cells]
         self._bundled = list[_Bundled]()
         self._asked = list[_Plan]()  # by the duals of the last round, a plan of each bundle
 
-    def close(
-        self, plan: Array, best: float, goes_on: Callable[[], bool], *, together: bool = False
-    ) -> None:
-        """Take in points and plans, those of a plan first, until the floor is as high as it gets.
-
-        Cells first: their duals tell which plans of purses are worth a look.
+    def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
+        """Take in points of cells, a plan's first, until the floor is as high as it gets.
 
         Parameters
         ----------
@@ -227,35 +230,64 @@ class Mix:
             What it costs.
         goes_on : callable () -> bool
             Whether there is time.
-        together : bool
-            Whether cells are put together even where the floor would not rise at once by it.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
+
+    def join(
+        self, plan: Array, best: float, goes_on: Callable[[], bool], *, always: bool = True
+    ) -> bool:
+        """Put cells of a purse, and of a bundle, together and do the same, some rounds at a time.
+
+        Cells alone come first: their duals tell which plans of purses are worth a look.
+
+        Parameters
+        ----------
+        plan, best, goes_on
+            As for `close`.
+        always : bool
+            Whether to do so even where the floor would not rise at once by it.
+
+        Returns
+        -------
+        bool
+            Whether anything came of it; False where the floor is as high as it gets.
+        """
         if self.outcome is None or self._is_proven(best):
-            return
+            return False
+        if not self._is_joined and not self._joined(plan, always=always):
+            return False
+        if self._is_closed:
+            return False
+        self._stand(plan)
+        self._is_closed = self._settle(best, goes_on, _SLICE)
+        return True
+
+    def _joined(self, plan: Array, *, always: bool) -> bool:
+        """Put cells together; tell whether there are any and the floor rises by it, if it must."""
+        if self.outcome is None:
+            return False
         purses = purses_of(self._relaxed, self._states)
         taken = {k for purse in purses for k in purse.cells}
         bundles = bundles_of(self._relaxed, self._states, taken)
-        if not purses and not bundles:
-            return
         cells, before = self._blocks, self.floor
         self._bundled = [_Bundled(one, [cells[k] for k in one.cells]) for one in bundles]
         whole = [_Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
         self._blocks = [*whole, *(block for k, block in enumerate(cells) if k not in taken)]
-        new = self._priced(self.outcome)
+        new = self._priced(self.outcome) if purses or bundles else []
         rise = (self.floor - before) / max(self._relaxed.scale, abs(before))
-        if rise < GAP_WHOLE / 10 and not together:
-            self._blocks, self.is_apart = cells, True
+        if not new or (rise < GAP_WHOLE / 10 and not always):
+            self._blocks = cells
             self._part()
-            return
+            return False
+        self._is_joined = True
         shut = [at for k in sorted(taken) for at in cells[k].columns.values()]
         none = np.zeros(len(shut))
         self._relaxed.set_columns(np.array(shut, dtype=np.int64), none, none)
         self._tell_profiles()
         self._stand(plan)
         self._take(new)
-        self._settle(best, goes_on)
+        return True
 
     def _part(self) -> None:
         """Let every cell of a bundle stand alone."""
@@ -315,14 +347,17 @@ class Mix:
     def _is_proven(self, best: float) -> bool:
         return best - self.floor <= GAP_WHOLE * max(self._relaxed.scale, abs(best))
 
-    def _settle(self, best: float, goes_on: Callable[[], bool]) -> None:
-        """Solve and take in what is asked for, in turn; purses and bundles are not asked always."""
+    def _settle(self, best: float, goes_on: Callable[[], bool], most: int = _ROUNDS) -> bool:
+        """Solve and take in what is asked for, in turn, so many times; tell whether that was all.
+
+        Purses and bundles are not asked always.
+        """
         few = [block for block in self._blocks if block.purse is None]
-        every = _EVERY if self._bundled or len(few) < len(self._blocks) else 1
-        for turn in range(every * _ROUNDS):
+        every = _EVERY if self._is_joined else 1
+        for turn in range(every * most):
             outcome = self._relaxed.run()
             if outcome.status is not Status.OPTIMAL:
-                return
+                return True
             self.outcome = outcome
             if turn % every:
                 new = [(block, block.offered(outcome.row_duals)[1]) for block in few]
@@ -333,11 +368,12 @@ class Mix:
             size = max(self._relaxed.scale, abs(self.floor))
             is_closed = outcome.objective - self.floor <= _CLOSED * size or self._is_proven(best)
             if is_closed or not goes_on():
-                return
+                return True
             is_told = self._bundle(self._asked)
             if not is_told and not any(plans for _, plans in new):
-                return
+                return True
             self._take(new)
+        return False
 
     def _priced(self, outcome: Outcome) -> _New:
         """Raise the floor to what the duals say; return the plans that they ask for."""
@@ -371,12 +407,27 @@ class Mix:
         """Projects whose rows no state knows."""
         return frozenset[int]().union(*(one.loose for one in self._states))
 
-    @property
-    def apart(self) -> frozenset[int]:
-        """Projects of one cell each, where others pay that several cells share."""
-        return frozenset[int]().union(*(one.apart for one in self._states))
+    def amiss(self, meant: Array, plan: Array, most: int) -> frozenset[int]:
+        """Return the projects of cells whose money came out otherwise, and those that are loose.
 
-    def choices(self, best: float, plan: Array) -> Iterator[dict[int, bool]]:
+        Parameters
+        ----------
+        meant, plan : array (n_columns,)
+            What a choice was to be, and what came of it.
+        most : int
+            Projects that there may be: cells that are most otherwise come first.
+        """
+        found = self.loose
+        cells = [one.money for one in self._states]
+        other = np.abs(plan[cells] - meant[cells])
+        for k in np.argsort(-other, kind="stable").tolist():
+            more = found.union(self._states[k].projects)
+            if other[k] <= GAP * self._relaxed.scale or len(more) > most:
+                break
+            found = more
+        return found if len(found) <= most else frozenset()
+
+    def choices(self, best: float, plan: Array) -> Iterator[tuple[dict[int, bool], Array]]:
         """Yield which projects a plan better than one that is known may have.
 
         Among few states first, and plans of bundles that came in; then, where there are bundles,
@@ -393,7 +444,25 @@ class Mix:
         ------
         dict
             Whether each project is chosen.
+        array (n_columns,)
+            The plan it is meant to be.
         """
+        yield from self._twin()._choices(best, plan)
+
+    def _twin(self) -> Mix:
+        """Return another that is what this one is now."""
+        other = copy(self)
+        other._relaxed = self._relaxed.apart()
+        blocks = {id(block): block.twin() for block in self._blocks}
+        other._blocks = list(blocks.values())
+        other._bundled = [
+            _Bundled(few.bundle, [blocks[id(one)] for one in few.blocks], dict(few.columns))
+            for few in self._bundled
+        ]
+        return other
+
+    def _choices(self, best: float, plan: Array) -> Iterator[tuple[dict[int, bool], Array]]:
+        """Do the same; what chooses is in the program then."""
         relaxed = self._relaxed
         self._stand(plan)
         alone = [block for block in self._blocks if block.purse is None]
@@ -405,7 +474,7 @@ class Mix:
         relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
         relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
         enough = self.floor + GAP_WHOLE * max(relaxed.scale, abs(self.floor)) / 2
-        relaxed.ask(GAP_WHOLE, 1, enough)
+        relaxed.ask(GAP_WHOLE, 1, enough, _NEAR)
         relaxed.hint(self._start(plan, alone, kept, chosen))
         outcome = relaxed.run(is_trial=True)
         if not len(outcome.values):
@@ -418,7 +487,7 @@ class Mix:
         relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
         relaxed.set_columns(far, np.zeros(len(far)), np.full(len(far), np.inf))
         relaxed.decide(np.concatenate([np.array(whole, dtype=np.int64), *chosen]))
-        relaxed.ask(GAP_WHOLE / 10, _NODES, enough)
+        relaxed.ask(GAP_WHOLE / 10, _NODES, enough, _NEAR)
         relaxed.hint(outcome.values)
         outcome = relaxed.run(is_trial=True)
         if len(outcome.values):
@@ -430,19 +499,19 @@ class Mix:
         alone: Sequence[_Block],
         kept: Sequence[Indices],
         chosen: Sequence[Indices],
-    ) -> dict[int, bool]:
-        """Return which projects a choice has."""
+    ) -> tuple[dict[int, bool], Array]:
+        """Return which projects a choice has, and the plan it is meant to be."""
         found: dict[int, bool] = {}
         for block in (block for block in self._blocks if block.purse is not None):
             columns = np.array(list(block.columns.values()))
             made = list(block.columns)[int(np.argmax(values[columns]))]
             for cell, part in zip(block.cells, made, strict=True):
-                found |= cell.states.made_of(part.state, part.money)
+                found |= cell.states.made_of(part.state, part.money, values)
         for block, some, columns in zip(alone, kept, chosen, strict=True):
             states = block.cells[0].states
             state = int(some[np.argmax(values[columns])])
-            found |= states.made_of(state, float(values[states.money]))
-        return found
+            found |= states.made_of(state, float(values[states.money]), values)
+        return found, values[: self._width]
 
     def _start(
         self,
@@ -509,25 +578,23 @@ class Mix:
         return chosen
 
 
-def _free(relaxed: Solver, states: Iterable[CellStates]) -> None:
-    """Let go of rows and bounds that concern one cell alone: its points know them.
+def _free(relaxed: Solver, states: Iterable[CellStates]) -> Indices:
+    """Let go of bounds that concern one cell alone; return the rows that do not.
 
     What they cost is then in the duals of its points.
     """
     known = [one for one in states if not one.loose]
-    if not known:
-        return
     owner = np.full(len(relaxed.col_low), -1)
     for k, one in enumerate(known):
         owner[one.inner] = k
     matrix, rows = relaxed.matrix, list[int]()
+    is_free = np.isinf(relaxed.row_low) & np.isinf(relaxed.row_high)
     for r, name in enumerate(relaxed.model.rows):
         owners = owner[matrix.indices[matrix.indptr[r] : matrix.indptr[r + 1]]]
         is_inner = len(owners) and owners[0] >= 0 and np.all(owners == owners[0])
-        if is_inner and not name.startswith(_KNOWN):
+        if not is_free[r] and not (is_inner and not name.startswith(_KNOWN)):
             rows.append(r)
-    none = np.full(len(rows), np.inf)
-    relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
-    held = np.unique(np.concatenate([one.held for one in known]))
-    none = np.full(len(held), np.inf)
-    relaxed.set_columns(held, -none, none)
+    for one in known:
+        none = np.full(len(one.held), np.inf)
+        relaxed.set_columns(one.held, -none, none)
+    return np.array(rows, dtype=np.int64)

@@ -174,8 +174,10 @@ class CellStates:
     costs : list of _Cost
     ties : list of Cut
         What its projects are in rows that others share; bounds mean nothing.
-    extras : list of Extra
+    amounts : list of Extra
         Money of the ties' projects beyond what they give at least.
+    extras : list of Extra
+        Those of them that points tell: all or none.
     low, high : arrays (n_states,)
         Money without extras.
     group : array of int (n_states,)
@@ -189,8 +191,6 @@ class CellStates:
         Of its money.
     loose : frozenset of int
         Those of them that rows tell apart: no state knows these rows.
-    apart : frozenset of int
-        Projects of this cell alone, where others pay that several cells share.
     inner : array of int
         Columns of this cell alone.
     """
@@ -198,6 +198,7 @@ class CellStates:
     money: int
     costs: list[_Cost]
     ties: list[Cut]
+    amounts: list[Extra]
     extras: list[Extra]
     low: Array
     high: Array
@@ -207,7 +208,6 @@ class CellStates:
     others: Reach
     bounds: tuple[float, float]
     loose: frozenset[int]
-    apart: frozenset[int]
     inner: Indices
 
     @cached_property
@@ -340,15 +340,43 @@ class CellStates:
         costs = [cost.column for cost in self.costs]
         return np.concatenate([[self.money, *costs], *(tie.columns for tie in self.ties)])
 
-    def made_of(self, state: int, money: float) -> dict[int, bool]:
-        """Return which of its projects make money in a state; empty if none do."""
+    @property
+    def projects(self) -> set[int]:
+        """Those that pay into it, if they may be chosen."""
+        return {*self.sets.projects.tolist(), *self.others.projects}
+
+    def made_of(self, state: int, money: float, values: Array) -> dict[int, bool]:
+        """Return which of its projects make money in a state; empty if none do.
+
+        Parameters
+        ----------
+        state : int
+        money : float
+        values : array (n_columns,)
+            What projects get that other cells decide too, first; then what they may get.
+        """
         sets, amount = self.sets, float(np.clip(money, self.low[state], self.top[state]))
-        for n in np.flatnonzero(sets.group == self.group[state]).tolist():
-            made = self.others.made_of(amount - sets.high[n], amount - sets.low[n])
-            if made is not None:
-                own = zip(sets.projects.tolist(), sets.chosen[n].tolist(), strict=True)
-                return {**dict(own), **{p: p in made for p in self.others.projects}}
+        alike = np.flatnonzero(sets.group == self.group[state])
+        more = np.zeros(len(sets.low))
+        for one in self.amounts:
+            got = float(np.clip(values[one.amount] - one.least, 0.0, one.wide))
+            more += one.share * got * sets.chosen[:, one.tie]
+        told = sets.low + more, sets.low + more + self._own
+        for low, high in (told, (sets.low, sets.high)):
+            for n in alike.tolist():
+                made = self.others.made_of(amount - high[n], amount - low[n])
+                if made is not None:
+                    own = zip(sets.projects.tolist(), sets.chosen[n].tolist(), strict=True)
+                    return {**dict(own), **{p: p in made for p in self.others.projects}}
         return {}
+
+    @cached_property
+    def _own(self) -> Array:
+        """How much more the sets can give that no other cell decides."""
+        wide = np.array([one.share * one.wide for one in self.amounts])
+        ties = [one.tie for one in self.amounts]
+        more = self.sets.chosen[:, ties] @ wide if ties else np.zeros(len(self.sets.low))
+        return np.asarray(self.sets.high - self.sets.low - more)
 
 
 def states_of(problem: Problem, column: Mapping[str, int], relaxed: Solver) -> list[CellStates]:
@@ -398,7 +426,7 @@ class _Reading:
         must = self._relaxed.col_low[z[own]] > 0.5
         named, rest = self._split(own)
         ties = _ties(own[named], z, self._several, self._shared)
-        extras = self._extras(own[named], share[named])
+        extras = told = self._extras(own[named], share[named])
         wide = np.where(self._several[own[named]], most[named] - least[named], 0.0)
         some = _Some(own[named], least[named], most[named], wide, must[named])
         sets, profiles = _sets(some, ties, z, self._twins)
@@ -406,11 +434,11 @@ class _Reading:
         others = Reach(own[rest], least[rest], most[rest], must[rest])
         low, high, group = _stretches(sets, others)
         if extras and len(low) > _WIDE:  # points of so many are found too slowly: less is known
-            extras, sets = [], sets._replace(wide=np.zeros(len(sets.wide)))
+            told, sets = [], sets._replace(wide=np.zeros(len(sets.wide)))
             low, high, group = _stretches(sets, others)
         x, costs = self._column[f"x_{i}"], self._costs.get(i, [])
         bounds = float(self._relaxed.col_low[x]), float(self._relaxed.col_high[x])
-        more = sum((one.share * one.wide * (profiles[group, one.tie] > 0.5) for one in extras), 0.0)
+        more = sum((one.share * one.wide * (profiles[group, one.tie] > 0.5) for one in told), 0.0)
         inside = np.maximum(low, bounds[0]) <= np.minimum(high + more, bounds[1]) + NEAR
         apart = own[~self._several[own]]
         inner = np.array([x, *(cost.column for cost in costs), *z[apart], *self._a[apart]])
@@ -418,7 +446,8 @@ class _Reading:
             money=x,
             costs=costs,
             ties=ties,
-            extras=extras,
+            amounts=extras,
+            extras=told,
             low=low[inside],
             high=high[inside],
             group=group[inside],
@@ -427,7 +456,6 @@ class _Reading:
             others=others,
             bounds=bounds,
             loose=frozenset(p for p in own[rest].tolist() if self._is_told(p)),
-            apart=frozenset(apart.tolist() if len(apart) < len(own) else ()),
             inner=inner[inner >= 0],
         )
 

@@ -13,14 +13,14 @@ little of a count: from there on everything is decided at once.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kc_model.allocate.guess import Guess
+from kc_model.allocate.hull import Mix
 from kc_model.allocate.stages import Ladder
 from kc_model.program import Stage
 from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
@@ -59,6 +59,7 @@ class WholeLadder(Ladder):
     neighbours: Indices = np.zeros(0, dtype=np.int64)
     gap: float = np.inf
     is_partial: bool = False
+    _found: Array = np.zeros(0)  # by the last search; nothing: it found none
     _standing: Array | None = None  # the last plan found, from where the next search starts
     _resting: tuple[Indices, Array, Array] | None = None  # columns that wake, and their bounds
     _rows: tuple[Indices, Array, Array] | None = None  # the rows that tie them to money
@@ -154,6 +155,7 @@ class WholeLadder(Ladder):
         for still, at in self._searches(free, bound, relaxed, is_last=is_last):
             gap = GAP_WHOLE / 10 if self._floor > bound.objective else first
             found = self._with(still, at, gap)
+            self._found = found.values
             if len(found.values) and (not len(best.values) or found.objective < best.objective):
                 best = self._kept(replace(found, status=Status.OPTIMAL))
             if len(best.values):  # what none can beat may be known better by now
@@ -179,52 +181,66 @@ class WholeLadder(Ladder):
             yield guess
         if guess is None or not self._best < before:
             yield self._beside_core(free, bound.values, bound.column_duals)
-        is_apart = False if is_last else (yield from self._from_hull(free))
-        if is_apart and self.gap <= _CLOSE:
-            is_apart = yield from self._from_hull(free, together=True)
+        if not is_last and self.guess is not None and self._standing is not None:
+            yield from self._further(self.guess, free)
+
+    def _further(self, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield what comes of a mix, the longer the better it is known, and of neighbourhoods."""
+        mix = guess.mix(self._without()[1], self._plan, self._best, self._has_time)
+        if mix is not None:
+            mix.join(self._plan, self._best, self._has_time, always=self.gap <= _CLOSE)
+            yield from self._of(mix, guess, free)
+            while mix.join(self._plan, self._best, self._has_time):
+                yield from self._of(mix, guess, free)
         nearby = self.neighbours[np.isin(self.neighbours, free)]
-        for shift in () if is_last else (0, _NEAR // 2):
-            for start in range(-shift, len(nearby), _NEAR):
-                if self._standing is None:
-                    return
-                still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
-                yield still, np.rint(self._standing[still])
-        if is_apart:
-            yield from self._from_hull(free, together=True)
+        for start in (*range(0, len(nearby), _NEAR), *range(-_NEAR // 2, len(nearby), _NEAR)):
+            still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
+            yield still, np.rint(self._plan[still])
 
-    def _from_hull(
-        self, free: Indices, *, together: bool = False
-    ) -> Generator[tuple[Indices, Array], None, bool]:
-        """Learn better what none can beat; yield what comes of it; return what `Mix` left apart.
+    def _has_time(self) -> bool:
+        return self.solver.goes_on(self.gap)
 
-        A guess; choices; the last of them without what its states do not know, then without what
-        can make up for shares of money that they do not know; a core.
+    def _of(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield what comes of a mix.
+
+        A guess; choices, each then without what its states do not know, or got wrong; a core. The
+        better a plan, the fewer states can be part of a better one: another choice then.
         """
-        if self.guess is None or self._standing is None:
-            return False
-        best, goes_on = self._best, partial(self.solver.goes_on, self.gap)
-        mix = self.guess.mix(self._without()[1], self._standing, best, goes_on, together=together)
-        if mix is None or mix.outcome is None:
-            return False
         self._floor = max(self._floor, mix.floor)
-        yield free, np.rint(self._standing[free])  # proven, maybe, by what is known now
+        yield free, np.rint(self._plan[free])  # proven, maybe, by what is known now
+        if mix.outcome is None:
+            return
         values, reduced = mix.outcome.values, mix.outcome.column_duals
-        guess = self.guess.of(self._without()[1], values)
-        yield from [] if guess is None else [guess]
-        made = dict[int, bool]()
-        for made in mix.choices(self._best, self._standing):
-            yield self._but(made, frozenset())
-        for open_ in dict.fromkeys((mix.loose, mix.apart)) if made else ():
-            yield self._but(made, open_)
+        guessed = guess.of(self._without()[1], values)
+        yield from [] if guessed is None else [guessed]
+        before = np.inf
+        while self._best < before - GAP_WHOLE * max(self.solver.scale, abs(self._best)) / 2:
+            before = self._best
+            for made, meant in mix.choices(before, self._plan):
+                yield _but(guess, made, frozenset())
+                if not len(self._found) and mix.loose:
+                    yield _but(guess, made, mix.loose)
+                open_ = self._amiss(mix, meant)
+                if open_:
+                    yield _but(guess, made, open_)
         if len(free) > _CORE:
             yield self._beside_core(free, values, reduced)
-        return mix.is_apart
 
-    def _but(self, made: dict[int, bool], open_: frozenset[int]) -> tuple[Indices, Array]:
-        """Return the columns of a choice of projects but some, and where they stay."""
-        at = {p: float(is_in) for p, is_in in made.items() if p not in open_}
-        columns = np.zeros(0, np.int64) if self.guess is None else self.guess.columns_of(at)
-        return columns, np.array(list(at.values()))
+    def _amiss(self, mix: Mix, meant: Array) -> frozenset[int]:
+        """Return projects of the cells in which a choice did not come out as meant, if it costs."""
+        if not len(self._found):
+            return frozenset()
+        more = float(self.solver.cost @ (self._found - meant))
+        if more <= GAP_WHOLE / 4 * max(self.solver.scale, abs(self._best)):
+            return frozenset()
+        return mix.amiss(meant, self._found, _CORE)
+
+    @property
+    def _plan(self) -> Array:
+        """The last plan found."""
+        if self._standing is None:
+            raise ValueError("no plan was found")
+        return self._standing
 
     @property
     def _best(self) -> float:
@@ -251,19 +267,8 @@ class WholeLadder(Ladder):
 
     def _without(self) -> tuple[Outcome, Solver]:
         """Solve without whole numbers: the outcome, and what has solved it."""
-        solver = self.solver
-        now = replace(
-            solver.model,
-            matrix=solver.matrix,
-            row_low=solver.row_low,
-            row_high=solver.row_high,
-            col_low=solver.col_low,
-            col_high=solver.col_high,
-            whole=np.zeros_like(solver.model.whole),
-        )
-        relaxed = Solver(now, solver.deadline, solver.scale)
-        relaxed.complete = None
-        relaxed.set_cost(solver.cost)
+        relaxed = self.solver.apart()
+        relaxed.decide(np.zeros(0, dtype=np.int64))
         return relaxed.run(), relaxed
 
     def _with(self, still: Indices, at: Array, gap: float) -> Outcome:
@@ -286,3 +291,9 @@ class WholeLadder(Ladder):
             # What the stages before may be missed by makes this one as much better than it is.
             times = min(_TIMES, 10.0 ** self.columns.index(column))
             self.cap_at(column, stage.worst(outcome.objective), times)
+
+
+def _but(guess: Guess, made: dict[int, bool], open_: frozenset[int]) -> tuple[Indices, Array]:
+    """Return the columns of a choice of projects but some, and where they stay."""
+    at = {p: float(is_in) for p, is_in in made.items() if p not in open_}
+    return guess.columns_of(at), np.array(list(at.values()))

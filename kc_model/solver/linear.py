@@ -209,7 +209,9 @@ class Solver:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def ask(self, gap: float, nodes: int = _NODES, enough: float = -_INF) -> None:
+    def ask(
+        self, gap: float, nodes: int = _NODES, enough: float = -_INF, near: float = TOLERANCE
+    ) -> None:
         """Say how near to the best whole numbers a search may end, relatively, or after how many.
 
         Parameters
@@ -220,19 +222,48 @@ class Solver:
             on every machine.
         enough : float
             What a plan may cost with which the search ends at once.
+        near : float
+            By how much rows and bounds may be missed.
         """
         self._engine.set(
             objective_target=enough / self.scale,
             mip_max_nodes=nodes,
             mip_rel_gap=gap,
             mip_abs_gap=min(gap, GAP),
-            mip_feasibility_tolerance=TOLERANCE,
+            mip_feasibility_tolerance=near,
+            primal_feasibility_tolerance=min(near, _WIDER),
         )
 
     def hint(self, values: Array) -> None:
         """Let the next search for whole numbers begin from a plan that stands."""
         self._tell()
         self._engine.hint(values / self._size)
+
+    def apart(self, rows: Indices | None = None) -> Solver:
+        """Return a program of its own that is what this one is now.
+
+        Parameters
+        ----------
+        rows : array of int or None
+            Those that it has; None: all.
+        """
+        at = slice(None) if rows is None else rows
+        names = self.model.rows
+        now = replace(
+            self.model,
+            rows=names if rows is None else tuple(names[r] for r in rows.tolist()),
+            matrix=sparse.csr_array(self.matrix[at]),
+            row_low=self.row_low[at],
+            row_high=self.row_high[at],
+            col_low=self.col_low,
+            col_high=self.col_high,
+        )
+        other = Solver(now, self.deadline, self.scale)
+        other._size = self._size.copy()
+        other._scaled = other._scale_matrix()
+        other.goes_on = lambda _gap: time.monotonic() < self.deadline  # which may be moved
+        other.set_cost(self.cost)
+        return other
 
     def set_coefficients(self, row: int, coefficients: Mapping[int, float]) -> None:
         """Replace coefficients of a row, by column; the row must have had these columns."""
