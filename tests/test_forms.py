@@ -18,6 +18,7 @@ from printing import check_signed, pages_of
 
 import kc_model as kc
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook
+from kc_model.money import SHOWN, UNITS
 from kc_model.moves import who_decides
 from kc_model.projects import assigned_plan, build_offers, registration
 from kc_model.wording import LANGUAGES, say
@@ -469,7 +470,7 @@ def test_every_formula_has_the_value_it_comes_to(language):
 def test_no_dong_is_lost_in_any_unit(amounts, unit):
     about = data(unit=unit)
     content = assigned(about, chosen(**dict(zip("ABCD", amounts, strict=True))))
-    scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
+    scale = UNITS[SHOWN[unit]]
     total = table_of(sheet_of(content, "assigned"))[-1]
     assert [round(value * scale) for value in total[7:10]] == [
         amounts[0] + amounts[2],

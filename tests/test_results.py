@@ -17,6 +17,7 @@ import kc_model as kc
 from kc_model.allocate import allocate
 from kc_model.errors import SaveError
 from kc_model.export import fingerprint, unescape_formula
+from kc_model.money import UNITS, find_unit
 from kc_model.results import ALLOCATION_FILES
 from kc_model.tables import Note
 
@@ -333,3 +334,18 @@ def test_the_table_keeps_what_is_missing_missing():
     table = plan.table()
     assert table[["expected_disbursed", "lowest", "highest"]].isna().all().all()
     assert isinstance(table, pd.DataFrame)
+
+
+def test_the_contracts_workbook_is_in_the_files_unit_and_a_print_in_that_of_screens(tmp_path):
+    data = dataset(cells=CELLS, absorption=SLICES, unit="thousand_vnd")
+    plan = allocate(data, scenario(TEXT))
+    for book, unit in (("allocation.xlsx", "nghìn đồng"), ("de-xuat.xlsx", "triệu đồng")):
+        plan.save(tmp_path, book=book)
+        sheet = openpyxl.load_workbook(tmp_path / book, data_only=True).worksheets[0]
+        rows = {row[1]: row for row in sheet.iter_rows(values_only=True)}
+        texts = [str(value) for row in sheet.iter_rows(values_only=True) for value in row if value]
+        assert f"Đơn vị tính: {unit}" in texts
+        scale = UNITS["thousand_vnd"] / UNITS[find_unit(unit)]
+        written = sum(float(row["amount"]) for row in rows_of(tmp_path / "allocation.csv"))
+        assert rows["TỔNG CỘNG"][4] == pytest.approx(written * scale, rel=1e-12)
+        assert written == 225.5  # tables stay in the file's unit

@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
-from kc_model.money import UNITS
+from kc_model.money import SHOWN, UNITS
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
 
@@ -37,6 +37,8 @@ _WIDEST = 2.4  # times as wide columns may be made to fill the page
 _SQUEEZES = (1.08, 1.16, 1.25)  # how much more than a page may be made to fit it
 _SMALLEST = 0.55  # of its size text may be printed
 _WRAPPED = frozenset({"wrap", "head"})
+_FULL = 0.6  # of a page: with less on it none is broken between groups
+_FINEST = 3  # digits after the mark that money on paper has at most
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 
 _NO_FAULT = ("number_stored_as_text", "formula_differs", "formula_range")  # codes, subtotals
@@ -56,7 +58,7 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "band": {"bg_color": "#EEF3F8"},
     "total": {"bg_color": "#FCE9C8"},
     "warn": {"bold": True, "font_color": "#C00000"},
-    "missed": {"bg_color": "#F8D7DA"},
+    "missed": {"bg_color": "#F8D7DA", "bold": True},
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
     "small": {"font_size": 9},
@@ -72,19 +74,29 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "indent3": {"indent": 3},
 }
 
-_NUMBERS: Mapping[str, str] = {  # "@" stands for the digits that money has
+# "@" stands for the digits that money has, "~" for the least change that is shown as one: what is
+# less is shown as none, without a sign.
+_NUMBERS: Mapping[str, str] = {
     "money": "#,##0@",
-    "change": "+#,##0@;-#,##0@;0@",
+    "change": '[>=~]+#,##0@;[<=-~]-#,##0@;"0@"',
     "quiet": "#,##0@;-#,##0@;",  # nothing for zero
     "whole": "#,##0",
     "decimal": "#,##0.0##",
     "share": "0.0%",
     "percent": "0%",
     "exact_share": "0.0##%",
-    "rise": "+0.0%;-0.0%;0.0%",
+    "rise": '[>=0.0005]+0.0%;[<=-0.0005]-0.0%;"0.0%"',
 }
 _MARKS = {"vi": "[$-42A]", "en": ""}  # LibreOffice prints the language's marks; Excel its user's
 _APART = "_)"  # a number does not touch the text in the column after it
+
+
+def _section(shown: str, language: Language) -> str:
+    """Return a section of a number format in a language, its condition first; "" stays."""
+    if shown.startswith('"'):
+        return f"{shown.replace('.', ',') if language == 'vi' else shown}{_APART}"
+    condition, bracket, digits = shown.rpartition("]")
+    return f"{condition}{bracket}{_MARKS[language]}{digits}{_APART}" if shown else ""
 
 
 def cut_text(text: str) -> list[str]:
@@ -114,23 +126,30 @@ class Display:
     width: float
 
 
-def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
-    """Return the digits that show all of some VND in a unit, or the unit's usual ones.
+def display_of(
+    money: Collection[int], given: str, narrowest: float, unit: str | None = None
+) -> Display:
+    """Return how some VND are shown: with the digits that show all of them, or the most there are.
 
     Parameters
     ----------
-    unit : str
-        A key of `kc_model.money.UNITS`.
+    given : str
+        The dataset's unit: amounts in whole ones are shown whole where few digits do it.
     narrowest : float
         Characters that headings need.
+    unit : str or None
+        What money is shown in; None: what screens show it in, see `kc_model.money.SHOWN`.
     """
+    unit = SHOWN[given] if unit is None else unit
+    finest = min(_FINEST, len(str(UNITS[unit] // UNITS[given])) - 1)
+    most = max(DIGITS[unit], finest)
     exact = (
         digits
-        for digits in range(DIGITS[unit] + 1)
+        for digits in range(most + 1)
         if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
     )
     digits = next(exact, None)
-    shown = DIGITS[unit] if digits is None else digits
+    shown = most if digits is None else digits
     largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
     width = max(narrowest, len(f"{largest:,.{shown}f}") + 2.0)
     return Display(unit, shown, rounds=digits is None, width=width)
@@ -143,6 +162,7 @@ class _Layout:
     widths: list[float]
     heights: dict[int, float] = field(default_factory=dict)
     tied: set[int] = field(default_factory=set)
+    heads: dict[int, int] = field(default_factory=dict)  # of groups, with how deep they lie
 
     @property
     def scale(self) -> float:
@@ -156,8 +176,17 @@ class _Layout:
     def pages(self, room: float, last: int, heading: float, starts: Sequence[int]) -> list[int]:
         """Return the rows that begin a page after the first.
 
-        A row that is tied to the next one is not left at the end of a page.
+        A row that is tied to the next one is not left at the end of a page. Pages are broken
+        between groups where those before are still well filled and no more pages are needed.
         """
+        filled = self._pages(room, last, heading, starts, 1.0)
+        apart = self._pages(room, last, heading, starts, _FULL)
+        return apart if len(apart) == len(filled) else filled
+
+    def _pages(
+        self, room: float, last: int, heading: float, starts: Sequence[int], least: float
+    ) -> list[int]:
+        """Break pages before the groups that lie least deep, or where they are full."""
         pages, begin, used = [], 0, 0.0
         for row in range(last + 1):
             height = self.height([row])
@@ -165,10 +194,23 @@ class _Layout:
                 at = row
                 while row not in starts and at - 1 > begin and at - 1 in self.tied:
                     at -= 1
+                if row not in starts:
+                    before = used - self.height(range(at, row))
+                    at = self._head(begin, at, before - least * room)
                 pages.append(at)
                 begin, used = at, heading + self.height(range(at, row))
             used += height
         return pages
+
+    def _head(self, begin: int, at: int, spare: float) -> int:
+        """Return the head of a group before which so much of a page may be left, or `at`."""
+        found = [
+            row
+            for row in self.heads
+            if begin < row <= at and row - 1 not in self.tied
+            and self.height(range(row, at)) <= spare
+        ]  # fmt: skip
+        return min(found, key=lambda row: (self.heads[row], -row), default=at)
 
 
 class Book:
@@ -204,10 +246,11 @@ class Book:
         )
         point = f".{'0' * money.digits}" if money.digits else ""
         self._styles = dict(_STYLES)
+        least = f"{0.5 / 10**money.digits:.{money.digits + 1}f}"
         for name, shown in _NUMBERS.items():
-            parts = shown.replace("@", point).split(";")
-            whole = [f"{_MARKS[language]}{part}{_APART}" if part else "" for part in parts]
-            self._styles[name] = {"num_format": ";".join(whole)}
+            parts = shown.replace("@", point).replace("~", least).split(";")
+            whole = ";".join(_section(part, language) for part in parts)
+            self._styles[name] = {"num_format": whole}
         self._formats: dict[tuple[str, ...], Format] = {}
         self._layouts: dict[Worksheet, _Layout] = {}
 
@@ -273,6 +316,11 @@ class Book:
         """Return the characters that some columns of a sheet hold."""
         return sum(self._layouts[sheet].widths[first : last + 1])
 
+    def needed(self, texts: Iterable[str], *styles: str) -> float:
+        """Return the characters of a column that holds each of some texts on one line."""
+        size = _size(self._properties(styles))
+        return max((size / _DIGIT * sum(map(_width, text)) for text in texts), default=0.0)
+
     def text(self, sheet: Worksheet, row: int, column: int, text: str, *styles: str) -> None:
         """Write a text as text; what a cell cannot hold is cut, and says so."""
         self._write_text(sheet, (row, column, row, column), text, styles)
@@ -296,9 +344,8 @@ class Book:
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row:
             own = self._properties(styles)
-            size = own["font_size"] * (_BOLD if own.get("bold") else 1.0)
             moved_in = _INDENT * own.get("indent", 0)
-            width = _DIGIT / size * (self.width(sheet, column, last_column) - moved_in)
+            width = _DIGIT / _size(own) * (self.width(sheet, column, last_column) - moved_in)
             lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
             self._raise(sheet, row, min(_HIGHEST, _LINE * own["font_size"] * lines))
 
@@ -318,6 +365,10 @@ class Book:
     def tie(self, sheet: Worksheet, first: int, last: int) -> None:
         """Keep some rows on one page, as far as one holds them."""
         self._layouts[sheet].tied |= set(range(first, last))
+
+    def group(self, sheet: Worksheet, row: int, depth: int) -> None:
+        """Tell that a group begins with a row: pages are rather broken there."""
+        self._layouts[sheet].heads[row] = depth
 
     def fold(self, sheet: Worksheet, first: int, last: int) -> None:
         """Fold rows under the one before them: they open on a click, and are not printed."""
@@ -446,6 +497,12 @@ _WIDTHS = {  # of Times New Roman, in parts of its size (from its metrics); all 
 _OF = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
 _SPARE = 1.04  # hooks are wider
 _BOLD = 1.07  # times as wide
+
+
+def _size(properties: Mapping[str, Any]) -> float:
+    """Return the size that a text of a format takes: a bold one takes more."""
+    size: float = properties["font_size"]
+    return size * (_BOLD if properties.get("bold") else 1.0)
 
 
 @cache

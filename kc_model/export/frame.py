@@ -52,7 +52,7 @@ def write_head(
         row = book.paragraph(sheet, row, (0, right), line, "italic", "center")
     if stamp.synthetic:
         row = book.paragraph(sheet, row, (0, right), book.say("synthetic"), "warn", "center")
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    unit = book.say("unit", unit=unit_name(book.money.unit, book.language))
     book.merge(sheet, (row, half, row, right), unit, "italic", "right")
     return row + 1
 
