@@ -566,6 +566,35 @@ def test_a_fan_starts_at_what_is_disbursed_and_ends_at_the_forecast(progress):
     assert picture.table[-1][0] == "Sau chỉnh lý quyết toán"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_legend_of_a_fan_shows_lines_as_lines_and_bands_as_bands(progress, language):
+    outlook, data = progress
+    spec = fan_chart(months_of(data, outlook), data, None, language).spec()
+    drawn = vl_convert.vegalite_to_vega(spec)
+    scales = {scale["name"]: scale for scale in drawn["scales"]}
+    bands, lines = drawn["legends"]
+    assert (bands["symbolType"], lines["symbolType"]) == ("square", "stroke")
+    told = [
+        texts()[f"charts.fan.{key}"][language] for key in ("done", "expected", "plan", "before")
+    ]
+    assert scales[lines["stroke"]]["domain"] == scales[lines["strokeDash"]]["domain"] == told
+    assert scales[lines["strokeDash"]]["range"] == [[1, 0], [6, 3], [1, 0], [2, 2]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_change_that_rounds_to_none_has_no_sign(plan, stamp, language):
+    none = format_number(0, 1, language)
+    cells = plan.cells.assign(baseline=pd.array([10**13] * 4, dtype="Int64"))
+    cells["amount"] = cells["baseline"] + pd.array([-(10**6), 10**6, -(10**6), 10**12])
+    table = change_chart(replace(plan, cells=cells), "place", language).table[1:]
+    assert [line[4] for line in table] == [none, f"+{format_number(5, 1, language)}"]
+    shares = pd.DataFrame({"place": ["01", "02"], "change_share": [-4e-4, 4e-4]})
+    shares["change"] = [-0.04, 0.04]
+    for measure, zero in (("change_share", none), ("change", "0")):
+        picture = tile_map(shares, measure, stamp, language)
+        assert {line[1] for line in picture.table[1:]} == {zero}
+
+
 def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
     picture = waterfall_chart(STEPS, stamp)
     assert picture.heading == "10.000 → 10.687,5 triệu đồng: giảm 812,5, tăng 1.500"
