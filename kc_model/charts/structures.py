@@ -68,7 +68,7 @@ _BLANK = "#FFFFFF"
 
 
 def _structure(
-    *layers: alt.Chart | alt.LayerChart,
+    *layers: alt.Chart | alt.LayerChart | alt.FacetChart,
     language: Language,
     legend: tuple[str, ...] = (),
     size: tuple[Any, Any] = _ROWS,
