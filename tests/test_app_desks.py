@@ -6,7 +6,9 @@ import io
 import re
 import shutil
 import urllib.parse
+import xml.etree.ElementTree as ET
 from base64 import b64decode
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -113,6 +115,41 @@ def test_goals_are_added_ordered_limited_and_taken_back(served, watched, shots):
     assert names(page) == ["1. ít thay đổi nhất"]
     assert "1,5 %" not in before
     chart_total(page, "7.000")
+
+
+SAVE = "Tải hình và bảng"
+
+
+@pytest.mark.browser
+def test_every_chart_of_the_page_can_be_downloaded(served, watched):
+    page = watched.page
+    open_plan(page, served[0])
+    page.get_by_text("Bảng màu địa bàn × nội dung").click()
+    found = []
+    for name, count in (("Phương án", 2), ("Tiến độ", 4)):
+        tab(page, name)
+        page.get_by_role("button", name=SAVE).nth(count - 1).wait_for()
+        for number in range(count):
+            button = page.get_by_role("button", name=SAVE).nth(number)
+            figure = button.locator("xpath=ancestor::div[contains(@class,'widget-vbox')][1]")
+            button.click()
+            links = figure.locator("a[download]:not(.vega-actions a)")
+            links.nth(2).wait_for()
+            files = {}
+            for link in links.all():
+                with page.expect_download() as download:
+                    link.click()
+                files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+            (picture, drawn, book) = files.values()
+            found += [name.rpartition(".")[0] for name in files if name.endswith(".png")]
+            assert picture.startswith(b"\x89PNG")
+            told = "".join(ET.fromstring(drawn).itertext())
+            (sheet,) = openpyxl.load_workbook(io.BytesIO(book)).worksheets
+            assert sheet["A1"].value in told  # its heading, in Vietnamese
+            cells = [cell for row in sheet.iter_rows() for cell in row]
+            assert "n" in {cell.data_type for cell in cells if cell.value is not None}
+            assert "f" not in {cell.data_type for cell in cells}
+    assert len(set(found)) == 6
 
 
 @pytest.mark.browser
