@@ -118,6 +118,7 @@ def test_goals_are_added_ordered_limited_and_taken_back(served, watched, shots):
 
 
 SAVE = "Tải hình và bảng"
+FOCUSED = "one => document.activeElement === one"  # the keyboard has not lost its place
 
 
 @pytest.mark.browser
@@ -132,9 +133,15 @@ def test_every_chart_of_the_page_can_be_downloaded(served, watched):
         for number in range(count):
             button = page.get_by_role("button", name=SAVE).nth(number)
             figure = button.locator("xpath=ancestor::div[contains(@class,'widget-vbox')][1]")
-            button.click()
+            button.press("Enter")
             links = figure.locator("a[download]:not(.vega-actions a)")
             links.nth(2).wait_for()
+            assert button.evaluate(FOCUSED)
+            menu = figure.locator(".kc-chart summary")
+            menu.press("Enter")
+            figure.locator(".vega-actions a").first.press("Escape")
+            assert menu.evaluate(FOCUSED)
+            assert not menu.evaluate("one => one.parentElement.open")
             files = {}
             for link in links.all():
                 with page.expect_download() as download:
@@ -150,6 +157,10 @@ def test_every_chart_of_the_page_can_be_downloaded(served, watched):
             assert "n" in {cell.data_type for cell in cells if cell.value is not None}
             assert "f" not in {cell.data_type for cell in cells}
     assert len(set(found)) == 6
+    report = page.get_by_role("button", name="Báo cáo tiến độ")
+    report.press("Enter")
+    page.get_by_role("link", name="Tải bao_cao_tien_do.xlsx").wait_for()
+    assert report.evaluate(FOCUSED)
 
 
 @pytest.mark.browser
