@@ -243,6 +243,12 @@ class Words:
         number = format_number(_rounded(100 * share, digits), digits, self.language)
         return say("screen.share", self.language, number=number)
 
+    def risen(self, share: float) -> str:
+        """Show by how many per cent something changed: with its sign, unless it is shown as 0."""
+        points = _rounded(100 * abs(share), 1)
+        sign = "" if not points else "−" if share < 0 else "+"
+        return sign + format_number(points, 1, self.language)
+
     def outputs(self, value: float, digits: int | None = None) -> str:
         """Show a number of outputs, projects or units of a column."""
         return self.say("explain.outputs", amount=self.number(value, digits))

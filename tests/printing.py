@@ -43,6 +43,25 @@ def height_of(sheet, rows) -> float:
     return sum(0.0 if one.hidden else one.height or 15.0 for one in shown)
 
 
+def check_warned(sheet) -> None:
+    """Hold the red warning that figures are made up on every page, and once."""
+    again = []
+    if sheet.print_title_rows:
+        first, last = sheet.print_title_rows.split("!")[-1].replace("$", "").split(":")
+        again = list(range(int(first), int(last) + 1))
+    for number, page in enumerate(pages_of(sheet)):
+        printed = [*(again if number else []), *page]
+        red = [
+            cell.value
+            for row in printed
+            for cell in sheet[row]
+            if cell.value and cell.font.color is not None and cell.font.color.rgb == "FFC00000"
+        ]
+        over = sheet.oddHeader.center.text
+        assert len([*red, *([over] if over else [])]) == 1, (sheet.title, number)
+        assert any(text in (over or red[0]) for text in ("MÔ PHỎNG", "SYNTHETIC"))
+
+
 def check_signed(sheet, total: str) -> None:
     """Hold the total, the row before it and the signatures together on the last page."""
     rows = {

@@ -6,7 +6,9 @@ import io
 import re
 import shutil
 import urllib.parse
+import xml.etree.ElementTree as ET
 from base64 import b64decode
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -113,6 +115,52 @@ def test_goals_are_added_ordered_limited_and_taken_back(served, watched, shots):
     assert names(page) == ["1. ít thay đổi nhất"]
     assert "1,5 %" not in before
     chart_total(page, "7.000")
+
+
+SAVE = "Tải hình và bảng"
+FOCUSED = "one => document.activeElement === one"  # the keyboard has not lost its place
+
+
+@pytest.mark.browser
+def test_every_chart_of_the_page_can_be_downloaded(served, watched):
+    page = watched.page
+    open_plan(page, served[0])
+    page.get_by_text("Bảng màu địa bàn × nội dung").click()
+    found = []
+    for name, count in (("Phương án", 2), ("Tiến độ", 4)):
+        tab(page, name)
+        page.get_by_role("button", name=SAVE).nth(count - 1).wait_for()
+        for number in range(count):
+            button = page.get_by_role("button", name=SAVE).nth(number)
+            figure = button.locator("xpath=ancestor::div[contains(@class,'widget-vbox')][1]")
+            button.press("Enter")
+            links = figure.locator("a[download]:not(.vega-actions a)")
+            links.nth(2).wait_for()
+            assert button.evaluate(FOCUSED)
+            menu = figure.locator(".kc-chart summary")
+            menu.press("Enter")
+            figure.locator(".vega-actions a").first.press("Escape")
+            assert menu.evaluate(FOCUSED)
+            assert not menu.evaluate("one => one.parentElement.open")
+            files = {}
+            for link in links.all():
+                with page.expect_download() as download:
+                    link.click()
+                files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+            (picture, drawn, book) = files.values()
+            found += [name.rpartition(".")[0] for name in files if name.endswith(".png")]
+            assert picture.startswith(b"\x89PNG")
+            told = "".join(ET.fromstring(drawn).itertext())
+            (sheet,) = openpyxl.load_workbook(io.BytesIO(book)).worksheets
+            assert sheet["A1"].value in told  # its heading, in Vietnamese
+            cells = [cell for row in sheet.iter_rows() for cell in row]
+            assert "n" in {cell.data_type for cell in cells if cell.value is not None}
+            assert "f" not in {cell.data_type for cell in cells}
+    assert len(set(found)) == 6
+    report = page.get_by_role("button", name="Báo cáo tiến độ")
+    report.press("Enter")
+    page.get_by_role("link", name="Tải bao_cao_tien_do.xlsx").wait_for()
+    assert report.evaluate(FOCUSED)
 
 
 @pytest.mark.browser

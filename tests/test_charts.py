@@ -453,7 +453,8 @@ def test_charts_of_a_file_in_dong_are_drawn_in_millions(plan, progress, stamp, u
     for name, picture in small.items():
         assert picture.heading == large[name].heading, name
         assert picture.table == large[name].table, name
-        assert picture.unit == "Đơn vị tính: triệu đồng", name
+        is_share = name.startswith(("completion", "tiles"))
+        assert picture.unit == f"Đơn vị tính: {'%' if is_share else 'triệu đồng'}", name
         assert picture.structure == large[name].structure, name
     assert "triệu đồng" in svg_texts(small["allocation area"])
 
@@ -564,6 +565,35 @@ def test_a_fan_starts_at_what_is_disbursed_and_ends_at_the_forecast(progress):
     assert any("Mô hình, công nghệ, máy móc" in text for text in texts)
     assert picture.table[6][:3] == ("Tháng 6", "1", "1.000,0")
     assert picture.table[-1][0] == "Sau chỉnh lý quyết toán"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_legend_of_a_fan_shows_lines_as_lines_and_bands_as_bands(progress, language):
+    outlook, data = progress
+    spec = fan_chart(months_of(data, outlook), data, None, language).spec()
+    drawn = vl_convert.vegalite_to_vega(spec)
+    scales = {scale["name"]: scale for scale in drawn["scales"]}
+    bands, lines = drawn["legends"]
+    assert (bands["symbolType"], lines["symbolType"]) == ("square", "stroke")
+    told = [
+        texts()[f"charts.fan.{key}"][language] for key in ("done", "expected", "plan", "before")
+    ]
+    assert scales[lines["stroke"]]["domain"] == scales[lines["strokeDash"]]["domain"] == told
+    assert scales[lines["strokeDash"]]["range"] == [[1, 0], [6, 3], [1, 0], [2, 2]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_change_that_rounds_to_none_has_no_sign(plan, stamp, language):
+    none = format_number(0, 1, language)
+    cells = plan.cells.assign(baseline=pd.array([10**13] * 4, dtype="Int64"))
+    cells["amount"] = cells["baseline"] + pd.array([-(10**6), 10**6, -(10**6), 10**12])
+    table = change_chart(replace(plan, cells=cells), "place", language).table[1:]
+    assert [line[4] for line in table] == [none, f"+{format_number(5, 1, language)}"]
+    shares = pd.DataFrame({"place": ["01", "02"], "change_share": [-4e-4, 4e-4]})
+    shares["change"] = [-0.04, 0.04]
+    for measure, zero in (("change_share", none), ("change", "0")):
+        picture = tile_map(shares, measure, stamp, language)
+        assert {line[1] for line in picture.table[1:]} == {zero}
 
 
 def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
@@ -699,6 +729,38 @@ def test_files_hold_the_picture_and_its_table(stamp, language):
     assert stamp.title in sheet.oddFooter.left.text
     assert stamp.dataset_hash[:6] not in sheet.oddFooter.left.text
     assert sheet.oddHeader.center.text  # the figures are made up, and every page says so
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_chart_leaves_as_a_picture_with_its_words_and_a_table_of_numbers(
+    plan, progress, stamp, language
+):
+    outlook, data = progress
+    pictures = (
+        allocation_chart(plan, "area", language),
+        change_chart(plan, "place", language),
+        forecast_chart(outlook, data, "area", language),
+        completion_chart(outlook, data, "area", language),
+        *plain_pictures(progress, stamp, language).values(),
+    )
+    mark = "," if language == "vi" else "."
+    for picture in pictures:
+        files = picture_files(picture, stamp, "hình", language)
+        assert files["hình.png"].startswith(b"\x89PNG")
+        drawn = ET.fromstring(files["hình.svg"])
+        words = [one.text for one in drawn.iter("{http://www.w3.org/2000/svg}text") if one.text]
+        assert " ".join(picture.heading.split()) in " ".join(" ".join(words).split())
+        (sheet,) = openpyxl.load_workbook(io.BytesIO(files["hình.xlsx"])).worksheets
+        rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=4)]
+        table = rows[: len(picture.table)]
+        assert [row[0] for row in table] == [line[0] for line in picture.table]
+        written = [value for row in table[1:] for value in row[1:]]
+        assert any(isinstance(value, int | float) for value in written)
+        for value in written:  # a figure is never a text
+            assert not isinstance(value, str) or not re.search(rf"\d([{mark}]\d+)?$", value), value
+        assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+        is_share = all("%" in name for name in picture.table[0][1:])
+        assert picture.unit.endswith("%") == is_share
 
 
 def test_single_lines_come_by_what_they_leave_and_the_rest_can_wait(progress):

@@ -473,7 +473,7 @@ def test_the_workbook_says_of_a_rule_what_the_sentences_say():
         assert line.startswith("Tính chung cả") == (is_shared and "hạ từ" in line)
     sheet = openpyxl.load_workbook(io.BytesIO(plan.workbook("vi")))["Quy định"]
     printed = {cell.value for row in sheet.iter_rows() for cell in row}
-    assert {line for line in lines if line} <= printed
+    assert all(any(str(text).endswith(line) for text in printed) for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from printing import check_signed, pages_of
+from printing import check_signed, check_warned, pages_of
 
 from kc_model import reference
 from kc_model.errors import Address, Fault
 from kc_model.export import Stamp, allocation_workbook
 from kc_model.export.book import Book, display_of
+from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.tables import Note
 from kc_model.wording import LANGUAGES, say
 
@@ -197,15 +198,23 @@ def test_formulas_have_the_values_they_come_to(shape, language):
 
 @given(
     st.lists(st.integers(0, 10**13), min_size=12, max_size=12),
-    st.sampled_from(["vnd", "thousand_vnd", "million_vnd", "billion_vnd"]),
+    st.sampled_from(list(UNITS)),
+    st.booleans(),
 )
 @settings(max_examples=12, deadline=None)
-def test_no_dong_is_lost_in_any_unit(amounts, unit):
+def test_no_dong_is_lost_in_any_unit(amounts, unit, is_printed):
     cells = make_cells()
     cells["amount"] = pd.array(amounts, dtype="Int64")
-    data = allocation_workbook(make_stamp(unit=unit), cells, make_rules({}))
-    scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
-    sheet = load(data, data_only=True).worksheets[0]
+    shown = None if is_printed else unit
+    data = allocation_workbook(make_stamp(unit=unit), cells, make_rules({}), unit=shown)
+    shown = SHOWN[unit] if is_printed else unit  # on paper the one that screens show
+    scale = UNITS[shown]
+    book = load(data, data_only=True)
+    for sheet in book.worksheets[:3]:
+        assert unit_name(shown) in " ".join(
+            str(cell.value) for row in sheet["A1:Z9"] for cell in row
+        )
+    sheet = book.worksheets[0]
     codes = {name: heading(sheet, name) for name in ("Mã ĐB", "Mã ND")}
     kept = {}
     for row in range(1, sheet.max_row + 1):
@@ -256,8 +265,7 @@ def test_the_form_is_official():
     ):
         assert text in shown, text
     for sheet in book:
-        assert pages_of(sheet)
-        assert "SỐ LIỆU MÔ PHỎNG" in sheet.oddHeader.center.text
+        check_warned(sheet)
         assert make_stamp().title in sheet.oddFooter.left.text.replace("&&", "&")
         assert "cdcdcdcdcdcd" not in sheet.oddFooter.left.text
         assert "kc_model 0.1.0" in sheet.oddFooter.left.text
@@ -296,7 +304,7 @@ def test_columns_without_anything_to_show_are_left_out():
     assert "Tăng, giảm" not in book.sheetnames
 
 
-def test_a_sum_with_an_unknown_part_is_blank():
+def test_a_sum_with_an_unknown_part_says_so():
     cells = make_cells(places=("01", "04"), areas=("TRAIN", "TECH"), sources=("ALL",))
     cells.loc[0, "expected_disbursed"] = np.nan
     book = load(allocation_workbook(make_stamp(), cells, make_rules({})), data_only=True)
@@ -306,7 +314,7 @@ def test_a_sum_with_an_unknown_part_is_blank():
     ):
         column = heading(sheet, "Dự kiến giải ngân")
         for name in parts:
-            assert sheet.cell(row_of(sheet, name), column).value is None
+            assert sheet.cell(row_of(sheet, name), column).value == "chưa rõ"
     sheet = book.worksheets[1]
     known = sheet.cell(row_of(sheet, "Cao Bằng"), heading(sheet, "Dự kiến giải ngân")).value
     part = cells[cells["place"] == "04"]["expected_disbursed"].sum()
@@ -446,6 +454,65 @@ def test_a_rule_of_several_places_is_one_row_and_each_place_is_folded(
     assert [one.outlineLevel for one in folded] == [0, 1, 1, 1, 0]
 
 
+def test_budgets_that_differ_in_their_place_alone_are_one_rule_and_colour_is_only_a_status():
+    rules = make_rules(
+        *({"id": f"budget:{number}", "text": "Kinh phí địa phương", "group": place, "side": "max",
+           "bound": 2500.0, "told": f"Thêm {place}."}
+          for number, place in enumerate(PROVINCES, 1)),
+        {"id": "floor", "status": "missed", "shortfall": 1.0, "text": "Mức sàn"},
+    )  # fmt: skip
+    cells = make_cells(places=PROVINCES)
+    book = load(allocation_workbook(make_stamp(unit="thousand_vnd"), cells, rules))
+    sheet = book["Quy định"]
+    shown = [row for row in sheet.iter_rows(min_row=4) if row[0].value]
+    assert [row[1].value for row in shown] == ["Mức sàn", "Kinh phí địa phương"]
+    count, first = len(PROVINCES), reference.place_name(PROVINCES[0], "34")
+    assert shown[1][2].value.startswith(f"{count} địa phương; chạm giới hạn: {first}, ")
+    assert shown[1][5].value == 2.5  # triệu, as on screen
+    assert shown[1][9].value == f"{first}: Thêm {PROVINCES[0]}."
+    assert [[cell.value for cell in row if cell.fill.fgColor.rgb not in ("00000000", "FFFFFFFF")]
+            for row in shown] == [["chưa đạt"], [f"chạm giới hạn ({count}/{count})"]]  # fmt: skip
+    assert [row[1].font.bold for row in shown] == [True, False]
+    assert len(pages_of(sheet)) == 1
+
+
+def test_a_fund_that_a_place_has_none_of_is_a_dash_and_an_unknown_baseline_says_so():
+    cells = make_cells(places=("TW", "01", "48"))
+    cells = cells[(cells["place"] != "01") | (cells["source"] != "KCQG")].reset_index(drop=True)
+    cells.loc[cells["place"] == "48", "baseline"] = pd.NA
+    for sheet in load(allocation_workbook(make_stamp(), cells, make_rules({}))).worksheets[:2]:
+        rows = {row[1].value: [cell.value for cell in row] for row in sheet.iter_rows(max_col=9)}
+        assert rows["Hà Nội"][2] == "–"
+        assert rows["Đà Nẵng"][5:8] == ["chưa rõ", "chưa rõ", "–"]
+        assert None not in rows["TỔNG CỘNG"][2:]
+
+
+def test_a_change_that_rounds_to_none_has_no_sign():
+    cells = make_cells(places=("01", "04"), areas=("TECH",), sources=("ALL",))
+    cells["baseline"] = pd.array([10**12, 10**12], dtype="Int64")
+    cells["amount"] = cells["baseline"] + pd.array([-1, 4 * 10**8], dtype="Int64")
+    sheet = load(allocation_workbook(make_stamp(), cells, make_rules({})))["Tăng, giảm"]
+    formats = [sheet.cell(4, column).number_format for column in (5, 6)]
+    assert formats == [
+        '[>=0.05][$-42A]+#,##0.0_);[<=-0.05][$-42A]-#,##0.0_);"0,0"_)',
+        '[>=0.0005][$-42A]+0.0%_);[<=-0.0005][$-42A]-0.0%_);"0,0%"_)',
+    ]
+
+
+def test_pages_are_broken_between_groups_where_that_takes_no_more_of_them():
+    book = Book("vi", "34", display_of([], "million_vnd", 13.5))
+    ends = []
+    for groups in ([22, 24], [10, 40]):  # 33 rows of 15 points fill a page
+        sheet = book.sheet(("plan", "places")[len(ends)], (32.0, 60.0))
+        for row in (0, groups[0]):
+            book.group(sheet, row, 0)
+        book.footer(sheet, "")
+        book.print_rows(sheet, sum(groups) - 1)
+        ends.append(sheet)
+    written = load(book.close())
+    assert [list(pages_of(sheet)[0])[-1] for sheet in written] == [22, 33]
+
+
 def test_no_rules_at_all():
     assert load(allocation_workbook(make_stamp(), make_cells(), make_rules()))["Quy định"]
 
@@ -488,7 +555,8 @@ def test_ground_tells_where_it_comes_from():
         (5 * 10**6, "million_vnd", "[$-42A]#,##0_)"),
         (5 * 10**5, "million_vnd", "[$-42A]#,##0.0_)"),
         (1, "million_vnd", "[$-42A]#,##0.0_)"),
-        (1, "vnd", "[$-42A]#,##0_)"),
+        (1, "vnd", "[$-42A]#,##0.000_)"),
+        (10**7 + 10**3, "thousand_vnd", "[$-42A]#,##0.000_)"),  # as exact as the file
         (10**7, "billion_vnd", "[$-42A]#,##0.00_)"),
     ],
 )
@@ -499,7 +567,7 @@ def test_money_is_shown_with_the_digits_it_has(amount, unit, shown):
     row = row_of(sheet, "TỔNG CỘNG")
     assert sheet.cell(row, 3).number_format == shown
     notes = " ".join(str(v) for v in rows_of(sheet, 1).values())
-    assert ("làm tròn" in notes) == (amount == 1 and unit != "vnd")
+    assert ("làm tròn" in notes) == (amount == 1)
 
 
 def test_bold_text_has_the_lines_that_its_width_takes():

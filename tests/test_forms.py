@@ -14,10 +14,11 @@ import pytest
 from datasets import dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from printing import check_signed, pages_of
+from printing import check_signed, check_warned, pages_of
 
 import kc_model as kc
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook
+from kc_model.money import SHOWN, UNITS
 from kc_model.moves import who_decides
 from kc_model.projects import assigned_plan, build_offers, registration
 from kc_model.wording import LANGUAGES, say
@@ -390,13 +391,14 @@ def test_the_adjustment_shows_before_moves_after_and_who_decides():
     )
     table = table_of(sheet_of(content, "adjustment"))
     rows = {row[1]: row[2:] for row in table}
-    assert rows["A. máy"] == ["KCQG", 300, None, 40, 260, "chậm", "Cục phụ trách khuyến công"]
-    assert rows["C. thử"][1:5] == [0, 40, None, 40]
-    assert rows["C. thử"][6] == "Bộ trưởng Bộ Công Thương"
-    assert rows["B. chợ"][1:5] == [50, None, None, 50]
-    assert rows["B. chợ"][6] == "Sở Công Thương"
-    assert rows["Cao Bằng – thiết kế"][:5] == ["KCĐP", 9, None, 9, 0]
-    assert rows["TỔNG CỘNG"][1:5] == [359, 40, 49, 350]
+    agency = "Cục phụ trách khuyến công"
+    assert rows["A. máy"] == ["Hà Nội", "KCQG", 300, None, 40, 260, "chậm", agency]
+    assert rows["C. thử"][2:6] == [0, 40, None, 40]
+    assert rows["C. thử"][7] == "Bộ trưởng Bộ Công Thương"
+    assert rows["B. chợ"][2:6] == [50, None, None, 50]
+    assert rows["B. chợ"][7] == "Sở Công Thương"
+    assert rows["thiết kế"][:6] == ["Cao Bằng", "KCĐP", 9, None, 9, 0]
+    assert rows["TỔNG CỘNG"][2:6] == [359, 40, 49, 350]
     assert [row[0] for row in table[1:]] == ["I", "1", "2", "II", "1", "III", "1", None]
 
 
@@ -415,18 +417,20 @@ def test_the_adjustment_closes_with_the_plan_and_by_fund():
     sheet = sheet_of(content, "adjustment")
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
     total = next(n for n, row in enumerate(rows) if row[1] == "TỔNG CỘNG")
-    assert rows[total][3:7] == [1100, 40, 49, 1091]
-    below = [row[1:7] for row in rows[total + 1 : total + 3]]
+    assert rows[total][4:8] == [1100, 40, 49, 1091]
+    below = [row[1:8] for row in rows[total + 1 : total + 3]]
     assert below == [
-        ["Trong đó", "KCQG", 1000, 40, 40, 1000],
-        ["Trong đó", "KCĐP", 100, 0, 9, 91],
+        ["Trong đó", None, "KCQG", 1000, 40, 40, 1000],
+        ["Trong đó", None, "KCĐP", 100, 0, 9, 91],
     ]
+    for row in sheet.iter_rows(min_row=total + 2, max_row=total + 3):
+        assert all(cell.border.bottom.style == "thin" for cell in row)
     stays = next(n for n, row in enumerate(rows) if row[1] == "Phần giữ nguyên của kế hoạch")
-    assert [row[2:4] for row in rows[stays + 1 : stays + 3]] == [["KCQG", 700], ["KCĐP", 91]]
-    told = next(row[7] for row in rows if row[1] == "A. máy")
+    assert [row[3:5] for row in rows[stays + 1 : stays + 3]] == [["KCQG", 700], ["KCĐP", 91]]
+    told = next(row[8] for row in rows if row[1] == "A. máy")
     assert told == "(1): 98 %; (2); (1): 52 %"  # every move has its reason
     named = next(row for row in sheet.iter_rows() if row[1].value == "A. máy")
-    assert all(named[column].alignment.indent == 1 for column in (2, 7, 8))
+    assert all(named[column].alignment.indent == 1 for column in (2, 3, 8, 9))
     pages = pages_of(sheet)
     assert {total, total + 1, total + 2} <= set(pages[-1])
 
@@ -469,7 +473,7 @@ def test_every_formula_has_the_value_it_comes_to(language):
 def test_no_dong_is_lost_in_any_unit(amounts, unit):
     about = data(unit=unit)
     content = assigned(about, chosen(**dict(zip("ABCD", amounts, strict=True))))
-    scale = {"vnd": 1, "thousand_vnd": 10**3, "million_vnd": 10**6, "billion_vnd": 10**9}[unit]
+    scale = UNITS[SHOWN[unit]]
     total = table_of(sheet_of(content, "assigned"))[-1]
     assert [round(value * scale) for value in total[7:10]] == [
         amounts[0] + amounts[2],
@@ -496,7 +500,7 @@ def test_forms_print_on_a4_with_their_headings_and_the_warning_on_every_page():
     for content in (registration(sample(), 2026), plan(A=1)):
         for sheet in load(content, values=False):
             pages = pages_of(sheet)
-            assert "MÔ PHỎNG" in sheet.oddHeader.center.text
+            check_warned(sheet)
             if sheet.title.startswith(say("export.sheets.estimates")):
                 estimates += len(pages)
             else:

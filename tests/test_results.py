@@ -16,9 +16,12 @@ from datasets import dataset, scenario
 import kc_model as kc
 from kc_model.allocate import allocate
 from kc_model.errors import SaveError
+from kc_model.explain import budget_groups
 from kc_model.export import fingerprint, unescape_formula
+from kc_model.money import UNITS, find_unit
 from kc_model.results import ALLOCATION_FILES
 from kc_model.tables import Note
+from kc_model.words import Words
 
 CELLS = """
 place area source baseline max unit_cost
@@ -333,3 +336,37 @@ def test_the_table_keeps_what_is_missing_missing():
     table = plan.table()
     assert table[["expected_disbursed", "lowest", "highest"]].isna().all().all()
     assert isinstance(table, pd.DataFrame)
+
+
+def test_the_contracts_workbook_is_in_the_files_unit_and_a_print_in_that_of_screens(tmp_path):
+    data = dataset(cells=CELLS, absorption=SLICES, unit="thousand_vnd")
+    plan = allocate(data, scenario(TEXT))
+    for book, unit in (("allocation.xlsx", "nghìn đồng"), ("de-xuat.xlsx", "triệu đồng")):
+        plan.save(tmp_path, book=book)
+        sheet = openpyxl.load_workbook(tmp_path / book, data_only=True).worksheets[0]
+        rows = {row[1]: row for row in sheet.iter_rows(values_only=True)}
+        texts = [str(value) for row in sheet.iter_rows(values_only=True) for value in row if value]
+        assert f"Đơn vị tính: {unit}" in texts
+        scale = UNITS["thousand_vnd"] / UNITS[find_unit(unit)]
+        written = sum(float(row["amount"]) for row in rows_of(tmp_path / "allocation.csv"))
+        assert rows["TỔNG CỘNG"][4] == pytest.approx(written * scale, rel=1e-12)
+        assert written == 225.5  # tables stay in the file's unit
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_budgets_named_after_their_places_are_told_as_one(language):
+    text = """
+budget:
+  - {source: KCQG, amount: 200}
+  - {source: KCDP, place: "01", amount: 20, text: Kinh phí địa phương Hà Nội}
+  - {source: KCDP, place: "02", amount: 10, text: Kinh phí địa phương Hà Giang}
+  - {source: KCDP, place: ["04", "06"], pooled: true, amount: 5}
+  - {source: KCDP, place: "08", amount: 5}
+"""
+    words = Words("million_vnd", "63", language)
+    own = "Khuyến công địa phương" if language == "vi" else words.name("KCDP", "source")
+    assert budget_groups(scenario(text).budget, words) == {
+        "budget:2": ("Kinh phí địa phương", "01"),
+        "budget:3": ("Kinh phí địa phương", "02"),
+        "budget:5": (own, "08"),
+    }

@@ -34,6 +34,7 @@ from kc_model.tables import Note
 from kc_model.tradeoffs import compare, frontier
 from kc_model.verify import verify
 from kc_model.wording import LANGUAGES
+from kc_model.words import Words
 from kc_model.workbench import desk as desk_room
 from kc_model.workbench import (
     following,
@@ -862,6 +863,26 @@ def test_numbers_of_money_have_as_many_digits_and_counts_their_marks(language):
     rows = pd.concat([data.history] * 300)
     many = replace(data, tables={**data.tables, "history": rows})
     assert format_number(1200, 0, language) in _worth(many, language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_data_desk_says_why_the_year_stands_at_another_sum(language):
+    rows = ["2023 12 01 TECH KCDP 900 800", "2023 12 04 TECH KCDP 100 80"]
+    rows += ["2024 5 01 TECH KCDP 1000 100", "2024 5 04 TECH KCDP 500 50"]
+    rows += ["2024 6 01 TECH KCDP 1000 150", "2024 6 04 TECH KCDP 500 -"]
+    data = dataset(history="\n".join(["year month place area source plan disbursed", *rows]))
+    (told,) = re.findall(r"2024: [^<]*|Năm 2024: [^<]*", _coverage(data, language))
+    found = progress_of(data, forecast(data, 2024, 6, draws=50)).rows
+    whole = found[found["level"] == "all"].iloc[0]
+    shown = Words.of(data, language)
+    total = shown.vnd(int(whole["disbursed"]))
+    assert total == shown.vnd(200 * 10**6)
+    for part in (total, shown.vnd(50 * 10**6), shown.name("04", "place")):
+        assert part in told
+    assert shown.name("01", "place") not in told
+    rows[-1] = rows[-1].replace("-", "60")
+    data = dataset(history="\n".join(["year month place area source plan disbursed", *rows]))
+    assert "2024:" not in _coverage(data, language)
 
 
 # --- The start page ------------------------------------------------------------------------------

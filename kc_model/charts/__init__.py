@@ -133,9 +133,8 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
     for key, base, amount, vnd, _ in sums.itertuples(name=None):
         money = to_unit(vnd, tongue.unit)
-        sign = tongue.sign(money)
-        shown = sign + tongue.amount(abs(money))
-        share = sign + tongue.points(100 * abs(vnd) / base) if base else "–"
+        shown = tongue.sign(money) + tongue.amount(abs(money))
+        share = tongue.risen(vnd / base) if base else "–"
         name = tongue.name(key, by)
         room = to_unit(base, tongue.unit) / 100  # or mere rounding would look like a change
         rows.append({"name": name, "money": money, "room": room})

@@ -180,10 +180,13 @@ def _shown(tongue: Tongue, measure: str, value: float) -> str:
     """Return a figure as text, a change with its sign."""
     if pd.isna(value):
         return "–"
-    sign = ("+" if value > 0 else "−" if value < 0 else "") if measure in _SIDES else ""
-    size = abs(value) if measure in _SIDES else value
-    text = tongue.points(100 * size) if MEASURES[measure] == "share" else tongue.amount(size)
-    return sign + text
+    if MEASURES[measure] == "share":
+        return tongue.risen(value) if measure in _SIDES else tongue.points(100 * value)
+    return (
+        tongue.sign(value) + tongue.amount(abs(value))
+        if measure in _SIDES
+        else tongue.amount(value)
+    )
 
 
 def _unit(tongue: Tongue, measure: str) -> str:

@@ -6,9 +6,10 @@ shows the parameter ``heading``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -67,7 +68,7 @@ _BLANK = "#FFFFFF"
 
 
 def _structure(
-    *layers: alt.Chart,
+    *layers: alt.Chart | alt.LayerChart | alt.FacetChart,
     language: Language,
     legend: tuple[str, ...] = (),
     size: tuple[Any, Any] = _ROWS,
@@ -78,6 +79,7 @@ def _structure(
     """
     decimal, thousands = (",", ".") if language == "vi" else (".", ",")
     number = {"decimal": decimal, "thousands": thousands, "grouping": [3], "currency": ["", ""]}
+    apart: Literal["independent", "shared"] = "shared" if legend else "independent"
     chart = (
         alt.layer(*layers, data=alt.NamedData("rows"))
         .properties(
@@ -87,6 +89,7 @@ def _structure(
             # new figures may have longer labels: the picture grows with them
             autosize=alt.AutoSizeParams(type="pad", resize=True),
         )
+        .resolve_scale(color=apart, strokeDash=apart)
         .configure(font=_FONT, locale={"number": number})
         .configure_title(fontSize=16, subtitleFontSize=12, subtitlePadding=5)
         .configure_axis(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
@@ -125,6 +128,31 @@ def _labels(x: alt.X, only: str, y: alt.Y | None = None) -> alt.Chart:
 def _keyed(group: str, language: Language) -> Callable[[str], alt.ColorDatum]:
     """Return the colour that stands for a fixed mark in the legend; see `COLOURS` for which."""
     return lambda key: alt.ColorDatum(say(f"charts.{group}.{key}", language), type="nominal")
+
+
+def _text(key: str, language: Language) -> str:
+    """Return a text of ours as an expression."""
+    return json.dumps(say(key, language), ensure_ascii=False)
+
+
+def _told(
+    group: str, dashes: Mapping[str, list[int]], symbol: str, language: Language
+) -> dict[str, Any]:
+    """Return colours and dashes of marks of one kind, with a legend that looks as they are drawn.
+
+    Their rows tell what they are in the field ``key``.
+    """
+    names = [say(f"charts.{group}.{key}", language) for key in dashes]
+    # In two rows, so that legends side by side are no wider than the chart.
+    legend = alt.Legend(symbolType=symbol, symbolSize=180, columns=-(-len(names) // 2))
+    colours, drawn = [COLOURS[key] for key in dashes], list(dashes.values())
+    told: dict[str, Any] = {
+        "color": alt.Color("key:N", legend=legend, scale=alt.Scale(domain=names, range=colours))
+    }
+    if symbol == "stroke":
+        dashed = alt.Scale(domain=names, range=drawn)
+        told["strokeDash"] = alt.StrokeDash("key:N", legend=legend, scale=dashed)
+    return told
 
 
 def _tips(keys: Sequence[str], language: Language) -> list[alt.Tooltip]:
@@ -314,7 +342,8 @@ def heat(tip: str, sides: bool, lines: int, language: Language) -> dict[str, Any
 @lru_cache(maxsize=16)
 def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
     """Return a year by month: month, reported, before and `FIGURES` but disbursed."""
-    colour = _keyed("fan", language)
+    bands: dict[str, list[int]] = {"range_95": [], "range_80": []}
+    lines = {"done": [1, 0], "expected": [6, 3], "plan": [1, 0], "before": [2, 2]}
     letter, last = (say(f"charts.fan.{key}", language) for key in ("letter", "settled"))
     months = alt.Axis(
         title=say(f"charts.fan.{'months_settled' if year_end > 12 else 'months'}", language),
@@ -329,8 +358,12 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
     def line(key: str, figure: str, **how: Any) -> alt.Chart:
         mark: alt.Chart = alt.Chart().mark_line(**how)
         drawn: alt.Chart = mark.encode(
-            x=x, y=alt.Y(f"{figure}:Q", axis=_axis(unit)), color=colour(key), tooltip=tips
+            x=x,
+            y=alt.Y(f"{figure}:Q", axis=_axis(unit)),
+            tooltip=tips,
+            **_told("fan", lines, "stroke", language),
         )
+        drawn = drawn.transform_calculate(key=_text(f"charts.fan.{key}", language))
         return drawn.transform_filter(f"isValid(datum.{figure})")
 
     def band(key: str) -> alt.Chart:
@@ -340,20 +373,21 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
             x=x,
             y=alt.Y(f"{ends[0]}:Q", axis=_axis(unit)),
             y2=ends[1],
-            color=colour(key),
             tooltip=tips,
+            **_told("fan", bands, "square", language),
         )
+        drawn = drawn.transform_calculate(key=_text(f"charts.fan.{key}", language))
         return drawn.transform_filter(f"isValid(datum.{ends[0]})")
 
     return _structure(
-        band("range_95"),
-        band("range_80"),
-        line("before", "before", strokeWidth=1.5, strokeDash=[2, 2]),
-        line("plan", "plan", strokeWidth=2, interpolate="step-after"),
-        line("expected", "expected", strokeWidth=2, strokeDash=[6, 3]),
-        line("reported", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
+        alt.layer(band("range_95"), band("range_80")),
+        alt.layer(
+            line("before", "before", strokeWidth=1.5),
+            line("plan", "plan", strokeWidth=2, interpolate="step-after"),
+            line("expected", "expected", strokeWidth=2),
+            line("done", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
+        ),
         language=language,
-        legend=("range_95", "range_80", "before", "plan", "expected", "done"),
         size=(600, 290),
     )
 

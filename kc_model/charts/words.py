@@ -214,7 +214,9 @@ class Tongue(Words):
             subtitle = f"{self.any('synthetic')} · {subtitle}"
         structure = {**structure, "title": {**structure["title"], "subtitle": _lines(subtitle)}}
         heading, description = self.say("title", **words), self.say("description", **words)
-        unit = say("export.unit", self.language, unit=unit_name(self.unit, self.language))
+        has_shares = all("%" in name for name in table[0][1:])
+        shown = "%" if has_shares else unit_name(self.unit, self.language)
+        unit = say("export.unit", self.language, unit=shown)
         return Picture(
             structure, tuple(rows), heading, description, tuple(even(table, self.language)), unit
         )

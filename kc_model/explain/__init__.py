@@ -7,7 +7,7 @@ from kc_model.explain.conflicts import BY_CELLS, Trouble, is_bound, tell_conflic
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
-from kc_model.explain.naming import budget_texts, renumbered, rule_label, rule_texts
+from kc_model.explain.naming import budget_groups, budget_texts, renumbered, rule_label, rule_texts
 from kc_model.explain.outcome import (
     tell_goals,
     tell_missed,
@@ -23,6 +23,7 @@ __all__ = [
     "BY_CELLS",
     "RANGES_UP_TO",
     "Trouble",
+    "budget_groups",
     "budget_texts",
     "explain",
     "holding",

@@ -12,7 +12,7 @@ from kc_model.scenario import Budget, Rule
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
 
-__all__ = ["budget_texts", "renumbered", "rule_label", "rule_texts"]
+__all__ = ["budget_groups", "budget_texts", "renumbered", "rule_label", "rule_texts"]
 
 _FIRST = {"source", "place", "area"}
 _CHANGED = re.compile(r" \(đổi thành [^()]*\)$")  # said of an earlier change
@@ -53,6 +53,21 @@ def budget_texts(budgets: Sequence[Budget], words: Words) -> dict[str, str]:
         told = f"{name} ({row.text})" if row.text else name
         texts[f"budget:{number}"] = row.text if _is_name(row, words.vintage) else told
     return texts
+
+
+def budget_groups(budgets: Sequence[Budget], words: Words) -> dict[str, tuple[str, str]]:
+    """Return the names without their place, and the place's code, of budgets named after one.
+
+    Budgets whose names differ in the place alone are then one, each place a group of it.
+    """
+    found = {}
+    for row, (key, name) in zip(budgets, budget_texts(budgets, words).items(), strict=True):
+        (code, *others) = row.where.get("place", ("",))
+        spelled = (Words("vnd", words.vintage, one).name(code, "place") for one in LANGUAGES)
+        place = next((one for one in spelled if code and one in name), "")
+        if place and not others:
+            found[key] = (name.replace(place, "").strip(" –-"), code)
+    return found
 
 
 def _is_name(row: Budget, vintage: str) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from itertools import groupby
 from textwrap import shorten, wrap
 from typing import Any
@@ -17,26 +15,26 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from kc_model import reference
-from kc_model.money import UNITS
+from kc_model.export.paper import DIGIT, EDGES, LINE, PAGE, SIZE, Layout, length_of, lines_of
+from kc_model.money import SHOWN, UNITS
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
 
-__all__ = ["Book", "Display", "cut_text", "display_of", "lines_of"]
+__all__ = ["Book", "Display", "cut_text", "display_of"]
 
 _LONGEST = 32_000  # a cell holds 32,767 characters
 _READABLE = 2_000  # of them fit in the highest row
 _FOOTER = 170  # characters of its left part: it holds 255, codes and page numbers among them
-_FONT, _SIZE = "Times New Roman", 11
-_LINE = 15.0 / _SIZE  # points of a line of text per point of its size
+_FONT = "Times New Roman"
 _HIGHEST = 409.0  # points a row can have
 _GAP = 6.0  # points of a row that keeps things apart
-_DIGIT, _EDGES = 5.25, 3.75  # points of a column's width: for each character, and beside them
+_BOLD = 1.07  # times as wide bold text is
 _INDENT = 1.5  # characters that a step to the right takes
-_PAGE = (724.0, 495.0)  # points of A4 landscape, across and down, with some to spare
 _WIDEST = 2.4  # times as wide columns may be made to fill the page
 _SQUEEZES = (1.08, 1.16, 1.25)  # how much more than a page may be made to fit it
 _SMALLEST = 0.55  # of its size text may be printed
 _WRAPPED = frozenset({"wrap", "head"})
+_FINEST = 3  # digits after the mark that money on paper has at most
 _BORN = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same plan gives the same bytes
 
 _NO_FAULT = ("number_stored_as_text", "formula_differs", "formula_range")  # codes, subtotals
@@ -56,7 +54,7 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "band": {"bg_color": "#EEF3F8"},
     "total": {"bg_color": "#FCE9C8"},
     "warn": {"bold": True, "font_color": "#C00000"},
-    "missed": {"bg_color": "#F8D7DA"},
+    "missed": {"bg_color": "#F8D7DA", "bold": True},
     "binding": {"bg_color": "#FFF3CD"},
     "code": {"font_size": 8, "font_color": "#7F7F7F"},
     "small": {"font_size": 9},
@@ -72,19 +70,29 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "indent3": {"indent": 3},
 }
 
-_NUMBERS: Mapping[str, str] = {  # "@" stands for the digits that money has
+# "@" stands for the digits that money has, "~" for the least change that is shown as one: what is
+# less is shown as none, without a sign.
+_NUMBERS: Mapping[str, str] = {
     "money": "#,##0@",
-    "change": "+#,##0@;-#,##0@;0@",
+    "change": '[>=~]+#,##0@;[<=-~]-#,##0@;"0@"',
     "quiet": "#,##0@;-#,##0@;",  # nothing for zero
     "whole": "#,##0",
     "decimal": "#,##0.0##",
     "share": "0.0%",
     "percent": "0%",
     "exact_share": "0.0##%",
-    "rise": "+0.0%;-0.0%;0.0%",
+    "rise": '[>=0.0005]+0.0%;[<=-0.0005]-0.0%;"0.0%"',
 }
 _MARKS = {"vi": "[$-42A]", "en": ""}  # LibreOffice prints the language's marks; Excel its user's
 _APART = "_)"  # a number does not touch the text in the column after it
+
+
+def _section(shown: str, language: Language) -> str:
+    """Return a section of a number format in a language, its condition first; "" stays."""
+    if shown.startswith('"'):
+        return f"{shown.replace('.', ',') if language == 'vi' else shown}{_APART}"
+    condition, bracket, digits = shown.rpartition("]")
+    return f"{condition}{bracket}{_MARKS[language]}{digits}{_APART}" if shown else ""
 
 
 def cut_text(text: str) -> list[str]:
@@ -114,61 +122,33 @@ class Display:
     width: float
 
 
-def display_of(money: Collection[int], unit: str, narrowest: float) -> Display:
-    """Return the digits that show all of some VND in a unit, or the unit's usual ones.
+def display_of(
+    money: Collection[int], given: str, narrowest: float, unit: str | None = None
+) -> Display:
+    """Return how some VND are shown: with the digits that show all of them, or the most there are.
 
     Parameters
     ----------
-    unit : str
-        A key of `kc_model.money.UNITS`.
+    given : str
+        The dataset's unit: amounts in whole ones are shown whole where few digits do it.
     narrowest : float
         Characters that headings need.
+    unit : str or None
+        What money is shown in; None: what screens show it in, see `kc_model.money.SHOWN`.
     """
+    unit = SHOWN[given] if unit is None else unit
+    finest = min(_FINEST, len(str(UNITS[unit] // UNITS[given])) - 1)
+    most = max(DIGITS[unit], finest)
     exact = (
         digits
-        for digits in range(DIGITS[unit] + 1)
+        for digits in range(most + 1)
         if all(vnd * 10**digits % UNITS[unit] == 0 for vnd in money)
     )
     digits = next(exact, None)
-    shown = DIGITS[unit] if digits is None else digits
+    shown = most if digits is None else digits
     largest = sum(abs(vnd) for vnd in money) / UNITS[unit]  # no total is larger
     width = max(narrowest, len(f"{largest:,.{shown}f}") + 2.0)
     return Display(unit, shown, rounds=digits is None, width=width)
-
-
-@dataclass
-class _Layout:
-    """What is known of a sheet before it is printed."""
-
-    widths: list[float]
-    heights: dict[int, float] = field(default_factory=dict)
-    tied: set[int] = field(default_factory=set)
-
-    @property
-    def scale(self) -> float:
-        """How much smaller it is printed to be one page wide."""
-        return min(1.0, _PAGE[0] / sum(_DIGIT * width + _EDGES for width in self.widths))
-
-    def height(self, rows: Iterable[int]) -> float:
-        """Return the points that some rows take."""
-        return sum(self.heights.get(row, _LINE * _SIZE) for row in rows)
-
-    def pages(self, room: float, last: int, heading: float, starts: Sequence[int]) -> list[int]:
-        """Return the rows that begin a page after the first.
-
-        A row that is tied to the next one is not left at the end of a page.
-        """
-        pages, begin, used = [], 0, 0.0
-        for row in range(last + 1):
-            height = self.height([row])
-            if row in starts or used + height > room:
-                at = row
-                while row not in starts and at - 1 > begin and at - 1 in self.tied:
-                    at -= 1
-                pages.append(at)
-                begin, used = at, heading + self.height(range(at, row))
-            used += height
-        return pages
 
 
 class Book:
@@ -204,12 +184,13 @@ class Book:
         )
         point = f".{'0' * money.digits}" if money.digits else ""
         self._styles = dict(_STYLES)
+        least = f"{0.5 / 10**money.digits:.{money.digits + 1}f}"
         for name, shown in _NUMBERS.items():
-            parts = shown.replace("@", point).split(";")
-            whole = [f"{_MARKS[language]}{part}{_APART}" if part else "" for part in parts]
-            self._styles[name] = {"num_format": ";".join(whole)}
+            parts = shown.replace("@", point).replace("~", least).split(";")
+            whole = ";".join(_section(part, language) for part in parts)
+            self._styles[name] = {"num_format": whole}
         self._formats: dict[tuple[str, ...], Format] = {}
-        self._layouts: dict[Worksheet, _Layout] = {}
+        self._layouts: dict[Worksheet, Layout] = {}
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of the wording file ``export``."""
@@ -235,7 +216,7 @@ class Book:
         return self._formats[names]
 
     def _properties(self, names: Iterable[str]) -> dict[str, Any]:
-        properties: dict[str, Any] = {"font_name": _FONT, "font_size": _SIZE, "valign": "vcenter"}
+        properties: dict[str, Any] = {"font_name": _FONT, "font_size": SIZE, "valign": "vcenter"}
         for name in names:
             properties |= self._styles[name]
         return properties
@@ -258,8 +239,8 @@ class Book:
         sheet.center_horizontally()
         sheet.hide_gridlines(2)
         sheet.ignore_errors(dict.fromkeys(_NO_FAULT, "A1:XFD1048576"))
-        free = _PAGE[0] - _EDGES * len(widths) - _DIGIT * widths[0]
-        wider = min(_WIDEST, max(1.0, free / (_DIGIT * sum(widths[1:]))))
+        free = PAGE[0] - EDGES * len(widths) - DIGIT * widths[0]
+        wider = min(_WIDEST, max(1.0, free / (DIGIT * sum(widths[1:]))))
         self.lay(sheet, [widths[0], *(wider * width for width in widths[1:])], beside)
         return sheet
 
@@ -267,11 +248,16 @@ class Book:
         """Set the widths of columns, by which texts make their rows high enough."""
         for column, width in enumerate((*widths, *beside)):
             sheet.set_column(column, column, width)
-        self._layouts[sheet] = _Layout(list(widths))
+        self._layouts[sheet] = Layout(list(widths))
 
     def width(self, sheet: Worksheet, first: int, last: int) -> float:
         """Return the characters that some columns of a sheet hold."""
         return sum(self._layouts[sheet].widths[first : last + 1])
+
+    def needed(self, texts: Iterable[str], *styles: str) -> float:
+        """Return the characters of a column that holds each of some texts on one line."""
+        size = _size(self._properties(styles))
+        return max((size / DIGIT * length_of(text) for text in texts), default=0.0)
 
     def text(self, sheet: Worksheet, row: int, column: int, text: str, *styles: str) -> None:
         """Write a text as text; what a cell cannot hold is cut, and says so."""
@@ -296,16 +282,15 @@ class Book:
         sheet.write_string(row, column, shown, self.style(*styles))
         if row == last_row:
             own = self._properties(styles)
-            size = own["font_size"] * (_BOLD if own.get("bold") else 1.0)
             moved_in = _INDENT * own.get("indent", 0)
-            width = _DIGIT / size * (self.width(sheet, column, last_column) - moved_in)
+            width = DIGIT / _size(own) * (self.width(sheet, column, last_column) - moved_in)
             lines = lines_of(shown, width) if _WRAPPED.intersection(styles) else 1
-            self._raise(sheet, row, min(_HIGHEST, _LINE * own["font_size"] * lines))
+            self._raise(sheet, row, min(_HIGHEST, LINE * own["font_size"] * lines))
 
     def _raise(self, sheet: Worksheet, row: int, height: float) -> None:
         """Make a row high enough: no viewer does it for merged cells, some for none."""
         heights = self._layouts[sheet].heights
-        if height > heights.get(row, _LINE * _SIZE):
+        if height > heights.get(row, LINE * SIZE):
             heights[row] = height
             sheet.set_row(row, height)
 
@@ -318,6 +303,10 @@ class Book:
     def tie(self, sheet: Worksheet, first: int, last: int) -> None:
         """Keep some rows on one page, as far as one holds them."""
         self._layouts[sheet].tied |= set(range(first, last))
+
+    def group(self, sheet: Worksheet, row: int, depth: int) -> None:
+        """Tell that a group begins with a row: pages are rather broken there."""
+        self._layouts[sheet].heads[row] = depth
 
     def fold(self, sheet: Worksheet, first: int, last: int) -> None:
         """Fold rows under the one before them: they open on a click, and are not printed."""
@@ -336,6 +325,11 @@ class Book:
             self.merge(sheet, (row, columns[0], row, columns[1]), piece, "wrap", "top", *styles)
             row += 1
         return row
+
+    def warn(self, sheet: Worksheet, row: int, right: int, text: str) -> int:
+        """Write a warning that every page repeats with the headings; return the next row."""
+        self._layouts[sheet].warned = row
+        return self.paragraph(sheet, row, (0, right), text, "warn", "center")
 
     def heading(self, sheet: Worksheet, row: int, headings: Sequence[tuple[str, str]]) -> None:
         """Write two heading rows: what columns side by side have in common over what each is.
@@ -395,8 +389,10 @@ class Book:
         it is told to fit to pages. What is a little too long is made to fit.
         """
         layout = self._layouts[sheet]
+        if heading and layout.warned is not None:
+            heading = layout.warned, heading[1]
         again = layout.height(range(heading[0], heading[1] + 1)) if heading else 0.0
-        scale, room = layout.scale, _PAGE[1] / layout.scale
+        scale, room = layout.scale, PAGE[1] / layout.scale
         pages = layout.pages(room, last, again, starts)
         for squeeze in _SQUEEZES:
             fewer = layout.pages(room * squeeze, last, again, starts)
@@ -417,7 +413,7 @@ class Book:
         size = {"scale_with_doc": False}
         shown = shorten(stamp.replace("&", "&&"), _FOOTER, placeholder="…")
         sheet.set_footer(f"&L{font}{shown}&R{font}{page}", size)
-        if warning:
+        if warning and self._layouts[sheet].warned is None:
             sheet.set_header(f'&C&"{_FONT},Bold"&10&KC00000{warning}', size)
 
     def close(self, **properties: str) -> bytes:
@@ -427,47 +423,7 @@ class Book:
         return self.stream.getvalue()
 
 
-# --- how many lines a text takes ------------------------------------------------------------------
-
-
-_WIDTHS = {  # of Times New Roman, in parts of its size (from its metrics); all others are 0.5
-    0.25: " ,.·",
-    0.28: "ijlt/:;\\",
-    0.33: "!()-I[]frs`'",
-    0.44: "?acez“”",
-    0.56: "FPSJ+−<=>×",
-    0.61: "ELTZ",
-    0.67: "BCR",
-    0.72: "ADGHKNOQUVXYwĐ",
-    0.8: "m&%",
-    0.92: "MW@",
-    1.0: "…—→",
-}
-_OF = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
-_SPARE = 1.04  # hooks are wider
-_BOLD = 1.07  # times as wide
-
-
-@cache
-def _width(letter: str) -> float:
-    return _SPARE * _OF.get(unicodedata.normalize("NFD", letter)[0], 0.5)
-
-
-def lines_of(text: str, width: float) -> int:
-    """Return the lines that a text takes in a column, broken between words.
-
-    Parameters
-    ----------
-    width : float
-        Of the column, in sizes of its font (ems).
-    """
-    lines = 0
-    for line in text.split("\n"):
-        lines, used = lines + 1, 0.0
-        for word in line.split(" "):
-            length = sum(map(_width, word))
-            if used and used + length > width:
-                lines, used = lines + 1, 0.0
-            over = max(0, int((length - 1e-9) // width))  # a word longer than a line
-            lines, used = lines + over, used + length - over * width + _width(" ")
-    return lines
+def _size(properties: Mapping[str, Any]) -> float:
+    """Return the size that a text of a format takes: a bold one takes more."""
+    size: float = properties["font_size"]
+    return size * (_BOLD if properties.get("bold") else 1.0)

@@ -34,6 +34,7 @@ def allocation_workbook(
     language: Language = "vi",
     moves: pd.DataFrame | None = None,
     projects: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    unit: str | None = None,
 ) -> bytes:
     """Return a plan as an Excel workbook, ready to print on A4.
 
@@ -56,6 +57,8 @@ def allocation_workbook(
     projects : tuple of DataFrame, optional
         Of a plan that chose projects: all of them, and what was chosen, as
         `kc_model.export.assigned_workbook` takes them.
+    unit : str or None
+        What its money is in; None: what screens show it in, as all that is printed.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def allocation_workbook(
     if not amounts:
         raise ValueError("a plan without cells cannot be printed")
     money = [vnd for cell in amounts for vnd in (cell.amount, cell.baseline) if vnd is not None]
-    book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST))
+    book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST, unit))
     table = write_plan(book, stamp, amounts)
     if len({cell.place for cell in amounts}) > 1:
         write_places(book, stamp, amounts, table)
@@ -154,7 +157,7 @@ def write_places(book: Book, stamp: Stamp, amounts: Sequence[Amount], plan: Tabl
     """Write the sums by place; every number is a formula over the plan's table."""
     sheet = book.sheet("places", (5.5, 36.0, *([book.money.width] * len(plan.columns))), _BESIDE)
     table = Table(book, sheet, plan.columns, linked=plan)
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    unit = book.say("unit", unit=unit_name(book.money.unit, book.language))
     title = book.say("places.title", years=years_of(amounts))
     write_title(book, sheet, table.right, stamp, title, unit)
     first = table.write_heading(2, baseline_heading(book, stamp))
@@ -187,7 +190,7 @@ def write_changes(book: Book, stamp: Stamp, amounts: Sequence[Amount]) -> None:
     sheet, last = book.sheet("changes", tuple(widths.values())), len(widths) - 1
     baseline = baseline_heading(book, stamp)
     title = book.say("changes.title", baseline=baseline.upper(), years=years_of(amounts))
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+    unit = book.say("unit", unit=unit_name(book.money.unit, book.language))
     write_title(book, sheet, last, stamp, title, unit)
     headings = {"name": book.say(f"changes.{level}"), "baseline": baseline}
     for column, key in enumerate(widths):

@@ -51,8 +51,8 @@ def write_head(
     for line in lines:
         row = book.paragraph(sheet, row, (0, right), line, "italic", "center")
     if stamp.synthetic:
-        row = book.paragraph(sheet, row, (0, right), book.say("synthetic"), "warn", "center")
-    unit = book.say("unit", unit=unit_name(stamp.unit, book.language))
+        row = book.warn(sheet, row, right, book.say("synthetic"))
+    unit = book.say("unit", unit=unit_name(book.money.unit, book.language))
     book.merge(sheet, (row, half, row, right), unit, "italic", "right")
     return row + 1
 
@@ -100,6 +100,8 @@ def write_foot(book: Book, sheet: Worksheet, right: int, end: int, notes: Sequen
 
 def finish(book: Book, stamp: Stamp, title: str = "") -> bytes:
     """Print on every page what a workbook rests on, and return its bytes.
+
+    A warning stands over the pages of sheets that do not carry it themselves.
 
     Parameters
     ----------

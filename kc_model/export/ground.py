@@ -6,6 +6,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from xlsxwriter.worksheet import Worksheet
 
@@ -15,7 +16,7 @@ from kc_model.export.book import Book, cut_text
 from kc_model.export.frame import write_title
 from kc_model.export.stamp import Stamp, newest, note_lines
 from kc_model.export.table import Amount
-from kc_model.money import format_number, unit_name
+from kc_model.money import UNITS, format_number, unit_name
 from kc_model.wording import Language, retold, say, texts
 
 __all__ = ["write_ground", "write_rules"]
@@ -50,15 +51,16 @@ def write_rules(book: Book, stamp: Stamp, rules: pd.DataFrame, amounts: Sequence
     """
     wide = {"bound": book.money.width, "lhs": book.money.width, "slack": book.money.width}
     sheet = book.sheet("rules", list({**_COLUMNS, **wide}.values()))
+    scale = UNITS[book.money.unit] / UNITS[stamp.unit]
     last = len(_COLUMNS) - 1
-    unit = book.say("rules.unit", unit=unit_name(stamp.unit, book.language))
+    unit = book.say("rules.unit", unit=unit_name(book.money.unit, book.language))
     gathered = list(_gathered(rules))
     unit += book.say("rules.unfold") if any(len(rows) > 1 for rows in gathered) else ""
     write_title(book, sheet, last, stamp, book.say("rules.title"), unit)
     for column, key in enumerate(_COLUMNS):
         book.text(sheet, 2, column, book.say(f"rules.columns.{key}"), "cell", "head")
     sheet.freeze_panes(3, 2)
-    teller, row = _Rules(book, sheet, amounts), 3
+    teller, row = _Rules(book, sheet, amounts, scale), 3
     for number, rows in enumerate(gathered, 1):
         row = teller.write(row, number, rows)
     end = _write_defaults(book, sheet, row, stamp.defaults, len(gathered)) - 1
@@ -86,7 +88,11 @@ def _gathered(rules: pd.DataFrame) -> list[list[Rule]]:
     """Return the rows of every rule and side, the worst first, and of each its worst groups."""
     ranks = {status: rank for rank, status in enumerate(_STATUSES)}
     ranked = rules.assign(
-        family=rules["id"].where(~rules["id"].str.startswith("bound:"), "bound:"),
+        family=np.select(
+            [rules["id"].str.startswith("bound:"), rules["id"].str.startswith("budget:")],
+            ["bound:", "budget:" + rules["text"]],
+            rules["id"],
+        ),
         rank=rules["status"].map(ranks).fillna(len(ranks)),
     )
     order, ascending = ["rank", "price", "slack"], [True, False, True]
@@ -97,12 +103,14 @@ def _gathered(rules: pd.DataFrame) -> list[list[Rule]]:
     return sorted(found, key=lambda rows: rows[0]["rank"])
 
 
-def _figures(rule: Rule) -> tuple[list[float | None], str]:
+def _figures(rule: Rule, scale: float) -> tuple[list[float | None], str]:
     """Return a rule's bound, what the plan gives and the room, and the style they are shown in.
 
-    What is held against a share of money is told as shares of it.
+    What is held against a share of money is told as shares of it; `scale` is the unit shown, in
+    that of the rules.
     """
-    whole, look = 1.0, "money" if rule["measure"] in ("money", "share") else "decimal"
+    is_money = rule["measure"] in ("money", "share")
+    whole, look = (scale, "money") if is_money else (1.0, "decimal")
     if rule["measure"] == "share" and rule["factor"] and rule["bound"]:
         whole, look = rule["bound"] / rule["factor"], "exact_share"
     slack = -rule["shortfall"] if rule["shortfall"] > 0 else rule["slack"]
@@ -117,21 +125,25 @@ def _figures(rule: Rule) -> tuple[list[float | None], str]:
 class _Rules:
     """The rules being written on their sheet."""
 
-    def __init__(self, book: Book, sheet: Worksheet, amounts: Sequence[Amount]) -> None:
-        self.book, self.sheet = book, sheet
+    def __init__(
+        self, book: Book, sheet: Worksheet, amounts: Sequence[Amount], scale: float
+    ) -> None:
+        self.book, self.sheet, self.scale = book, sheet, scale
         self.codes = _codes(book, amounts)
         self.places = {cell.place for cell in amounts}
 
     def write(self, row: int, number: int, rows: Sequence[Rule]) -> int:
         """Write the rows of a rule and side; return the next row."""
-        first, figures = rows[0], [_figures(one) for one in rows]
-        style = (first["status"],) if first["status"] in ("missed", "binding") else ()
+        first, figures = rows[0], [_figures(one, self.scale) for one in rows]
         told = {**self.texts(first), "number": str(number)}
         if len(rows) > 1:
             count = sum(one["status"] == first["status"] for one in rows)
             told["group"] = self.groups(rows)
             told["status"] += f" ({count}/{len(rows)})"
-        self.line(row, told, self.spans(figures), figures[0][1], style)
+            tolds = [one["told"] for one in rows if one["told"]]
+            if len(tolds) == 1 or len(set(tolds)) > 1:  # not of all of them together
+                told["price"] = f"{self.name(first)}: {first['told']}"
+        self.line(row, told, self.spans(figures), figures[0][1], first["status"])
         if len(rows) == 1:
             return row + 1
         shown = rows[:_SHOWN]
@@ -140,7 +152,7 @@ class _Rules:
             own["price"] = one["told"] if one["told"] != first["told"] else ""
             if at == _SHOWN < len(rows):
                 own["group"] = self.more([own["group"]], len(rows) - _SHOWN)
-            self.line(row + at, own, *figures[at - 1], ())
+            self.line(row + at, own, *figures[at - 1], one["status"])
         self.book.fold(self.sheet, row + 1, row + len(shown))
         return row + len(shown) + 1
 
@@ -150,18 +162,20 @@ class _Rules:
         told: Mapping[str, str],
         figures: Sequence[float | str | None],
         look: str,
-        style: tuple[str, ...],
+        status: str,
     ) -> None:
-        """Write one row."""
+        """Write one row; where the rule is missed or binds, its status is set off."""
         known = dict(zip(("bound", "lhs", "slack"), figures, strict=True))
         for column, key in enumerate(_COLUMNS):
             value = known.get(key, told.get(key, ""))
             if isinstance(value, str):
                 side = ("center",) if key in ("number", "tier", "side", "status") else ()
                 side = ("right",) if key in known else side
+                is_told = key == "status" and status in ("missed", "binding")
+                style = (status,) if is_told else ("bold",) if status == "missed" else ()
                 self.book.text(self.sheet, row, column, value, "cell", "wrap", "top", *side, *style)
             else:
-                self.book.number(self.sheet, row, column, value, "cell", look, "top", *style)
+                self.book.number(self.sheet, row, column, value, "cell", look, "top")
 
     def texts(self, rule: Rule) -> dict[str, str]:
         """Return what is said of a rule in one of its groups."""
@@ -284,7 +298,7 @@ def _sections(book: Book, stamp: Stamp) -> Iterator[tuple[str, list[tuple[str, s
         "scenario": stamp.scenario,
         "year": str(stamp.year),
         "as_of": newest(book, stamp),
-        "unit": unit_name(stamp.unit, book.language),
+        "unit": unit_name(book.money.unit, book.language),
         "vintage": book.say(f"vintages.{stamp.vintage}"),
         "dataset_hash": stamp.dataset_hash,
         "scenario_hash": stamp.scenario_hash,

@@ -164,8 +164,9 @@ class _Table(Tree[Sequence[Values]]):
             return f"=SUMIF({funds},{xl_rowcol_to_cell(row, at)},{money})"
 
         self.book.text(self.sheet, row, 0, "", *styles)
-        self.book.text(self.sheet, row, 1, self.book.say("listing.of_which"), *styles)
         self._write_row(row, of, styles, sum_of)
+        before = (row, 1, row, at - 1)
+        self.book.merge(self.sheet, before, self.book.say("listing.of_which"), *styles)
         self.book.text(self.sheet, row, at, fund, *styles, "indent1")
 
     def _write_row(

@@ -456,6 +456,13 @@ def _called(row: Row) -> str:
     return f"{row['id']}. {row['name']}" if row["name"] else ""
 
 
+def _cell(book: Book, row: Row, *, placed: bool) -> str:
+    """Name a cell by its place and activity; where a column tells its place, by what it is of."""
+    if placed:
+        return " – ".join(text for text in (_places(book, row), row["activity"]) if text)
+    return row["activity"] or book.name("area", row["area"])
+
+
 def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
     """Return the projects that got nothing, and why."""
     place = _only_place(book, rows)
@@ -477,8 +484,11 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     kept = {code: unmoved[code] for code in reference.source_order() if unmoved.get(code)}
     funds = funds_of(book, (*(row["source"] for row in rows), *kept))
+    place = _only_place(book, rows)
+    has_column = not place and any(map(_called, rows))  # else cells are called by their place
     fields = (
-        *(Field("moved", 38.0), fund_field(funds), _money(book, "before")),
+        *(Field("moved", 38.0), *((Field("place", 16.0),) if has_column else ())),
+        *(fund_field(funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
         *(reasons.field, Field("decided_by", 46.0 if reasons.is_short else 32.0)),
@@ -486,8 +496,8 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     shown = [
         {
             "area": row["area"],
-            "moved": _called(row)
-            or " – ".join(t for t in (_places(book, row), row["activity"]) if t),
+            "moved": _called(row) or _cell(book, row, placed=not has_column),
+            "place": _places(book, row),
             "source": book.name("source", row["source"]),
             "before": row["before"],
             "up": row["move"] if row["move"] > 0 else None,
@@ -506,7 +516,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), *reasons.legend),
+        (about(book, stamp), *place, *reasons.legend),
         fields,
         (*_by_area(book, shown), *([Group(book.say("listing.stays"), rest)] if rest else [])),
         notes,

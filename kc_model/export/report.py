@@ -70,6 +70,7 @@ _CODES = ("source", "region", "place", "area", "activity")
 _BESIDE = (3.0, 7.0, 5.0, 5.0, 7.0, 5.0)  # widths right of a table: a gap and the codes
 _CONTENT = {"areas": 40.0, "places": 30.0, "risk": 50.0}  # width of what each row of a form is
 _NAMES = (5.0, 24.0, 36.0, 8.0)  # of the sheet of all lines: number, place, area, fund
+_REMARK = (10.0, 32.0)  # narrowest and widest column of remarks
 _HEAD = 3  # rows before its heading
 _SHOWN = 25  # lines at risk that are printed: they and the signatures fill a page
 _NARROWEST = 12.5  # characters of a money column
@@ -239,7 +240,7 @@ class _Report:
         if row[key] is None:
             return None
         is_money = self.look(key)[0] == "money"
-        return row[key] / UNITS[self.stamp.unit] if is_money else float(row[key])
+        return row[key] / UNITS[self.book.money.unit] if is_money else float(row[key])
 
     def headings(self, keys: Sequence[str]) -> list[tuple[str, str]]:
         """Return for every column what it shares with others, and its own heading.
@@ -259,7 +260,12 @@ class _Report:
     def write_form(self, name: str, nodes: Sequence[Node[_Lines]], of: Sequence[str]) -> None:
         """Write a form: head, table with its total, what is to be known of it, signatures."""
         book, keys = self.book, self.shown(of)
-        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), 18.0)
+        remarks = (self.remark(of[0]) for of in (*_every(nodes), (self.all, ())))
+        needed = book.needed(
+            remarks, "bold", "small"
+        )  # a row is high if its remark takes two lines
+        remark_width = min(max(needed + 1.0, _REMARK[0]), _REMARK[1])
+        widths = (5.0, _CONTENT[name], *(self.look(key)[1] for key in keys), remark_width)
         sheet, right = book.sheet(name, widths, _BESIDE), len(widths) - 1
         title = book.say(f"report.title.{name}", year=self.stamp.year)
         heading = write_head(book, sheet, right, self.stamp, title, self.subtitles())
@@ -330,7 +336,7 @@ class _Report:
         beside = (*_BESIDE, *(self.look(key)[1] for key in self.unprinted), 45.0)
         sheet = book.sheet("lines", (*_NAMES, *money, 8.0), beside)
         title = book.say("report.title.lines", year=self.stamp.year)
-        unit = book.say("unit", unit=unit_name(self.stamp.unit, book.language))
+        unit = book.say("unit", unit=unit_name(book.money.unit, book.language))
         write_title(book, sheet, right, self.stamp, title, unit)
         names = ("number", "place", "area", "source")
         own = [("", book.say(f"report.columns.{key}")) for key in names]
@@ -387,6 +393,13 @@ class _Report:
         """Return where the sheet of all lines has a number, or a code."""
         column, last = self.at()[key], _HEAD + 1 + len(self.cells)
         return f"'{self.book.say('sheets.lines')}'!{xl_range_abs(_HEAD + 2, column, last, column)}"
+
+
+def _every(nodes: Sequence[Node[_Lines]]) -> Iterator[_Lines]:
+    """Yield what rows are of, and the rows under them."""
+    for node in nodes:
+        yield node.of
+        yield from _every(node.children)
 
 
 class _Table(Tree[_Lines]):

@@ -11,7 +11,7 @@ from kc_model.export.book import Book, Display
 from kc_model.export.frame import finish
 from kc_model.export.stamp import Stamp, about, note_lines
 from kc_model.money import NumberError, parse_number
-from kc_model.wording import Language
+from kc_model.wording import Language, say
 
 __all__ = ["shown_workbook"]
 
@@ -30,13 +30,15 @@ def shown_workbook(
     title, unit : str
         What stands over the table.
     lines : sequence of sequence of str
-        Headings first; figures as the language writes them, rounded as shown.
+        Headings first; figures as the language writes them, rounded as shown. A range of two
+        numbers takes two columns.
 
     Returns
     -------
     bytes
         No formula; the same for the same input.
     """
+    lines = _apart(lines, language)
     book = Book(language, stamp.vintage, Display(stamp.unit, 0, rounds=True, width=_OTHERS))
     last = len(lines[0]) - 1
     sheet = book.sheet("shown", (_FIRST, *([_OTHERS] * last)))
@@ -56,6 +58,29 @@ def shown_workbook(
     sheet.freeze_panes(head + 1, 1)
     book.print_rows(sheet, row - 1, (head, head))
     return finish(book, stamp, title)
+
+
+_NONE = "–"
+
+
+def _apart(lines: Sequence[Sequence[str]], language: Language) -> list[list[str]]:
+    """Return a table in which each column of ranges is one of where they begin and one of ends."""
+    columns: list[list[str]] = []
+    for name, *cells in zip(*lines, strict=True):
+        ends = [_ends(cell, language) for cell in cells]
+        if set(cells) <= {_NONE} or None in ends:
+            columns.append([name, *cells])
+        else:
+            heads = (say(f"export.shown.{end}", language, name=name) for end in ("from", "to"))
+            columns += map(list, zip(heads, *filter(None, ends), strict=True))
+    return [list(line) for line in zip(*columns, strict=True)]
+
+
+def _ends(cell: str, language: Language) -> tuple[str, ...] | None:
+    """Return the two ends of a range, of none too; None for any other text."""
+    ends = (cell, cell) if cell == _NONE else tuple(cell.split(_NONE))
+    are_known = cell == _NONE or all(_figure(end, language) is not None for end in ends)
+    return ends if len(ends) == 2 and are_known else None
 
 
 def _write(book: Book, sheet: Worksheet, at: tuple[int, int], texts: Sequence[str]) -> None:

@@ -216,13 +216,18 @@ class Table(Tree[Amounts]):
             look = (*styles, key if key in ("change", "share") else "money")
             across = self._across(row, key)
             if value is None:
-                self.book.number(self.sheet, row, column, None, *look)
+                self.book.text(self.sheet, row, column, self._missing(key), *look, "right")
             elif across:
                 self.book.formula(self.sheet, row, column, across, value, *look)
             elif add is not None:
                 self.book.formula(self.sheet, row, column, add(column), value, *look)
             else:
                 self.book.number(self.sheet, row, column, value, *look)
+
+    def _missing(self, key: str) -> str:
+        """Say that there is no money of a fund, or that a figure is not known."""
+        is_none = key in (*reference.source_order(), "share")
+        return self.book.say("none.amount" if is_none else "none.figure")
 
     def _across(self, row: int, key: str) -> str:
         """Return the formula of a column that follows from others of its row, "" if it does not."""

@@ -67,6 +67,7 @@ class Tree(ABC, Generic[Of]):
             self.write_row(own, node.of, parts, styles)
             if parts:
                 self.book.tie(self.sheet, own, parts[0])
+                self.book.group(self.sheet, own, depth)
         return row, written
 
     def write_total(self, row: int, label: str, of: Of, parts: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from kc_model.explain import budget_texts, explain, loosening, rule_texts, why_left
+from kc_model.explain import budget_groups, budget_texts, explain, loosening, rule_texts, why_left
 from kc_model.export import Stamp, allocation_workbook, csv_bytes, json_bytes, save_files
 from kc_model.money import to_unit
 from kc_model.moves import find_moves
@@ -21,9 +21,11 @@ from kc_model.words import Words
 
 __all__ = ["ALLOCATION_FILES", "Allocation"]
 
+_BOOK = "allocation.xlsx"
+_TOLD = ("id", "text", "group")
 ALLOCATION_FILES = (
     *("allocation.csv", "projects.csv", "rules.csv"),
-    *("allocation.xlsx", "proof.json", "run.json"),
+    *(_BOOK, "proof.json", "run.json"),
 )
 """What a plan is saved as, beside ``result.json``; removed where there is none."""
 
@@ -137,7 +139,7 @@ class Allocation(Plan):
         language: Language = "vi",
         expected: Mapping[str, str] | None = None,
         *,
-        book: str = "allocation.xlsx",
+        book: str = _BOOK,
     ) -> None:
         """Write the result into a folder, whole or not at all.
 
@@ -151,7 +153,7 @@ class Allocation(Plan):
         expected : mapping or None
             Fingerprints of the files as they were when the command began.
         book : str
-            Name of the workbook.
+            Name of the workbook; any but the usual one is a print, in the unit that screens show.
 
         Raises
         ------
@@ -163,7 +165,8 @@ class Allocation(Plan):
             files["run.json"] = json_bytes(run_of(self.seconds))
             files["allocation.csv"] = csv_bytes(self.table())
             files["rules.csv"] = csv_bytes(self.rules())
-            files[book] = self.workbook(language)
+            # The file that the contract names is in the dataset's unit, as tables are.
+            files[book] = self.workbook(language, self.unit if book == _BOOK else None)
             if len(self.projects):
                 projects = self.project_table(language)
                 amount = to_unit(projects["amount"], self.unit)
@@ -174,18 +177,29 @@ class Allocation(Plan):
         stale = [name for name in ALLOCATION_FILES if name not in files]
         save_files(folder, files, stale, expected)
 
-    def workbook(self, language: Language = "vi") -> bytes:
-        """Return ``allocation.xlsx``, the plan as an office prints it."""
+    def workbook(self, language: Language = "vi", unit: str | None = None) -> bytes:
+        """Return the plan as an office prints it.
+
+        Parameters
+        ----------
+        language : {"vi", "en"}
+        unit : str or None
+            What its money is in; None: what screens show it in.
+        """
+        words = Words.of(self, language)
         rules = self.rule_rows.assign(told=loosening(self, language))
-        named = self._budgets(language) | rule_texts(self.scenario.rules, Words.of(self, language))
+        named = self._budgets(language) | rule_texts(self.scenario.rules, words)
         names = rules["id"].map(named).fillna("")
         rules["text"] = rules["text"].where(names == "", names)
+        groups = budget_groups(self.scenario.budget, words)
+        own = [groups.get(row[0], row[1:]) for row in zip(*map(rules.get, _TOLD), strict=True)]
+        rules["text"], rules["group"] = zip(*own, strict=True)
         moves = None if self.as_of is None else find_moves(self, language)
         projects = None
         if len(self.projects) and self.projects["chosen"].any():
             projects = self.data.projects, self.assigned_table(language)
         stamp = self.stamp(language)
-        return allocation_workbook(stamp, self.cells, rules, language, moves, projects)
+        return allocation_workbook(stamp, self.cells, rules, language, moves, projects, unit)
 
     def _splits(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Return what chosen projects over several places give each, VND, by id."""

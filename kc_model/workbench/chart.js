@@ -26,7 +26,13 @@ function render({ model, el }) {
     });
     const old = shown;
     stage.style.display = "";
-    stage.querySelector("summary")?.setAttribute("aria-label", menu.open);
+    const summary = stage.querySelector("summary");
+    summary?.setAttribute("aria-label", menu.open);
+    summary?.parentElement.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      summary.parentElement.open = false;
+      summary.focus();
+    });
     shown = { key, stage, view, finalize, order: order(picture) };
     if (old) {
       old.stage.remove();

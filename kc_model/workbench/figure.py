@@ -47,7 +47,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self.nothing = screen.Text()
         self.save = ipywidgets.Button(icon="download", layout=ipywidgets.Layout(width="260px"))
         self._shown: tuple[Picture, Callable[[Language], Stamp], Language] | None = None
-        self._work = Newest(self._failed, lock)
+        self._work, self._is_saving = Newest(self._failed, lock), False
         self.wait = self._work.wait
         self.save.on_click(lambda _button: self._save())
         below = [self.table] if is_folded else []
@@ -88,11 +88,11 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self.layout.display = "none"
 
     def _save(self) -> None:
-        if self._shown is None:
+        if self._shown is None or self._is_saving:
             return
         picture, stamp, language = self._shown
         name = say(f"screen.figure.names.{self.kind}", language)
-        self.save.disabled = True
+        self._is_saving = True  # the button stays: the keyboard would lose its place
 
         def make(progress: Progress) -> tuple[str, dict[str, bytes]]:
             files = picture_files(picture, stamp(language), plain_name(name), language)
@@ -104,7 +104,7 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self._work.start(Step(make, lambda made: self._link(*made)))
 
     def _link(self, folder: str, files: dict[str, bytes]) -> None:
-        self.save.disabled = False
+        self._is_saving = False
         language = self._shown[2] if self._shown is not None else "vi"
         links = [
             screen.download(name, data, say("screen.figure.download", language, name=name))
@@ -114,6 +114,6 @@ class Figure(ipywidgets.VBox):  # type: ignore[misc]
         self.saved.value = screen.message([told]) + "".join(links)
 
     def _failed(self, error: Exception) -> None:
-        self.save.disabled = False
+        self._is_saving = False
         language = self._shown[2] if self._shown is not None else "vi"
         self.saved.value = screen.message(explain_error(error, language), "stop")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from kc_model.charts.words import even
 from kc_model.errors import Address, Fault
 from kc_model.money import SHOWN, format_number, to_unit, unit_name
 from kc_model.projects import registration
-from kc_model.tables import Dataset
+from kc_model.tables import KEYS, Dataset
 from kc_model.template import write_template
 from kc_model.wording import Language, say
 from kc_model.words import Words
@@ -290,7 +290,9 @@ def _coverage(data: Dataset, language: Language) -> str:
         return screen.message([say("screen.data.no_history", language)], "warn")
     keys = ("year", "months", "places", "areas", "sources", "plan", "disbursed", "latest")
     lines = [tuple(say(f"screen.data.covers.{key}", language) for key in keys)]
+    told: list[str] = []
     for year, rows in history.groupby("year", sort=True):
+        told += _earlier(rows, data, language)
         latest = int(rows["month"].max())
         last = rows[rows["month"] == latest]
         funds = [str(one) for one in reference.source_order() if one in set(rows["source"])]
@@ -309,7 +311,32 @@ def _coverage(data: Dataset, language: Language) -> str:
     title = say("screen.data.covers_title", language)
     note = say("screen.data.covers_note", language, unit=unit_name(unit, language))
     table = screen.table(even(lines, language, (5, 6)), title, note)
-    return f"<h3>{title}</h3>{table}{_projects(data, language)}"
+    return f"<h3>{title}</h3>{table}{screen.message(told)}{_projects(data, language)}"
+
+
+def _earlier(rows: pd.DataFrame, data: Dataset, language: Language) -> Iterator[str]:
+    """Tell which lines' newest figures of a year are of an earlier month than the year's newest.
+
+    Sums here are of that month; where a year stands counts every line's newest figure.
+    """
+    words, latest = Words(data.unit, data.vintage, language), int(rows["month"].max())
+    for column in ("plan", "disbursed") if latest <= 12 else ():
+        known = rows[rows[column].notna()].sort_values("month", kind="stable")
+        newest = known.drop_duplicates(KEYS, keep="last")
+        late = newest[newest["month"] < latest]
+        more = int(late[column].sum())
+        if more:
+            places = [words.name(code, "place") for code in late["place"].unique()]
+            values = {"amount": words.vnd(more), "total": words.vnd(int(newest[column].sum()))}
+            yield say(
+                f"screen.data.earlier.{column}",
+                language,
+                year=int(rows["year"].iloc[0]),
+                count=len(late),
+                places=words.listed(places),
+                month=latest,
+                **values,
+            )
 
 
 def _places(rows: pd.DataFrame, merged: int, language: Language) -> str:

@@ -99,7 +99,7 @@ class ProgressDesk(FiguresDesk):
         self._when(self.level, self._look)
         self.folder: Path | None = None
         self._found: Standing | None = None  # where the year stands, with the outlook on screen
-        self._exports = Newest(self._export_failed, self.work.lock)
+        self._exports, self._is_exporting = Newest(self._export_failed, self.work.lock), False
         self.working = Aside(self.work.lock, _PATIENCE)
         self._results = ipywidgets.VBox()  # all that is of the forecast on screen
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
@@ -354,11 +354,11 @@ class ProgressDesk(FiguresDesk):
 
     def _export(self) -> None:
         standing, language = self._found, self.language
-        if standing is None:
+        if standing is None or self._is_exporting:
             return
         name = f"{self.say('progress.export')} {standing.as_of:02d}-{standing.year}"
         folder = self.folder or new_folder(name)
-        self.export.disabled = True
+        self._is_exporting = True  # the button stays: the keyboard would lose its place
 
         def save(progress: Progress) -> bytes:
             standing.save(folder / _REPORT, language)
@@ -366,14 +366,14 @@ class ProgressDesk(FiguresDesk):
             return (folder / _REPORT).read_bytes()
 
         def link(book: bytes) -> None:
-            self.export.disabled = False
+            self._is_exporting = False
             saved = screen.message([self.say("progress.saved", folder=folder)])
             self.saved.value = saved + screen.download(_REPORT, book, self.say("progress.download"))
 
         self._exports.start(Step(save, link))
 
     def _export_failed(self, error: Exception) -> None:
-        self.export.disabled = False
+        self._is_exporting = False
         self.saved.value = screen.message(explain_error(error, self.language), "stop")
 
     def wait(self, timeout: float | None = None) -> bool:
