@@ -184,7 +184,7 @@ def _run_report(options: argparse.Namespace) -> int:
             data, options.year, options.as_of, arrival=dict(options.arrival), progress=tell
         )
         report = progress(data, outlook)
-    report.save(out, expected=expected)
+    report.save(out, expected=expected, unit=data.unit)
     _tell_faults(report.warnings)
     for language in LANGUAGES:
         _say("\n".join(report.sentences(language)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -404,6 +405,23 @@ def test_the_command_writes_the_report_and_tells_the_findings(run, tmp_path):
         assert text in said
     code, _ = run(case, "--year", 2024, "--as-of", 6, "--out", out)
     assert code == 0, "a report may be made again"
+
+
+def test_the_command_writes_the_unit_of_the_file_and_the_page_that_of_screens(run, tmp_path):
+    case = tmp_path / "case"
+    shutil.copytree(DATA / "published" / "north-2024" / "tech", case)
+    told = case / "dataset.yaml"
+    text = told.read_text("utf-8")
+    assert "unit: million_vnd" in text
+    told.write_text(text.replace("unit: million_vnd", "unit: thousand_vnd"), "utf-8")
+    out = tmp_path / "report.xlsx"
+    assert run(case, "--year", 2024, "--as-of", 6, "--out", out)[0] == 0
+    data = kc.read_dataset(case)
+    printed = progress(data, kc.forecast(data, 2024, 6)).workbook()
+    for book, unit in ((out.read_bytes(), "thousand_vnd"), (printed, "million_vnd")):
+        cells = [cell.value for row in load(book).worksheets[0]["A1:Z12"] for cell in row]
+        told = [text for text in map(str, cells) if say("units.vnd.name", "vi") in text]
+        assert any(say(f"units.{unit}.name", "vi") in text for text in told), told
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ _NARROWEST = 12.5  # characters of a money column
 Row = Mapping[str, Any]
 
 
-def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi") -> bytes:
+def report_workbook(
+    stamp: Stamp, rows: pd.DataFrame, language: Language = "vi", unit: str | None = None
+) -> bytes:
     """Return a progress report as an Excel workbook, ready to print on A4.
 
     Its sheets: by fund and area; by place, where there are several; what is at risk; findings and
@@ -91,6 +93,8 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
         `summary` holds the findings.
     rows : DataFrame
         As `kc_model.progress.Progress.rows`.
+    unit : str or None
+        What money is printed in; None: what screens show.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def report_workbook(stamp: Stamp, rows: pd.DataFrame, language: Language = "vi")
     """
     cells = rows[rows["level"] == "cell"]
     money = [int(vnd) for key in ("plan", "disbursed", "last_year") for vnd in cells[key].dropna()]
-    book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST))
+    book = Book(language, stamp.vintage, display_of(money, stamp.unit, _NARROWEST, unit))
     report = _Report(book, stamp, rows)
     report.write_form("areas", report.by_area(), _AREAS)
     if len(report.levels["place"]) > 1:

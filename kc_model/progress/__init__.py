@@ -102,9 +102,9 @@ class Progress:
         told = (note for note in self.findings if risks or note.column != "unspent")
         return [note.vi if language == "vi" else note.en for note in told]
 
-    def workbook(self, language: Language = "vi") -> bytes:
-        """Return the printed form as an Excel workbook."""
-        return report_workbook(self.stamp(language), self.rows, language)
+    def workbook(self, language: Language = "vi", unit: str | None = None) -> bytes:
+        """Return the printed form as an Excel workbook, in a unit; None: what screens show."""
+        return report_workbook(self.stamp(language), self.rows, language, unit)
 
     def stamp(self, language: Language = "vi") -> Stamp:
         """Return what every print of it says about itself."""
@@ -127,7 +127,11 @@ class Progress:
         )
 
     def save(
-        self, path: str | Path, language: Language = "vi", expected: Mapping[str, str] | None = None
+        self,
+        path: str | Path,
+        language: Language = "vi",
+        expected: Mapping[str, str] | None = None,
+        unit: str | None = None,
     ) -> None:
         """Save the printed form, whole or not at all.
 
@@ -138,6 +142,8 @@ class Progress:
         language : {"vi", "en"}
         expected : mapping or None
             Fingerprint of the file as it was when the command began.
+        unit : str or None
+            What money is printed in; None: what screens show.
 
         Raises
         ------
@@ -148,7 +154,7 @@ class Progress:
         """
         if Path(path).suffix.lower() != ".xlsx":
             raise_faults([Fault("report-not-xlsx", Address(Path(path).name))])
-        save_file(path, self.workbook(language), expected)
+        save_file(path, self.workbook(language, unit), expected)
 
 
 def progress(data: Dataset, outlook: Forecast) -> Progress:
