@@ -32,7 +32,6 @@ _CORE = 300
 _NEAR = 120
 _NODES = 60
 _ENOUGH = 0.99
-_CLOSE = 0.02  # gap from which on the last of it is looked for in whole purses and bundles
 _EDGE = 1e-6
 _TIMES = 1e3
 
@@ -188,7 +187,7 @@ class WholeLadder(Ladder):
         """Yield what comes of a mix, the longer the better it is known, and of neighbourhoods."""
         mix = guess.mix(self._without()[1], self._plan, self._best, self._has_time)
         if mix is not None:
-            mix.join(self._plan, self._best, self._has_time, always=self.gap <= _CLOSE)
+            mix.join(self._plan, self._best, self._has_time, always=False)
             yield from self._of(mix, guess, free)
             while mix.join(self._plan, self._best, self._has_time):
                 yield from self._of(mix, guess, free)
