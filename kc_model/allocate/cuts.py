@@ -36,7 +36,7 @@ def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
         more of: the share it has where that is largest, the share it may have, and the money it
         loses in all groups. What a smaller budget takes from everybody is no part of that, and
         where more money leaves what there was, nothing is lost. Told beside it where it is not the
-        same: how the areas it speaks of change in all places and funds, as charts show them.
+        same: how the one area it speaks of changes in all places and funds, as charts show it.
     """
     sums, found = problem.sums, dict[str, list[tuple[float, float, Row]]]()
     had, could, may = sums.lhs(problem.baseline), sums.bound(problem.baseline), sums.bound(plan)
@@ -64,10 +64,10 @@ def _told(
         words = Words(problem.unit, problem.cells.vintage, one)
         key = "one" if len(parts) == 1 else "many"
         where = say(f"faults.share-cut.{key}", one, group=words.group(row.group), count=len(parts))
-        names = ", ".join(words.name(str(code), "area") for code in areas)
-        told = {"areas": names, "change": words.signed(change * unit)}
+        told = {"area": words.name(str(areas[0]), "area"), "change": words.signed(change * unit)}
         is_same = words.signed(change * unit) == words.signed(-lost * unit)
-        beside = "" if is_same else say("faults.share-cut.beside", one, **told)
+        is_told = len(areas) > 1 or is_same  # of several no chart has a line
+        beside = "" if is_told else say("faults.share-cut.beside", one, **told)
         values |= {
             f"rule_{one}": retold(row.text, one) or row.id,
             f"basis_{one}": row.basis and say("faults.share-cut.basis", one, basis=row.basis),
