@@ -48,6 +48,9 @@ class Plan:
         later goals may have cost something (``give``); `achieved` and `shortfall` are of the
         rounded plan. That may be better than best: a share or a count may be off by one step of
         the grid. `rounding` tells what each was before and after it.
+    enough : dict of int to float
+        With detail, by the number of a goal that may give way (from 1): how good it could be if
+        all others were to get what they do.
     undecided : tuple of str
         Cells that the goals left open and the settlement decided.
     reserve : tuple of dict
@@ -98,6 +101,7 @@ class Plan:
     effects: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
+    enough: Mapping[int, float] = field(default_factory=dict)
     stopped: bool = False
 
     @property

@@ -84,3 +84,23 @@ def absorbing(cells: str, upto: float = 1e6, rate: float = 1.0) -> str:
         named = dict(zip(heading, row, strict=True))
         lines.append(" ".join([*(named[key] for key in keys), f"{upto:g}", f"{rate:g}"]))
     return "\n".join(lines)
+
+
+_PLACES = [f"{code:02d}" for code in (1, 4, 8, 11, 12, 14, 15, 19, 20, 22, 24, 25)]
+
+
+def floored(number, *, national):
+    """Return data and scenario of places with money of their own, each to keep so much of it."""
+    sources = ["KCDP", *(["KCQG"] if national else [])]
+    cells = "place area source baseline\n" + "\n".join(
+        f"{place} {area} {source} {100 + 7 * k}"
+        for k, place in enumerate(_PLACES)
+        for area in ("TECH", "PROD")
+        for source in sources
+    )
+    text = "budget:\n" + f"  - {{source: KCQG, amount: {2 * 12 * 100 + 14 * 66}}}\n" * national
+    for k, place in enumerate(_PLACES):
+        text += f"  - {{source: KCDP, place: '{place}', amount: {2 * (100 + 7 * k)}}}\n"
+    rule = f"{{id: floor, each: place, per: baseline, min: {number}, text: Mỗi nơi giữ đủ}}"
+    data = dataset(cells=cells, absorption=absorbing(cells), vintage="34")
+    return data, f"{text}rules:\n  - {rule}\n"

@@ -82,6 +82,7 @@ class Watched:
     outside: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    stays: bool = False  # what it answers where closing it is asked about
 
 
 @contextmanager
@@ -114,7 +115,10 @@ def watched_page(browser: Browser, width: int = 1280, height: int = 800) -> Iter
 
     def leave(dialog: Dialog) -> None:
         watched.asked.append(dialog.type)
-        dialog.accept()  # also with something not saved
+        if watched.stays:
+            dialog.dismiss()
+        else:
+            dialog.accept()  # also with something not saved
 
     page.on("dialog", leave)
     page.on("pageerror", lambda error: watched.errors.append(str(error)))

@@ -691,8 +691,37 @@ def test_all_goes_by_keyboard_and_closing_asks_where_something_is_not_saved(app,
     open_plan(page, app)
     press_total(page, "ArrowLeft")
     page.get_by_role("button", name="Lưu (có thay đổi)").wait_for()
-    page.goto("about:blank")
+    watched.stays = True
+    page.evaluate("() => void setTimeout(() => location.reload())")
+    page.wait_for_timeout(1000)
     assert watched.asked == ["beforeunload"]
+    press_total(page, "ArrowLeft")  # who stays goes on
+    chart_total(page, "6.900")
+    watched.stays = False
+    page.reload()
+    assert watched.asked == ["beforeunload"] * 2
+    page.get_by_role("tab", name="Phương án", exact=True).wait_for()  # and nothing is refused
+
+
+# What lies on top where headings stand, with the table scrolled down and to the side.
+COVERED = """(table) => {
+  const frame = table.parentElement, seen = {};
+  const at = (cell) => {
+    const box = cell.getBoundingClientRect();
+    return document.elementFromPoint(box.x + 12, box.y + box.height / 2)?.textContent;
+  };
+  const [first, second] = table.tHead.rows[0].cells;
+  frame.style.maxHeight = "50px";
+  frame.scrollIntoView({ block: "center" });
+  frame.scrollTop = 15;
+  seen.top = [at(first), at(second)];
+  frame.style.width = "300px";
+  table.style.width = "900px";
+  frame.scrollLeft = 60;
+  seen.left = [at(first)];
+  frame.style = table.style = "";
+  return seen;
+}"""
 
 
 @pytest.mark.browser
@@ -708,6 +737,8 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.get_by_text("Số tiền: 2.500,5 triệu đồng").wait_for()
     assert amount.inner_text() == "2.500,5 triệu đồng"
     assert page.evaluate("document.activeElement.dataset.row") == "1"  # Enter goes down
+    headings = page.get_by_role("grid", name="Kinh phí (triệu đồng)").evaluate(COVERED)
+    assert headings == {"top": ["Khoản kinh phí", "Số tiền"], "left": ["Khoản kinh phí"]}
 
     page.keyboard.type("abc")
     page.keyboard.press("Tab")
@@ -735,6 +766,20 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.column") == "2"
 
+    tier = cell(page, "Quy định", 0, 2)
+    for word, shown in (
+        ("uu tien", "ưu tiên"),
+        ("quan trọng", "quan trọng"),
+        ("bắt buộc", "bắt buộc"),
+    ):
+        tier.focus()
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+        page.locator("td[aria-invalid]", has_text=re.compile(f"^{shown}")).wait_for()
+        if word == "quan trọng":
+            page.locator(
+                "td", has_text="Chọn một trong: bắt buộc, theo chỉ đạo, ưu tiên"
+            ).wait_for()
     cell(page, "Quy định", 0, 0).focus()
     page.keyboard.press("F2")
     page.keyboard.press("Control+a")

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 import yaml
-from datasets import dataset, scenario
+from datasets import dataset, floored, scenario
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -74,17 +74,18 @@ def options(conflict):
 
 
 def kind_of(rules):
-    return frozenset(rule for rule in rules if not is_bound(rule))
+    named = frozenset(rule for rule in rules if not is_bound(rule))
+    return frozenset(rule for rule in named if not rule.startswith("budget:")) or named
 
 
 def without_other_kinds(problem, found, rules):
-    """Return all laws but those of other kinds of conflicts; for one without bounds its own."""
+    """Return all laws but those of other kinds of conflicts; for one without amounts its own."""
     own = kind_of(rules)
     if own == set(rules):
         return rules
     kinds = {kind_of(conflict["rules"]) for conflict in found}
     least = [kind for kind in kinds if not any(other < kind for other in kinds)]
-    others = frozenset().union(*(kind for kind in least if not kind <= own)) - own
+    others = frozenset().union(*(kind for kind in least if not kind <= own)).difference(rules)
     return {row.id for row in problem.rows if row.is_law} - others
 
 
@@ -464,6 +465,46 @@ def test_two_causes_are_two_troubles_and_one_button_for_both():
     assert any(
         "“Local industrial promotion – Ha Noi” has only 2,000 million VND" in x for x in told
     )
+
+
+@pytest.mark.parametrize("national", [True, False])
+def test_a_rule_of_many_places_is_one_trouble_and_each_way_out_gives_a_plan(national):
+    data, text = floored(1.1, national=national)
+    asked = scenario(text)
+    plan = allocate(data, asked, detail=False)
+    assert len(plan.conflicts) > 1  # each names other budgets
+    (trouble,) = troubles(plan)
+    assert "“Mỗi nơi giữ đủ” không giữ được ở mọi nơi cùng lúc" in trouble.told[0]
+    assert "Mức cao nhất giữ được ở mọi nơi là 100 %; so với 110 % thì thiếu" in trouble.told[1]
+    assert "ở 12 nơi, nhiều nhất là Phú Thọ" in trouble.told[1]
+    assert trouble.told[1].endswith("triệu đồng và 9 nơi khác.")
+    assert len(trouble.more[0].split(";")) == 12
+    (own, floor), (money, budgets) = trouble.ways
+    assert own == "hạ “Mỗi nơi giữ đủ” từ 110 % xuống 100 %"
+    said = "“Khuyến công quốc gia” từ" if national else "nâng 12 dòng kinh phí thêm tổng cộng"
+    assert said in money
+    for steps in (floor, budgets):
+        assert allocate(data, apply_repair(asked, steps), detail=False).status == "optimal"
+    more = [{**step, "to": step["to"] + 1e-4} for step in floor]
+    assert allocate(data, apply_repair(asked, more), detail=False).status == "infeasible"
+    assert sum("Mỗi nơi giữ đủ” không giữ được" in line for line in plan.explain("vi")) == 1
+
+
+def test_a_rule_of_many_places_beside_another_conflict_is_one_trouble_of_two():
+    data, text = floored(1.1, national=True)
+    text += (
+        "  - {id: low, where: {place: '01', area: TECH}, max: 10}\n"
+        "  - {id: high, where: {place: '01', area: TECH}, min: 20}\n"
+    )
+    asked = scenario(text)
+    wide, narrow, _both = sorted(
+        troubles(allocate(data, asked, detail=False)), key=lambda t: not t.more
+    )
+    assert wide.ways[0][0].startswith("hạ “Mỗi nơi giữ đủ” từ 110 %")
+    for _, steps in wide.ways:
+        for _, others in narrow.ways:
+            mended = apply_repair(asked, [*steps, *others])
+            assert allocate(data, mended, detail=False).status == "optimal"
 
 
 FEW = "place area source min max\n"

@@ -402,6 +402,28 @@ def test_gains_are_said_to_add_to_the_first_goal_s_best_where_that_is_not_the_pl
     assert not any("không phải vào số" in line for line in plan_of().explain("vi"))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(0.05, "đã nhường"), (0.1, "Các mục tiêu sau chỉ cần")],
+    ids=["all that it may give is needed", "change is the least long before"],
+)
+def test_a_goal_says_how_much_later_goals_need_of_what_it_gives(given, said):
+    plan = why_plan(330, DISBURSED.replace("disbursed}", f"disbursed, give: {given}}}"))
+    first, second = plan.goals
+    (line,) = [line for line in plan.explain("vi") if line.startswith("Mục tiêu 1")]
+    needed = first["best"] - plan.enough[1]
+    assert said in line
+    assert million(float(f"{needed:.3g}"), "vi") in line
+    # That is the point of the curve: to give just as much is enough, to give less is not.
+    for part, is_enough in ((1 + 1e-7, True), (0.99, False)):
+        give = f"disbursed, give: {part * needed / first['best']:.12f}}}"
+        again = why_plan(330, DISBURSED.replace("disbursed}", give)).goals
+        assert again[0]["achieved"] >= plan.enough[1] - 1e-5
+        assert (again[1]["achieved"] <= second["achieved"] + 1e-5) == is_enough
+    alone = why_plan(330, f"goals: [{{maximise: disbursed, give: {given}}}]\n")
+    assert any("không mục tiêu sau nào cần phần lùi này" in line for line in alone.explain("vi"))
+
+
 IN_FORCE = """
 year month place area source plan disbursed
 2024 6 01 TECH KCQG 100 20

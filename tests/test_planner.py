@@ -162,8 +162,9 @@ def test_prices_gains_and_reasons_are_those_of_a_fresh_start(data, move):
 
 def test_a_plan_with_prices_is_told_before_its_reasons(data):
     priced = []
-    plan = Planner(data).plan(scenario(TEXT), priced=priced.append)
-    (before,) = priced
+    plan = Planner(data).plan(scenario(TEXT), partly=lambda *told: priced.append(told))
+    ((before, pending),) = priced
+    assert pending == "reasons"
     assert before.rule_rows.equals(plan.rule_rows)
     assert before.cells.equals(plan.cells)
     assert before.cells["lowest"].notna().all()
@@ -174,11 +175,11 @@ def test_a_plan_with_prices_is_told_before_its_reasons(data):
 def test_one_who_breaks_off_at_the_prices_harms_no_later_plan(data, compiled):
     planner, asked = Planner(data), scenario(TEXT)
 
-    def stop(_plan):
+    def stop(_plan, _pending):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        planner.plan(asked, priced=stop)
+        planner.plan(asked, partly=stop)
     same(planner.plan(with_budget(asked, 210, 25)), allocate(data, with_budget(asked, 210, 25)))
     assert len(compiled) == 2  # the first model, still true, and the fresh one
 

@@ -504,13 +504,17 @@ def test_management_above_the_law_is_warned_of_where_no_rule_holds_it(rules, bef
 def test_a_law_that_cuts_the_plan_in_force_at_once_is_told(language):
     data = dataset(cells=MONEY, absorption="place area source upto rate\n01 TECH KCQG 900 1")
     rules = f"{LIMIT.rstrip(']' + chr(10))}, {{id: k, where: {{area: ADMN, source: KCDP}}, "
-    rules += "of: {source: KCDP, place: same}, each: place, max: 0.015}]\n"
+    rules += "of: {source: KCDP, place: same}, each: place, max: 0.015}, "
+    rules += "{id: u, where: {area: ADMN, source: KCDP}, min: 12}]\n"
     plan = kc.allocate(data, scenario(PURSES + rules))
     (fault,) = (fault for fault in plan.warnings if fault.code == "share-cut")  # 10 of 1000 is kept
     found = fault.found(language)
     told = {"vi": ("2 %", "1,5 %", "5 triệu đồng"), "en": ("2%", "1.5%", "5 million VND")}
     assert all(text in found for text in told[language])
     assert fault.values["rule"] == "m"
+    # Charts by area do not keep the funds apart: the other one's gains 2.
+    change = {"vi": "−3 triệu đồng)", "en": "−3 million VND)"}
+    assert fault.values[f"beside_{language}"].endswith(change[language])
 
 
 @pytest.mark.parametrize(

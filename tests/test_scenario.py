@@ -893,6 +893,7 @@ def test_a_scenario_written_out_reads_back_equal(original):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "phương án.yaml")
         path.write_text(scenario_yaml(original), encoding="utf-8")
+        assert ": !!" not in path.read_text(encoding="utf-8")
         again = read_scenario(path)
     assert again == original
     assert again.hash == original.hash

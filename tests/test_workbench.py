@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import openpyxl
 import pandas as pd
 import pytest
-from datasets import absorbing, dataset, scenario
+from datasets import absorbing, dataset, floored, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import until
@@ -1246,6 +1246,29 @@ def test_every_way_out_gives_a_plan_and_can_be_taken_back(plan_desk):
         plan_desk.undo.click()
         assert plan_desk.wait(30)
         assert [way.description for way in plan_desk.mending.ways] == offered
+
+
+def test_a_rule_of_many_places_is_one_box_with_few_ways_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data, text = floored(1.0, national=True)
+    shown = show_plan(data, scenario(f"{text}goals: [{{maximise: disbursed}}]\n"))
+    shown.edit.value = True
+    assert shown.wait(60)
+    assert shown.plan.status == "optimal"
+    shown.grids["rules"]._told({"edits": [[0, 1, "110"]]})
+    assert shown.wait(60)
+    (told,), (floor, budget) = shown.mending.told, shown.mending.ways
+    assert "giữ được ở mọi nơi là 100 %; so với 110 % thì thiếu" in words(told)
+    assert "<details><summary>Mức cao nhất" in told.value
+    assert "Điện Biên" in told.value.partition("</summary>")[2]
+    assert floor.description == "Hạ “Mỗi nơi giữ đủ (đổi thành 110 %)” từ 110 % xuống 100 %"
+    assert budget.description.startswith("Nâng “Khuyến công quốc gia” từ")
+    for number in range(2):
+        shown.mending.ways[number].click()
+        assert shown.wait(60)
+        assert shown.plan.status == "optimal"
+        shown.undo.click()
+        assert shown.wait(60)
 
 
 def test_a_bound_in_the_data_is_mended_told_and_taken_back(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import re
 import threading
 from dataclasses import replace
@@ -302,6 +303,43 @@ def test_a_plan_switched_to_mid_year_makes_few_moves_and_says_so(year):
     assert year.wait(60)
     assert [goal.name for goal in year.now().goals] == ["maximise disbursed", "minimise change"]
     assert "trở lại mục tiêu" in words(year.saved)
+
+
+def test_a_newer_state_waits_for_no_search_and_few_moves_for_no_price(year, monkeypatch):
+    year.adjusting.few.value = True
+    assert year.wait(60)
+    planner = importlib.import_module("kc_model.allocate.planner")
+    search, price = planner.choose, planner._price_before_moves
+    begun, searched, priced = (threading.Event() for _ in range(3))
+
+    def choose(live, tell):
+        if not begun.is_set():  # HiGHS asks nobody for seconds
+            begun.set()
+            searched.wait(60)
+        return search(live, tell)
+
+    def price_when_let(*how):
+        priced.wait(60)
+        price(*how)
+
+    def is_found():
+        goals = [goal.what for goal in year.plan.scenario.goals]
+        return goals == ["moves"] and year.plan.cells["amount"].sum() == 6200 * 10**6
+
+    monkeypatch.setattr(planner, "choose", choose)
+    monkeypatch.setattr(planner, "_price_before_moves", price_when_let)
+    year.sliders["total"].value = Decimal(6100)
+    until(begun.is_set)
+    year.sliders["total"].value = Decimal(6200)
+    until(is_found)
+    with year.work.lock:
+        assert not searched.is_set()
+        assert "Đang tính" in words(year.status)
+    searched.set()
+    priced.set()
+    assert year.wait(60)
+    assert is_found()
+    assert "Đang tính" not in words(year.status)
 
 
 def test_least_change_is_shown_at_once_until_few_moves_are_found(year, monkeypatch):

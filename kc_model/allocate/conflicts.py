@@ -17,7 +17,7 @@ from kc_model.allocate.plain import Contradiction, PlainLaws
 from kc_model.allocate.repairs import Mender, loosest_bounds
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
-from kc_model.explain import is_bound
+from kc_model.explain import is_bound, kind_of
 from kc_model.problem import Problem
 from kc_model.solver import Status
 
@@ -40,8 +40,8 @@ def find_conflicts(
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
     hold together. All of them are found by leaving out one rule of each known conflict in every
     way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first. The
-    rules of a conflict that are no bounds of cells are its kind; those of a kind whose rules are
-    among theirs come last.
+    rules of a conflict that are no amounts (budgets, bounds of cells) are its kind, or else its
+    budgets; those of a kind whose rules are among theirs come last.
 
     Parameters
     ----------
@@ -69,11 +69,14 @@ def find_conflicts(
         conflict that stays, listed or not, names a rule of another kind; proven;
         cell: keys, for a bound): options are alternatives, cheapest first, steps of one option go
         together and share the number that is typed;
+        purses: of the first of its kind, where no single budget does so: steps that raise several
+        so that every conflict that stays names a rule of another kind, for the least money; option
+        0;
         combination: of the first conflict, where no option mends everything: such steps that do
         so together for the least money, and of those that cost the same by the fewest rules;
-        bounds: of the first of its kind, what its rules clash with in all: the lowest and highest
-        amounts of cells (rule, amount, spent: how much of a lowest one is disbursed, 0 of a
-        highest; in the user's unit); of a conflict of bounds alone its own;
+        bounds: of the first with its rules and budgets, what these clash with in all: the lowest
+        and highest amounts of cells (rule, amount, spent: how much of a lowest one is disbursed, 0
+        of a highest; in the user's unit); of a conflict of bounds alone its own;
         smallest (whether that was proven in time), complete (whether there is certainly no
         conflict beside the listed ones), all_kinds (whether certainly every conflict beside them
         has all rules of one of these kinds). Empty if none was found in time.
@@ -86,22 +89,26 @@ def find_conflicts(
     texts = {row.id: row.text for row in elastic.laws}
     conflicts: list[dict[str, Any]] = []
     kinds: dict[frozenset[str], set[str]] = {}
+    told: set[frozenset[str]] = set()
     for found in search.found:
-        kinds.setdefault(_kind(found.rules), set()).update(found.rules)
+        kinds.setdefault(_named(found.rules), set()).update(found.rules)
     for found in search.found:
-        kind = _kind(found.rules)
-        of_kind = kinds.pop(kind, set()) if kind else set(found.rules)  # the first tells of all
+        named, is_first = _named(found.rules), kind_of(found.rules) not in told
+        told.add(kind_of(found.rules))
+        pressed = kinds.pop(named, set()) if named else set(found.rules)  # the first tells of all
         rest = search.rest(found.rules)
         others = [other.rules for other in search.found if other is not found]
+        repairs = mender.options(found.rules, others, rest)
         conflicts.append(
             {
                 "rules": list(found.rules),
                 "texts": [texts[rule] for rule in found.rules],
                 "projects": _facts(problem, elastic, found.rules, tell),
                 "sums": _sums(found.sums, problem),
-                "repairs": mender.options(found.rules, others, rest),
+                "repairs": repairs,
+                "purses": mender.purses(rest, repairs) if is_first else [],
                 "combination": [],
-                "bounds": _pressing(problem, search, of_kind),
+                "bounds": _pressing(problem, search, pressed),
                 "smallest": found.is_smallest,
                 "complete": search.is_complete,
                 "all_kinds": search.has_all_kinds,
@@ -112,14 +119,15 @@ def find_conflicts(
     return conflicts
 
 
-def _kind(rules: Collection[str]) -> frozenset[str]:
+def _named(rules: Collection[str]) -> frozenset[str]:
     return frozenset(rule for rule in rules if not is_bound(rule))
 
 
 def _pressing(problem: Problem, search: _Search, rules: Collection[str]) -> list[dict[str, Any]]:
     """Return the bounds of all cells that the rules of conflicts of one kind clash with."""
-    others, elastic = _kind(rules), search.elastic
-    pressing, every = set(rules) - others, set(elastic.ids) - _kind(elastic.ids)
+    elastic = search.elastic
+    others, every = _named(rules), set(elastic.ids) - _named(elastic.ids)
+    pressing = set(rules) - others
     if others and pressing:
         if problem.offered is None:
             pressing |= set(elastic.suspects([*others, *every]) or ()) & every
@@ -212,10 +220,10 @@ class _Search:
 
     def run(self) -> None:
         """Search; two attributes tell whether it came to the end of kinds, and of conflicts."""
-        is_done = self._run(lambda rules: [rule for rule in rules if not is_bound(rule)])
+        is_done = self._run(lambda rules: [rule for rule in rules if rule in kind_of(rules)])
         kinds = [any(not is_bound(rule) for rule in one.rules) for one in self.found]
         self.has_all_kinds = is_done and all(kinds)  # bounds alone would hide what else clashes
-        if any(is_bound(rule) for one in self.found for rule in one.rules):
+        if any(len(kind_of(one.rules)) < len(one.rules) for one in self.found):
             is_done = self._run(lambda rules: rules)
         self.is_complete = is_done
         self.has_all_kinds |= is_done
@@ -255,13 +263,13 @@ class _Search:
 
     def rest(self, rules: Sequence[str]) -> list[str]:
         """Return what is to hold once a conflict is mended: all but the rules of other kinds."""
-        own = _kind(rules)
+        own = kind_of(rules)
         if len(own) == len(rules):
             return list(rules)
-        kinds = {_kind(one.rules) for one in self.found}
+        kinds = {kind_of(one.rules) for one in self.found}
         least = [kind for kind in kinds if not any(other < kind for other in kinds)]
-        others = frozenset[str]().union(*(kind for kind in least if not kind <= own)) - own
-        return [rule for rule in self.elastic.ids if rule not in others]
+        others = frozenset[str]().union(*(kind for kind in least if not kind <= own))
+        return [rule for rule in self.elastic.ids if rule in rules or rule not in others]
 
     def _by_hand(self, rules: Collection[str]) -> _Conflict | None:
         found = self.plain.find(rules)

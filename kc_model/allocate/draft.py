@@ -215,6 +215,16 @@ class Draft:
             defaults=defaults_of(self.problem, self.result.as_of),
         )
 
+    def fill_enough(self, stages: Sequence[Stage], found: Mapping[int, float]) -> None:
+        """Put in how good each goal that gives way could be with the others as they are."""
+        enough = {
+            1 + (stages[s].goal or 0): self._told(
+                stages[s], stages[s].sign * stages[s].scale * best
+            )
+            for s, best in found.items()
+        }
+        self.result = replace(self.result, enough=enough)
+
     def fill_undecided(self, low: Money, high: Money) -> None:
         """Put in which cells the goals left open: those seen at different amounts."""
         is_open = high - low > _OPEN * np.maximum(1.0, high)

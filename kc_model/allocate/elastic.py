@@ -422,6 +422,16 @@ class Elastic:
             for r, by in self.missed(lever, plan)
         )
 
+    def cheapest_of(self, levers: Sequence[Lever], rules: Collection[str]) -> Money | None:
+        """Return the plan that misses only these levers' laws, by the least money, and keeps rules.
+
+        None if there is none.
+        """
+        rooms = {by: room for lever in levers for by, room in self._room(lever).items()}
+        price = self._prices()
+        outcome = self._solve(self._among(rules), {by: price[by] for by in rooms}, rooms)
+        return self._money(outcome)
+
     def cheapest(self, conflicts: Sequence[Collection[str]]) -> Money | None:
         """Return the plan that misses all laws together by the least money, million VND.
 

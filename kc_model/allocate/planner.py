@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from operator import mul
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,9 @@ WHYS_UP_TO = 60
 And up to which each cell's lowest and highest amount is found unasked.
 """
 
+_Pending = Literal["prices", "reasons"]
+_Partly = Callable[[Allocation, _Pending], None]
+
 _FEW = 12  # groups of a rule up to which each has its price where the screen waits
 _TRIES = 20
 _HAIR = 1e-5
@@ -91,15 +95,16 @@ class Planner:
         detail: bool = True,
         time_limit: float = 60.0,
         progress: Progress | None = None,
-        priced: Callable[[Allocation], None] | None = None,
+        partly: _Partly | None = None,
     ) -> Allocation:
         """Return the plan that the scenario's tiers and goals make best, and its proof.
 
-        Parameters, result and errors are those of `kc_model.allocate.allocate`; `priced` is told
-        of the plan with its ranges and prices, before it is found out who did what.
+        Parameters, result and errors are those of `kc_model.allocate.allocate`; `partly` is told
+        of the plan and of what follows: ``prices`` once a search for lines has found it,
+        ``reasons`` with its ranges and prices, before it is found out who did what.
         """
         started = time.monotonic()
-        telling = _Telling(progress, priced)
+        telling = _Telling(progress, partly)
         with self._turn:
             try:
                 live = self._prepare(scenario, started + time_limit, telling)
@@ -110,6 +115,11 @@ class Planner:
                 raise
         # Looking for a contradiction may take long and needs no live model.
         return replace(finish(), seconds=time.monotonic() - started)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a plan is being made."""
+        return self._turn.locked()
 
     def _prepare(self, scenario: Scenario, deadline: float, tell: Progress) -> Live:
         """Return the live model with the scenario's numbers; built anew where more differs."""
@@ -161,9 +171,10 @@ class Planner:
                 _range_choices(draft, choosing, choice, ranges, tell)
                 draft.fill_grounds(settled, stages)
                 if problem.offered is None:
+                    tell.partly(draft.result, "prices")
                     draft.fill_undecided(*live.opened(settled, climb))
                     _price_before_moves(draft, choosing, ranges, tell)
-                    tell.priced(draft.result)
+                    tell.partly(draft.result, "reasons")
                     told = partial(_share, tell, "reasons", (0.9, 1.0))
                     _find_effects(draft, live, settled, told)  # of the lines that may move
         elif detail:
@@ -199,12 +210,13 @@ class Planner:
         draft.fill_grounds(settled, stages)
         tell("ranges", 0.3)
         draft.fill_undecided(*live.opened(settled, climb))
+        achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
         if _wants_ranges(problem, ranges):
-            achieved = [stage_value(problem, stage, amounts / MILLION) for stage in stages]
             live.ladder.keep(climb.best, achieved)
             draft.fill_ranges(*live.ranges(settled, tell))
         _find_prices(draft, live, ranges, tell)
-        tell.priced(draft.result)
+        draft.fill_enough(stages, live.ladder.enough(climb.best, achieved))
+        tell.partly(draft.result, "reasons")
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
@@ -459,17 +471,15 @@ def _share(tell: Progress, step: str, part: tuple[float, float], share: float) -
 class _Telling:
     """Tells how far the work is; remembers whether the listener broke it off there."""
 
-    def __init__(
-        self, progress: Progress | None, priced: Callable[[Allocation], None] | None = None
-    ) -> None:
-        self._progress, self._priced = progress, priced
+    def __init__(self, progress: Progress | None, partly: _Partly | None = None) -> None:
+        self._progress, self._partly = progress, partly
         self.stopped = False
 
-    def priced(self, plan: Allocation) -> None:
-        """Tell of a plan with prices and without reasons."""
-        if self._priced is not None:
+    def partly(self, plan: Allocation, pending: _Pending) -> None:
+        """Tell of a plan of which something is still to be found out."""
+        if self._partly is not None:
             self.stopped = True
-            self._priced(plan)
+            self._partly(plan, pending)
             self.stopped = False
 
     def __call__(self, step: str, share: float) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.elastic import Elastic
-from kc_model.allocate.levers import Lever, on_grid, step_of
+from kc_model.allocate.levers import Lever, is_amount, on_grid, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
 from kc_model.explain import is_bound, renumbered
@@ -256,7 +256,10 @@ class Mender:
         ]
         size = {lever: self.elastic.laws[lever.rows[0]].const for lever in levers}
         levers.sort(key=lambda lever: (is_bound(lever.rule), is_bound(lever.rule) * -size[lever]))
-        return levers[:_TRIED]
+        # Rules are few and always tried; of amounts there may be hundreds.
+        rank = {lever: is_amount(self.elastic.laws[lever.rows[0]]) for lever in levers}
+        tried = set(sorted(levers, key=rank.__getitem__)[:_TRIED])
+        return [lever for lever in levers if lever in tried]
 
     def combination(self, conflicts: Sequence[Collection[str]]) -> list[Step]:
         """Return the steps that together mend everything for the least money; empty: none found."""
@@ -269,13 +272,39 @@ class Mender:
         ]
         return self._proven(levers, plan, self.elastic.ids, mends_all=True)
 
+    def purses(self, rest: Sequence[str], known: Sequence[Step]) -> list[Step]:
+        """Return the steps that raise several budgets so that laws hold, for the least money.
+
+        Parameters
+        ----------
+        rest : sequence of str
+            As for `options`.
+        known : sequence of Step
+            What those are; none is looked for where a budget alone does.
+        """
+        if any(_is_budget(step["rule"]) and step["mends_alike"] for step in known):
+            return []
+        self.tell()
+        levers = [
+            lever
+            for (rule, side), lever in self.elastic.levers.items()
+            if _is_budget(rule) and side == "max" and rule in rest
+        ]
+        plan = self.elastic.cheapest_of(levers, rest)
+        if plan is None:
+            return []
+        levers = [lever for lever in levers if any(self.elastic.missed(lever, plan))]
+        is_all = len(rest) == len(self.elastic.ids)
+        steps = self._proven(levers, plan, rest, mends_all=is_all)
+        return [{"option": 0, **step} for step in steps]
+
     def on_grid(self, rules: Sequence[str]) -> list[list[Step]]:
         """Return options that bring amounts of these laws onto the grid, each proven.
 
         Budgets go together, all down or all up; other laws one at a time.
         """
         levers = [lever for lever in self._levers(rules) if self._kind(lever) == "money"]
-        is_budget = all(lever.rule.startswith("budget:") for lever in levers)
+        is_budget = all(_is_budget(lever.rule) for lever in levers)
         ways = [[lever] for lever in levers]
         if is_budget:
             ways = [[one for one in levers if one.side == side] for side in ("min", "max")]
@@ -326,7 +355,7 @@ class Mender:
                 to = self._rounded(lever, number, more)
                 steps += self._to(lever, missed(lever), to)
             # A budget of nothing is no way out.
-            is_idle = any(s["rule"].startswith("budget:") and not s["to"] for s in steps)
+            is_idle = any(_is_budget(s["rule"]) and not s["to"] for s in steps)
             if steps and not is_idle and self.is_enough(steps, rules, on_grid=on_grid):
                 return steps
         return []
@@ -434,6 +463,10 @@ class Mender:
         grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
         step = problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
         return on_grid(problem, changed) if grid is None else changed, step
+
+
+def _is_budget(rule: str) -> bool:
+    return rule.startswith("budget:")
 
 
 def _in_full(steps: list[Step]) -> list[Step]:

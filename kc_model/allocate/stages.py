@@ -126,6 +126,23 @@ class Ladder:
             column = np.array([self.columns[s]])
             self.solver.set_columns(column, self.solver.col_low[column], np.array([worst]))
 
+    def enough(self, best: Sequence[float], achieved: Sequence[float]) -> dict[int, float]:
+        """Return how good each stage that may be worsened could be, all others as they are.
+
+        In its column's minimised form; parameters as for `keep`. None where one is not known whole.
+        """
+        found: dict[int, float] = {}
+        if any(stage.is_partial for stage in self.stages):
+            return found
+        for s, stage in enumerate(self.stages):
+            if stage.is_open:
+                self.keep(best, achieved)
+                outcome = self.solve(s)
+                if outcome.status is Status.OPTIMAL:
+                    found[s] = outcome.objective
+        self.back()
+        return found
+
     def cap(self, best: Sequence[float]) -> None:
         """Keep the first stages at their best values, without shutting anything else."""
         columns = np.array(self.columns[: len(best)], dtype=np.int64)

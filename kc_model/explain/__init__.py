@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from kc_model.explain.changes import tell_changes
-from kc_model.explain.conflicts import BY_CELLS, Trouble, is_bound, tell_conflicts, troubles
+from kc_model.explain.conflicts import (
+    BY_CELLS,
+    Trouble,
+    is_bound,
+    kind_of,
+    tell_conflicts,
+    troubles,
+)
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import why_left
@@ -28,6 +35,7 @@ __all__ = [
     "explain",
     "holding",
     "is_bound",
+    "kind_of",
     "loosening",
     "renumbered",
     "rule_label",

@@ -12,7 +12,7 @@ from kc_model.explain.teller import Teller
 from kc_model.plan import Plan
 from kc_model.wording import Language
 
-__all__ = ["BY_CELLS", "Trouble", "is_bound", "tell_conflicts", "troubles"]
+__all__ = ["BY_CELLS", "Trouble", "is_bound", "kind_of", "tell_conflicts", "troubles"]
 
 _SHOWN = 4
 _CELLS = 3
@@ -34,10 +34,13 @@ class Trouble:
         What clashes, and the sum that does not fit.
     ways : tuple of (str, steps)
         What mends it in words, and the steps that `kc_model.allocate.apply_repair` takes.
+    more : tuple of str
+        In full what the last sentence told names a few of.
     """
 
     told: tuple[str, ...]
     ways: tuple[tuple[str, tuple[Step, ...]], ...] = ()
+    more: tuple[str, ...] = ()
 
 
 def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
@@ -51,7 +54,7 @@ def troubles(plan: Plan, language: Language = "vi") -> list[Trouble]:
     Returns
     -------
     list of Trouble
-        Conflicts of one kind, which differ in bounds of cells only, are one. At the end what mends
+        Conflicts of one kind, which differ in amounts only, are one. At the end what mends
         all together, whether there may be others, and a list of projects that is not complete.
     """
     teller = Teller(plan, language)
@@ -72,31 +75,36 @@ def tell_conflicts(teller: Teller) -> Iterator[str]:
 def _troubles(teller: Teller) -> Iterator[Trouble]:
     """Yield every conflict with its ways out.
 
-    Those that differ in bounds of cells only, or in one amount, stand once.
+    Those that differ in budgets and bounds of cells only stand once.
     """
     alike: dict[tuple[bool, frozenset[str]], list[Step]] = {}
-    kinds = {_kind(conflict) for conflict in teller.plan.conflicts}
+    kinds = {kind_of(conflict["rules"]) for conflict in teller.plan.conflicts}
     for conflict in teller.plan.conflicts:
         alike.setdefault(_key(conflict, kinds), []).append(conflict)
     count = len(alike)
     for number, (conflict, *more) in enumerate(alike.values(), 1):
         key = "head.one" if count == 1 else "head.many"
-        told = _told(teller, teller.say(key, number=number, count=count), conflict, more)
-        ways = list(_ways(teller, conflict, is_one=not more))
+        head, wide = teller.say(key, number=number, count=count), _widest(conflict, more)
+        rest: list[str] = []
+        if wide:
+            told, rest = _spread(teller, head, wide, [conflict, *more])
+        else:
+            told = _told(teller, head, conflict, more)
+        ways = list(_ways(teller, conflict, wide))
         if _is_of_list(teller, conflict):
             told, ways = _short(teller, _PAID), [_by_cells(teller)]
         elif not ways:
             told.append(teller.say("repair.none"))
-        yield Trouble(tuple(told), tuple(ways))
-
-
-def _kind(conflict: Step) -> frozenset[str]:
-    return frozenset(rule for rule in conflict["rules"] if not is_bound(rule))
+        yield Trouble(tuple(told), tuple(ways), tuple(rest))
 
 
 def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, frozenset[str]]:
     """Return what conflicts that are told as one have in common."""
-    rules, amounts, own = frozenset(conflict["rules"]), _amounts(conflict), _kind(conflict)
+    rules, amounts, own = (
+        frozenset(conflict["rules"]),
+        _amounts(conflict),
+        kind_of(conflict["rules"]),
+    )
     if own and own < rules:
         least = [kind for kind in kinds if kind and kind <= own]
         return True, min(least, key=lambda kind: (len(kind), sorted(kind)))
@@ -117,11 +125,54 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
     told = [teller.say(key, head=head, rules="; ".join([*shown, *facts]))]
     if conflict["sums"]:
         told.append(_sums(teller, conflict["sums"], labels))
-    if more:
-        others = _named(teller, [rule for one in more for rule in _amounts(one)]).values()
-        names = teller.words.listed([f"“{label}”" for label in others], "purse")
-        told.append(teller.say("alike", count=len(more), names=names))
+    others = dict.fromkeys(rule for one in more for rule in _amounts(one) if rule not in labels)
+    if others:
+        named = [f"“{label}”" for label in _named(teller, list(others)).values()]
+        names = teller.words.listed(named, "purse")
+        told.append(teller.say("alike", count=len(others), names=names))
     return told
+
+
+def _widest(conflict: Step, more: Sequence[Step]) -> list[Step]:
+    """Return what lets the rule of most groups stand everywhere; none where few laws clash."""
+    if conflict["bounds"] or not (more or len(conflict["rules"]) > _SHOWN):
+        return []
+    kind = kind_of(conflict["rules"])
+    options = [
+        steps
+        for steps in _by_option(conflict["repairs"])
+        if steps[0]["rule"] in kind and steps[0]["mends_alike"] and len(steps) > 1
+    ]
+    return max(options, key=len, default=[])
+
+
+def _spread(
+    teller: Teller, head: str, wide: Sequence[Step], conflicts: Sequence[Step]
+) -> tuple[list[str], list[str]]:
+    """Say of a rule how far it can stand everywhere, and where that is less than it asks."""
+    words, first = teller.words, wide[0]
+    laws = dict.fromkeys(rule for one in conflicts for rule in one["rules"])
+    labels = {rule: f"“{label}”" for rule, label in _named(teller, list(laws)).items()}
+    amounts = {rule for one in conflicts for rule in _amounts(one)}
+    others = [labels[rule] for rule in laws if rule not in amounts and rule != first["rule"]]
+    beside = teller.say("spread.beside", rules="; ".join(others)) if others else ""
+    told = [teller.say("spread.rule", head=head, rule=labels[first["rule"]], beside=beside)]
+    ranked = sorted(wide, key=lambda step: -step["by"])
+    places = [
+        f"{words.group(step['group'])} {teller.quantity(step['measure'], step['by'])}"
+        for step in ranked
+    ]
+    values = {
+        "now": words.rule_number(first["kind"], first["now"]),
+        "to": words.rule_number(first["kind"], first["to"]),
+        "amount": teller.quantity(first["measure"], sum(step["by"] for step in wide)),
+        "count": len(places),
+        "groups": ", ".join(places[:_CELLS]) + words.more(len(places), "place", _CELLS),
+    }
+    told.append(teller.say(f"spread.{first['side']}", **values))
+    named = "; ".join(labels[rule] for rule in laws if rule in amounts)
+    rest = [teller.say("spread.all", groups="; ".join(places))]
+    return told, [*rest, teller.say("spread.purses", names=named)] if named else rest
 
 
 def _pressed(teller: Teller, head: str, conflict: Step, facts: Sequence[str]) -> str:
@@ -210,25 +261,37 @@ def _held(teller: Teller, bounds: Sequence[Step], *, is_sum: bool) -> str:
 
 
 def _ways(
-    teller: Teller, conflict: Step, *, is_one: bool
+    teller: Teller, conflict: Step, wide: Sequence[Step]
 ) -> Iterator[tuple[str, tuple[Step, ...]]]:
-    """Yield what mends a conflict; where several are told as one, what mends them all if any."""
-    options = _by_option(conflict["repairs"])
-    if not is_one:
-        options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    """Yield what mends a conflict; all of its kind if anything does.
+
+    Of a rule that is told as a whole first its own number, then budgets, then other rules.
+    """
+    options = _by_option([*conflict["repairs"], *conflict.get("purses", ())])
+    options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    if wide:
+        own = wide[0]["rule"]
+        rules = {steps[0]["rule"] for steps in options}
+        rank = {rule: 0 if rule == own else 1 + (not _is_purse(rule)) for rule in rules}
+        options.sort(key=lambda steps: rank[steps[0]["rule"]])
     # Any of many cells may be raised: as many as are named.
     highs = [steps for steps in options if _is_high(steps[0]["rule"])]
     options = [steps for steps in options if steps not in highs[_CELLS:]]
     known = {one["rule"] for one in conflict["bounds"]}
     for steps in options:
-        also = [rule for rule in steps[0].get("also", ()) if rule not in known]
+        also = [
+            rule
+            for rule in steps[0].get("also", ())
+            if rule not in known and not (wide and _is_purse(rule))
+        ]
         named = [f"“{label}”" for label in _named(teller, also).values()]
         told = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
         tail = teller.say("repair.also", rules=told) if told else ""
         tail += teller.say("repair.rounded") if _is_rounded(teller, conflict, steps[0]) else ""
         is_told = conflict["all_kinds"] and steps[0]["mends_alike"]  # what stays is told beside it
         tail += "" if steps[0]["mends_all"] or is_told else teller.say("repair.own")
-        yield _repair(teller, steps) + tail, tuple(steps)
+        is_own = bool(wide) and steps[0]["rule"] == wide[0]["rule"]
+        yield _repair(teller, steps, is_told=is_own) + tail, tuple(steps)
 
 
 def _is_rounded(teller: Teller, conflict: Step, step: Step) -> bool:
@@ -280,9 +343,19 @@ def _amounts(conflict: Step) -> list[str]:
     return [rule for rule in conflict["rules"] if rule.startswith(("budget:", "bound:"))]
 
 
+def _is_purse(rule: str) -> bool:
+    return rule.startswith("budget:")
+
+
 def is_bound(rule: str) -> bool:
     """Whether a law is a cell's own lowest or highest amount."""
     return rule.startswith("bound:")
+
+
+def kind_of(rules: Collection[str]) -> frozenset[str]:
+    """Return what conflicts of one kind have in common: their rules, else their budgets."""
+    named = frozenset(rule for rule in rules if not is_bound(rule))
+    return frozenset(rule for rule in named if not _is_purse(rule)) or named
 
 
 def _together(teller: Teller) -> Iterator[Trouble]:
@@ -310,20 +383,38 @@ def _sums(teller: Teller, sums: Step, labels: Mapping[str, str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def _repair(teller: Teller, steps: Sequence[Step]) -> str:
-    """Say the new number of every rule that gives way, and what that takes, all in all."""
+def _repair(teller: Teller, steps: Sequence[Step], *, is_told: bool = False) -> str:
+    """Say the new number of every rule that gives way, and what that takes unless it is told."""
     by_rule: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         by_rule.setdefault((step["rule"], step["side"]), []).append(step)
-    return "; ".join(
+    told, raised = [], [s for s in steps if _is_purse(s["rule"]) and s["to"] > s["now"]]
+    if len(raised) > _SHOWN:
+        told = [_raised(teller, raised)]
+        by_rule = {key: parts for key, parts in by_rule.items() if parts[0] not in raised}
+    told += [
         teller.say(
             "repair.lower" if parts[0]["to"] < parts[0]["now"] else "repair.raise",
             rule=_named(teller, [rule])[rule],
             now=teller.words.rule_number(parts[0]["kind"], parts[0]["now"]),
             to=teller.words.rule_number(parts[0]["kind"], parts[0]["to"]),
-            needs=_needs(teller, parts),
+            needs="" if is_told else _needs(teller, parts),
         )
         for (rule, _), parts in by_rule.items()
+    ]
+    return "; ".join(told)
+
+
+def _raised(teller: Teller, steps: Sequence[Step]) -> str:
+    """Say by how much many budgets are raised in all, and the most of them."""
+    by = {step["rule"]: step["to"] - step["now"] for step in steps}
+    labels, ranked = _named(teller, list(by)), sorted(by, key=lambda rule: -by[rule])
+    named = [f"{labels[rule]} {teller.words.money(by[rule])}" for rule in ranked[:_CELLS]]
+    return teller.say(
+        "repair.purses",
+        count=len(by),
+        amount=teller.words.money(sum(by.values())),
+        names=", ".join(named) + teller.words.more(len(by), "purse", _CELLS),
     )
 
 

@@ -75,14 +75,22 @@ def tell_goals(teller: Teller) -> Iterator[str]:
         name, per = goal["name"], teller.per(number)
         asked = teller.plan.scenario.goals[number - 1]
         achieved, best = (words.achieved(name, goal[key], per) for key in ("achieved", "best"))
-        given = asked.give > 0 or asked.down_to is not None
+        enough = teller.plan.enough.get(number, goal["achieved"])
+        lost, needed = (
+            words.gained(name, abs(goal["best"] - value)) for value in (goal["achieved"], enough)
+        )
+        key = "goal_best" if achieved == best else "goal_rounded"
+        if achieved != best and (asked.give > 0 or asked.down_to is not None):
+            is_none = needed == words.gained(name, 0.0)
+            key = "goal_given" if needed == lost else "goal_free" if is_none else "goal_enough"
         yield teller.say(
-            "goal_best" if achieved == best else "goal_given" if given else "goal_rounded",
+            key,
             number=number,
             goal=words.goal(name, asked.where),
             achieved=achieved,
             best=best,
-            lost=words.gained(name, abs(goal["best"] - goal["achieved"])),
+            lost=lost,
+            needed=needed,
         )
         if asked.what == "risk":
             worst = 1 - float(asked.level)

@@ -187,9 +187,13 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(
-    _Number, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:float", text)
-)
+def _written(dumper: _Dumper, text: _Number) -> yaml.ScalarNode:
+    """Write a number under the kind that its digits say, which needs no tag."""
+    kind = "float" if "." in text else "int"
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", text)
+
+
+_Dumper.add_representer(_Number, _written)
 
 
 def scenario_yaml(scenario: Scenario) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from kc_model import reference
 from kc_model.errors import Address, Fault, InputError
 from kc_model.explain import renumbered, rule_texts
 from kc_model.money import SHOWN, UNITS, DecimalMark, NumberError, parse_money, parse_number
@@ -223,7 +224,7 @@ def _read(
     scenario, data = about
     plain = " ".join(text.split())
     if key == "tier":
-        names = {tier: _spelled(f"explain.tiers.{tier}") for tier in TIERS}
+        names = {tier: [tier, *_spelled(f"explain.tiers.{tier}")] for tier in TIERS}
         return {"tier": _one_of(plain, names, key, language)}
     if key == "column" and isinstance(entry, Goal):
         both = [Words(data.unit, data.vintage, one) for one in LANGUAGES]
@@ -306,10 +307,11 @@ def _spelled(key: str) -> list[str]:
 
 
 def _one_of(text: str, names: Mapping[str, Sequence[str]], key: str, language: Language) -> str:
-    """Return the code that a text names, in any language."""
-    for code, spellings in names.items():
-        if text.casefold() in {one.casefold() for one in spellings}:
-            return code
+    """Return the code that a text names, in any language, if need be without its marks."""
+    for common in (str.casefold, lambda one: reference.plain(one).casefold()):
+        found = [code for code, known in names.items() if common(text) in map(common, known)]
+        if len(found) == 1:
+            return found[0]
     at = LANGUAGES.index(language) - len(LANGUAGES)  # the last ones are those of the languages
     values = {"found": text, "choices": ", ".join(known[at] for known in names.values())}
     raise InputError([Fault("not-one-of", Address(column=key), values)])

@@ -83,14 +83,14 @@ class Following:
         made: list[Allocation] = []
 
         def plan(progress: Progress, *, detail: bool) -> Allocation | None:
-            def priced(plan: Allocation) -> None:
+            def partly(plan: Allocation, pending: Pending) -> None:
                 with owner.work.lock:
-                    progress("priced", 1.0)  # nothing is shown of a plan that a move has overtaken
+                    progress("partly", 1.0)  # nothing is shown of a plan that a move has overtaken
                     made[0] = plan
-                    owner.show(plan, "reasons")
+                    owner.show(plan, pending)
 
             found: Allocation | None = self.pricing.run(
-                lambda told: maker.plan(scenario, told, detail=detail, priced=priced),
+                lambda told: maker.plan(scenario, told, detail=detail, partly=partly),
                 progress,
                 keeps=detail,
             )

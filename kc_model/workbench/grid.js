@@ -110,8 +110,9 @@ function render({ model, el }) {
     close(true);
     const { label, kind, options } = model.get("columns")[column];
     const before = model.get("rows")[row][column].text;
-    const input = made(kind === "choice" ? "select" : "input");
-    if (kind === "choice") input.append(...options.map((one) => new Option(one, one)));
+    const isListed = kind === "choice" && text === undefined; // a word that is typed is read like any other
+    const input = made(isListed ? "select" : "input");
+    if (isListed) input.append(...options.map((one) => new Option(one, one)));
     else input.type = "text";
     if (kind === "number") input.inputMode = "decimal";
     input.setAttribute("aria-label", `${label}, ${model.get("rows")[row][0].shown}`);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from kc_model.allocate import Planner, allocate
 from kc_model.explain import RANGES_UP_TO
@@ -39,7 +40,7 @@ class Maker:
         progress: Progress,
         *,
         detail: bool,
-        priced: Callable[[Allocation], None] | None = None,
+        partly: Callable[[Allocation, Literal["prices", "reasons"]], None] | None = None,
     ) -> Allocation:
         """Return a plan for the screen, made in place.
 
@@ -51,16 +52,19 @@ class Maker:
         progress : callable (step, share)
         detail : bool
             Whether with its prices and reasons.
-        priced : callable (Allocation) or None
-            Told of the plan with prices, before its reasons are looked for.
+        partly : callable (Allocation, str) or None
+            See `Planner.plan`.
         """
         scenario = scenario if detail else _at_once(scenario)
+        if self._planners[detail].is_busy and _at_once(scenario) != scenario:
+            # With a search that a move has overtaken: it may be seconds from where it halts.
+            self._planners[detail] = Planner(self.data, self._made, as_of=self.as_of)
         planner = self._planners[detail]
         planner.outlook = planner.outlook or self._made
         # What is too slow for the screen: the range over which every price holds.
         ranges = False if self._cells > RANGES_UP_TO else None
         made = planner.plan(
-            scenario, ranges=ranges, detail=detail, progress=progress, priced=priced
+            scenario, ranges=ranges, detail=detail, progress=progress, partly=partly
         )
         self._made, self._cells = made.outlook or self._made, len(made.cells)
         return made

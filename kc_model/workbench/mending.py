@@ -49,9 +49,9 @@ class Mending(ipywidgets.VBox):  # type: ignore[misc]
         parts: list[ipywidgets.Widget] = []
         for trouble in [] if plan is None else troubles(plan, language):
             offers = say("screen.mending.offers", language)
-            told = [*trouble.told, *([offers] if trouble.ways else [])]
-            self.told.append(screen.Text(screen.message(told, "stop")))
+            self.told.append(screen.Text(screen.message(trouble.told, "stop", trouble.more)))
             parts.append(self.told[-1])
+            parts += [screen.Text(f"<p>{offers}</p>")] if trouble.ways else []
             parts += [self._way(text, steps) for text, steps in trouble.ways]
         self.children = parts
 

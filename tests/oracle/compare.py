@@ -399,14 +399,18 @@ def _alike(
 ) -> list[str]:
     """Return what holds once every conflict of a kind is mended: all but what others name too.
 
-    A conflict without bounds of cells is the only one of its kind.
+    A conflict without budgets and bounds of cells is the only one of its kind.
     """
-    kinds = [{rule for rule in one if not rule.startswith("bound:")} for one in conflicts]
-    own = {rule for rule in rules if not rule.startswith("bound:")}
+
+    def kind_of(one: list[str]) -> set[str]:
+        named = {rule for rule in one if not rule.startswith("bound:")}
+        return {rule for rule in named if not rule.startswith("budget:")} or named
+
+    kinds, own = [kind_of(one) for one in conflicts], kind_of(rules)
     if own == set(rules):
         return rules
     least = [kind for kind in kinds if not any(other < kind for other in kinds)]
-    others = set().union(*(kind for kind in least if not kind <= own)) - own
+    others = set().union(*(kind for kind in least if not kind <= own)) - set(rules)
     return [rule for rule in names if rule not in others]
 
 
