@@ -25,7 +25,7 @@ from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
-__all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told"]
+__all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told", "staying"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -123,7 +123,7 @@ def choose(live: Live, tell: Progress) -> Choice:
             last = by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
-    return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *_staying(live, last))
+    return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *staying(live, last))
 
 
 def by_purse(problem: Problem) -> NDArray[np.int64]:
@@ -237,8 +237,15 @@ def _by_money(live: Live, found: Outcome) -> Outcome:
     return by_rank(live, lines, np.flatnonzero(is_open), outcome)
 
 
-def _staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:
-    """Return the cells and the projects that stay as they were; None where that is not asked."""
+def staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:
+    """Return the cells and the projects that stay as they were; None where that is not asked.
+
+    Parameters
+    ----------
+    live : Live
+    found : Outcome
+        A plan.
+    """
     problem = live.problem
     if not problem.counting:
         return None, None
