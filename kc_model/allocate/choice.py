@@ -51,6 +51,8 @@ class Choice:
         What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
     gap : float
         See `gap_of`.
+    floors : tuple of float
+        What no plan beats in each of those stages, minimised.
     kept, same : array of bool (n_cells,), (n_projects,) or None
         Cells, and projects that are chosen, which stay as they were, where moves are counted.
     """
@@ -60,6 +62,7 @@ class Choice:
     best: tuple[float, ...]
     worst: tuple[float | None, ...]
     gap: float
+    floors: tuple[float, ...] = ()
     kept: Mask | None = None
     same: Mask | None = None
 
@@ -123,7 +126,8 @@ def choose(live: Live, tell: Progress) -> Choice:
             last = by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
-    return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *staying(live, last))
+    found = (climb.status, chosen, climb.best, worst, gap_of(climb), climb.floors)
+    return Choice(*found, *staying(live, last))
 
 
 def by_purse(problem: Problem) -> NDArray[np.int64]:

@@ -222,8 +222,10 @@ def _chosen(live: Live, tell: Progress) -> Sized:
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
-                scales = (a.scale / b.scale for a, b in zip(live.stages, sized.stages, strict=True))
-                climb = _as_chosen(climb, tuple(map(mul, choice.best, scales)), choice.gap)
+                both = zip(live.stages, sized.stages, strict=True)
+                scales = [one.scale / other.scale for one, other in both]
+                best, floors = (tuple(map(mul, of, scales)) for of in (choice.best, choice.floors))
+                climb = _as_chosen(climb, best, floors, choice.gap)
             return replace(found, climb=climb, choice=choice)
         if not tried and live.problem.offered is not None and is_off_grid(live.problem, deadline):
             return Sized(Status.INFEASIBLE, live, choice=choice)
@@ -244,7 +246,9 @@ def _is_off_grid(problem: Problem, found: Sized, deadline: float) -> bool:
     return round_plan(problem.rows, plan, grid, deadline) is Status.INFEASIBLE
 
 
-def _as_chosen(climb: Climb, best: tuple[float, ...], gap: float) -> Climb:
+def _as_chosen(
+    climb: Climb, best: tuple[float, ...], floors: tuple[float, ...], gap: float
+) -> Climb:
     """Return the stages of the sizes with the best that the choice told, and how near it is.
 
     While projects were chosen a stage that was kept had a hair to give. What the next one made of
@@ -258,7 +262,9 @@ def _as_chosen(climb: Climb, best: tuple[float, ...], gap: float) -> Climb:
         for now, then, miss in zip(climb.best, best, part, strict=True)
     )
     more = max((miss for miss in part if miss <= _HAIR), default=0.0)
-    return replace(climb, best=told, chosen_to=gap + max(0.0, more))
+    return replace(
+        climb, best=told, floors=tuple(map(min, told, floors)), chosen_to=gap + max(0.0, more)
+    )
 
 
 def why_not(

@@ -220,7 +220,7 @@ class _Search:
         now = (self.columns >= 0) & (values[self.columns] > 0.5)
         joins = now & ~self.chosen
         joins[p] = False
-        other = Choice(Status.OPTIMAL, now, (), tuple(caps), 0.0, *staying(self.live, first))
+        other = Choice(Status.OPTIMAL, now, (), tuple(caps), 0.0, (), *staying(self.live, first))
         return {
             "out": self._ids(self.chosen & ~now),
             "joins": self._ids(joins),

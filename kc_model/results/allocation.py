@@ -113,6 +113,7 @@ class Allocation(Plan):
             "synthetic": self.data.synthetic,
             "goals": list(self.goals),
             "tiers": list(self.tiers),
+            "bounds": list(self.bounds),
             "gap": self.gap,
             "certificate": dict(self.certificate),
             "undecided": list(self.undecided),
