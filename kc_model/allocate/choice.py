@@ -109,8 +109,7 @@ def choose(live: Live, tell: Progress) -> Choice:
         order = columns[by_purse(live.problem)]
         ladder.neighbours = order[order >= 0]
     ladder.back()
-    with solver.stoppable():
-        climb = live.climb()
+    climb = live.climb()
     worst = tuple(
         stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)

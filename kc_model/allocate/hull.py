@@ -232,7 +232,7 @@ class Mix:
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
-        if self.outcome is None or self._is_proven(best):
+        if self.outcome is None or self._is_proven(best) or not goes_on():
             return
         purses = purses_of(self._relaxed, self._states)
         taken = {k for purse in purses for k in purse.cells}

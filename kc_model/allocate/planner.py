@@ -209,13 +209,19 @@ class Planner:
 
 
 def _chosen(live: Live, tell: Progress) -> Sized:
+    """Choose projects and settle their sizes; Ctrl-C keeps the best choice found till then."""
+    with live.solver.stoppable():
+        return _first_that_holds(live, tell)
+
+
+def _first_that_holds(live: Live, tell: Progress) -> Sized:
     """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
     choice = choose(live, tell)
     for tried in range(_TRIES):
         if choice.status is not Status.OPTIMAL or not choice.is_found:
             return Sized(choice.status, live, choice=choice)
         problem, deadline = choice.made(live.problem), live.solver.deadline
-        sized = Live(problem, deadline, choice.worst)
+        sized = Live(problem, live.solver.clock, choice.worst)
         found = size_plan(sized, tell)
         if _is_off_grid(live.problem, found, deadline):
             return found

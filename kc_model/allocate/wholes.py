@@ -261,7 +261,7 @@ class WholeLadder(Ladder):
             col_high=solver.col_high,
             whole=np.zeros_like(solver.model.whole),
         )
-        relaxed = Solver(now, solver.deadline, solver.scale)
+        relaxed = Solver(now, solver.clock, solver.scale)
         relaxed.complete = None
         relaxed.set_cost(solver.cost)
         return relaxed.run(), relaxed

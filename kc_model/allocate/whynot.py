@@ -230,7 +230,7 @@ class _Search:
     def _changes(self, other: Choice) -> str:
         """Return who gets more and who less by another choice, its amounts made like the plan's."""
         problem = other.made(self.problem)
-        sized = size_plan(Live(problem, self.live.solver.deadline, other.worst)).rounded
+        sized = size_plan(Live(problem, self.live.solver.clock, other.worst)).rounded
         if sized is None:
             return ""
         changed = self.glance.changes(sized.cells, sized.projects)
