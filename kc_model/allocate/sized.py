@@ -53,7 +53,7 @@ def size_plan(live: Live, tell: Progress | None = None) -> Sized:
         sizes = found
     if tell is not None:
         tell("round", 0.3)
-    rounded = round_projects(problem, settled, sizes, live.solver.deadline)
+    rounded = round_projects(problem, settled, sizes, live.solver.clock)
     if isinstance(rounded, Status):
         return Sized(rounded, live, climb, settled)
     return Sized(Status.OPTIMAL, live, climb, settled, rounded)
