@@ -32,6 +32,7 @@ __all__ = ["LateMoney", "late_money", "may_wait"]
 _MOSTLY = 0.5  # of what it has still to be paid: a project with less expected is not in time
 _RUNNING = ("contracted", "accepted")
 _TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
+_LATE = ("ends-late", "half")  # why a project is not in time
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class LateMoney:
         not), months (Int64: it takes, <NA> where its dates are not known), verdict (``finish``:
         mostly done by year-end once the money comes; ``prefund``: only if the province pays it from
         now on, and it has money that its own plan would leave; ``next_year``: the rest waits for
-        it; ``unknown``: its dates do not tell), prefund (Int64 VND), who_decides ("" where nobody
-        has to, or nothing was assigned yet).
+        it; ``unknown``: its dates do not tell), why (what the verdict rests on: ``in-time``;
+        ``ends-late``: it would not end within the year; ``half``: it would, but less than half is
+        expected; ``undated``), over (bool: not begun though its end has passed, so that its dates
+        have to be moved), prefund (Int64 VND), who_decides ("" where nobody has to, or nothing was
+        assigned yet).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
     plan_year : int or None
@@ -95,8 +99,21 @@ class LateMoney:
             key = f"late.{verdict}" if len(part) else f"late.no_{verdict}"
             if len(part) or verdict != "unknown":
                 support = words.vnd(int(part["support"].sum()))
-                values = {"amount": amount, "support": support, "ids": ", ".join(part["id"])}
+                values = {"amount": amount, "support": support, "ids": _grouped(part, language)}
                 yield say(key, language, count=len(part), **values)
+        over = frame[frame["over"]]
+        if len(over):
+            yield say("late.over", language, count=len(over), ids=", ".join(over["id"]))
+
+
+def _grouped(part: pd.DataFrame, language: Language) -> str:
+    """List the projects of one verdict, those that are not in time by why."""
+    told = []
+    for why, own in part.groupby("why", sort=False):
+        ids = ", ".join(own["id"])
+        reason = say(f"late.why.{why}", language)
+        told.append(f"{ids} ({reason[:1].lower()}{reason[1:]})" if why in _LATE else ids)
+    return "; ".join(told)
 
 
 def late_money(
@@ -235,6 +252,8 @@ def _row(
     money = [max(int(row["sure"]), int(support * max(s, row["advance"]))) for s in shares]
     mostly = [expected - paid >= _MOSTLY * need for expected in money]
     finishes = dated[1] and mostly[1]
+    why = {None: "undated", False: "ends-late"}.get(dated[1], "in-time" if finishes else "half")
+    is_over = "project-unbegun" in row["why"]
     can = finishes is False and dated[0] and (mostly[0] or not _has_begun(row))
     can = can and row["source"] == "KCQG" and row["stage"] != "accepted"
     prefund = need if can and 0 < need <= left.get(place, 0) else 0
@@ -246,7 +265,7 @@ def _row(
     late = "prefund" if prefund else "next_year"
     expected = max(int(row["sure"]), int(support * share))
     verdict = {True: "finish", None: "unknown", False: late}[finishes]
-    changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict)
+    changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict, "month" * is_over)
     is_given = row["stage"] not in ("", "registered")  # nobody decides of what was not assigned
     who = who_decides(row["source"], [changes]).who if changes and is_given else ""
     return {
@@ -256,6 +275,8 @@ def _row(
         "rest": support - expected,
         "months": months,
         "verdict": verdict,
+        "why": why,
+        "over": is_over,
         "prefund": prefund,
         "who_decides": who,
     }

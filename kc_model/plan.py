@@ -14,6 +14,8 @@ from kc_model.tables import Dataset, Note
 
 __all__ = ["Plan"]
 
+_CLOSED = 1e-6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -48,6 +50,9 @@ class Plan:
         later goals may have cost something (``give``); `achieved` and `shortfall` are of the
         rounded plan. That may be better than best: a share or a count may be off by one step of
         the grid. `rounding` tells what each was before and after it.
+    bounds : tuple of float
+        For each goal what no plan beats that is as good by those before it: its `best`, unless
+        projects were chosen to a gap.
     enough : dict of int to float
         With detail, by the number of a goal that may give way (from 1): how good it could be if
         all others were to get what they do.
@@ -87,6 +92,7 @@ class Plan:
     rule_rows: pd.DataFrame
     goals: tuple[Mapping[str, Any], ...]
     tiers: tuple[Mapping[str, Any], ...]
+    bounds: tuple[float, ...] = ()
     undecided: tuple[str, ...]
     reserve: tuple[Mapping[str, Any], ...]
     conflicts: tuple[Mapping[str, Any], ...]
@@ -108,6 +114,11 @@ class Plan:
     def scenario_name(self) -> str:
         """Name of the scenario."""
         return self.scenario.name
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the gap is closed, not only to what a choice of whole projects may leave."""
+        return (self.gap or 0.0) <= _CLOSED
 
     @property
     def year(self) -> int:

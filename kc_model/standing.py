@@ -83,12 +83,16 @@ def goal_unit(problem: Problem, stage: Stage) -> float:
 
 
 def wrong_projects(
-    problem: Problem, amounts: NDArray[np.int64], given: NDArray[np.int64]
+    problem: Problem,
+    amounts: NDArray[np.int64],
+    given: NDArray[np.int64],
+    parts: NDArray[np.int64],
 ) -> Iterator[str]:
     """Yield projects that may not get what they do, cells that are not what projects add up to.
 
-    A part may be a step off its share, and one more where a law held only so. Ids of projects,
-    names of cells; ``projects`` where links are broken or the totals differ.
+    Projects and cells are exactly the sums of the parts. A part may be a step off its share, and
+    one more where a law held only so. Ids of projects, names of cells; ``projects`` where links are
+    broken or the totals differ.
 
     Parameters
     ----------
@@ -96,6 +100,8 @@ def wrong_projects(
         Projects decided.
     amounts : array (n_cells,), VND
     given : array (n_projects,), VND
+    parts : array (n_parts,), VND
+        What projects give the cells, see `Offered`.
     """
     offered, grid = problem.offered, problem.grid
     if offered is None or offered.chosen is None:
@@ -107,10 +113,14 @@ def wrong_projects(
     off = np.where(offered.chosen, off | ~offered.may, given != 0)
     yield from (offered.ids[p] for p in np.flatnonzero(off))
     share = np.array([float(one) for one in offered.share])
-    paid = np.bincount(offered.cell, share * given[offered.project], len(amounts))
-    parts = np.bincount(offered.cell, (share > 0) & (share < 1), len(amounts))
-    wrong = np.abs(amounts - paid) > 2 * grid * parts + 0.5
-    names = problem.cells.names()
+    far = np.abs(parts - share * given[offered.project]) > 2 * grid + 0.5
+    whole, paid = np.zeros_like(given), np.zeros_like(amounts)
+    np.add.at(whole, offered.project, parts)
+    np.add.at(paid, offered.cell, parts)
+    off = whole != np.where(offered.may, given, 0)
+    off[offered.project[far]] = True
+    yield from (offered.ids[p] for p in np.flatnonzero(off))
+    names, wrong = problem.cells.names(), amounts != paid
     yield from (names[i] for i in offered.named[wrong[offered.named]])
     if int(amounts[offered.named].sum()) != int(given.sum()):
         yield "projects"

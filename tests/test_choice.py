@@ -32,7 +32,7 @@ from kc_model.explain import troubles
 from kc_model.problem import build_problem, incomplete_list
 from kc_model.reading import read_dataset
 from kc_model.scenario import read_scenario
-from kc_model.solver import Outcome, Status
+from kc_model.solver import Outcome, Solver, Status
 from kc_model.verify import verify
 from kc_model.workbench.mending import mended
 
@@ -515,6 +515,49 @@ def test_ctrl_c_ends_the_search_not_the_program(many):
     assert found.stopped
     assert found.projects["chosen"].any()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_while_amounts_are_made_keeps_the_choice_unproven(monkeypatch):
+    rows = "\n".join(f"P{n} x 01 TECH KCQG {20 + n} 10 1 normal - -" for n in range(9))
+    data = dataset(projects=f"{HEAD}\n{rows}", vintage="34")
+    wanted = scenario("budget: [{source: KCQG, amount: 90}]\ngoals: [{maximise: money}]\n")
+    sized = PLANNER.size_plan
+
+    def pressed(live, tell):
+        signal.raise_signal(signal.SIGINT)
+        return sized(live, tell)
+
+    monkeypatch.setattr(PLANNER, "size_plan", pressed)
+    found = allocate(data, wanted)
+    assert (found.status, found.stopped, found.cells.empty) == ("limit", True, True)
+    assert found.projects["chosen"].any()
+    assert "CHƯA CHỨNG MINH" in " ".join(found.explain())
+
+
+def test_what_stops_a_search_stops_all_that_is_solved_for_it(many, monkeypatch):
+    # The programs without whole numbers, of purses and of bundles have the search's own clock.
+    data, wanted = read_dataset(many), read_scenario(many / "scenario.yaml")
+    pressed, after = [], []
+    bundles = importlib.import_module("kc_model.allocate.bundles")
+    run = Solver.run
+
+    def watched(self, **how):
+        if pressed and not self.stopped:
+            after.append(self)
+        return run(self, **how)
+
+    def press(self, priced, known=bundles.Bundle.least):
+        if not pressed:
+            pressed.append(time.monotonic())
+            signal.raise_signal(signal.SIGINT)
+        return known(self, priced)
+
+    monkeypatch.setattr(Solver, "run", watched)
+    monkeypatch.setattr(bundles.Bundle, "least", press)
+    found = allocate(data, wanted)
+    assert (found.status, found.stopped) == ("limit", True)
+    assert pressed
+    assert not after
 
 
 def test_a_goal_cut_off_before_any_plan_keeps_that_of_the_goal_before(monkeypatch, tmp_path):

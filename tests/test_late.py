@@ -51,7 +51,11 @@ def test_a_project_takes_its_months_from_when_its_money_comes(stage, start, end,
     assert verdicts(found) == {"A": verdict}
     row = found.frame.iloc[0]
     assert row["prefund"] == (100_000_000 if verdict == "prefund" else 0)
-    assert row["who_decides"] == ("" if verdict == "finish" else "minister")
+    is_over = stage == "assigned" and end < "2024-07-01"
+    moved = "agency" if is_over else ""  # its dates have to be moved within the year
+    assert row["who_decides"] == (moved if verdict == "finish" else "minister")
+    assert row["over"] == is_over
+    assert ("hết hạn" in " ".join(found.sentences())) == is_over
     assert (row["expected"] >= 50_000_000) == (verdict == "finish")
 
 
@@ -99,6 +103,10 @@ def test_what_leaves_on_contract_counts_also_where_the_end_is_next_year(area, ad
         found.sentences()
     )  # what is left to register
     assert found.frame["who_decides"].tolist() == [""]  # nothing was assigned yet
+    # It may be paid more than half and still end too late: sentence and table say the same of it.
+    assert found.frame["why"].tolist() == ["ends-late"]
+    assert "A (không kịp kết thúc trong năm)" in " ".join(found.sentences())
+    assert "A (would not end within the year)" in " ".join(found.sentences("en"))
 
 
 def test_local_money_pays_first_in_the_order_of_the_law_as_far_as_it_is_left():

@@ -23,7 +23,7 @@ from kc_model import reference
 from kc_model.errors import InputError
 from kc_model.moves import CHANGES, who_decides
 from kc_model.problem import build_problem
-from kc_model.projects import build_offers, management_rules, management_warnings
+from kc_model.projects import borrowed_caps, build_offers, management_rules, management_warnings
 from kc_model.reading import needed_by, place_shares, read_dataset
 from kc_model.scenario import read_scenario
 from kc_model.sheets import heading
@@ -120,10 +120,25 @@ def test_without_a_minimum_a_project_gets_all_it_may_or_nothing():
     assert found["least"] == found["most"] == 300_000_000
 
 
-def test_local_money_takes_its_own_provinces_norm_or_the_national_one():
-    rows = "A x 66 TECH KCDP 900 L01\nB x 66 TECH KCDP 900 N04"
-    found = offers(rows, f"{HEAD} norm", date(2026, 1, 1), vintage="34").frame
-    assert found["cap"].tolist() == [800_000_000, 300_000_000]
+def test_local_money_takes_its_own_provinces_norm_or_the_national_one_without_uplift():
+    rows = [
+        "A x 66 TECH KCDP 900 L01 -",
+        "B x 66 TECH KCDP 900 N04 -",
+        "C x 66 TECH KCDP 900 N04 a",
+        "D x 66 TECH KCQG 900 N04 a",
+        "E x 66 TECH KCDP 300 N04 a",  # no more than the cap: nothing to tell
+    ]
+    found = offers("\n".join(rows), f"{HEAD} norm place_class", date(2026, 1, 1), vintage="34")
+    assert (found.frame["cap"] // 10**6).tolist() == [800, 300, 300, 450, 300]
+    assert found.frame["uplifted"].tolist() == [False, False, False, True, False]
+    (fault,) = (one for one in found.findings if one.code != "cost-missing")
+    assert (fault.code, fault.values["id"], fault.level) == ("uplift-local", "C", "warning")
+    assert "Thông tư 28/2018/TT-BTC Điều 8" in fault.found("vi")
+    (note,) = borrowed_caps(found.frame, found.frame["id"])
+    assert "3 đề án kinh phí địa phương" in note.vi
+    assert "(B, C, E)" in note.en
+    assert "NĐ 45/2012/NĐ-CP Điều 13, 14" in note.vi
+    assert not borrowed_caps(found.frame, ["A", "D"])
 
 
 @pytest.mark.parametrize(

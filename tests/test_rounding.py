@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from datasets import dataset, scenario
 from hypothesis import assume, given, settings
@@ -14,9 +18,11 @@ from hypothesis import strategies as st
 
 from kc_model.allocate import allocate
 from kc_model.allocate.rounding import round_plan
+from kc_model.money import largest_remainder
 from kc_model.problem import build_problem
 from kc_model.rules import Sums
 from kc_model.solver import Outcome, Status
+from kc_model.verify import verify
 
 MILLION = 1_000_000
 NEVER = float("inf")
@@ -295,3 +301,53 @@ def test_a_solver_that_gives_up_is_not_an_impossible_grid(monkeypatch, status):
     monkeypatch.setattr(ROOM, "Solver", GivingUp)
     plan = plan_of(THREE, "budget: [{source: KCQG, amount: 100}]\nround_to: 10\n")
     assert plan.status == "limit"
+
+
+@st.composite
+def shared(draw):
+    """Draw projects over places: how they are split, and their amounts."""
+    splits = st.lists(st.integers(1, 9), min_size=2, max_size=3)
+    amounts = st.integers(5, 400)
+    return draw(st.lists(st.tuples(splits, amounts), min_size=1, max_size=6))
+
+
+@given(shared(), st.sampled_from(["million_vnd", "billion_vnd"]))
+@settings(max_examples=25, deadline=None)
+def test_cells_are_what_projects_are_said_to_give_them_to_the_dong(projects, unit):
+    # Whole sizes, money for all: each project is split by its largest remainders, and its parts,
+    # as projects.csv tells them, add up to it and to the cells.
+    scale, step = (1, 1) if unit == "million_vnd" else (1000, Decimal("0.001"))
+    rows = ["id name place area source support split"]
+    for k, (split, amount) in enumerate(projects):
+        places = ("01", "04", "19")[: len(split)]
+        parts = ";".join(f"{Fraction(one, sum(split))}" for one in split)
+        rows.append(f"P{k} x {';'.join(places)} TECH KCQG {Decimal(amount) / scale} {parts}")
+    cells = "place area source upto rate\n" + "\n".join(
+        f"{place} TECH KCQG 9000 1" for place in ("01", "04", "19")
+    )
+    data = dataset(unit=unit, vintage="34", projects="\n".join(rows), absorption=cells)
+    text = f"budget: [{{source: KCQG, amount: 9000}}]\nround_to: {step}\n"
+    plan = allocate(data, scenario(f"{text}goals: [{{maximise: disbursed}}]"))
+    assert plan.projects["chosen"].all()
+    with tempfile.TemporaryDirectory() as folder:
+        plan.save(folder)
+        assert verify(folder).proven
+        saved = pd.read_csv(Path(folder, "projects.csv"), dtype=str)
+        cells = pd.read_csv(Path(folder, "allocation.csv"), dtype=str)
+        given = dict.fromkeys(cells["place"], Decimal(0))
+        for (split, amount), row in zip(projects, saved.to_dict("records"), strict=True):
+            parts = dict(part.split(": ") for part in row["split"].split("; "))
+            told = [Decimal(parts.get(place, 0)) for place in ("01", "04", "19")[: len(split)]]
+            assert sum(told) == Decimal(row["amount"])
+            assert [int(one * scale) for one in told] == largest_remainder(split, amount).tolist()
+            for place, part in parts.items():
+                given[place] += Decimal(part)
+        assert given == dict(zip(cells["place"], map(Decimal, cells["amount"]), strict=True))
+        # A part told otherwise is found out.
+        if len(parts) > 1:
+            (one, other), unit_of = list(parts)[:2], Decimal(step)
+            forged = {one: Decimal(parts[one]) + unit_of, other: Decimal(parts[other]) - unit_of}
+            text = "; ".join(f"{place}: {forged.get(place, parts[place])}" for place in parts)
+            path = Path(folder, "projects.csv")
+            path.write_text(path.read_text("utf-8").replace(row["split"], text), "utf-8")
+            assert not verify(folder).proven

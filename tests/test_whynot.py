@@ -40,6 +40,23 @@ def forcing(wanted, *, into=(), out=()):
     return replace(wanted, rules=(*wanted.rules, *rules))
 
 
+def parted(change):
+    return change.rpartition("=")
+
+
+def differences(plan, other):
+    """Return what projects, and cells without any, have more or less in another plan."""
+    names = ["place", "area", "source"]
+    found = {}
+    for sign, one in ((-1, plan), (1, other)):
+        for name, vnd in one.projects[["id", "amount"]].itertuples(index=False):
+            found[name] = found.get(name, 0) + sign * int(vnd)
+        for *cell, vnd in one.cells[[*names, "amount"]].itertuples(index=False):
+            if not (plan.data.projects[names[1:]] == cell[1:]).all(axis=1).any():
+                found["|".join(cell)] = found.get("|".join(cell), 0) + sign * int(vnd)
+    return {name: vnd for name, vnd in found.items() if vnd}
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
 def test_what_is_said_is_what_forcing_it_in_gives(seed):
@@ -51,6 +68,7 @@ def test_what_is_said_is_what_forcing_it_in_gives(seed):
     if plan.status != "optimal":
         return
     chosen = set(plan.projects.loc[plan.projects["chosen"], "id"])
+    given = plan.projects.set_index("id")["amount"]
     for row in plan.whys.to_dict("records"):
         again = allocate(data, forcing(wanted, into=[row["id"]]), detail=False)
         if again.status == "infeasible":
@@ -79,6 +97,15 @@ def test_what_is_said_is_what_forcing_it_in_gives(seed):
             assert goal["best"] == pytest.approx(best["best"], rel=1e-6, abs=1e-5)
             if goal["name"] in until:
                 break
+        # What each gets more or less there, and all of it adds up.
+        told = {one: int(vnd) for one, _, vnd in map(parted, row["changes"].split(";"))}
+        free = swapped.cells["amount"].sum() - plan.cells["amount"].sum()
+        if "moves" not in goals:  # of equal plans the one with the least money moved is not sought
+            assert told == differences(plan, swapped)
+            assert sum(told.values()) == free
+        gone = {one for one in told if chosen >= {one} and -told[one] == given[one]}
+        assert gone == set(row["out"].split(";")) - {""}
+        assert told[row["id"]] > 0
 
 
 def test_the_sample_says_of_every_project_why_it_is_left_out():
@@ -117,6 +144,7 @@ def test_a_law_that_keeps_a_project_out_is_named():
 PROJECTS = (
     "id name place area source support min_support score kind requires excludes stage disbursed"
 )
+M, INFO = 10**6, "01|INFO|KCQG"
 TAKES = "place area source upto rate\n01 TECH KCQG 1000 1\n01 PROD KCQG 1000 0.5"
 
 
@@ -285,9 +313,39 @@ goals: [{maximise: disbursed}]
 
 def test_a_purse_that_is_spent_above_the_least_is_told():
     rows = "A x 01 TECH KCQG 100 40 9 - - - - -\nB x 01 PROD KCQG 30 - 1 - - - - -"
-    whys, told = seen(of_100(rows))
+    plan = of_100(rows)
+    whys, told = seen(plan)
+    proven, english = (why_left(plan, language)["B"] for language in ("vi", "en"))
     assert (whys.loc["B", "short"], whys.loc["B", "tight"]) == (0, 30 * 10**6)
-    assert "phải bớt 30 triệu đồng của đề án khác" in told["B"]
+    for text in (told["B"], proven):
+        assert "phải bớt ít nhất 30 triệu đồng của đề án khác" in text
+    assert "Khi đó B nhận 30 triệu đồng; tiền lấy từ: A giảm 30 triệu đồng." in proven
+    assert (
+        "Then B gets 30 million VND; the money comes from: A with 30 million VND less." in english
+    )
+
+
+def test_money_of_cells_without_projects_and_money_left_over_are_told_too():
+    rows = "A x 01 TECH KCQG 60 - 9 - - - - -\nB x 01 PROD KCQG 50 - 1 - - - - -"
+    takes = f"{TAKES}\n01 INFO KCQG 50 0.6"
+    cells = "place area source min\n01 TECH KCQG -\n01 PROD KCQG -\n01 INFO KCQG -"
+    tables = {"projects": f"{PROJECTS}\n{rows}", "absorption": takes, "cells": cells}
+    data = dataset(vintage="34", **tables)
+    text = "spend: at_most\nbudget: [{source: KCQG, amount: 100}]\ngoals: [{maximise: disbursed}]\n"
+    plan = allocate(data, scenario(text))
+    (row,) = plan.whys.to_dict("records")
+    assert (row["id"], row["out"], row["changes"]) == (
+        "B",
+        "A",
+        f"A=-{60 * M};B={50 * M};{INFO}={10 * M}",
+    )
+    more = "rules: [{id: a, where: {id: A}, count: projects, min: 1}]\n"
+    plan = allocate(data, scenario(text.replace("100", "115") + more))
+    (row,) = plan.whys.to_dict("records")
+    assert row["changes"] == f"B={50 * M};{INFO}=-{45 * M}"
+    told = why_left(plan)["B"]
+    assert "Thông tin, tuyên truyền – Khuyến công quốc gia giảm 45 triệu đồng, phần" in told
+    assert "phần chưa phân bổ 5 triệu đồng." in told
 
 
 @given(st.integers(0, 10**6))

@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 from datasets import absorbing, dataset, scenario
 
+from benchmarks.projects import SHAPES, write
 from kc_model.allocate import allocate
 from kc_model.errors import InputError
 from kc_model.explain import rule_texts
@@ -656,3 +657,23 @@ def test_what_the_program_wrote_is_told_in_the_language_of_the_screen():
     assert "Plan in force 2024 (edited)" in desk.findings.value
     desk.tongues.value = "vi"
     assert "Kế hoạch hiện hành 2024 (đã sửa)" in desk.findings.value
+
+
+def test_the_best_of_many_is_called_the_best_found_beside_what_none_can_beat(tmp_path):
+    write(tmp_path, replace(SHAPES["one-goal"], places=6), 120)
+    desk = show_plan(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    desk.wait()
+    plan = desk.plan
+    (goal,), (bound,) = plan.goals, plan.bounds
+    assert 1e-6 < plan.gap <= 1e-3
+    assert bound == pytest.approx(goal["best"] * (1 + plan.gap), rel=1e-6)
+    for language, found, best in (
+        ("vi", "tốt nhất tìm được", "tốt nhất có thể"),
+        ("en", "best found", "best possible"),
+    ):
+        told = next(one for one in plan.explain(language) if f"{found} (" in one)
+        words = Words.of(plan, language)
+        assert words.achieved(goal["name"], bound, "") in told
+        assert not any(best in one for one in plan.explain(language))
+    assert "tốt nhất tìm được" in desk.status.value
+    assert Words.of(plan, "vi").percent(plan.gap, 3) in desk.status.value

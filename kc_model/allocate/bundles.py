@@ -58,8 +58,7 @@ class Bundle:
             for n, tie in enumerate(ties):
                 rows.append((width + np.flatnonzero(kinds[:, n]), int(one.ties[tie].columns[0])))
             width += len(kinds)
-        self._solver = Solver(_model(rows, width), relaxed.deadline)
-        self._solver.goes_on = relaxed.goes_on
+        self._solver = Solver(_model(rows, width), relaxed.clock)
         self._solver.ask(_EXACT)
 
     def least(self, priced: Sequence[tuple[Points, Array]]) -> tuple[float, tuple[Part, ...]]:

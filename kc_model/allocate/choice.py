@@ -25,7 +25,7 @@ from kc_model.problem import Problem
 from kc_model.solver import GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
-__all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told"]
+__all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told", "staying"]
 
 _BLOCK = 20  # weights up to 2^19 keep six digits apart
 _BLOCKS = 3
@@ -51,6 +51,8 @@ class Choice:
         What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
     gap : float
         See `gap_of`.
+    floors : tuple of float
+        What no plan beats in each of those stages, minimised.
     kept, same : array of bool (n_cells,), (n_projects,) or None
         Cells, and projects that are chosen, which stay as they were, where moves are counted.
     """
@@ -60,6 +62,7 @@ class Choice:
     best: tuple[float, ...]
     worst: tuple[float | None, ...]
     gap: float
+    floors: tuple[float, ...] = ()
     kept: Mask | None = None
     same: Mask | None = None
 
@@ -106,8 +109,7 @@ def choose(live: Live, tell: Progress) -> Choice:
         order = columns[by_purse(live.problem)]
         ladder.neighbours = order[order >= 0]
     ladder.back()
-    with solver.stoppable():
-        climb = live.climb()
+    climb = live.climb()
     worst = tuple(
         stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
         for stage, best in zip(live.stages, climb.best, strict=False)
@@ -123,7 +125,8 @@ def choose(live: Live, tell: Progress) -> Choice:
             last = by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
-    return Choice(climb.status, chosen, climb.best, worst, gap_of(climb), *_staying(live, last))
+    found = (climb.status, chosen, climb.best, worst, gap_of(climb), climb.floors)
+    return Choice(*found, *staying(live, last))
 
 
 def by_purse(problem: Problem) -> NDArray[np.int64]:
@@ -237,8 +240,15 @@ def _by_money(live: Live, found: Outcome) -> Outcome:
     return by_rank(live, lines, np.flatnonzero(is_open), outcome)
 
 
-def _staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:
-    """Return the cells and the projects that stay as they were; None where that is not asked."""
+def staying(live: Live, found: Outcome) -> tuple[Mask | None, Mask | None]:
+    """Return the cells and the projects that stay as they were; None where that is not asked.
+
+    Parameters
+    ----------
+    live : Live
+    found : Outcome
+        A plan.
+    """
     problem = live.problem
     if not problem.counting:
         return None, None

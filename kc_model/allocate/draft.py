@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from kc_model.projects import (
     advances_counted,
     as_planned,
     begun_later,
+    borrowed_caps,
     given_parts,
     management_warnings,
     unproven_caps,
@@ -136,7 +138,8 @@ class Draft:
                 "reason": reason.astype(str),
             }
         )
-        caps = unproven_caps(offered.frame, projects.loc[projects["chosen"], "id"])
+        chosen = projects.loc[projects["chosen"], "id"]
+        caps = (*borrowed_caps(offered.frame, chosen), *unproven_caps(offered.frame, chosen))
         known = np.array([basis not in ("given", "") for basis in self.problem.basis], dtype=bool)
         inside = np.isin(np.arange(len(offered)), offered.project[known[offered.cell]])
         paid = projects.loc[projects["chosen"] & inside, "id"]
@@ -187,6 +190,7 @@ class Draft:
             cells=self._cells(x, amounts),
             rule_rows=self._rules(amounts, settled),
             goals=tuple(self._goal(stages[s], climb.best[s], x) for s in goals),
+            bounds=tuple(self._bound(stages[s], climb.floors[s]) for s in goals),
             tiers=tuple(self._tier(stages[s], climb.best[s], x) for s in tiers),
             reserve=tuple(
                 {"budget": row.id, "amount": int(row.exact or 0) - int(amounts[row.cells].sum())}
@@ -369,6 +373,10 @@ class Draft:
             "best": self._told(stage, stage.sign * stage.scale * best),
             "achieved": self._told(stage, stage_value(self.problem, stage, x)),
         }
+
+    def _bound(self, stage: Stage, floor: float) -> float:
+        value = stage.sign * stage.scale * floor
+        return self._told(stage, math.ceil(value - _OPEN) if stage.is_moves else value)
 
     def _told(self, stage: Stage, value: float) -> float:
         """Return a stage's value as files tell it; a tier adds money up in million VND."""

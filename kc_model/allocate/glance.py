@@ -54,6 +54,7 @@ class Glance:
         if problem.offered is None:
             raise ValueError("the problem has no projects")
         self.problem, self.offered, self.chosen = problem, problem.offered, chosen
+        self._given = amounts, sizes
         self._money, self._sizes = amounts / MILLION, sizes / MILLION
         self.is_little: Mask = self.offered.may & (self.offered.least <= LITTLE)
         self._least = np.where(self.is_little, 0, self.offered.least) / MILLION
@@ -83,23 +84,41 @@ class Glance:
         needed = self._needed(p)
         apart = self.offered.excludes
         clash = np.concatenate([apart[apart[:, 0] == p, 1], apart[apart[:, 1] == p, 0]])
-        budget, short = self.short(needed)
-        tight = 0
-        if not short:
-            budget, tight = self._lack(needed, self._left)
         return {
-            "short": short,
-            "tight": tight,
-            "budget": budget,
+            **self.missing(needed),
             "out": ";".join(ids[q] for q in sorted(clash[self.chosen[clash]].tolist())),
             "joins": ";".join(ids[q] for q in needed if q != p),
             "rules": ";".join(self._full(needed)),
             **self._worth(p),
         }
 
-    def short(self, some: Iterable[int]) -> tuple[str, int]:
-        """Return the budget that lacks most for projects beside those chosen, and how much, VND."""
-        return self._lack(some, self._room)
+    def changes(self, cells: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[tuple[str, int]]:
+        """Return what another plan changes: ids of projects, names of cells without any; VND.
+
+        Parameters
+        ----------
+        cells, sizes : array of int, VND
+            What every cell and every project gets there.
+        """
+        alone = np.ones(len(cells), dtype=bool)
+        alone[self.offered.named] = False
+        before_cells, before = self._given
+        more = np.concatenate([sizes - before, np.where(alone, cells - before_cells, 0)])
+        names = [*self.offered.ids, *self.problem.cells.names()]
+        return [(names[k], int(more[k])) for k in np.flatnonzero(more).tolist()]
+
+    def missing(self, some: Iterable[int]) -> dict[str, Any]:
+        """Return short, tight and budget, as `row` has them, of some projects together.
+
+        Parameters
+        ----------
+        some : iterable of int
+        """
+        budget, short = self._lack(some, self._room)
+        tight = 0
+        if not short:
+            budget, tight = self._lack(some, self._left)
+        return {"short": short, "tight": tight, "budget": budget}
 
     def _lack(self, some: Iterable[int], room: Money) -> tuple[str, int]:
         over = self._over(some, room) * self._is_budget

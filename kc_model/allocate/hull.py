@@ -253,7 +253,7 @@ class Mix:
         bool
             Whether anything came of it; False where the floor is as high as it gets.
         """
-        if self.outcome is None or self._is_proven(best):
+        if self.outcome is None or self._is_proven(best) or not goes_on():
             return False
         if not self._is_joined and not self._joined(plan, always=always):
             return False

@@ -19,7 +19,7 @@ from kc_model.problem import Problem
 from kc_model.program import build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
-from kc_model.solver import Settled, Solver, Status, resettle, settle
+from kc_model.solver import Clock, Settled, Solver, Status, resettle, settle
 from kc_model.standing import settling_weight, stage_value
 from kc_model.stays import ASLEEP, MOVING
 
@@ -45,7 +45,7 @@ class Live:
     Parameters
     ----------
     problem : Problem
-    deadline : float
+    deadline : float or Clock
         As in `Solver`.
     worst : sequence of float or None
         For each stage what an earlier choice allows it at most, in its own terms; None: what its
@@ -64,7 +64,7 @@ class Live:
     """
 
     def __init__(
-        self, problem: Problem, deadline: float, worst: Sequence[float | None] = ()
+        self, problem: Problem, deadline: float | Clock, worst: Sequence[float | None] = ()
     ) -> None:
         self.problem = problem
         program, self.stages = build_program(problem)

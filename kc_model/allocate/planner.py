@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from operator import mul
@@ -29,7 +29,7 @@ from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
 from kc_model.allocate.rounding import round_plan
-from kc_model.allocate.sizes import Rounded, round_projects
+from kc_model.allocate.sized import Sized, size_plan
 from kc_model.allocate.stages import Climb
 from kc_model.allocate.whynot import find_whys, seen_whys
 from kc_model.cells import MILLION
@@ -142,7 +142,7 @@ class Planner:
         deadline = live.solver.deadline
         draft = Draft(live.problem.data, live.problem, live.problem.scenario.month(self.as_of))
         tell("solve", 0.1)
-        found = _chosen(live, tell) if live.problem.is_open else _sized(live, tell)
+        found = _chosen(live, tell) if live.problem.is_open else size_plan(live, tell)
         if found.status is Status.INFEASIBLE:
             if found.settled is not None:
                 return partial(_off_grid, draft, found.settled, deadline, tell)
@@ -220,66 +220,39 @@ class Planner:
         _find_effects(draft, live, settled, partial(_share, tell, "reasons", (0.9, 1.0)))
 
 
-@dataclass(frozen=True)
-class _Found:
-    """How looking for a plan ended, and as much of it as was found."""
-
-    status: Status
-    live: Live
-    climb: Climb | None = None
-    settled: NDArray[np.float64] | None = None
-    rounded: Rounded | None = None
-    choice: Choice | None = None
+def _chosen(live: Live, tell: Progress) -> Sized:
+    """Choose projects and settle their sizes; Ctrl-C keeps the best choice found till then."""
+    with live.solver.stoppable():
+        return _first_that_holds(live, tell)
 
 
-def _sized(live: Live, tell: Progress) -> _Found:
-    """Solve the stages, settle and round; projects, if any, are chosen already."""
-    problem = live.problem
-    climb = live.climb()
-    if climb.status is not Status.OPTIMAL:
-        return _Found(climb.status, live)
-    settled = live.settle(climb)
-    if settled is None:
-        return _Found(Status.FAILED, live)
-    sizes = np.zeros(0)
-    if problem.offered is not None:
-        worth = 1.0 + problem.offered.rank.max(initial=0) - problem.offered.rank
-        found = live.sizes(settled, worth)
-        if found is None:
-            return _Found(Status.FAILED, live)
-        sizes = found
-    tell("round", 0.3)
-    rounded = round_projects(problem, settled, sizes, live.solver.deadline)
-    if isinstance(rounded, Status):
-        return _Found(rounded, live, climb, settled)
-    return _Found(Status.OPTIMAL, live, climb, settled, rounded)
-
-
-def _chosen(live: Live, tell: Progress) -> _Found:
+def _first_that_holds(live: Live, tell: Progress) -> Sized:
     """Choose projects, then settle their sizes; one whose sizes keep no laws is put by."""
     choice = choose(live, tell)
     for tried in range(_TRIES):
         if choice.status is not Status.OPTIMAL or not choice.is_found:
-            return _Found(choice.status, live, choice=choice)
+            return Sized(choice.status, live, choice=choice)
         problem, deadline = choice.made(live.problem), live.solver.deadline
-        sized = Live(problem, deadline, choice.worst)
-        found = _sized(sized, tell)
+        sized = Live(problem, live.solver.clock, choice.worst)
+        found = size_plan(sized, tell)
         if _is_off_grid(live.problem, found, deadline):
             return found
         if found.status is not Status.INFEASIBLE:
             climb = found.climb
             if climb is not None:
-                scales = (a.scale / b.scale for a, b in zip(live.stages, sized.stages, strict=True))
-                climb = _as_chosen(climb, tuple(map(mul, choice.best, scales)), choice.gap)
+                both = zip(live.stages, sized.stages, strict=True)
+                scales = [one.scale / other.scale for one, other in both]
+                best, floors = (tuple(map(mul, of, scales)) for of in (choice.best, choice.floors))
+                climb = _as_chosen(climb, best, floors, choice.gap)
             return replace(found, climb=climb, choice=choice)
         if not tried and live.problem.offered is not None and is_off_grid(live.problem, deadline):
-            return _Found(Status.INFEASIBLE, live, choice=choice)
+            return Sized(Status.INFEASIBLE, live, choice=choice)
         forbid(live, choice)
         choice = choose(live, tell)
-    return _Found(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
+    return Sized(Status.FAILED, live, choice=replace(choice, status=Status.FAILED))
 
 
-def _is_off_grid(problem: Problem, found: _Found, deadline: float) -> bool:
+def _is_off_grid(problem: Problem, found: Sized, deadline: float) -> bool:
     """Whether no choice at all could be rounded: the laws themselves have no plan on the grid."""
     if (
         found.status is not Status.INFEASIBLE
@@ -291,7 +264,9 @@ def _is_off_grid(problem: Problem, found: _Found, deadline: float) -> bool:
     return round_plan(problem.rows, plan, grid, deadline) is Status.INFEASIBLE
 
 
-def _as_chosen(climb: Climb, best: tuple[float, ...], gap: float) -> Climb:
+def _as_chosen(
+    climb: Climb, best: tuple[float, ...], floors: tuple[float, ...], gap: float
+) -> Climb:
     """Return the stages of the sizes with the best that the choice told, and how near it is.
 
     While projects were chosen a stage that was kept had a hair to give. What the next one made of
@@ -305,7 +280,9 @@ def _as_chosen(climb: Climb, best: tuple[float, ...], gap: float) -> Climb:
         for now, then, miss in zip(climb.best, best, part, strict=True)
     )
     more = max((miss for miss in part if miss <= _HAIR), default=0.0)
-    return replace(climb, best=told, chosen_to=gap + max(0.0, more))
+    return replace(
+        climb, best=told, floors=tuple(map(min, told, floors)), chosen_to=gap + max(0.0, more)
+    )
 
 
 def why_not(

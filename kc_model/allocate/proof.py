@@ -60,7 +60,7 @@ def certify(
         failed.extend(problem.cells.names()[i] for i in np.flatnonzero(off))
     if np.any(amounts < 0) or np.any((amounts - problem.off_grid) % problem.grid):
         failed.append("round_to")
-    failed.extend(wrong_projects(problem, amounts, rounded.projects))
+    failed.extend(wrong_projects(problem, amounts, rounded.projects, rounded.parts))
     return {
         "solver": f"HiGHS {_version('highspy')}",
         "settlement": f"Clarabel {_version('clarabel')}",

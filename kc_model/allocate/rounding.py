@@ -21,7 +21,7 @@ from kc_model.cells import MILLION
 from kc_model.nearest import has_reserve, nearer_step
 from kc_model.problem import Problem
 from kc_model.rules import Row, Sums
-from kc_model.solver import Outcome, Solver, Status
+from kc_model.solver import Clock, Outcome, Solver, Status
 
 __all__ = ["impossible_grid", "round_plan"]
 
@@ -36,7 +36,11 @@ Floats = NDArray[np.float64]
 
 
 def round_plan(
-    rows: Sequence[Row], plan: Floats, grid: int, deadline: float, sums: Sums | None = None
+    rows: Sequence[Row],
+    plan: Floats,
+    grid: int,
+    deadline: float | Clock,
+    sums: Sums | None = None,
 ) -> NDArray[np.int64] | Status:
     """Return the amounts in VND, multiples of `grid`, or how the search ended without any.
 
@@ -50,7 +54,7 @@ def round_plan(
         Budgets, bounds and rules.
     plan : array (n_cells,), million VND
     grid : int, VND
-    deadline : float
+    deadline : float or Clock
         As in `Solver`.
     sums : Sums or None
         Those of the rows, where they are known.
@@ -92,7 +96,7 @@ def _drawn_in(
     return amounts
 
 
-def _least(model: Model, cost: Floats, deadline: float) -> Outcome:
+def _least(model: Model, cost: Floats, deadline: float | Clock) -> Outcome:
     """Solve without asking for whole steps; with, unless the best plan has them anyway."""
     solver = Solver(replace(model, whole=np.zeros_like(model.whole)), deadline)
     solver.set_cost(cost)

@@ -20,7 +20,7 @@ from kc_model.cells import MILLION
 from kc_model.offered import Offered
 from kc_model.problem import Problem
 from kc_model.rules import Row
-from kc_model.solver import Status
+from kc_model.solver import Clock, Status
 from kc_model.stays import stays_within
 
 __all__ = ["Rounded", "quota_room", "round_projects"]
@@ -42,7 +42,7 @@ class Rounded:
 
 
 def round_projects(
-    problem: Problem, settled: Money, sizes: Money, deadline: float
+    problem: Problem, settled: Money, sizes: Money, deadline: float | Clock
 ) -> Rounded | Status:
     """Return whole amounts that keep the laws, every project's parts within a step of its shares.
 
@@ -53,7 +53,7 @@ def round_projects(
     settled : array (n_cells,), million VND
     sizes : array (n_projects,), million VND
         Of the projects that vary.
-    deadline : float
+    deadline : float or Clock
         As in `kc_model.solver.Solver`.
     """
     offered = problem.offered

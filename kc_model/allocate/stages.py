@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kc_model.program import FROZEN, Stage
-from kc_model.solver import Outcome, Solver, Status
+from kc_model.solver import GAP, Outcome, Solver, Status
 
 __all__ = ["Climb", "Ladder"]
 
@@ -32,6 +32,8 @@ class Climb:
         Best value of each stage that was solved, in its column's minimised form.
     outcomes : tuple of Outcome
         One for each stage solved; one for feasibility alone where there is no stage.
+    floors : tuple of float
+        What no plan beats in each stage of `best`.
     chosen_to : float
         The gap to which projects were chosen before.
     """
@@ -39,6 +41,7 @@ class Climb:
     status: Status
     best: tuple[float, ...]
     outcomes: tuple[Outcome, ...]
+    floors: tuple[float, ...] = ()
     chosen_to: float = 0.0
 
     @property
@@ -89,22 +92,27 @@ class Ladder:
         A stage that is left out (`without`) has no best: infinity stands there.
         """
         best: list[float] = []
+        floors: list[float] = []
         outcomes: list[Outcome] = []
         for s, stage in enumerate(self.stages[:upto]):
             if s == without:
                 best.append(np.inf)
+                floors.append(np.inf)
                 continue
             outcome = self.solve(s)
             if outcome.status is not Status.OPTIMAL:
                 last = (outcome,) if len(outcome.values) else ()
-                return Climb(outcome.status, tuple(best), (*outcomes, *last))
+                return Climb(outcome.status, tuple(best), (*outcomes, *last), tuple(floors))
+            size = max(self.solver.scale, abs(outcome.objective))
             best.append(outcome.objective)
+            open_ = outcome.gap * size if outcome.gap > GAP else 0.0  # less is closed
+            floors.append(outcome.objective - open_)
             outcomes.append(outcome)
             self._shut(stage, self.columns[s], outcome)
         if not outcomes:
             outcomes.append(self.solve(None))
             return Climb(outcomes[0].status, tuple(best), tuple(outcomes))
-        return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes))
+        return Climb(Status.OPTIMAL, tuple(best), tuple(outcomes), tuple(floors))
 
     def keep(self, best: Sequence[float], achieved: Sequence[float]) -> None:
         """Open everything, then let no plan be worse in any stage than what was achieved.

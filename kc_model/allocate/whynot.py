@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.allocate.choice import Choice, by_purse, by_rank
+from kc_model.allocate.choice import Choice, by_purse, by_rank, staying
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.glance import Glance
 from kc_model.allocate.kept import Fact
 from kc_model.allocate.live import Live, Progress
+from kc_model.allocate.sized import size_plan
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.cells import MILLION
 from kc_model.offered import LITTLE, Offered
@@ -35,7 +36,7 @@ __all__ = ["COLUMNS", "find_whys", "seen_whys"]
 
 COLUMNS = (
     *("id", "kind", "short", "tight", "budget", "stage", "loss", "at_most"),
-    *("out", "joins", "rules", "links", "here", "last", "there", "proven"),
+    *("out", "joins", "changes", "rules", "links", "here", "last", "there", "proven"),
 )
 _KINDS = {
     "short": "Int64",
@@ -81,14 +82,16 @@ def find_whys(
         id; kind: ``law`` (the laws allow no plan with it), ``loss`` (a tier or goal would be
         worse than later ones may make it), ``tie`` (none would: the order of the law decides),
         ``open`` (not proven in time); short (Int64 VND: what its purse lacks beside the least of
-        the projects chosen and of the other cells, 0 for nothing) of `budget`; stage (name of the
-        tier or goal), loss (float64, in the user's unit: of its best) and at_most (bool: choosing
-        the project costs no more, perhaps less); out, joins (ids joined by ``;``: other projects
-        that would make room, or come in as well; where the laws allow no plan those that have to
-        stay and exclude it); rules (ids of the laws, joined by ``;``); links (what of the projects
-        keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes);
-        here, last, there (see `Glance.row`); proven (bool). Of what is not proven (``open``) short,
-        tight, out, joins and rules are those of `Glance.row`.
+        the projects chosen and of the other cells, 0 for nothing) and tight (see `Glance.row`) of
+        `budget`; stage (name of the tier or goal), loss (float64, in the user's unit: of its best)
+        and at_most (bool: choosing the project costs no more, perhaps less); out, joins (ids
+        joined by ``;``: other projects that would make room, or come in as well; where the laws
+        allow no plan those that have to stay and exclude it); changes (``X=n`` joined by ``;``:
+        what each project, and each cell without any, gets more or less in that plan, VND, on the
+        grid; "" where no plan is known); rules (ids of the laws, joined by ``;``); links (what of
+        the projects keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs,
+        ``R!X`` excludes); here, last, there (see `Glance.row`); proven (bool). Of what is not
+        proven (``open``) short, tight, out, joins and rules are those of `Glance.row`.
 
     Notes
     -----
@@ -142,8 +145,7 @@ class _Search:
 
     def row(self, p: int) -> dict[str, Any]:
         found = {**_row(self.glance, p), "kind": "tie", "proven": True}
-        found |= {**dict.fromkeys(("out", "joins", "rules"), ""), "tight": 0}
-        found["budget"], found["short"] = self.glance.short([p])
+        found |= {**dict.fromkeys(("out", "joins", "rules"), ""), **self.glance.missing([p])}
         ladder, solver = self.live.ladder, self.live.solver
         if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
             return {**found, "proven": False}
@@ -156,31 +158,34 @@ class _Search:
         own, one = self.columns[[p]], np.ones(1)
         solver.set_columns(own, one, one)
         outcome = None
+        caps: list[float | None] = []
         for s, stage in enumerate(self.live.stages):
             outcome = ladder.solve(s)
             if outcome.status is not Status.OPTIMAL:
                 lost = found["kind"] == "loss"
                 return {**found, **({} if lost else self._without_plan(p, outcome))}
             column = np.array([ladder.columns[s]])
+            worst = stage.worst(outcome.objective)
+            caps.append(stage.sign * stage.scale * worst if stage.is_open else None)
             if found["kind"] == "loss":  # what comes after it is as good as it can be
-                ladder.cap_at(ladder.columns[s], stage.worst(outcome.objective))
+                ladder.cap_at(ladder.columns[s], worst)
                 continue
             over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
             hair = FROZEN * max(size, abs(outcome.objective))
-            worst = max(stage.highest(self.best[s]), outcome.objective + hair)
-            solver.set_columns(column, solver.col_low[column], np.array([worst]))
+            kept = max(stage.highest(self.best[s]), outcome.objective + hair)
+            solver.set_columns(column, solver.col_low[column], np.array([kept]))
             if over > max(GAP, outcome.gap) * size + self.noise:
                 loss = outcome.objective - self.best[s]
                 unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
                 found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
                 found["at_most"] = len(still) > 0
-                ladder.cap_at(ladder.columns[s], stage.worst(outcome.objective))
+                ladder.cap_at(ladder.columns[s], worst)
         if outcome is None:
             outcome = ladder.solve(None)
             if outcome.status is not Status.OPTIMAL:
                 return {**found, **self._without_plan(p, outcome)}
-        return {**found, **self._instead(p, outcome, still)}
+        return {**found, **self._instead(p, outcome, still, caps)}
 
     def _away(self, p: int) -> NDArray[np.int64]:
         """Return the projects that stay as they are: none where there are few."""
@@ -199,17 +204,37 @@ class _Search:
         known[list(opened)] = False
         return np.flatnonzero(known)
 
-    def _instead(self, p: int, found: Outcome, still: NDArray[np.int64]) -> dict[str, str]:
-        """Return which others go and come in the plan that is first by rank of those that stand."""
+    def _instead(
+        self, p: int, found: Outcome, still: NDArray[np.int64], caps: Sequence[float | None]
+    ) -> dict[str, str]:
+        """Return which others go and come in the plan that is first by rank of those that stand.
+
+        And what each gets more or less. `caps` is what each stage may be at most in its own terms.
+        """
         open_ = self.columns.copy()
         open_[still] = -1
-        values = by_rank(self.live, open_, np.argsort(self.offered.rank), found).values
+        first = by_rank(self.live, open_, np.argsort(self.offered.rank), found)
+        values = first.values
         if not len(values):
             return {}
         now = (self.columns >= 0) & (values[self.columns] > 0.5)
         joins = now & ~self.chosen
         joins[p] = False
-        return {"out": self._ids(self.chosen & ~now), "joins": self._ids(joins)}
+        other = Choice(Status.OPTIMAL, now, (), tuple(caps), 0.0, (), *staying(self.live, first))
+        return {
+            "out": self._ids(self.chosen & ~now),
+            "joins": self._ids(joins),
+            "changes": self._changes(other),
+        }
+
+    def _changes(self, other: Choice) -> str:
+        """Return who gets more and who less by another choice, its amounts made like the plan's."""
+        problem = other.made(self.problem)
+        sized = size_plan(Live(problem, self.live.solver.clock, other.worst)).rounded
+        if sized is None:
+            return ""
+        changed = self.glance.changes(sized.cells, sized.projects)
+        return ";".join(f"{name}={vnd}" for name, vnd in changed)
 
     def _ids(self, some: Mask) -> str:
         return ";".join(self.ids[p] for p in np.flatnonzero(some))

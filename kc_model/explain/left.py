@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ __all__ = ["why_left"]
 
 _RATES = ("here", "there")
 _TIERS = ("directive", "preference")
+_ITEMS = 6  # who gets more, or less, by name; the others together
 
 
 def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
@@ -33,19 +34,19 @@ def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
 def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     tellers = {"law": _law, "open": _seen}
     against = tellers.get(str(row["kind"]), _swap)(teller, row)
-    if not row["short"]:
-        return against
-    amount = teller.words.vnd(row["short"])
-    short = teller.say("left.short", budget=teller.rule(row["budget"]), amount=amount)
-    return f"{short} {against}".strip()
+    told = [against, _money(teller, row)]
+    for key in ("short", "tight"):
+        if row[key] and (key == "short" or row["kind"] != "law"):
+            amount = teller.words.vnd(row[key])
+            told.insert(
+                0, teller.say(f"left.{key}", budget=teller.rule(row["budget"]), amount=amount)
+            )
+    return " ".join(one for one in told if one)
 
 
 def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     """Say what is seen of a project of which nothing was proven."""
     told = []
-    if row["tight"]:
-        values = {"budget": teller.rule(row["budget"]), "amount": teller.words.vnd(row["tight"])}
-        told.append(teller.say("left.tight", **values))
     for key, kind in (("out", "beside"), ("joins", "needs")):
         names = [one for one in row[key].split(";") if one]
         if names:
@@ -59,7 +60,7 @@ def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         told.append(teller.say(f"left.{key}", last=row["last"], **rates))
     elif rates:
         told.append(teller.say("left.here", **rates))
-    return " ".join(told) or ("" if row["short"] else teller.say("left.open"))
+    return " ".join(told) or ("" if row["short"] or row["tight"] else teller.say("left.open"))
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
@@ -103,6 +104,39 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     if key == "tie" and teller.plan.as_of is not None:
         key = "tie_mid"
     return teller.say(f"left.{key}", goal=goal, loss=loss, **moved)
+
+
+def _money(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    """Say what the project gets, and who gets more and less for it: both sides add up."""
+    pairs = [pair.rpartition("=") for pair in row["changes"].split(";") if pair]
+    changes = {name: int(vnd) for name, _, vnd in pairs}
+    own = changes.pop(row["id"], 0)
+    if not own:
+        return ""
+    spare = own + sum(changes.values())  # what was free, or where it is less is now
+    sides: dict[bool, list[tuple[str, str, int]]] = {True: [], False: []}
+    for name, vnd in sorted(changes.items(), key=lambda pair: -abs(pair[1])):
+        is_in = name in row["joins"].split(";")
+        is_out = name in row["out"].split(";")
+        kind = ("joined" if is_in else "more") if vnd > 0 else "gone" if is_out else "less"
+        shown = teller.words.group(name) if "|" in name else name
+        sides[vnd > 0].append((kind, shown, abs(vnd)))
+    if spare:
+        sides[spare < 0].append(("spare" if spare < 0 else "free", "", abs(spare)))
+    gets = [("joined", str(row["id"]), own), *sides[True]]
+    return teller.say("left.money", gets=_items(teller, gets), gives=_items(teller, sides[False]))
+
+
+def _items(teller: Teller, items: Sequence[tuple[str, str, int]]) -> str:
+    """List who gets more or less, the last of many together."""
+    told = [
+        teller.say(f"left.items.{kind}", name=name, amount=teller.words.vnd(vnd))
+        for kind, name, vnd in items[:_ITEMS]
+    ]
+    if rest := items[_ITEMS:]:
+        amount = teller.words.vnd(sum(vnd for _, _, vnd in rest))
+        told.append(teller.say("left.items.rest", count=len(rest), amount=amount))
+    return ", ".join(told)
 
 
 def _missed(teller: Teller, tier: str, loss: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kc_model.explain.teller import SMALL, Teller
+from kc_model.explain.teller import Teller
 from kc_model.money import to_unit
 
 __all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
@@ -74,7 +74,9 @@ def tell_goals(teller: Teller) -> Iterator[str]:
     for number, goal in enumerate(teller.plan.goals, 1):
         name, per = goal["name"], teller.per(number)
         asked = teller.plan.scenario.goals[number - 1]
-        achieved, best = (words.achieved(name, goal[key], per) for key in ("achieved", "best"))
+        values = (goal["achieved"], goal["best"], teller.plan.bounds[number - 1])
+        achieved, best, bound = (words.achieved(name, value, per) for value in values)
+        is_best = teller.plan.is_exact or best == bound
         enough = teller.plan.enough.get(number, goal["achieved"])
         lost, needed = (
             words.gained(name, abs(goal["best"] - value)) for value in (goal["achieved"], enough)
@@ -89,6 +91,8 @@ def tell_goals(teller: Teller) -> Iterator[str]:
             goal=words.goal(name, asked.where),
             achieved=achieved,
             best=best,
+            called=teller.say("best.proven" if is_best else "best.found"),
+            bound="" if is_best else teller.say("best.bound", bound=bound),
             lost=lost,
             needed=needed,
         )
@@ -122,11 +126,10 @@ def tell_projects(teller: Teller) -> Iterator[str]:
     chosen = projects[projects["chosen"]]
     amount = words.vnd(int(chosen["amount"].sum()))
     yield teller.say("projects.chosen", count=len(chosen), total=len(projects), amount=amount)
-    gap = teller.plan.gap or 0.0
-    if gap <= SMALL:
+    if teller.plan.is_exact:
         yield teller.say("projects.exact")
     else:
-        yield teller.say("projects.proven", gap=words.percent(gap, 3))
+        yield teller.say("projects.proven", gap=words.percent(teller.plan.gap or 0.0, 3))
     rest = projects[~projects["chosen"]]
     for key, part in (
         ("left", rest[rest["reason"] == "left"]),

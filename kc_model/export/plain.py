@@ -61,7 +61,8 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     bytes
         UTF-8 without BOM, comma, ``\n``, quotes only where needed. Whole numbers without ``.0``;
         other numbers as the shortest decimal text that reads back exactly, ``.`` as the mark and
-        no exponent; missing is blank; dates are ``2024-05-03``. Numbers stay numbers, negative
+        no exponent; missing is blank; dates are ``2024-05-03``; a tuple of pairs (name, number) is
+        ``01: 60; 04: 40``. Numbers stay numbers, negative
         ones too; texts and headings go through `escape_formula`, and `unescape_formula` gives
         them back.
 
@@ -82,6 +83,8 @@ def _quoted(text: str) -> str:
 
 
 def _field(value: Any) -> str:
+    if isinstance(value, tuple):
+        value = "; ".join(f"{name}: {_decimal(float(number))}" for name, number in value)
     if isinstance(value, str):
         return _quoted(escape_formula(value))
     if value is None or pd.isna(value):

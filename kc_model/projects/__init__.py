@@ -7,7 +7,13 @@ what the law lets be paid at its stage. Which projects are chosen is not decided
 
 from __future__ import annotations
 
-from kc_model.projects.caps import Cap, advances_counted, begun_later, unproven_caps
+from kc_model.projects.caps import (
+    Cap,
+    advances_counted,
+    begun_later,
+    borrowed_caps,
+    unproven_caps,
+)
 from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules, management_warnings
@@ -23,6 +29,7 @@ __all__ = [
     "as_planned",
     "assigned_plan",
     "begun_later",
+    "borrowed_caps",
     "build_offers",
     "given_parts",
     "in_force",

@@ -23,6 +23,7 @@ __all__ = [
     "WrongNormError",
     "advances_counted",
     "begun_later",
+    "borrowed_caps",
     "payable",
     "unproven_caps",
 ]
@@ -58,6 +59,8 @@ class Cap:
         Whether it holds in difficult areas only.
     unchecked : bool
         Whether its share of the cost could not be applied, the cost being unknown.
+    only_national : str
+        Legal ground of the uplift that local money does not have of itself; "" where there is none.
     """
 
     norm: str = ""
@@ -67,6 +70,7 @@ class Cap:
     certainty: str = ""
     only_difficult: bool = False
     unchecked: bool = False
+    only_national: str = ""
 
 
 _SHOWN = 20  # projects named in a note
@@ -90,7 +94,8 @@ class Norms:
     or an industry of priority the amount is raised to 1.5 times (TTLT 26/2014 Điều 6.2.t: at most
     that), the share of the cost is not, as with the technology line of TT 28/2018, raised to 1.5
     times but still 50 % of the cost. National norms bound local money too: councils set theirs at
-    or below them. Local norms are not raised.
+    or below them. Local money is not raised, by whatever norm: its council may grant that, and no
+    text read says that it has.
     """
 
     def __init__(self, on: date, vintage: str) -> None:
@@ -123,15 +128,18 @@ class Norms:
         uplift = self._uplift if is_priority and norm["level"] == "KCQG" else None
         amount = _amount(norm, project, Fraction(1))
         raised = _amount(norm, project, _exact(uplift["cap_share"])) if uplift else amount
-        texts = [norm, *([uplift] if uplift and raised != amount else [])]
+        higher = uplift if raised != amount else None
+        is_local = project["source"] == "KCDP"
+        texts = [norm, *([higher] if higher and not is_local else [])]
         return Cap(
             norm["id"],
-            raised,
-            raised != amount,
+            amount if is_local else raised,
+            len(texts) > 1,
             grounds(text["legal_basis"] for text in texts),
             max((text["certainty"] for text in texts), key=_CERTAIN.index),
             norm["only"] == "difficult",
             _is_of_cost(norm) and project["cost"] is None,
+            higher["legal_basis"] if higher and is_local else "",
         )
 
     def has(self, norm: str) -> bool:
@@ -174,6 +182,28 @@ def unproven_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
         told = both("projects.unproven", **values)
         notes.append(Note("assumed", **told, table="projects", column="cap"))
     return tuple(notes)
+
+
+def borrowed_caps(offers: pd.DataFrame, ids: Iterable[str]) -> tuple[Note, ...]:
+    """Return which projects of local money have a cap by a national norm, for want of a local one.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        id, source, norm of every project; see `kc_model.projects.Offers`.
+    ids : iterable of str
+    """
+    norms = reference.norms()
+    national = offers["norm"].isin(norms.loc[norms["level"] == "KCQG", "id"])
+    is_own = (offers["source"] == "KCDP") & offers["id"].isin(list(ids))
+    mine = offers.loc[national & is_own, "id"]
+    if mine.empty:
+        return ()
+    ground = reference.sources().set_index("code").loc["KCDP"]
+    certain = partial(reference.label, "certainty", str(ground["certainty"]))
+    values = {"basis": ground["source"], "certainty": certain}
+    texts = both("projects.borrowed", count=len(mine), ids=_some(mine), **values)
+    return (Note("assumed", **texts, table="projects", column="cap"),)
 
 
 def advances_counted(offers: pd.DataFrame, ids: Iterable[str], unit: str) -> tuple[Note, ...]:

@@ -33,6 +33,7 @@ FAULTY = {
     "norm-elsewhere": "norm",
     "cost-missing": "cost",
     "quantity-missing": "quantity",
+    "uplift-local": "norm",
     "project-stopped": "stage",
     "project-over": "end",
     "project-unbegun": "end",
@@ -286,8 +287,10 @@ class _Judge:
             and project["kind"] == "group"
             and project["quantity"] is None,
         }
+        lower = cap.amount is not None and (project["support"] or 0) > cap.amount
+        missing["uplift-local"] = bool(cap.only_national) and lower
         for code in (code for code, is_so in missing.items() if is_so):
-            values = {**one, "norm": cap.norm}
+            values = {**one, "norm": cap.norm, "basis": cap.only_national}
             faults.append(Fault(code, self.at(number, code), values, "warning"))
         return cap
 

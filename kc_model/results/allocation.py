@@ -113,6 +113,7 @@ class Allocation(Plan):
             "synthetic": self.data.synthetic,
             "goals": list(self.goals),
             "tiers": list(self.tiers),
+            "bounds": list(self.bounds),
             "gap": self.gap,
             "certificate": dict(self.certificate),
             "undecided": list(self.undecided),
@@ -168,9 +169,10 @@ class Allocation(Plan):
             # The file that the contract names is in the dataset's unit, as tables are.
             files[book] = self.workbook(language, self.unit if book == _BOOK else None)
             if len(self.projects):
-                projects = self.project_table(language)
+                projects = self.assigned_table(language)
                 amount = to_unit(projects["amount"], self.unit)
-                files["projects.csv"] = csv_bytes(projects.assign(amount=amount))
+                split = projects["split"].map(self._in_unit, na_action="ignore")
+                files["projects.csv"] = csv_bytes(projects.assign(amount=amount, split=split))
         if self.proof is not None:
             head = {"provenance": asdict(self.provenance), "as_of": self.as_of}
             files["proof.json"] = json_bytes({**head, **self.proof()}, indent=None)
@@ -203,6 +205,8 @@ class Allocation(Plan):
 
     def _splits(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Return what chosen projects over several places give each, VND, by id."""
+        projects = self.data.projects
+        several = set(projects.loc[projects["place"].str.contains(";"), "id"])
         given = self.parts[self.parts["after"] > 0]
         given = given.assign(
             place=self.cells["place"].to_numpy()[given["cell"].to_numpy(dtype=int)]
@@ -211,7 +215,10 @@ class Allocation(Plan):
         found: dict[str, list[tuple[str, int]]] = {}
         for project, place, vnd in sums.itertuples(index=False, name=None):
             found.setdefault(project, []).append((place, int(vnd)))
-        return {one: tuple(split) for one, split in found.items() if len(split) > 1}
+        return {one: tuple(split) for one, split in found.items() if one in several}
+
+    def _in_unit(self, split: tuple[tuple[str, int], ...]) -> tuple[tuple[str, float], ...]:
+        return tuple((place, to_unit(vnd, self.unit)) for place, vnd in split)
 
     def _budgets(self, language: Language) -> dict[str, str]:
         return budget_texts(self.scenario.budget, Words.of(self, language))

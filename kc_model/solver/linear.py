@@ -23,7 +23,7 @@ from scipy import sparse
 from kc_model.arrays import Cut, Model, below, beside, rows_of
 from kc_model.solver.engine import TOLERANCE, Basis, Engine, Numbers, Reach, Status
 
-__all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver"]
+__all__ = ["GAP", "GAP_WHOLE", "Clock", "Outcome", "Solver"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -75,14 +75,27 @@ class _End:
 _NOTHING = np.array([], dtype=np.float64)
 
 
+@dataclass
+class Clock:
+    """When all that share it end (a moment of `time.monotonic`), and whether somebody did that."""
+
+    deadline: float
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """End everything now."""
+        self.deadline, self.stopped = time.monotonic(), True
+
+
 class Solver:
     """One live program that is changed and solved again in place.
 
     Parameters
     ----------
     model : Model
-    deadline : float
-        Moment of `time.monotonic` after which nothing is proven any more.
+    deadline : float or Clock
+        Moment of `time.monotonic` after which nothing is proven any more; the clock of another
+        solver, if what stops that one is to stop this one too.
     scale : float
         Size that HiGHS and Clarabel see as 1. Their tolerances are absolute: what is a rounding
         error of a ministry's money is all the money of a commune. Bounds and values are given and
@@ -92,12 +105,17 @@ class Solver:
     """
 
     def __init__(
-        self, model: Model, deadline: float = _INF, scale: float = 1.0, *, presolves: bool = True
+        self,
+        model: Model,
+        deadline: float | Clock = _INF,
+        scale: float = 1.0,
+        *,
+        presolves: bool = True,
     ) -> None:
         self.model = model
         self.matrix = model.matrix.copy()
         self._by_column = self.matrix.T  # another view of the same numbers
-        self.deadline = deadline
+        self.clock = deadline if isinstance(deadline, Clock) else Clock(deadline)
         self.scale = scale
         self._size = np.where(model.whole, 1.0, scale)
         self.row_low, self.row_high = model.row_low.copy(), model.row_high.copy()
@@ -105,15 +123,38 @@ class Solver:
         self.cost = np.zeros(len(model.columns))
         self.complete: Callable[[Array], bool] | None = None
         """Adds what a plan breaks of rows not written down, True if any; None: all are there."""
-        self.stopped = False
-        """Whether somebody, not time, ended the last search that could be stopped."""
         self.goes_on: Callable[[float], bool] = lambda _gap: time.monotonic() < self.deadline
         """Tells the gap so far to who listens; whether there is time for more."""
         self._scaled = self._scale_matrix()
-        self._engine = Engine(GAP_WHOLE / 10, presolves=presolves)
+        self._engine = self._begun(presolves=presolves)
         self._engines: dict[Hashable, Engine] = {}
         self._ends: dict[Hashable, _End] = {}
         self._question: Hashable = None
+
+    @property
+    def deadline(self) -> float:
+        """That of the clock."""
+        return self.clock.deadline
+
+    @deadline.setter
+    def deadline(self, moment: float) -> None:
+        self.clock.deadline = moment
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody, not time, ended the last search that could be stopped."""
+        return self.clock.stopped
+
+    def _begun(self, *, presolves: bool = True) -> Engine:
+        """Return a new engine; a search for whole numbers in it can be stopped."""
+        engine = Engine(GAP_WHOLE / 10, presolves=presolves)
+
+        def goes_on(gap: float) -> bool:
+            return self.goes_on(gap)  # of whoever listens by then
+
+        if self.model.whole.any():
+            engine.listen(goes_on)
+        return engine
 
     def _scale_matrix(self) -> sparse.csr_array:
         matrix, size = self.matrix, self._size
@@ -181,26 +222,22 @@ class Solver:
             try:
                 told(gap)
             except KeyboardInterrupt:
-                self._stop()
+                self.clock.stop()
             return time.monotonic() < self.deadline
 
         self.goes_on = goes_on
-        self._engine.listen(goes_on)
-
-    def _stop(self) -> None:
-        self.deadline, self.stopped = time.monotonic(), True
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
         """Let Ctrl-C end the search as the deadline would; pressed again it ends everything."""
-        self.stopped = False
+        self.clock.stopped = False
         before = signal.getsignal(signal.SIGINT)
         if before is None or threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def stop(*_: object) -> None:
-            self._stop()
+            self.clock.stop()
             signal.signal(signal.SIGINT, before)
 
         signal.signal(signal.SIGINT, stop)
@@ -258,10 +295,9 @@ class Solver:
             col_low=self.col_low,
             col_high=self.col_high,
         )
-        other = Solver(now, self.deadline, self.scale)
+        other = Solver(now, self.clock, self.scale)
         other._size = self._size.copy()
         other._scaled = other._scale_matrix()
-        other.goes_on = lambda _gap: time.monotonic() < self.deadline  # which may be moved
         other.set_cost(self.cost)
         return other
 
@@ -340,8 +376,7 @@ class Solver:
         whole = np.zeros(len(self.col_low), dtype=bool)
         whole[columns] = True
         self.model = replace(self.model, whole=whole)
-        self._engine = Engine(GAP_WHOLE / 10)
-        self._engine.listen(self.goes_on)
+        self._engine = self._begun()
 
     def run(self, *, is_trial: bool = False) -> Outcome:
         """Solve what stands now.

@@ -24,7 +24,14 @@ from kc_model.standing import goal_unit, rule_table, settling_weight, stage_valu
 from kc_model.stays import stays_within
 from kc_model.tables import CELL_KEYS
 from kc_model.verify.bounds import Bounds
-from kc_model.verify.files import Exported, Table, read_amounts, read_exported, read_number
+from kc_model.verify.files import (
+    Exported,
+    Table,
+    read_amounts,
+    read_exported,
+    read_number,
+    read_parts,
+)
 from kc_model.verify.proof import Proof, face_name
 from kc_model.wording import Language, both, say
 
@@ -261,7 +268,10 @@ class _Judge:
             given = read_amounts(table, self.scale, len(offered))
         wrong = [] if len(given) == len(offered) else ["projects.csv"]
         if table is not None and not wrong:
-            wrong = list(wrong_projects(self.problem, self.amounts, given))
+            places = self.problem.cells.frame["place"].to_numpy()[offered.cell].tolist()
+            named = list(zip(offered.project.tolist(), places, strict=True))
+            parts = read_parts(table, self.scale, given, named)
+            wrong = list(wrong_projects(self.problem, self.amounts, given, parts))
             for one, row in zip(offered.ids, table.rows, strict=True):
                 if row.get("id") != one:
                     wrong.append(one)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -18,7 +19,7 @@ from kc_model.errors import Address, Fault, InputError
 from kc_model.export import recover_folder, unescape_formula
 from kc_model.verify.proof import FILE, Proof, read_proof
 
-__all__ = ["Exported", "Table", "read_amounts", "read_exported", "read_number"]
+__all__ = ["Exported", "Table", "read_amounts", "read_exported", "read_number", "read_parts"]
 
 _RESULT = "result.json"
 _PROJECTS = "projects.csv"
@@ -151,6 +152,36 @@ def read_amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:
             break
         found.append(int(vnd))
     return np.array(found if len(found) == len(cells.rows) == count else [], dtype=np.int64)
+
+
+def read_parts(
+    projects: Table, scale: int, given: NDArray[np.int64], parts: Sequence[tuple[int, str]]
+) -> NDArray[np.int64]:
+    """Return what each part gets in VND: of a project in one place all, else as it was split.
+
+    Parameters
+    ----------
+    parts : sequence of (row of the project, place)
+    given : array (n_projects,), VND
+    """
+    counts = Counter(p for p, _ in parts)
+    return np.array(
+        [
+            given[p] if counts[p] == 1 else _split(projects.rows[p].get("split", ""), place, scale)
+            for p, place in parts
+        ],
+        dtype=np.int64,
+    )
+
+
+def _split(text: str, place: str, scale: int) -> int:
+    """Return what a split gives a place, VND; -1 if that cannot be read."""
+    pairs = dict(part.strip().partition(":")[::2] for part in text.split(";"))
+    try:
+        vnd = Decimal(pairs.get(place, "0").strip()) * scale
+        return int(vnd) if vnd == vnd.to_integral_value() and abs(vnd) <= _LARGEST else -1
+    except (InvalidOperation, ValueError):
+        return -1
 
 
 def read_number(value: object) -> float:

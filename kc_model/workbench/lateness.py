@@ -29,6 +29,7 @@ _HEADS = {
     "expected": "number",
     "months": "number",
     "prefund": "number",
+    "why": "text",
     "who": "text",
 }
 _MONEY = {"finish": "expected", "prefund": "prefund", "next_year": "rest"}  # that matters of each
@@ -184,7 +185,10 @@ class _Teller:
         who = say(f"moves.who.{row['who_decides']}", self.language) if row["who_decides"] else "–"
         prefund = self.money(row["prefund"]) if row["prefund"] else "–"
         support, expected = self.money(row["support"]), self.money(row["expected"])
-        return (row["name"], places, support, expected, months, prefund, who)
+        why = say(f"late.why.{row['why']}", self.language)
+        if row["over"]:
+            why = say("late.why.over", self.language, why=f"{why[:1].lower()}{why[1:]}")
+        return (row["name"], places, support, expected, months, prefund, why, who)
 
     def money(self, vnd: int) -> str:
         return self.words.amount(vnd / UNITS[self.words.given])

@@ -13,6 +13,7 @@ from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, retold, say
+from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting, at_month
 from kc_model.workbench.choosing import Choosing
@@ -419,8 +420,9 @@ class PlanDesk(FiguresDesk):
         first, more = warned(plan, self.language)
         told = [self._pending_told()] if self._pending else []
         if self._pending not in ("moves", "apart"):  # else it is the best by other goals
-            key = "plan.proven" if plan.goals else "plan.nearest"
-            told = [self.say(key, count=plan.certificate["rows_checked"]), *told]
+            key = ("proven" if plan.is_exact else "found") if plan.goals else "nearest"
+            gap = Words.of(plan, self.language).percent(plan.gap or 0.0, 3)
+            told = [self.say(f"plan.{key}", count=plan.certificate["rows_checked"], gap=gap), *told]
         beside = screen.message(first, "warn", more)
         self.status.value = screen.message([" ".join(told)]) + beside
 
