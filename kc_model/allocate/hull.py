@@ -37,6 +37,7 @@ _DEAR = 1e-7
 _EACH = 6  # states of a cell that a choice is made among
 _TOLD = 40  # the same of a cell that shares projects with others
 _NODES = 50
+_PART = 0.05  # of the gap that is left, to which the first choice is made
 _NEAR = 1e-6  # a choice is made plan by what asks it: presolve tolerates no hair's breadth
 _KNOWN = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
 
@@ -473,8 +474,10 @@ class Mix:
         far = np.concatenate([columns[1 + _EACH :] for columns in chosen])
         relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
         relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
-        enough = self.floor + GAP_WHOLE * max(relaxed.scale, abs(self.floor)) / 2
-        relaxed.ask(GAP_WHOLE, 1, enough, _NEAR)
+        size = max(relaxed.scale, abs(self.floor))
+        enough = self.floor + GAP_WHOLE * size / 2
+        # Far from the floor a choice need not be the best: the next one knows more.
+        relaxed.ask(max(GAP_WHOLE, _PART * (best - self.floor) / size), 1, enough, _NEAR)
         relaxed.hint(self._start(plan, alone, kept, chosen))
         outcome = relaxed.run(is_trial=True)
         if not len(outcome.values):

@@ -187,7 +187,6 @@ class WholeLadder(Ladder):
         """Yield what comes of a mix, the longer the better it is known, and of neighbourhoods."""
         mix = guess.mix(self._without()[1], self._plan, self._best, self._has_time)
         if mix is not None:
-            mix.join(self._plan, self._best, self._has_time, always=False)
             yield from self._of(mix, guess, free)
             while mix.join(self._plan, self._best, self._has_time):
                 yield from self._of(mix, guess, free)
@@ -213,9 +212,9 @@ class WholeLadder(Ladder):
         guessed = guess.of(self._without()[1], values)
         yield from [] if guessed is None else [guessed]
         before = np.inf
-        while self._best < before - GAP_WHOLE * max(self.solver.scale, abs(self._best)) / 2:
-            before = self._best
-            for made, meant in mix.choices(before, self._plan):
+        while self.gap < before / 2:
+            before = self.gap
+            for made, meant in mix.choices(self._best, self._plan):
                 yield _but(guess, made, frozenset())
                 if not len(self._found) and mix.loose:
                     yield _but(guess, made, mix.loose)

@@ -216,9 +216,11 @@ class Engine:
         is_begun = is_whole and self.highs.getSolution().value_valid
         self.highs.run()
         if is_begun and not self._searched():
-            # HiGHS 1.15.1 takes the plan it begins from for the best where presolve leaves no cost.
-            self.forget()
+            # HiGHS 1.15.1 takes the plan it begins from for the best where presolve leaves no cost,
+            # or calls all others impossible, wrongly at times.
+            self.set(presolve="off")
             self.highs.run()
+            self.set(presolve=self.presolve)
         status = self.highs.getModelStatus()
         if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
             self.set(presolve="off")

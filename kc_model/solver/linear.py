@@ -420,6 +420,8 @@ class Solver:
             duals = (self.cost - self._by_column @ row_duals, row_duals)
         gap = engine.whole_gap() if is_whole else self._gap(values, *duals)
         limit = GAP_WHOLE if is_whole else GAP
+        if is_whole and gap > limit:  # as near as was asked, and no nearer
+            return self._best_found(Status.LIMIT)
         if not (gap <= limit and self._residual(values) <= GAP):
             return _ended(Status.FAILED)
         outcome = Outcome(status, values, *duals, float(self.cost @ values), gap)
