@@ -22,7 +22,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.problem import Problem
-from kc_model.solver import GAP_WHOLE, Outcome, Status
+from kc_model.solver import GAP, GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
 __all__ = ["Choice", "by_purse", "by_rank", "choose", "forbid", "gap_of", "gap_told", "staying"]
@@ -110,9 +110,13 @@ def choose(live: Live, tell: Progress) -> Choice:
         ladder.neighbours = order[order >= 0]
     ladder.back()
     climb = live.climb()
+    # In a stage that was solved to a gap sizes alone may do better: those after it did not.
+    end = len(live.stages) - 1
     worst = tuple(
-        stage.sign * stage.scale * stage.worst(best) if stage.is_open else None
-        for stage, best in zip(live.stages, climb.best, strict=False)
+        stage.sign * stage.scale * stage.worst(one.objective)
+        if stage.is_open or (one.gap > GAP and s < end)
+        else None
+        for s, (stage, one) in enumerate(zip(live.stages, climb.outcomes, strict=False))
     )
     # A stage that was cut off before it found any plan has that of the stage before; which lines
     # move none of these knows.

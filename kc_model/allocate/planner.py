@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -243,7 +243,11 @@ def _first_that_holds(live: Live, tell: Progress) -> Sized:
                 both = zip(live.stages, sized.stages, strict=True)
                 scales = [one.scale / other.scale for one, other in both]
                 best, floors = (tuple(map(mul, of, scales)) for of in (choice.best, choice.floors))
-                climb = _as_chosen(climb, best, floors, choice.gap)
+                is_kept = [
+                    worst is not None and not stage.is_open
+                    for stage, worst in zip(live.stages, choice.worst, strict=True)
+                ]
+                climb = _as_chosen(climb, best, floors, choice.gap, is_kept)
             return replace(found, climb=climb, choice=choice)
         if not tried and live.problem.offered is not None and is_off_grid(live.problem, deadline):
             return Sized(Status.INFEASIBLE, live, choice=choice)
@@ -265,19 +269,24 @@ def _is_off_grid(problem: Problem, found: Sized, deadline: float) -> bool:
 
 
 def _as_chosen(
-    climb: Climb, best: tuple[float, ...], floors: tuple[float, ...], gap: float
+    climb: Climb,
+    best: tuple[float, ...],
+    floors: tuple[float, ...],
+    gap: float,
+    is_kept: Sequence[bool],
 ) -> Climb:
     """Return the stages of the sizes with the best that the choice told, and how near it is.
 
     While projects were chosen a stage that was kept had a hair to give. What the next one made of
-    it, sizes that keep it to the last digit do not reach: that is part of the gap.
+    it, sizes that keep it to the last digit do not reach: that is part of the gap. What was kept
+    (`is_kept`) at what the choice made of it is told as that, though sizes alone may do better.
     """
     lost = [now - then for now, then in zip(climb.best, best, strict=True)]
     size = [max(1.0, abs(then)) for then in best]
     part = [miss / whole for miss, whole in zip(lost, size, strict=True)]
     told = tuple(
-        now if miss <= _HAIR else min(now, then)
-        for now, then, miss in zip(climb.best, best, part, strict=True)
+        then if keeps else now if miss <= _HAIR else min(now, then)
+        for now, then, miss, keeps in zip(climb.best, best, part, is_kept, strict=True)
     )
     more = max((miss for miss in part if miss <= _HAIR), default=0.0)
     return replace(
