@@ -22,9 +22,9 @@ from kc_model.allocate import allocate, apply_repair
 from kc_model.allocate.bundles import Bundle
 from kc_model.allocate.choice import gap_of, gap_told
 from kc_model.allocate.live import Live
+from kc_model.allocate.points import CellStates, Cost, Extra, Part, Points
 from kc_model.allocate.purses import Purse
 from kc_model.allocate.stages import Climb
-from kc_model.allocate.states import CellStates, Extra, Part, Points, _Cost
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.errors import InputError
@@ -1169,7 +1169,7 @@ def test_the_cheapest_point_is_told_where_projects_of_others_give_more_or_less(
     }
     one = CellStates(
         money=0,
-        costs=[_Cost(1, 1.0, float(bend), np.array([bend, np.inf]), np.array([-1.0, 1.0]))],
+        costs=[Cost(1, 1.0, float(bend), np.array([bend, np.inf]), np.array([-1.0, 1.0]))],
         ties=[Cut(np.array([2]), np.ones(1), 0.0)],
         extras=[Extra(3 + n, 2, 0.0, float(most), 1.0, 0) for n, (most, _) in enumerate(wide)],
         low=np.array([float(low)]),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.allocate.states import CellStates, Part, Points
+from kc_model.allocate.points import CellStates, Part, Points
 from kc_model.arrays import Model
 from kc_model.solver import Solver, Status
 

@@ -15,25 +15,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.bundles import Bundle, bundles_of
-from kc_model.allocate.purses import Purse, purses_of
-from kc_model.allocate.states import CellStates, Part, Points
+from kc_model.allocate.blocks import Block, Cell, Plan, Together
+from kc_model.allocate.bundles import bundles_of
+from kc_model.allocate.points import CellStates, Part
+from kc_model.allocate.purses import purses_of
 from kc_model.arrays import Cut
 from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 
 __all__ = ["Mix"]
 
 _ROUNDS = 40
-_NEW = 3  # points that a cell gets in one round
 _EVERY = 3
 _SLICE = 6  # rounds after which a choice is made among what is known
 _CLOSED = 1e-5
-_DEAR = 1e-7
 _EACH = 6  # states of a cell that a choice is made among
 _TOLD = 40  # the same of a cell that shares projects with others
 _NODES = 50
@@ -43,145 +41,9 @@ _KNOWN = ("row_", "requires_", "excludes_")  # rows that states do not know by t
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-_Plan = tuple[Part, ...]
 
 
-@dataclass
-class _Cell:
-    """The states of a cell in a program.
-
-    Parameters
-    ----------
-    states : CellStates
-    first : int
-        Its first row; behind those of its columns and ties stands the sum of the weights.
-    sizes : array
-        By what its rows are multiplied.
-    profile : array of int (n_groups,) or None
-        What it is to the other cells of its bundle; None: it is in none.
-    rows : dict of int to int
-        The row of each profile: as much of its points as of the bundle's plans.
-    """
-
-    states: CellStates
-    first: int
-    sizes: Array
-    profile: Indices | None = None
-    rows: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def equal(self) -> Indices:
-        """Its rows that hold from both sides."""
-        last = 1 + len(self.states.costs)
-        return self.first + np.array([0, *range(last, len(self.sizes))])
-
-    def entries(self, part: Part) -> tuple[Indices, Array]:
-        """Return the rows that a part of a plan enters, and how."""
-        column = -self.sizes * np.append(part.values, -1.0)
-        at = np.flatnonzero(column)
-        if self.profile is None:
-            return self.first + at, column[at]
-        row = self.rows[self.profile_of(part.state)]
-        return np.append(self.first + at, row), np.append(column[at], self.sizes[-1])
-
-    def profile_of(self, state: int) -> int:
-        """Return the profile of a state."""
-        return 0 if self.profile is None else int(self.profile[self.states.group[state]])
-
-    def priced(self, duals: Array) -> tuple[Points, Array]:
-        """Return its cheapest points, and the reduced cost of each."""
-        return self.states.priced(duals[self.first : self.first + len(self.sizes)] * self.sizes)
-
-    def offered(self, duals: Array) -> tuple[Points, Array]:
-        """Return the same as long as its profiles stay; those without a row cost infinitely."""
-        points, cost = self.priced(duals)
-        if self.profile is None:
-            return points, cost
-        worth = np.full(int(self.profile.max()) + 1, -np.inf)
-        for profile, row in self.rows.items():
-            if row < len(duals):
-                worth[profile] = self.sizes[-1] * duals[row]
-        return points, cost - worth[self.profile[self.states.group[points.state]]]
-
-
-@dataclass
-class _Block:
-    """Cells that stand in a mix together: one, or those of a purse.
-
-    Parameters
-    ----------
-    cells : list of _Cell
-    purse : Purse or None
-    columns : dict of plan to int
-        Column of the plans that are in the program.
-    """
-
-    cells: list[_Cell]
-    purse: Purse | None = None
-    columns: dict[_Plan, int] = field(default_factory=dict)
-
-    def twin(self) -> _Block:
-        """Return another that is what this one is now."""
-        cells = [replace(cell, rows=dict(cell.rows)) for cell in self.cells]
-        return _Block(cells, self.purse, dict(self.columns))
-
-    def standing(self, plan: Array) -> _Plan:
-        """Return what a plan is in these cells."""
-        return tuple(cell.states.standing(plan) for cell in self.cells)
-
-    def entries(self, plan: _Plan) -> tuple[Indices, Array]:
-        """Return the rows that a plan enters, and how."""
-        rows, data = zip(*map(_Cell.entries, self.cells, plan), strict=True)
-        return np.concatenate(rows), np.concatenate(data)
-
-    def offered(self, duals: Array) -> tuple[float, list[_Plan]]:
-        """Return by how much its best plan moves what none can beat, and the plans to take in."""
-        if self.purse is not None:
-            costs = [cell.priced(duals)[1] for cell in self.cells]
-            least, plan = self.purse.least(costs, duals)
-            is_new = bool(plan) and plan not in self.columns
-            return least, [plan] if is_new and (least < -_DEAR or not self.columns) else []
-        points, cost = self.cells[0].offered(duals)
-        order = np.argpartition(cost, min(_NEW, len(cost) - 1))[:_NEW]
-        part = self.cells[0].states.part
-        plans = [(part(points, n),) for n in order[cost[order] < -_DEAR].tolist()]
-        gain = min(0.0, float(cost.min())) if self.cells[0].profile is None else 0.0
-        return gain, [one for one in plans if one not in self.columns]
-
-
-@dataclass
-class _Bundled:
-    """Cells whose profiles agree.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    blocks : list of _Block
-        One for each cell.
-    columns : dict of profiles to int
-        Column of the plans that are in the program.
-    """
-
-    bundle: Bundle
-    blocks: list[_Block]
-    columns: dict[tuple[int, ...], int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for block, profile in zip(self.blocks, self.bundle.profiles, strict=True):
-            block.cells[0].profile = profile
-
-    @property
-    def cells(self) -> list[_Cell]:
-        """Its cells."""
-        return [block.cells[0] for block in self.blocks]
-
-    def profiles_of(self, parts: Iterable[Part]) -> tuple[int, ...]:
-        """Return the profiles of a plan."""
-        pairs = zip(self.cells, parts, strict=True)
-        return tuple(cell.profile_of(part.state) for cell, part in pairs)
-
-
-_New = list[tuple[_Block, list[_Plan]]]
+_New = list[tuple[Block, list[Plan]]]
 
 
 class Mix:
@@ -209,16 +71,16 @@ class Mix:
         self._is_joined = self._is_closed = False
         row, scale = len(self._relaxed.row_low), relaxed.scale
         self._relaxed.add([cut for one in states for cut in one.rows(scale)])
-        cells = list[_Cell]()
+        cells = list[Cell]()
         for one in states:
-            cell = _Cell(one, row, one.sizes(scale))
+            cell = Cell(one, row, one.sizes(scale))
             low = self._relaxed.row_low[cell.equal]
             self._relaxed.set_rows(cell.equal, low, low)
             cells.append(cell)
             row += len(cell.sizes)
-        self._blocks = [_Block([cell]) for cell in cells]
-        self._bundled = list[_Bundled]()
-        self._asked = list[_Plan]()  # by the duals of the last round, a plan of each bundle
+        self._blocks = [Block([cell]) for cell in cells]
+        self._bundled = list[Together]()
+        self._asked = list[Plan]()  # by the duals of the last round, a plan of each bundle
 
     def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
         """Take in points of cells, a plan's first, until the floor is as high as it gets.
@@ -272,8 +134,8 @@ class Mix:
         taken = {k for purse in purses for k in purse.cells}
         bundles = bundles_of(self._relaxed, self._states, taken)
         cells, before = self._blocks, self.floor
-        self._bundled = [_Bundled(one, [cells[k] for k in one.cells]) for one in bundles]
-        whole = [_Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
+        self._bundled = [Together(one, [cells[k] for k in one.cells]) for one in bundles]
+        whole = [Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
         self._blocks = [*whole, *(block for k, block in enumerate(cells) if k not in taken)]
         new = self._priced(self.outcome) if purses or bundles else []
         rise = (self.floor - before) / max(self._relaxed.scale, abs(before))
@@ -457,7 +319,7 @@ class Mix:
         blocks = {id(block): block.twin() for block in self._blocks}
         other._blocks = list(blocks.values())
         other._bundled = [
-            _Bundled(few.bundle, [blocks[id(one)] for one in few.blocks], dict(few.columns))
+            Together(few.bundle, [blocks[id(one)] for one in few.blocks], dict(few.columns))
             for few in self._bundled
         ]
         return other
@@ -499,7 +361,7 @@ class Mix:
     def _made(
         self,
         values: Array,
-        alone: Sequence[_Block],
+        alone: Sequence[Block],
         kept: Sequence[Indices],
         chosen: Sequence[Indices],
     ) -> tuple[dict[int, bool], Array]:
@@ -519,7 +381,7 @@ class Mix:
     def _start(
         self,
         plan: Array,
-        alone: Sequence[_Block],
+        alone: Sequence[Block],
         kept: Sequence[Indices],
         chosen: Sequence[Indices],
     ) -> Array:
@@ -535,7 +397,7 @@ class Mix:
             start[columns[some == block.cells[0].states.standing(plan).state]] = 1.0
         return start
 
-    def _nearest(self, cell: _Cell, room: float, plan: Array) -> Indices:
+    def _nearest(self, cell: Cell, room: float, plan: Array) -> Indices:
         """Return that in which a plan is, then the states that cost least."""
         (points, reduced), states = cell.offered(self._duals), cell.states
         least = np.full(len(states.low), np.inf)
@@ -548,13 +410,13 @@ class Mix:
         standing = states.standing(plan).state
         return np.append(standing, order[order != standing])
 
-    def _points(self, block: _Block, states: Indices) -> list[_Plan]:
+    def _points(self, block: Block, states: Indices) -> list[Plan]:
         """Return the plans that are a point of some states of a cell."""
         points, _ = block.cells[0].priced(self._duals)
         inside = np.flatnonzero(np.isin(points.state, states)).tolist()
         return [(block.cells[0].states.part(points, n),) for n in inside]
 
-    def _among(self, alone: Sequence[_Block], kept: Sequence[Indices]) -> list[Indices]:
+    def _among(self, alone: Sequence[Block], kept: Sequence[Indices]) -> list[Indices]:
         """Let every cell be in one of some states, every purse in one plan; return their columns.
 
         The columns are those of the states.

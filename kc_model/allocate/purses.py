@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kc_model.allocate.states import CellStates, Part, Points
+from kc_model.allocate.points import CellStates, Part, Points
 from kc_model.solver import Solver
 
 __all__ = ["Purse", "purses_of"]
