@@ -17,7 +17,7 @@ from test_program import CASES, problem_of
 
 from kc_model.arrays import Model, compile_program
 from kc_model.program import build_program
-from kc_model.solver import GAP, Solver, Status, settle
+from kc_model.solver import GAP, Solver, Status, quadratic, settle
 
 INF = float("inf")
 
@@ -518,6 +518,25 @@ def test_no_plan_that_stands_is_nearer(program, target, order):
     moved = (target[order], weight[order])
     again = settled(matrix[:, order], low, high, *moved, col_high=top[order], **about)
     np.testing.assert_allclose(again, found[order], atol=1e-6)
+
+
+def test_a_settlement_that_cannot_be_made_exact_is_proven_all_the_same(monkeypatch):
+    # The cost is a million times what the plan is away by: relative to it nothing would be closed.
+    monkeypatch.setattr(
+        quadratic, "_correct", lambda _, values, active, multipliers: (values, multipliers)
+    )
+    dice = np.random.default_rng(7)
+    target = dice.uniform(1e3, 1e5, 400)
+    owner = dice.integers(0, 40, 400)
+    matrix = (owner == np.arange(40)[:, None]).astype(float)
+    total = matrix @ target * dice.choice([1.0, 1.0001], 40)
+    solver = Solver(model_of(matrix, total, total, np.zeros(400), target * 1.0002))
+    found = settle(solver, np.arange(400), target, target)
+    assert found is not None
+    away = found.values - target
+    solver.set_cost(2 * away / target)
+    gap = float(solver.cost @ found.values) - solver.least(found.row_duals)
+    assert abs(gap) <= 1e-7 * float(np.sum(away**2 / target))
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-4, 1e-2, 1e2, 1e4, 1e6])

@@ -317,9 +317,26 @@ def _solve_kkt(
 
 
 def _clarabel(system: _System) -> tuple[Array, Array] | None:
-    """Return point and multipliers by an interior point method, made exact."""
+    """Return point and multipliers by an interior point method, made exact.
+
+    Where rows that depend on one another leave no exact one, the method goes on around its point:
+    its tolerances are relative to the cost, which is next to nothing there.
+    """
     if not len(system.curve):
         return np.zeros(0), np.zeros(len(system.right))
+    near = _interior(system, np.zeros(len(system.curve)))
+    if near is None:
+        return None
+    point, active, dual = near
+    found = _correct(system, point, active, multipliers=dual)
+    if found is None or found[0] is not point:
+        return found
+    nearer = _interior(system, point)
+    return found if nearer is None else (nearer[0], nearer[2])
+
+
+def _interior(system: _System, around: Array) -> tuple[Array, Mask, Array] | None:
+    """Return point, active rows and multipliers by an interior point method, begun at a point."""
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1
@@ -333,19 +350,19 @@ def _clarabel(system: _System) -> tuple[Array, Array] | None:
     cones = [clarabel.ZeroConeT(n_equal), clarabel.NonnegativeConeT(len(system.right) - n_equal)]
     found: Any = clarabel.DefaultSolver(
         sparse.diags_array(system.curve, format="csc"),
-        system.pull,
+        system.pull + system.curve * around,
         sparse.csc_matrix(sparse.vstack([system.rows, eye])),
-        system.right,
+        -system.over(around),
         cones,
         settings,
     ).solve()
     # A start is enough: the active set is corrected below, `kc_model.allocate` proves the plan.
     if found.status in _NO_PLAN or not np.all(np.isfinite(found.x)):
         return None
-    values, slack, dual = (np.array(part) for part in (found.x, found.s, found.z))
+    away, slack, dual = (np.array(part) for part in (found.x, found.s, found.z))
     active = np.arange(len(dual)) < n_equal
     active |= slack < dual * np.maximum(1.0, np.abs(system.right))
-    return _correct(system, values, active, multipliers=dual)
+    return around + away, active, dual
 
 
 def _correct(
