@@ -733,6 +733,8 @@ def test_the_grid_is_not_named_where_laws_contradict_without_it():
 
 
 @given(st.integers(0, 10**6))
+@example(76684)
+@example(377442)
 @settings(max_examples=15, deadline=None)
 def test_on_a_grid_there_is_a_plan_or_a_conflict_that_is_none_without_the_grid(seed):
     rng = np.random.default_rng(seed)

@@ -389,14 +389,18 @@ def find_choice_conflicts(
     if problem.grid == 1 or not free.judge(free.ids):
         return find_conflicts(exact, deadline, as_of, progress)
     steps = Elastic(problem, deadline, {}, on_grid=True)
-    rules, is_sure = tuple[str, ...](), True
+    rules, is_sure, parts_of = tuple[str, ...](), True, (*_FINER, problem.grid)
     if not steps.is_impossible():  # or what was paid in each place meets no step
-        if steps.judge(steps.ids) is not False:
+        holds = steps.judge(steps.ids)
+        if holds is None:
             return []
-        rules, is_sure = steps.smallest(steps.ids, tell)
+        if holds:  # with parts of projects that are no share of theirs: every choice was tried
+            is_sure, parts_of = False, (problem.grid,)
+        else:
+            rules, is_sure = steps.smallest(steps.ids, tell)
     texts = {row.id: row.text for row in steps.laws}
     finer: list[dict[str, Any]] = []
-    for parts in (*_FINER, problem.grid):
+    for parts in parts_of:
         grid, rest = divmod(problem.grid, parts)
         tell()
         if not rest and (grid == 1 or not is_off_grid(at_step(grid), deadline)):
