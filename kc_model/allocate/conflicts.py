@@ -389,18 +389,19 @@ def find_choice_conflicts(
     if problem.grid == 1 or not free.judge(free.ids):
         return find_conflicts(exact, deadline, as_of, progress)
     steps = Elastic(problem, deadline, {}, on_grid=True)
-    rules, is_sure, parts_of = tuple[str, ...](), True, (*_FINER, problem.grid)
+    rules, is_sure = tuple[str, ...](), True
+    finest: tuple[int, ...] = (*_FINER, problem.grid)
     if not steps.is_impossible():  # or what was paid in each place meets no step
         holds = steps.judge(steps.ids)
         if holds is None:
             return []
         if holds:  # with parts of projects that are no share of theirs: every choice was tried
-            is_sure, parts_of = False, (problem.grid,)
+            is_sure, finest = False, (problem.grid,)
         else:
             rules, is_sure = steps.smallest(steps.ids, tell)
     texts = {row.id: row.text for row in steps.laws}
     finer: list[dict[str, Any]] = []
-    for parts in parts_of:
+    for parts in finest:
         grid, rest = divmod(problem.grid, parts)
         tell()
         if not rest and (grid == 1 or not is_off_grid(at_step(grid), deadline)):
