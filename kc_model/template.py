@@ -207,7 +207,7 @@ class _Template(Book):
     """A workbook to be filled in: its lists and how a value is shown."""
 
     def __init__(self, language: Language, unit: str, vintage: str) -> None:
-        super().__init__(language, vintage, display_of((), unit, 0.0))
+        super().__init__(language, vintage, display_of((), unit, 0.0, unit))
         self._lists = _lists(language)
 
     def _sheet(self, name: str) -> Worksheet:

@@ -262,8 +262,7 @@ class Mix:
                 if plan not in block.columns:
                     block.columns[plan] = width + len(entries)
                     entries.append(block.entries(plan))
-        if entries:
-            self._relaxed.widen(entries)
+        self._relaxed.widen(entries)
 
     @property
     def loose(self) -> frozenset[int]:
@@ -333,7 +332,7 @@ class Mix:
         chosen = self._among(alone, kept)
         whole = [at for block in self._blocks if block.purse for at in block.columns.values()]
         told = [at for few in self._bundled for at in few.columns.values()]
-        far = np.concatenate([columns[1 + _EACH :] for columns in chosen])
+        far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _EACH :] for own in chosen)])
         relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
         relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
         size = max(relaxed.scale, abs(self.floor))

@@ -349,6 +349,8 @@ class Solver:
         entries : sequence of (rows, coefficients)
             What each new column has.
         """
+        if not entries:
+            return
         height, width = self.matrix.shape
         starts = np.cumsum([0, *(len(rows) for rows, _ in entries)])
         rows, data = (np.concatenate([parts[n] for parts in entries]) for n in (0, 1))
