@@ -98,6 +98,10 @@ def test_pairs_apart_are_not_made_while_others_can_settle_the_amounts():
         net[taker] += amount
     assert net == amounts
     assert fewest_pairs([-50, 50], {(0, 1)}) == [(0, 1, 50)]  # nobody else can
+    kin = ["D1", "D2", "D2", "D1", ""]
+    found = fewest_pairs([-5, -5, 5, 5, 0], kin=kin)  # a project's own parts among themselves
+    assert sorted(found) == [(0, 3, 5), (1, 2, 5)]
+    assert sorted(fewest_pairs([-5, -5, 5, 5, 0])) == [(0, 2, 5), (1, 3, 5)]
 
 
 # ---------------------------------------------------------------------------- moves

@@ -89,7 +89,8 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     for _, purse in parts.groupby("purse", sort=False):
         ends: list[End] = [*purse.to_dict("records"), *_outside(plan, purse)]
         apart = _refused_before(plan, ends)
-        for giver, taker, amount in fewest_pairs([int(end["change"]) for end in ends], apart):
+        amounts, kin = [int(end["change"]) for end in ends], [str(end["project"]) for end in ends]
+        for giver, taker, amount in fewest_pairs(amounts, apart, kin):
             row = _row(plan, ends[giver], ends[taker], amount, language)
             rows.append(_come_back(row, language) if (giver, taker) in apart else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]

@@ -11,7 +11,11 @@ _MOST = 12  # amounts left after equal ones are paired, up to which no fewer tra
 Pair = tuple[int, int, int]
 
 
-def fewest_pairs(amounts: Sequence[int], apart: Collection[tuple[int, int]] = ()) -> list[Pair]:
+def fewest_pairs(
+    amounts: Sequence[int],
+    apart: Collection[tuple[int, int]] = (),
+    kin: Sequence[str] = (),
+) -> list[Pair]:
     """Return transfers (giver, taker, amount) that settle amounts adding up to zero.
 
     Parameters
@@ -20,6 +24,8 @@ def fewest_pairs(amounts: Sequence[int], apart: Collection[tuple[int, int]] = ()
         Below zero for what gives. Among equals the earlier one goes first.
     apart : collection of (giver, taker)
         Pairs that are not made if others can settle the amounts, though with more transfers.
+    kin : sequence of str, like `amounts` or empty
+        Among equals a taker of the giver's own (a project that several places share) goes first.
 
     Returns
     -------
@@ -34,21 +40,30 @@ def fewest_pairs(amounts: Sequence[int], apart: Collection[tuple[int, int]] = ()
     that adds up to zero by itself: the most such groups are sought over all subsets. An equal
     pair is such a group in one of the best partitions.
     """
-    found: list[Pair] = []
     open_ = [i for i, amount in enumerate(amounts) if amount]
-    takers: dict[int, list[int]] = {}
-    for i in reversed(open_):
-        if amounts[i] > 0:
-            takers.setdefault(amounts[i], []).append(i)
-    for i in open_:
-        if amounts[i] < 0 and takers.get(-amounts[i]):
-            found.append((i, takers[-amounts[i]].pop(), -amounts[i]))
+    kin = kin or [""] * len(amounts)
+    found = _equal([i for i in open_ if kin[i]], amounts, kin)
+    paired = {i for pair in found for i in pair[:2]}
+    found += _equal([i for i in open_ if i not in paired], amounts, [""] * len(amounts))
     paired = {i for pair in found for i in pair[:2]}
     rest = [i for i in open_ if i not in paired]
     for group in _groups([amounts[i] for i in rest]) if len(rest) <= _MOST else [range(len(rest))]:
         found.extend(_settled({rest[k]: amounts[rest[k]] for k in group}))
     if any(pair[:2] in apart for pair in found):
         return _settled({i: amounts[i] for i in open_}, apart)
+    return found
+
+
+def _equal(open_: Sequence[int], amounts: Sequence[int], kin: Sequence[str]) -> list[Pair]:
+    """Return transfers from givers to takers of the whole amount, who are alike."""
+    found: list[Pair] = []
+    takers: dict[tuple[int, str], list[int]] = {}
+    for i in reversed(open_):
+        if amounts[i] > 0:
+            takers.setdefault((amounts[i], kin[i]), []).append(i)
+    for i in open_:
+        if amounts[i] < 0 and takers.get((-amounts[i], kin[i])):
+            found.append((i, takers[-amounts[i], kin[i]].pop(), -amounts[i]))
     return found
 
 
