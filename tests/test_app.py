@@ -27,6 +27,7 @@ from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
 from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
+from kc_model.money import format_number
 from kc_model.workbench import AppPage, loading, making, open_page, opening, show_app, show_data
 from kc_model.workbench import page as page_room
 from kc_model.workbench import progress as progress_room
@@ -310,6 +311,30 @@ def test_one_dataset_serves_every_desk(home):
     assert page.progress is None
     assert "no usable data" in words(page._rooms["progress"].children[0])
     assert page.plans == {}
+
+
+def test_what_is_kept_stands_beside_every_scenario_of_the_data(home):
+    page = show_app(home)
+    assert page.wait(60)
+    first = page.plans["số liệu.xlsx"]
+    first.comparing.add.click()
+    name = first.scenario.name  # nothing was changed: it is kept as what it is called
+    assert [one.name for one in first.comparing.kept] == [name]
+    page.pick.value = ""
+    assert page.wait(60)
+    desk = page.plans[""]
+    assert [one.name for one in desk.comparing.kept] == [name]
+    assert first.comparing.kept == []
+    assert name in words(desk.comparing.table)
+    desk.comparing.errand.button.click()
+    assert desk.comparing.wait(60)
+    assert desk.comparing.after.options[-1][0] == name
+    bars = {row["label"] for row in desk.comparing.figure.chart.picture["rows"]}
+    spent = [one.plan.cells["expected_disbursed"].sum() for one in desk.comparing._all()]
+    assert {format_number(Decimal(round(vnd / 1e5)) / 10, 1) for vnd in spent} <= bars
+    page.pick.value = "số liệu.xlsx"
+    assert page.wait(60)
+    assert [one.name for one in first.comparing.kept] == [name]
 
 
 def test_nothing_of_another_workbook_stands_while_one_is_opened(home, monkeypatch, tmp_path):

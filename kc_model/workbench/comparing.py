@@ -107,6 +107,13 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         """Set what the others stand beside."""
         self._base = base
 
+    def take_over(self, other: Comparing) -> None:
+        """Go on with what was kept beside another scenario of the same data."""
+        with self._lock:
+            self.kept, other.kept = [*self.kept, *other.kept][:MOST], []
+            other._list()
+            self._list()
+
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
         self._language = language
@@ -123,7 +130,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         is_full = len(self.kept) >= MOST
         self.add.description = self._say("full" if is_full else "add", most=MOST)
         self.add.disabled = is_full or now is None
-        self.name.placeholder = self._free_name()
+        self.name.placeholder = self._free_name(now)
         shown = self._all()
         called = [retold(one.name, language) for one in shown]
         names = [*called, self._say("now")]
@@ -152,19 +159,22 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ keeping
 
-    def _free_name(self) -> str:
+    def _free_name(self, now: Kept | None) -> str:
+        """Return what a scenario is kept as: its own name if nothing was changed, or a number."""
         taken = {one.name for one in self._all()}
+        is_base = now is not None and self._base is not None and now.scenario == self._base.scenario
+        own = [now.scenario.name] if now is not None and is_base else []
         names = (self._say("default", number=number) for number in range(1, MOST + 2))
-        return next(name for name in names if name not in taken)
+        return next(name for name in (*own, *names) if name and name not in taken)
 
     def _keep(self) -> None:
         with self._lock:
             now = self._now()
             if now is None or len(self.kept) >= MOST:
                 return
-            name = self.name.value.strip() or self._free_name()
+            name = self.name.value.strip() or self._free_name(now)
             if name in {one.name for one in self._all()}:
-                name = self._free_name()
+                name = self._free_name(now)
             self.kept.append(replace(now, name=name))
             self.name.value = ""
             self._list()

@@ -218,6 +218,9 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             base, unsaved = self._left.get(path, {}).pop(key, (None, {}))
             if base == scenario and "" in unsaved:
                 desk.resume(unsaved[""])
+        for other in self.plans.values():
+            if other is not self.plans[key] and other.comparing.kept:
+                self.plans[key].comparing.take_over(other.comparing)
         self._rooms["plan"].children = [self.pick, self.plans[key]]
 
     def _turn_of_plan(self) -> None:
