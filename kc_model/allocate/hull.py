@@ -97,9 +97,7 @@ class Mix:
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
         self._settle(best, goes_on)
 
-    def join(
-        self, plan: Array, best: float, goes_on: Callable[[], bool], *, always: bool = True
-    ) -> bool:
+    def join(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> bool:
         """Put cells of a purse, and of a bundle, together and do the same, some rounds at a time.
 
         Cells alone come first: their duals tell which plans of purses are worth a look.
@@ -108,8 +106,6 @@ class Mix:
         ----------
         plan, best, goes_on
             As for `close`.
-        always : bool
-            Whether to do so even where the floor would not rise at once by it.
 
         Returns
         -------
@@ -118,7 +114,7 @@ class Mix:
         """
         if self.outcome is None or self._is_proven(best) or not goes_on():
             return False
-        if not self._is_joined and not self._joined(plan, always=always):
+        if not self._is_joined and not self._joined(plan):
             return False
         if self._is_closed:
             return False
@@ -126,23 +122,20 @@ class Mix:
         self._is_closed = self._settle(best, goes_on, _SLICE)
         return True
 
-    def _joined(self, plan: Array, *, always: bool) -> bool:
-        """Put cells together; tell whether there are any and the floor rises by it, if it must."""
+    def _joined(self, plan: Array) -> bool:
+        """Put cells together; tell whether there are any."""
         if self.outcome is None:
             return False
         purses = purses_of(self._relaxed, self._states)
         taken = {k for purse in purses for k in purse.cells}
         bundles = bundles_of(self._relaxed, self._states, taken)
-        cells, before = self._blocks, self.floor
+        if not purses and not bundles:
+            return False
+        cells = self._blocks
         self._bundled = [Together(one, [cells[k] for k in one.cells]) for one in bundles]
         whole = [Block([cells[k].cells[0] for k in one.cells], one) for one in purses]
         self._blocks = [*whole, *(block for k, block in enumerate(cells) if k not in taken)]
-        new = self._priced(self.outcome) if purses or bundles else []
-        rise = (self.floor - before) / max(self._relaxed.scale, abs(before))
-        if not new or (rise < GAP_WHOLE / 10 and not always):
-            self._blocks = cells
-            self._part()
-            return False
+        new = self._priced(self.outcome)
         self._is_joined = True
         shut = [at for k in sorted(taken) for at in cells[k].columns.values()]
         none = np.zeros(len(shut))
@@ -151,12 +144,6 @@ class Mix:
         self._stand(plan)
         self._take(new)
         return True
-
-    def _part(self) -> None:
-        """Let every cell of a bundle stand alone."""
-        for cell in (cell for few in self._bundled for cell in few.cells):
-            cell.profile = None
-        self._bundled = []
 
     def _tell_profiles(self) -> None:
         """Give every profile that points have its row, with these points in it."""
