@@ -362,6 +362,7 @@ budget:
   - {source: KCDP, place: "02", amount: 10, text: Kinh phí địa phương Hà Giang}
   - {source: KCDP, place: ["04", "06"], pooled: true, amount: 5}
   - {source: KCDP, place: "08", amount: 5}
+  - {source: KCDP, place: "10", amount: 5, text: Địa phương – Lào Cai (của tỉnh)}
 """
     words = Words("million_vnd", "63", language)
     own = "Khuyến công địa phương" if language == "vi" else words.name("KCDP", "source")
@@ -369,4 +370,5 @@ budget:
         "budget:2": ("Kinh phí địa phương", "01"),
         "budget:3": ("Kinh phí địa phương", "02"),
         "budget:5": (own, "08"),
+        "budget:6": ("Địa phương (của tỉnh)", "10"),
     }

@@ -66,7 +66,8 @@ def budget_groups(budgets: Sequence[Budget], words: Words) -> dict[str, tuple[st
         spelled = (Words("vnd", words.vintage, one).name(code, "place") for one in LANGUAGES)
         place = next((one for one in spelled if code and one in name), "")
         if place and not others:
-            found[key] = (name.replace(place, "").strip(" –-"), code)
+            without = re.sub(rf"\s*[–-]\s*{re.escape(place)}", "", name)
+            found[key] = (without.replace(place, "").strip(" –-"), code)
     return found
 
 
