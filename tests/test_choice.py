@@ -1020,7 +1020,7 @@ def _bounds_of(problem) -> tuple[float, float, float] | None:
         return None
     chords, relaxed = ladder._without()
     far = best.objective + 2 * abs(best.objective) + 1  # so that nothing ends the search early
-    mix = ladder.guess.mix(relaxed, best.values, far, lambda: True)
+    mix = ladder.guess.mix(relaxed, chords.values, best.values, far, lambda: True)
     while mix is not None and mix.join(best.values, far, lambda: True):
         pass  # some rounds at a time
     found = chords.objective if mix is None else mix.floor
@@ -1034,6 +1034,50 @@ def test_no_plan_beats_what_the_points_of_cells_say(seed):
     if found is not None:
         best, _, bound = found
         assert bound <= best + 1e-6 * max(1.0, abs(best))
+
+
+_COUNTED = (
+    {"id": "each", "each": "place", "count": "projects", "min": 4},
+    {"id": "clusters", "where": {"area": "CLUS"}, "count": "projects", "max": 6},
+)
+
+
+def _mixed(tmp_path):
+    """Return a ladder, its best plan, a mix of counted projects, and what is far from the best."""
+    shape = replace(SHAPES["one-goal"], goals=(CHANGE,), places=8, rules=_COUNTED, groups=0.2)
+    write(tmp_path, shape, 300)
+    problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    ladder = Live(problem, time.monotonic() + 60).ladder
+    ladder.back()
+    best = ladder.solve(0)
+    assert best.status is Status.OPTIMAL
+    bound, relaxed = ladder._without()
+    far = 3 * best.objective + 1
+    mix = ladder.guess.mix(relaxed, bound.values, best.values, far, lambda: True)
+    return ladder, best, mix, far
+
+
+def test_a_count_with_room_tells_no_projects_apart_until_a_choice_misses_it(tmp_path):
+    ladder, best, _, far = _mixed(tmp_path)
+    guess, rows = ladder.guess, ladder.solver.model.rows
+    each = {r for r, name in enumerate(rows) if name.startswith("row_")} & {*guess._silent.tolist()}
+    assert len(each) >= 8  # one for each place
+    columns = guess._z[guess._z >= 0]
+    assert not guess.hears(ladder.solver, columns, np.rint(best.values[columns]))
+    assert guess.hears(ladder.solver, columns, np.zeros(len(columns)))  # nothing is chosen
+    bound, relaxed = ladder._without()
+    guess.mix(relaxed, bound.values, best.values, far, lambda: True)
+    missed = ladder.solver.row_low[list(each)] > 0
+    assert not {*np.array(list(each))[missed].tolist()} & {*guess._silent.tolist()}
+
+
+def test_cells_that_share_projects_have_states_to_choose_from_once_they_stand_together(tmp_path):
+    _, best, mix, far = _mixed(tmp_path)
+    while mix.join(best.values, far, lambda: True):
+        pass
+    told = [block.cells[0] for block in mix._blocks if block.cells[0].profile is not None]
+    assert told
+    assert all(np.isfinite(cell.offered(mix._duals)[1]).any() for cell in told)
 
 
 def test_points_of_cells_say_more_than_chords(tmp_path):

@@ -11,20 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kc_model.allocate.hull import Mix
 from kc_model.allocate.reach import chords
 from kc_model.allocate.states import states_of
 from kc_model.problem import Problem
-from kc_model.solver import Solver, Status
+from kc_model.solver import GAP, Solver, Status
 
 __all__ = ["Guess"]
 
 _ROUNDS = 10
 _SURE = 0.05
+_ROOM, _SHARE = 2.0, 0.2  # projects, and part of what a row adds up: as room it is enough
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class Guess:
@@ -49,6 +52,8 @@ class Guess:
         self._tied = parts > 1
         self._tied[np.append(offered.requires.ravel(), offered.excludes.ravel())] = True
         self._tied &= self._z >= 0
+        self._silent = np.zeros(0, dtype=np.int64)  # rows that the last mix's states do not know
+        self._loud = set[int]()  # those that a choice has missed
 
     def of(self, relaxed: Solver, values: Array) -> tuple[Indices, Array] | None:
         """Return columns of projects that are decided, and how; None: nothing came of it.
@@ -84,23 +89,69 @@ class Guess:
         return z[decided], at[decided]
 
     def mix(
-        self, relaxed: Solver, plan: Array, best: float, goes_on: Callable[[], bool]
+        self,
+        relaxed: Solver,
+        values: Array,
+        plan: Array,
+        best: float,
+        goes_on: Callable[[], bool],
     ) -> Mix | None:
         """Return mixes that no choice beats, cell by cell; None where there are none.
 
         Parameters
         ----------
         relaxed : Solver
-            Of the program without whole numbers.
+            Of the program without whole numbers, solved.
+        values : array (n_columns,)
+            Its solution.
         plan, best, goes_on
             As for `Mix.close`.
         """
-        states = states_of(self._problem, self._column, relaxed)
+        silent = self._quiet(relaxed, values)
+        self._silent = np.flatnonzero(silent)
+        states = states_of(self._problem, self._column, relaxed, silent)
         if not states:
             return None
         mix = Mix(relaxed, states)
         mix.close(plan, best, goes_on)
         return None if mix.outcome is None else mix
+
+    def hears(self, solver: Solver, columns: Indices, at: Array) -> bool:
+        """Note which of the rows that states did not know a choice misses; tell whether any.
+
+        Parameters
+        ----------
+        solver : Solver
+            Of the program.
+        columns : array of int
+            Of the projects that are decided.
+        at : array
+            And how.
+        """
+        low, high = solver.col_low.copy(), solver.col_high.copy()
+        low[columns] = high[columns] = at
+        rows = self._silent
+        held = solver.matrix[rows]
+        up, down = held.maximum(0.0), held.minimum(0.0)
+        most, least = up @ high + down @ low, up @ low + down @ high
+        missed = (most < solver.row_low[rows] - GAP) | (least > solver.row_high[rows] + GAP)
+        self._loud.update(rows[missed].tolist())
+        return bool(missed.any())
+
+    def _quiet(self, relaxed: Solver, values: Array) -> Mask:
+        """Return the rows of projects alone that have so much room that states need not know them.
+
+        Every project of a place that is counted would be told apart from all others.
+        """
+        z = np.zeros(len(relaxed.col_low))
+        z[self._z[self._z >= 0]] = 1.0
+        one = abs(relaxed.matrix) @ sparse.diags_array(z)
+        made = relaxed.matrix @ values
+        room = np.minimum(made - relaxed.row_low, relaxed.row_high - made)
+        found = room > np.maximum(_ROOM * one.max(axis=1).toarray().ravel(), _SHARE * np.abs(made))
+        found &= [name.startswith("row_") for name in relaxed.model.rows]
+        found[[*self._loud]] = False
+        return np.asarray(found)
 
     def columns_of(self, projects: Iterable[int]) -> Indices:
         """Return the columns that say whether projects are chosen."""

@@ -32,8 +32,11 @@ _ROUNDS = 40
 _EVERY = 3
 _SLICE = 6  # rounds after which a choice is made among what is known
 _CLOSED = 1e-5
-_EACH = 6  # states of a cell that a choice is made among
+_EACH = 12  # states of a cell that a choice is made among
+_FIRM = 2  # the same where the mix is in one
 _TOLD = 40  # the same of a cell that shares projects with others
+_FIRST = 6  # of these, by the first choice
+_WEIGHT = 1e-3  # of a state in the mix: less is none
 _NODES = 50
 _PART = 0.05  # of the gap that is left, to which the first choice is made
 _NEAR = 1e-6  # a choice is made plan by what asks it: presolve tolerates no hair's breadth
@@ -66,6 +69,7 @@ class Mix:
     def __init__(self, relaxed: Solver, states: list[CellStates]) -> None:
         self._relaxed, self._states = relaxed.apart(_free(relaxed, states)), states
         self.floor, self._duals = -np.inf, np.zeros(0)
+        self._rated = -np.inf  # the floor that these duals say
         self._width = len(relaxed.col_low)
         self.outcome: Outcome | None = None
         self._is_joined = self._is_closed = False
@@ -156,6 +160,7 @@ class Mix:
                 cell.rows[profile] = row + len(cuts)
                 cuts.append(Cut(np.array(columns), np.full(len(columns), scale), 0.0))
         self._add(cuts)
+        self._rated = -np.inf  # duals that do not know profiles say nothing of states
 
     def _add(self, cuts: Sequence[Cut]) -> None:
         """Add rows that hold from both sides."""
@@ -237,8 +242,9 @@ class Mix:
             gain, plan = few.bundle.least([cell.priced(outcome.row_duals) for cell in few.cells])
             floor += gain
             self._asked.append(plan)
-        if floor > self.floor:
-            self.floor, self._duals = floor, outcome.row_duals
+        if floor > self._rated:
+            self._rated, self._duals = floor, outcome.row_duals
+        self.floor = max(self.floor, floor)
         return new
 
     def _take(self, new: _New) -> None:
@@ -315,11 +321,11 @@ class Mix:
         relaxed = self._relaxed
         self._stand(plan)
         alone = [block for block in self._blocks if block.purse is None]
-        kept = [self._nearest(block.cells[0], best - self.floor, plan) for block in alone]
+        kept = [self._nearest(block, best - self.floor, plan) for block in alone]
         chosen = self._among(alone, kept)
         whole = [at for block in self._blocks if block.purse for at in block.columns.values()]
         told = [at for few in self._bundled for at in few.columns.values()]
-        far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _EACH :] for own in chosen)])
+        far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _FIRST :] for own in chosen)])
         relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
         relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
         size = max(relaxed.scale, abs(self.floor))
@@ -383,18 +389,36 @@ class Mix:
             start[columns[some == block.cells[0].states.standing(plan).state]] = 1.0
         return start
 
-    def _nearest(self, cell: Cell, room: float, plan: Array) -> Indices:
-        """Return that in which a plan is, then the states that cost least."""
-        (points, reduced), states = cell.offered(self._duals), cell.states
+    def _nearest(self, block: Block, room: float, plan: Array) -> Indices:
+        """Return that in which a plan is, those of the mix, then the states that cost least.
+
+        Where many cost nothing they are those that are to other cells what the mix is to them.
+        """
+        cell, states, values = block.cells[0], block.cells[0].states, self._values
+        points, reduced = cell.offered(self._duals)
         least = np.full(len(states.low), np.inf)
         np.minimum.at(least, points.state, reduced - min(0.0, float(reduced.min())))
-        money = 0.0 if self.outcome is None else float(self.outcome.values[states.money])
-        order = np.lexsort((states.away(money), (least / self._relaxed.scale).round(9)))
-        most = _EACH if cell.profile is None else _TOLD
+        weight = np.zeros(len(least))
+        for (part,), at in block.columns.items():
+            weight[part.state] += values[at] if at < len(values) else 0.0
+        ties = np.array([tie.coefficients @ values[tie.columns] for tie in states.ties])
+        other = np.abs(states.profiles - ties).sum(axis=1).round(2)[states.group]
+        size = (least / self._relaxed.scale).round(9)
+        away = states.away(float(values[states.money]))
+        order = np.lexsort((away, other, size, weight < _WEIGHT))
+        most = _FIRM if weight.max() > 1 - _WEIGHT else _EACH
+        most = most if cell.profile is None else _TOLD
         order = order[: max(1, min(most, int(np.sum(least <= room))))]
         order = order[np.isfinite(least[order])]
         standing = states.standing(plan).state
         return np.append(standing, order[order != standing])
+
+    @property
+    def _values(self) -> Array:
+        """Those of the last mix."""
+        if self.outcome is None:
+            raise ValueError("there is no mix")
+        return self.outcome.values
 
     def _points(self, block: Block, states: Indices) -> list[Plan]:
         """Return the plans that are a point of some states of a cell."""

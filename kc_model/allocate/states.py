@@ -52,7 +52,9 @@ class _Some(NamedTuple):
     must: NDArray[np.bool_]
 
 
-def states_of(problem: Problem, column: Mapping[str, int], relaxed: Solver) -> list[CellStates]:
+def states_of(
+    problem: Problem, column: Mapping[str, int], relaxed: Solver, silent: NDArray[np.bool_]
+) -> list[CellStates]:
     """Return the states of every cell that projects pay into.
 
     Parameters
@@ -63,11 +65,13 @@ def states_of(problem: Problem, column: Mapping[str, int], relaxed: Solver) -> l
         Columns of its program by name.
     relaxed : Solver
         Of the program without whole numbers; its bounds say what is decided.
+    silent : array of bool (n_rows,)
+        Rows of that program that tell no projects apart.
     """
     offered = problem.offered
     if offered is None:
         return []
-    reading = _Reading(problem, offered, column, relaxed)
+    reading = _Reading(problem, offered, column, relaxed, silent)
     return [one for one in map(reading.cell, offered.named.tolist()) if len(one.low)]
 
 
@@ -75,7 +79,12 @@ class _Reading:
     """What the cells of a problem have in common."""
 
     def __init__(
-        self, problem: Problem, offered: Offered, column: Mapping[str, int], relaxed: Solver
+        self,
+        problem: Problem,
+        offered: Offered,
+        column: Mapping[str, int],
+        relaxed: Solver,
+        silent: NDArray[np.bool_],
     ) -> None:
         self._offered, self._column, self._relaxed = offered, column, relaxed
         self._z, self._a = (
@@ -86,7 +95,7 @@ class _Reading:
         self._several = np.bincount(offered.project, minlength=len(offered)) > 1
         self._linked = np.zeros(len(offered), dtype=bool)
         self._linked[np.append(offered.requires.ravel(), offered.excludes.ravel())] = True
-        self._shared, self._costs = _shared(relaxed, self._z), _costs(problem, column)
+        self._shared, self._costs = _shared(relaxed, self._z, silent), _costs(problem, column)
         names = (name.split("_") for name in relaxed.model.rows if name.startswith("twins_"))
         self._twins = [(int(before), int(after)) for _, before, after in names]
 
@@ -165,11 +174,11 @@ class _Reading:
         return order[:count], order[count : int(may.sum())]
 
 
-def _shared(relaxed: Solver, z: Indices) -> dict[int, dict[int, float]]:
+def _shared(relaxed: Solver, z: Indices, silent: NDArray[np.bool_]) -> dict[int, dict[int, float]]:
     """Return by project its coefficients in rows that are not its own or its cell's."""
     rows = relaxed.model.rows
     holds = np.isfinite(relaxed.row_low) | np.isfinite(relaxed.row_high)
-    kept = np.array([not name.startswith(_OWN) for name in rows], dtype=bool) & holds
+    kept = np.array([not name.startswith(_OWN) for name in rows], dtype=bool) & holds & ~silent
     at = relaxed.matrix.tocsc()
     found: dict[int, dict[int, float]] = {}
     for p in np.flatnonzero(z >= 0).tolist():

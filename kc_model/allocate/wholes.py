@@ -185,15 +185,31 @@ class WholeLadder(Ladder):
 
     def _further(self, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
         """Yield what comes of a mix, the longer the better it is known, and of neighbourhoods."""
-        mix = guess.mix(self._without()[1], self._plan, self._best, self._has_time)
-        if mix is not None:
-            yield from self._of(mix, guess, free)
-            while mix.join(self._plan, self._best, self._has_time):
-                yield from self._of(mix, guess, free)
+        is_heard = True
+        while is_heard:
+            is_heard = False
+            bound, relaxed = self._without()
+            if bound.status is not Status.OPTIMAL:
+                return
+            mix = guess.mix(relaxed, bound.values, self._plan, self._best, self._has_time)
+            if mix is None:
+                break
+            for still, at in self._joined(mix, guess, free):
+                yield still, at
+                is_heard = not len(self._found) and guess.hears(self.solver, still, at)
+                if is_heard:
+                    break
         nearby = self.neighbours[np.isin(self.neighbours, free)]
         for start in (*range(0, len(nearby), _NEAR), *range(-_NEAR // 2, len(nearby), _NEAR)):
             still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
             yield still, np.rint(self._plan[still])
+
+    def _joined(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield what comes of a mix each time it is better known."""
+        mix.join(self._plan, self._best, self._has_time)  # a choice of cells alone says little
+        yield from self._of(mix, guess, free)
+        while mix.join(self._plan, self._best, self._has_time):
+            yield from self._of(mix, guess, free)
 
     def _has_time(self) -> bool:
         return self.solver.goes_on(self.gap)

@@ -17,7 +17,7 @@ __all__ = ["TOLERANCE", "Basis", "Engine", "Numbers", "Reach", "Status"]
 TOLERANCE = 1e-9
 """Feasibility that HiGHS is asked for, in its own scale."""
 
-_AGGREGATOR = 4096  # rule of HiGHS's presolve, by its bit
+_DOUBLETON, _AGGREGATOR = 512, 4096  # rules of HiGHS's presolve, by their bits
 _DEVEX = 1
 _FEASIBLE = 2  # kSolutionStatusFeasible of HiGHS
 _INF = float("inf")
@@ -90,9 +90,10 @@ class Engine:
         self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
         self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
         # HiGHS 1.15.1's presolve can undo its own work without end, past any time limit: the
-        # aggregator opens what forcing columns close. Whole numbers need the rest of presolve,
-        # money does not (`_pass`).
-        self.set(presolve_rule_off=_AGGREGATOR)
+        # aggregator opens what forcing columns close. Equations of two columns let it walk through
+        # a list of rows that it has emptied meanwhile: it crashes, or calls all plans impossible.
+        # Whole numbers need the rest of presolve, money does not (`_pass`).
+        self.set(presolve_rule_off=_AGGREGATOR | _DOUBLETON)
 
     def set(self, **options: object) -> None:
         """Set options of HiGHS."""
