@@ -542,7 +542,7 @@ def test_what_stops_a_search_stops_all_that_is_solved_for_it(many, monkeypatch):
     run = Solver.run
 
     def watched(self, **how):
-        if pressed and not self.stopped:
+        if pressed and not self.clock.stopped:
             after.append(self)
         return run(self, **how)
 

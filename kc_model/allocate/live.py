@@ -398,12 +398,12 @@ class Live:
             if i % (1 if is_whole else 20) == 0:
                 tell("ranges", 0.3 + 0.5 * i / len(plan))
             for end, sign in enumerate((1.0, -1.0)):
-                if is_whole and not solver.stopped:
+                if is_whole and not solver.clock.stopped:
                     now = time.monotonic()
                     part = _AHEAD / max(_AHEAD, 2 * (len(plan) - i) - end)
                     solver.deadline = now + part * (deadline - now)
                 is_known[end, i] = self._is_at_end(i, end, seen) or self._look(sign * one, seen)
-        solver.deadline = min(deadline, solver.deadline) if solver.stopped else deadline
+        solver.deadline = min(deadline, solver.deadline) if solver.clock.stopped else deadline
         ends = [np.maximum(seen.low, 0.0), seen.high]
         low, high = np.where(is_known, ends, np.nan)
         return low, high

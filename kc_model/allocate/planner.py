@@ -151,7 +151,7 @@ class Planner:
             return partial(_contradiction, draft, deadline, tell)
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
-            stopped = live.solver.stopped
+            stopped = live.solver.clock.stopped
             return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
@@ -222,7 +222,7 @@ class Planner:
 
 def _chosen(live: Live, tell: Progress) -> Sized:
     """Choose projects and settle their sizes; Ctrl-C keeps the best choice found till then."""
-    with live.solver.stoppable():
+    with live.solver.clock.stoppable():
         return _first_that_holds(live, tell)
 
 

@@ -7,7 +7,6 @@ which projects would make room.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -107,12 +106,12 @@ def find_whys(
     rows = {p: _row(glance, p) for p in numbers}
     many = len(numbers) > _FEW
     seen = {p: many and any(row[key] for key in _SEEN) for p, row in rows.items()}
-    with solver.stoppable():
+    with solver.clock.stoppable():
         for k, p in enumerate(sorted(numbers, key=lambda p: (seen[p], rank[p]))):
             try:
                 tell("why", k / len(numbers))
             except KeyboardInterrupt:
-                solver.deadline = time.monotonic()
+                solver.clock.stop()
             found = seek.row(p)
             rows[p] = found if found["proven"] else rows[p]
     live.ladder.back()
@@ -147,7 +146,7 @@ class _Search:
         found = {**_row(self.glance, p), "kind": "tie", "proven": True}
         found |= {**dict.fromkeys(("out", "joins", "rules"), ""), **self.glance.missing([p])}
         ladder, solver = self.live.ladder, self.live.solver
-        if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
+        if not isinstance(ladder, WholeLadder) or not solver.clock.is_running:
             return {**found, "proven": False}
         ladder.back()
         still = self._away(p)
