@@ -16,7 +16,7 @@ from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.problem import Problem
-from kc_model.program import build_program, row_terms, shared_wholes
+from kc_model.program import Stage, build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Clock, Settled, Solver, Status, resettle, settle
@@ -47,9 +47,8 @@ class Live:
     problem : Problem
     deadline : float or Clock
         As in `Solver`.
-    worst : sequence of float or None
-        For each stage what an earlier choice allows it at most, in its own terms; None: what its
-        own best says.
+    kept : sequence of Stage
+        As an earlier choice lets them be; none: as the scenario does.
 
     Attributes
     ----------
@@ -64,14 +63,14 @@ class Live:
     """
 
     def __init__(
-        self, problem: Problem, deadline: float | Clock, worst: Sequence[float | None] = ()
+        self, problem: Problem, deadline: float | Clock, kept: Sequence[Stage] = ()
     ) -> None:
         self.problem = problem
         program, self.stages = build_program(problem)
-        if worst:
+        if kept:
             self.stages = tuple(
-                stage if cap is None else replace(stage, limit=cap)
-                for stage, cap in zip(self.stages, worst, strict=True)
+                replace(stage, limit=before.limit, is_kept=before.is_kept)
+                for stage, before in zip(self.stages, kept, strict=True)
             )
         model = compile_program(program)
         self.rows = model.rows
