@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.arrays import Cut, Model, below, beside, rows_of
+from kc_model.arrays import Cut, Model
 from kc_model.solver.clock import Clock
 from kc_model.solver.engine import TOLERANCE, Basis, Engine, Numbers, Reach, Status
 
@@ -296,12 +296,11 @@ class Solver:
         width, count = len(self.col_low), len(into)
         parts = [f"part_{width + n}" for n in range(count)]
         rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
-        self.model = self.model.grown(rows, cuts, parts, (into, factor))
-        low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
-        self._take(
-            below(beside(self.matrix, into, factor), rows_of(cuts, width + count)), self.scale
-        )
+        now, height = replace(self.model, matrix=self.matrix), len(self.row_low)
+        self.model = now.grown(rows, cuts, parts, (into, factor))
+        self.row_low = np.append(self.row_low, self.model.row_low[height:])
+        self.row_high = np.append(self.row_high, self.model.row_high[height:])
+        self._take(self.model.matrix, self.scale)
 
     def widen(self, entries: Sequence[tuple[Indices, Array]]) -> None:
         """Add columns from 0 up behind those that are there; their values are not scaled.

@@ -88,14 +88,12 @@ def read_exported(folder: Path) -> Exported:
         return Exported(result)
     found: dict[str, Any] = {}
     faults: list[Fault] = []
-    for name, take in (("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)):
+    files = [("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)]
+    if (folder / _PROJECTS).exists():
+        files.append((_PROJECTS, _table))
+    for name, take in files:
         try:
             found[name] = take(name, _read(folder / name))
-        except InputError as error:
-            faults.extend(error.faults)
-    if (folder / _PROJECTS).exists():
-        try:
-            found[_PROJECTS] = _table(_PROJECTS, _read(folder / _PROJECTS))
         except InputError as error:
             faults.extend(error.faults)
     if faults:
