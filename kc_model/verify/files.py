@@ -48,7 +48,6 @@ class Table:
         Column -> text.
     """
 
-    columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
 
 
@@ -135,7 +134,7 @@ def _table(name: str, data: bytes) -> Table:
         cells = tuple(dict(zip(heading, row, strict=True)) for row in rows)
     except (ValueError, csv.Error) as error:  # UnicodeDecodeError is one
         raise _broken(name, error) from None
-    return Table(tuple(heading), cells)
+    return Table(cells)
 
 
 def read_amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:
