@@ -11,7 +11,7 @@ import pulp
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Cut", "Model", "below", "beside", "compile_program", "rows_of"]
+__all__ = ["Cut", "Model", "compile_program"]
 
 _INF = float("inf")
 _NOWHERE = np.zeros(0, dtype=np.int64)
@@ -81,7 +81,7 @@ class Model:
         return Model(
             (*self.columns, *columns),
             (*self.rows, *rows),
-            below(beside(self.matrix, *links), rows_of(cuts, len(self.columns) + len(columns))),
+            _below(_beside(self.matrix, *links), _rows_of(cuts, len(self.columns) + len(columns))),
             np.append(self.row_low, [cut.low for cut in cuts]),
             np.append(self.row_high, np.full(len(cuts), _INF)),
             np.append(self.col_low, none),
@@ -90,7 +90,7 @@ class Model:
         )
 
 
-def rows_of(cuts: Sequence[Cut], width: int) -> sparse.csr_array:
+def _rows_of(cuts: Sequence[Cut], width: int) -> sparse.csr_array:
     """Return cuts as rows of a matrix of some width."""
     starts = np.cumsum([0, *(len(cut.columns) for cut in cuts)])
     columns = np.concatenate([np.zeros(0, np.int64), *(cut.columns for cut in cuts)])
@@ -98,7 +98,7 @@ def rows_of(cuts: Sequence[Cut], width: int) -> sparse.csr_array:
     return sparse.csr_array((data, columns, starts), shape=(len(cuts), width))
 
 
-def beside(
+def _beside(
     matrix: sparse.csr_array, rows: NDArray[np.int64], coefficient: float
 ) -> sparse.csr_array:
     """Return a matrix with columns behind its own, each with one coefficient in one row."""
@@ -114,7 +114,7 @@ def beside(
     )
 
 
-def below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:
+def _below(matrix: sparse.csr_array, rows: sparse.csr_array) -> sparse.csr_array:
     """Return a matrix with rows, which may be wider, under it."""
     wider = sparse.csr_array(
         (matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], rows.shape[1])

@@ -78,6 +78,8 @@ class Stage:
         a risk has too many draws to be written down whole.
     is_moves : bool
         Whether it counts the lines that move.
+    is_kept : bool
+        Whether `limit` is what a choice made to a gap has made of it: amounts alone may do better.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Stage:
     limit: float | None = None
     is_partial: bool = False
     is_moves: bool = False
+    is_kept: bool = False
 
     def worst(self, best: float) -> float:
         """Return the worst value of the column that later goals may leave, given its best one."""
@@ -109,6 +112,21 @@ class Stage:
     def is_open(self) -> bool:
         """Whether later goals may cost anything of this one."""
         return self.give > 0 or self.limit is not None
+
+    def after_choice(self, best: float, *, is_near: bool) -> Stage:
+        """Return the stage as amounts have to keep it after a choice.
+
+        Parameters
+        ----------
+        best : float
+            What the choice made of its column.
+        is_near : bool
+            Whether that was to a gap, and later stages were chosen with it there.
+        """
+        if not (self.is_open or is_near):
+            return self
+        limit = self.sign * self.scale * self.worst(best)
+        return replace(self, limit=limit, is_kept=not self.is_open)
 
     def renumbered(self, problem: Problem) -> Stage:
         """Return the stage with the numbers that the scenario of a problem has now."""

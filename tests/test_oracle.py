@@ -127,6 +127,9 @@ def test_form_does_not_matter(seed: int, change: Change, tmp_path: Path) -> None
 @pytest.mark.parametrize("seed", SEEDS[2::6])
 def test_names_of_places_do_not_matter(seed: int, tmp_path: Path) -> None:
     instance = instances.draw(seed)
+    used = {row.get("vintage") for rows in instance.tables.values() for row in rows}
+    if not used <= {None, "", instance.head["vintage"]}:
+        pytest.skip("former provinces have no other codes in the vintage of today")
     other, renamed = instances.recode(instance)
     assert any(old != new for old, new in renamed.items())
     before, after = solve(instance, tmp_path / "before"), solve(other, tmp_path / "after")

@@ -109,6 +109,11 @@ def test_room_has_a_plain_name(module):
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_room_is_read_at_one_sitting(module):
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
 def test_room_says_what_is_public(module):
     if module.name == "__main__.py":
         return

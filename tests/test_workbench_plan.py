@@ -546,14 +546,21 @@ def test_without_a_plan_no_list_of_moves_stands_there(year):
     assert year.adjusting.listed.layout.display == ""
 
 
+STOPS = [say(f"screen.errand.{key}", "vi") for key in ("stop", "stop_all")]
+
+
 def texts_of(part):
-    """Yield every text of a part of the screen, those of its parts too; how to stop is of now."""
+    """Yield every text of a part of the screen, those of its parts too.
+
+    Which of its two labels a stop button has depends on how long the work took.
+    """
     if picture := getattr(part, "picture", None):
         yield picture["heading"] + picture["description"]
     for name in ("value", "label", "texts", "rows", "said", "description"):
         found = getattr(part, name, None)
-        if isinstance(found, str | list | dict) and not str(found).startswith("Dừng"):
-            yield re.sub(r"base64,[^\"]*", "", str(found))
+        if isinstance(found, str | list | dict):
+            text = STOPS[0] if found in STOPS else str(found)
+            yield re.sub(r"base64,[^\"]*", "", text)
     for one in getattr(part, "children", ()):
         yield from texts_of(one)
 

@@ -22,6 +22,7 @@ from kc_model.allocate.stages import Climb
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import Cut
 from kc_model.problem import Problem
+from kc_model.program import Stage
 from kc_model.solver import GAP, GAP_WHOLE, Outcome, Status
 from kc_model.stays import decided, stays_of
 
@@ -47,8 +48,8 @@ class Choice:
         Proven if the status is optimal; the best one found if time ran out; None: none was found.
     best : tuple of float
         Best value of each stage, in its column's minimised form.
-    worst : tuple of float or None
-        What the sizes may make of each stage at most, in its own terms; None: nothing but its best.
+    stages : tuple of Stage
+        As the sizes have to keep them.
     gap : float
         See `gap_of`.
     floors : tuple of float
@@ -60,7 +61,7 @@ class Choice:
     status: Status
     chosen: Mask | None
     best: tuple[float, ...]
-    worst: tuple[float | None, ...]
+    stages: tuple[Stage, ...]
     gap: float
     floors: tuple[float, ...] = ()
     kept: Mask | None = None
@@ -110,12 +111,9 @@ def choose(live: Live, tell: Progress) -> Choice:
         ladder.neighbours = order[order >= 0]
     ladder.back()
     climb = live.climb()
-    # In a stage that was solved to a gap sizes alone may do better: those after it did not.
     end = len(live.stages) - 1
-    worst = tuple(
-        stage.sign * stage.scale * stage.worst(one.objective)
-        if stage.is_open or (one.gap > GAP and s < end)
-        else None
+    stages = tuple(
+        stage.after_choice(one.objective, is_near=one.gap > GAP and s < end)
         for s, (stage, one) in enumerate(zip(live.stages, climb.outcomes, strict=False))
     )
     # A stage that was cut off before it found any plan has that of the stage before; which lines
@@ -123,13 +121,13 @@ def choose(live: Live, tell: Progress) -> Choice:
     known = climb.outcomes[-1:] if live.problem.counting else climb.outcomes
     last = next((one for one in reversed(known) if len(one.values)), None)
     if last is None:
-        return Choice(climb.status, None, climb.best, worst, float("inf"))
+        return Choice(climb.status, None, climb.best, stages, float("inf"))
     if climb.status is Status.OPTIMAL:
         if offered is not None:
             last = by_rank(live, columns, np.argsort(offered.rank), last)
         last = _by_money(live, last)
     chosen = None if offered is None else _chosen(last, columns)
-    found = (climb.status, chosen, climb.best, worst, gap_of(climb), climb.floors)
+    found = (climb.status, chosen, climb.best, stages, gap_of(climb), climb.floors)
     return Choice(*found, *staying(live, last))
 
 

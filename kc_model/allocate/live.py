@@ -16,7 +16,7 @@ from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
 from kc_model.problem import Problem
-from kc_model.program import build_program, row_terms, shared_wholes
+from kc_model.program import Stage, build_program, row_terms, shared_wholes
 from kc_model.risk import Face
 from kc_model.rules import Row
 from kc_model.solver import Clock, Settled, Solver, Status, resettle, settle
@@ -47,9 +47,8 @@ class Live:
     problem : Problem
     deadline : float or Clock
         As in `Solver`.
-    worst : sequence of float or None
-        For each stage what an earlier choice allows it at most, in its own terms; None: what its
-        own best says.
+    kept : sequence of Stage
+        As an earlier choice lets them be; none: as the scenario does.
 
     Attributes
     ----------
@@ -64,14 +63,14 @@ class Live:
     """
 
     def __init__(
-        self, problem: Problem, deadline: float | Clock, worst: Sequence[float | None] = ()
+        self, problem: Problem, deadline: float | Clock, kept: Sequence[Stage] = ()
     ) -> None:
         self.problem = problem
         program, self.stages = build_program(problem)
-        if worst:
+        if kept:
             self.stages = tuple(
-                stage if cap is None else replace(stage, limit=cap)
-                for stage, cap in zip(self.stages, worst, strict=True)
+                replace(stage, limit=before.limit, is_kept=before.is_kept)
+                for stage, before in zip(self.stages, kept, strict=True)
             )
         model = compile_program(program)
         self.rows = model.rows
@@ -398,12 +397,12 @@ class Live:
             if i % (1 if is_whole else 20) == 0:
                 tell("ranges", 0.3 + 0.5 * i / len(plan))
             for end, sign in enumerate((1.0, -1.0)):
-                if is_whole and not solver.stopped:
+                if is_whole and not solver.clock.stopped:
                     now = time.monotonic()
                     part = _AHEAD / max(_AHEAD, 2 * (len(plan) - i) - end)
                     solver.deadline = now + part * (deadline - now)
                 is_known[end, i] = self._is_at_end(i, end, seen) or self._look(sign * one, seen)
-        solver.deadline = min(deadline, solver.deadline) if solver.stopped else deadline
+        solver.deadline = min(deadline, solver.deadline) if solver.clock.stopped else deadline
         ends = [np.maximum(seen.low, 0.0), seen.high]
         low, high = np.where(is_known, ends, np.nan)
         return low, high

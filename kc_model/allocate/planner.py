@@ -36,6 +36,7 @@ from kc_model.cells import MILLION
 from kc_model.explain import RANGES_UP_TO
 from kc_model.money import UNITS
 from kc_model.problem import Problem, build_problem
+from kc_model.program import Stage
 from kc_model.results import Allocation, Forecast
 from kc_model.scenario import Scenario
 from kc_model.solver import GAP, Status
@@ -151,7 +152,7 @@ class Planner:
             return partial(_contradiction, draft, deadline, tell)
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
-            stopped = live.solver.stopped
+            stopped = live.solver.clock.stopped
             return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
@@ -222,7 +223,7 @@ class Planner:
 
 def _chosen(live: Live, tell: Progress) -> Sized:
     """Choose projects and settle their sizes; Ctrl-C keeps the best choice found till then."""
-    with live.solver.stoppable():
+    with live.solver.clock.stoppable():
         return _first_that_holds(live, tell)
 
 
@@ -233,7 +234,7 @@ def _first_that_holds(live: Live, tell: Progress) -> Sized:
         if choice.status is not Status.OPTIMAL or not choice.is_found:
             return Sized(choice.status, live, choice=choice)
         problem, deadline = choice.made(live.problem), live.solver.deadline
-        sized = Live(problem, live.solver.clock, choice.worst)
+        sized = Live(problem, live.solver.clock, choice.stages)
         found = size_plan(sized, tell)
         if _is_off_grid(live.problem, found, deadline):
             return found
@@ -243,11 +244,7 @@ def _first_that_holds(live: Live, tell: Progress) -> Sized:
                 both = zip(live.stages, sized.stages, strict=True)
                 scales = [one.scale / other.scale for one, other in both]
                 best, floors = (tuple(map(mul, of, scales)) for of in (choice.best, choice.floors))
-                is_kept = [
-                    worst is not None and not stage.is_open
-                    for stage, worst in zip(live.stages, choice.worst, strict=True)
-                ]
-                climb = _as_chosen(climb, best, floors, choice.gap, is_kept)
+                climb = _as_chosen(climb, best, floors, choice.gap, sized.stages)
             return replace(found, climb=climb, choice=choice)
         if not tried and live.problem.offered is not None and is_off_grid(live.problem, deadline):
             return Sized(Status.INFEASIBLE, live, choice=choice)
@@ -273,20 +270,20 @@ def _as_chosen(
     best: tuple[float, ...],
     floors: tuple[float, ...],
     gap: float,
-    is_kept: Sequence[bool],
+    stages: Sequence[Stage],
 ) -> Climb:
     """Return the stages of the sizes with the best that the choice told, and how near it is.
 
     While projects were chosen a stage that was kept had a hair to give. What the next one made of
-    it, sizes that keep it to the last digit do not reach: that is part of the gap. What was kept
-    (`is_kept`) at what the choice made of it is told as that, though sizes alone may do better.
+    it, sizes that keep it to the last digit do not reach: that is part of the gap. What is kept
+    at what the choice made of it is told as that, though sizes alone may do better.
     """
     lost = [now - then for now, then in zip(climb.best, best, strict=True)]
     size = [max(1.0, abs(then)) for then in best]
     part = [miss / whole for miss, whole in zip(lost, size, strict=True)]
     told = tuple(
-        then if keeps else now if miss <= _HAIR else min(now, then)
-        for now, then, miss, keeps in zip(climb.best, best, part, is_kept, strict=True)
+        then if stage.is_kept else now if miss <= _HAIR else min(now, then)
+        for now, then, miss, stage in zip(climb.best, best, part, stages, strict=True)
     )
     more = max((miss for miss in part if miss <= _HAIR), default=0.0)
     return replace(

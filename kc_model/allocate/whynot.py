@@ -7,7 +7,6 @@ which projects would make room.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -26,7 +25,7 @@ from kc_model.allocate.sized import size_plan
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.cells import MILLION
 from kc_model.offered import LITTLE, Offered
-from kc_model.program import FROZEN
+from kc_model.program import FROZEN, Stage
 from kc_model.rules import Sums, rule_rows
 from kc_model.scenario import Rule
 from kc_model.solver import GAP, Outcome, Status
@@ -107,12 +106,12 @@ def find_whys(
     rows = {p: _row(glance, p) for p in numbers}
     many = len(numbers) > _FEW
     seen = {p: many and any(row[key] for key in _SEEN) for p, row in rows.items()}
-    with solver.stoppable():
+    with solver.clock.stoppable():
         for k, p in enumerate(sorted(numbers, key=lambda p: (seen[p], rank[p]))):
             try:
                 tell("why", k / len(numbers))
             except KeyboardInterrupt:
-                solver.deadline = time.monotonic()
+                solver.clock.stop()
             found = seek.row(p)
             rows[p] = found if found["proven"] else rows[p]
     live.ladder.back()
@@ -147,7 +146,7 @@ class _Search:
         found = {**_row(self.glance, p), "kind": "tie", "proven": True}
         found |= {**dict.fromkeys(("out", "joins", "rules"), ""), **self.glance.missing([p])}
         ladder, solver = self.live.ladder, self.live.solver
-        if not isinstance(ladder, WholeLadder) or time.monotonic() >= solver.deadline:
+        if not isinstance(ladder, WholeLadder) or not solver.clock.is_running:
             return {**found, "proven": False}
         ladder.back()
         still = self._away(p)
@@ -158,7 +157,7 @@ class _Search:
         own, one = self.columns[[p]], np.ones(1)
         solver.set_columns(own, one, one)
         outcome = None
-        caps: list[float | None] = []
+        kept: list[Stage] = []
         for s, stage in enumerate(self.live.stages):
             outcome = ladder.solve(s)
             if outcome.status is not Status.OPTIMAL:
@@ -166,15 +165,15 @@ class _Search:
                 return {**found, **({} if lost else self._without_plan(p, outcome))}
             column = np.array([ladder.columns[s]])
             worst = stage.worst(outcome.objective)
-            caps.append(stage.sign * stage.scale * worst if stage.is_open else None)
+            kept.append(stage.after_choice(outcome.objective, is_near=False))
             if found["kind"] == "loss":  # what comes after it is as good as it can be
                 ladder.cap_at(ladder.columns[s], worst)
                 continue
             over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
             hair = FROZEN * max(size, abs(outcome.objective))
-            kept = max(stage.highest(self.best[s]), outcome.objective + hair)
-            solver.set_columns(column, solver.col_low[column], np.array([kept]))
+            high = max(stage.highest(self.best[s]), outcome.objective + hair)
+            solver.set_columns(column, solver.col_low[column], np.array([high]))
             if over > max(GAP, outcome.gap) * size + self.noise:
                 loss = outcome.objective - self.best[s]
                 unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
@@ -185,7 +184,7 @@ class _Search:
             outcome = ladder.solve(None)
             if outcome.status is not Status.OPTIMAL:
                 return {**found, **self._without_plan(p, outcome)}
-        return {**found, **self._instead(p, outcome, still, caps)}
+        return {**found, **self._instead(p, outcome, still, kept)}
 
     def _away(self, p: int) -> NDArray[np.int64]:
         """Return the projects that stay as they are: none where there are few."""
@@ -205,11 +204,11 @@ class _Search:
         return np.flatnonzero(known)
 
     def _instead(
-        self, p: int, found: Outcome, still: NDArray[np.int64], caps: Sequence[float | None]
+        self, p: int, found: Outcome, still: NDArray[np.int64], kept: Sequence[Stage]
     ) -> dict[str, str]:
         """Return which others go and come in the plan that is first by rank of those that stand.
 
-        And what each gets more or less. `caps` is what each stage may be at most in its own terms.
+        And what each gets more or less, with stages kept as they are here.
         """
         open_ = self.columns.copy()
         open_[still] = -1
@@ -220,7 +219,7 @@ class _Search:
         now = (self.columns >= 0) & (values[self.columns] > 0.5)
         joins = now & ~self.chosen
         joins[p] = False
-        other = Choice(Status.OPTIMAL, now, (), tuple(caps), 0.0, (), *staying(self.live, first))
+        other = Choice(Status.OPTIMAL, now, (), tuple(kept), 0.0, (), *staying(self.live, first))
         return {
             "out": self._ids(self.chosen & ~now),
             "joins": self._ids(joins),
@@ -230,7 +229,7 @@ class _Search:
     def _changes(self, other: Choice) -> str:
         """Return who gets more and who less by another choice, its amounts made like the plan's."""
         problem = other.made(self.problem)
-        sized = size_plan(Live(problem, self.live.solver.clock, other.worst)).rounded
+        sized = size_plan(Live(problem, self.live.solver.clock, other.stages)).rounded
         if sized is None:
             return ""
         changed = self.glance.changes(sized.cells, sized.projects)

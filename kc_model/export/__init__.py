@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from kc_model.export.forms import allocation_workbook
 from kc_model.export.plain import csv_bytes, escape_formula, json_bytes, unescape_formula
-from kc_model.export.projects import adjustment_workbook, assigned_workbook, registration_workbook
+from kc_model.export.projects import adjustment_workbook, assigned_workbook
+from kc_model.export.registration import registration_workbook
 from kc_model.export.report import RATIOS, report_workbook
 from kc_model.export.saving import fingerprint, recover_folder, save_file, save_files
 from kc_model.export.shown import shown_workbook

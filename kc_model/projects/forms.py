@@ -27,7 +27,7 @@ def registration(data: Dataset, year: int, language: Language = "vi", office: st
     What asks for more than its cap on the year's first day is remarked.
 
     The columns of Mẫu số 2 after the national money, and its footnote (1), were not seen in the
-    circular's print: they follow Mẫu số 1 (see `kc_model.export.projects`).
+    circular's print: they follow Mẫu số 1 (see `kc_model.export.registration`).
 
     Parameters
     ----------

@@ -8,11 +8,8 @@ numbers.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.arrays import Cut, Model, below, beside, rows_of
+from kc_model.arrays import Cut, Model
+from kc_model.solver.clock import Clock
 from kc_model.solver.engine import TOLERANCE, Basis, Engine, Numbers, Reach, Status
 
-__all__ = ["GAP", "GAP_WHOLE", "Clock", "Outcome", "Solver"]
+__all__ = ["GAP", "GAP_WHOLE", "Outcome", "Solver"]
 
 GAP = 1e-6
 """Largest relative gap of a linear program that counts as closed."""
@@ -75,18 +73,6 @@ class _End:
 _NOTHING = np.array([], dtype=np.float64)
 
 
-@dataclass
-class Clock:
-    """When all that share it end (a moment of `time.monotonic`), and whether somebody did that."""
-
-    deadline: float
-    stopped: bool = False
-
-    def stop(self) -> None:
-        """End everything now."""
-        self.deadline, self.stopped = time.monotonic(), True
-
-
 class Solver:
     """One live program that is changed and solved again in place.
 
@@ -123,7 +109,7 @@ class Solver:
         self.cost = np.zeros(len(model.columns))
         self.complete: Callable[[Array], bool] | None = None
         """Adds what a plan breaks of rows not written down, True if any; None: all are there."""
-        self.goes_on: Callable[[float], bool] = lambda _gap: time.monotonic() < self.deadline
+        self.goes_on: Callable[[float], bool] = lambda _gap: self.clock.is_running
         """Tells the gap so far to who listens; whether there is time for more."""
         self._scaled = self._scale_matrix()
         self._engine = self._begun(presolves=presolves)
@@ -139,11 +125,6 @@ class Solver:
     @deadline.setter
     def deadline(self, moment: float) -> None:
         self.clock.deadline = moment
-
-    @property
-    def stopped(self) -> bool:
-        """Whether somebody, not time, ended the last search that could be stopped."""
-        return self.clock.stopped
 
     def _begun(self, *, presolves: bool = True) -> Engine:
         """Return a new engine; a search for whole numbers in it can be stopped."""
@@ -223,28 +204,9 @@ class Solver:
                 told(gap)
             except KeyboardInterrupt:
                 self.clock.stop()
-            return time.monotonic() < self.deadline
+            return self.clock.is_running
 
         self.goes_on = goes_on
-
-    @contextmanager
-    def stoppable(self) -> Iterator[None]:
-        """Let Ctrl-C end the search as the deadline would; pressed again it ends everything."""
-        self.clock.stopped = False
-        before = signal.getsignal(signal.SIGINT)
-        if before is None or threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(*_: object) -> None:
-            self.clock.stop()
-            signal.signal(signal.SIGINT, before)
-
-        signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def ask(
         self, gap: float, nodes: int = _NODES, enough: float = -_INF, near: float = TOLERANCE
@@ -334,12 +296,11 @@ class Solver:
         width, count = len(self.col_low), len(into)
         parts = [f"part_{width + n}" for n in range(count)]
         rows = [f"cut_{len(self.row_low) + n}" for n in range(len(cuts))]
-        self.model = self.model.grown(rows, cuts, parts, (into, factor))
-        low, high = np.array([cut.low for cut in cuts]), np.full(len(cuts), _INF)
-        self.row_low, self.row_high = np.append(self.row_low, low), np.append(self.row_high, high)
-        self._take(
-            below(beside(self.matrix, into, factor), rows_of(cuts, width + count)), self.scale
-        )
+        now, height = replace(self.model, matrix=self.matrix), len(self.row_low)
+        self.model = now.grown(rows, cuts, parts, (into, factor))
+        self.row_low = np.append(self.row_low, self.model.row_low[height:])
+        self.row_high = np.append(self.row_high, self.model.row_high[height:])
+        self._take(self.model.matrix, self.scale)
 
     def widen(self, entries: Sequence[tuple[Indices, Array]]) -> None:
         """Add columns from 0 up behind those that are there; their values are not scaled.
@@ -397,7 +358,7 @@ class Solver:
         moved, end = self._tell(), self._ends.get(self._question)
         if end is not None and end.engine is engine and end.runs == engine.runs and not moved:
             # The very same program: what has changed came after it.
-            return end.outcome if time.monotonic() < self.deadline else _ended(Status.LIMIT)
+            return end.outcome if self.clock.is_running else _ended(Status.LIMIT)
         status = self._run()
         for tolerance in (TOLERANCE, _WIDER):
             if status in (Status.OPTIMAL, Status.LIMIT) or not engine.sound or is_trial:

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kc_model.arrays import Model
-from kc_model.verify.proof import Multipliers
+from kc_model.arrays import Cut, Model
+from kc_model.verify.proof import Multipliers, Proof, face_name
 
-__all__ = ["Bounds"]
+__all__ = ["Bounds", "with_faces"]
 
 _EPS = float(np.finfo(np.longdouble).eps)
 _ROUNDS = 4
@@ -165,6 +165,20 @@ class Bounds:
         mass = np.abs(cost) + abs(self.turned) @ np.abs(rows)
         error = _EPS * (np.diff(self.turned.indptr) + 2) * mass
         return float(error @ np.maximum(np.abs(self.low), np.abs(self.high)))
+
+
+def with_faces(model: Model, proof: Proof) -> Model:
+    """Return the program with the rows under its risks that the multipliers are of."""
+    place = {name: j for j, name in enumerate(model.columns)}
+    rows: dict[str, Cut] = {}
+    for k, faces in proof.faces.items():
+        risk = proof.problem.risks[k]
+        cells = [place[f"x_{i}"] for i in risk.cells.tolist()]
+        columns = np.array([*cells, place[f"g_{k}"]], dtype=np.int64)
+        for n, face in enumerate(faces):
+            slope, constant = risk.floor(face)
+            rows[face_name(k, n)] = Cut(columns, np.append(-slope[risk.pool], 1.0), -constant)
+    return model.grown(list(rows), list(rows.values()))
 
 
 def _least(factor: Numbers, low: Array, high: Array) -> Numbers:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kc_model.arrays import Cut, Model, compile_program
+from kc_model.arrays import compile_program
 from kc_model.cells import MILLION
 from kc_model.money import UNITS, format_money, format_number, to_unit
 from kc_model.nearest import nearer_step
@@ -23,7 +23,7 @@ from kc_model.program import Stage, build_program
 from kc_model.standing import goal_unit, rule_table, settling_weight, stage_value, wrong_projects
 from kc_model.stays import stays_within
 from kc_model.tables import CELL_KEYS
-from kc_model.verify.bounds import Bounds
+from kc_model.verify.bounds import Bounds, with_faces
 from kc_model.verify.files import (
     Exported,
     Table,
@@ -32,7 +32,7 @@ from kc_model.verify.files import (
     read_number,
     read_parts,
 )
-from kc_model.verify.proof import Proof, face_name
+from kc_model.verify.proof import Proof
 from kc_model.wording import Language, both, say
 
 __all__ = ["Check", "Verification", "verify"]
@@ -133,7 +133,7 @@ class _Judge:
         self.problem = proof.problem
         self.scale = UNITS[self.problem.unit]
         program, self.stages = build_program(self.problem)
-        self.bounds = Bounds(_with_faces(compile_program(program), proof))
+        self.bounds = Bounds(with_faces(compile_program(program), proof))
         self.amounts = read_amounts(cells, self.scale, len(self.problem.cells))
 
     def checks(self) -> Iterator[Check]:
@@ -377,13 +377,20 @@ class _Judge:
     def _near(self, s: int) -> float:
         """Return how near a stage has to be to its best.
 
-        One that projects were chosen to a gap by is kept at what that choice made of it: the
-        stages after it were chosen with it there, though other amounts alone may do better.
+        Of one that may not give way, a choice made to a gap keeps what it made of it: the stages
+        after it were chosen with it there, though other amounts alone may do better, up to what
+        the result says that no plan beats.
         """
-        if self.problem.offered is None or s == len(self.stages) - 1:
+        stage, best = self.stages[s], self._bests[s]
+        if self.problem.offered is None or stage.is_open or s == len(self.stages) - 1:
             return _CLOSE
-        told = read_number(self.result.get("gap"))
-        return max(_CLOSE, min(told, _WHOLE)) if math.isfinite(told) else _CLOSE
+        told = [read_number(self.result.get("gap")), _WHOLE]
+        bounds = self.result.get("bounds")
+        if stage.goal is not None and isinstance(bounds, list) and stage.goal < len(bounds):
+            known = self._column(stage, bounds[stage.goal])
+            told.append((best - known) / max(self.problem.size, abs(best)))
+        least = min(told)
+        return _CLOSE + max(0.0, least) if math.isfinite(least) else _CLOSE
 
     def _of_choice(self, name: str) -> str:
         if self.problem.offered is not None:
@@ -432,10 +439,11 @@ class _Judge:
     @cached_property
     def _bests(self) -> list[float]:
         """Best of every stage in the minimised form of its column, as the result says it."""
-        return [
-            stage.sign * read_number(said.get("best")) / self._unit(stage) / stage.scale
-            for stage, said in self._said()
-        ]
+        return [self._column(stage, said.get("best")) for stage, said in self._said()]
+
+    def _column(self, stage: Stage, told: object) -> float:
+        """Return a value that the result tells of a stage in the minimised form of its column."""
+        return stage.sign * read_number(told) / self._unit(stage) / stage.scale
 
     def _unit(self, stage: Stage) -> float:
         return 1.0 if stage.goal is None else goal_unit(self.problem, stage)
@@ -462,20 +470,6 @@ class _Judge:
 
     def _labels(self, stages: Sequence[Stage]) -> Shown:
         return lambda language: "; ".join(self._label(stage, language) for stage in stages) or "–"
-
-
-def _with_faces(model: Model, proof: Proof) -> Model:
-    """Return the program with the rows under its risks that the multipliers are of."""
-    place = {name: j for j, name in enumerate(model.columns)}
-    rows: dict[str, Cut] = {}
-    for k, faces in proof.faces.items():
-        risk = proof.problem.risks[k]
-        cells = [place[f"x_{i}"] for i in risk.cells.tolist()]
-        columns = np.array([*cells, place[f"g_{k}"]], dtype=np.int64)
-        for n, face in enumerate(faces):
-            slope, constant = risk.floor(face)
-            rows[face_name(k, n)] = Cut(columns, np.append(-slope[risk.pool], 1.0), -constant)
-    return model.grown(list(rows), list(rows.values()))
 
 
 def _same(found: Any, wanted: Any) -> Any:

@@ -48,7 +48,6 @@ class Table:
         Column -> text.
     """
 
-    columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
 
 
@@ -88,14 +87,12 @@ def read_exported(folder: Path) -> Exported:
         return Exported(result)
     found: dict[str, Any] = {}
     faults: list[Fault] = []
-    for name, take in (("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)):
+    files = [("allocation.csv", _table), ("rules.csv", _table), (FILE, _proof)]
+    if (folder / _PROJECTS).exists():
+        files.append((_PROJECTS, _table))
+    for name, take in files:
         try:
             found[name] = take(name, _read(folder / name))
-        except InputError as error:
-            faults.extend(error.faults)
-    if (folder / _PROJECTS).exists():
-        try:
-            found[_PROJECTS] = _table(_PROJECTS, _read(folder / _PROJECTS))
         except InputError as error:
             faults.extend(error.faults)
     if faults:
@@ -137,7 +134,7 @@ def _table(name: str, data: bytes) -> Table:
         cells = tuple(dict(zip(heading, row, strict=True)) for row in rows)
     except (ValueError, csv.Error) as error:  # UnicodeDecodeError is one
         raise _broken(name, error) from None
-    return Table(tuple(heading), cells)
+    return Table(cells)
 
 
 def read_amounts(cells: Table, scale: int, count: int) -> NDArray[np.int64]:

@@ -368,7 +368,11 @@ def conflict_faults(comparison: Comparison) -> list[str]:
     together = conflicts[0]["combination"]
     if together and not _holds(comparison, names, names, loosening(comparison, together, 1.0)):
         sentences.append(f"combination does not mend everything: {together}")
-    if not together and not any(step["mends_all"] for c in conflicts for step in c["repairs"]):
+    purses = next((c["purses"] for c in conflicts if any(p["mends_all"] for p in c["purses"])), [])
+    if purses and not _holds(comparison, names, names, loosening(comparison, purses, 1.0)):
+        sentences.append(f"purses do not mend everything: {purses}")
+    single = any(step["mends_all"] for c in conflicts for step in c["repairs"])
+    if not (together or purses or single):
         sentences.append("nothing mends everything")
     return sentences
 
