@@ -835,6 +835,15 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     assert page.evaluate("document.activeElement.dataset.column") == "2"
 
     tier = cell(page, "Quy định", 0, 2)
+    tier.focus()
+    page.evaluate(COMPOSING)
+    page.keyboard.insert_text("ưu tiên")
+    page.evaluate(COMPOSED)  # as an input method ends a word: by its own Enter
+    assert page.evaluate("document.activeElement.value") == "ưu tiên"
+    page.wait_for_timeout(100)
+    page.keyboard.press("Enter")
+    page.locator("td[aria-invalid]", has_text=re.compile("^ưu tiên")).wait_for()
+    assert page.locator(".kc-grid select").count() == 0
     for word, shown in (
         ("uu tien", "ưu tiên"),
         ("quan trọng", "quan trọng"),
@@ -854,6 +863,20 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.keyboard.type("9.999")
     page.keyboard.press("Enter")
     page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
+
+
+COMPOSING = """() => document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", { key: "Process", keyCode: 229, bubbles: true })
+)"""
+COMPOSED = """() => {
+    const at = document.activeElement;
+    const pressed = (isComposing) => at.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", bubbles: true, isComposing })
+    );
+    pressed(true);
+    at.dispatchEvent(new CompositionEvent("compositionend", { bubbles: true }));
+    pressed(false);
+}"""
 
 
 def tab_into(page, text):

@@ -14,7 +14,7 @@ from kc_model.explain.conflicts import (
 )
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
-from kc_model.explain.left import why_left
+from kc_model.explain.left import tier_missed, why_left
 from kc_model.explain.naming import budget_groups, budget_texts, renumbered, rule_label, rule_texts
 from kc_model.explain.outcome import (
     tell_goals,
@@ -42,6 +42,7 @@ __all__ = [
     "renumbered",
     "rule_label",
     "rule_texts",
+    "tier_missed",
     "troubles",
     "why_left",
 ]
