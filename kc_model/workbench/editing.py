@@ -34,7 +34,16 @@ from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
 from kc_model.workbench.selecting import read_selection, selection_text
 
-__all__ = ["ACTIONS", "TABLES", "columns_of", "edited", "number_columns", "read_number", "rows_of"]
+__all__ = [
+    "ACTIONS",
+    "TABLES",
+    "columns_of",
+    "edited",
+    "number_columns",
+    "read_number",
+    "read_twice",
+    "rows_of",
+]
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "budget": ("what", "amount", "text", "basis", "drop"),
