@@ -93,7 +93,7 @@ _EXAMPLES: Mapping[str, Row] = {
         "of": "source=KCQG",
         "max": 0.015,
         "tier": "law",
-        "basis": "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (văn bản 2014, đã được thay thế)",
+        "basis": "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (theo văn bản 2014, đã có sửa đổi)",
     },
     "goals": {"sense": "maximise", "what": "disbursed", "give": 0.01},
 }

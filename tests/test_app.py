@@ -26,8 +26,8 @@ from datasets import dataset
 from lab import ROOT, running_app
 from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, press_total, tab
 
-from kc_model import allocate, cli, forecast, read_dataset, read_scenario, write_workbook
-from kc_model.money import format_number
+from kc_model import allocate, cli, forecast, read_dataset, read_scenario, template, write_workbook
+from kc_model.money import UNITS, format_number
 from kc_model.workbench import AppPage, loading, making, open_page, opening, show_app, show_data
 from kc_model.workbench import page as page_room
 from kc_model.workbench import progress as progress_room
@@ -143,6 +143,17 @@ def test_the_plan_in_force_is_a_scenario_to_start_from():
     assert starters(dataset()) == {}
 
 
+GROUND = "TTLT 26/2014/TTLT-BTC-BCT Điều 6.2.s (theo văn bản 2014, đã có sửa đổi)"
+
+
+def test_the_ground_of_the_law_on_management_is_worded_alike_everywhere():
+    grounds = {template._EXAMPLES["rules"]["basis"]}
+    for name in ("sample", "sample-projects"):
+        asked = read_scenario(ROOT / "data" / name / "base.yaml")
+        grounds |= {rule.basis for rule in asked.rules if rule.where.get("area") == ("ADMN",)}
+    assert grounds == {GROUND}
+
+
 @pytest.mark.parametrize(
     ("spent", "tier"), [(15, "law"), (16, "directive")], ids=["kept", "broken by the plan in force"]
 )
@@ -152,12 +163,44 @@ def test_a_start_holds_management_to_the_law(spent, tier):
     (rule,) = (rule for rule in begun.rules if rule.where.get("area") == ("ADMN",))
     assert (rule.tier, rule.max) == (tier, Decimal("0.015"))
     assert "1,5 %" in rule.text
+    passed = "; để ở mức theo chỉ đạo vì kế hoạch đang giao đã vượt tỷ lệ này"
+    assert rule.basis == GROUND + (passed if tier == "directive" else "")
     plan = allocate(dataset(history=f"year month place area source plan disbursed\n{rows}"), begun)
     (law,) = (one for one in begun.rules if one.id == "gioi-han")
     is_cut = tier == "directive"
     assert ("ADMN" in law.where.get("area", ("ADMN",))) != is_cut  # what the law cuts is not kept
     codes = [fault.code for fault in plan.warnings]
     assert ("share-cut" in codes, "empty-groups" in codes) == (is_cut, False)
+
+
+@pytest.mark.parametrize(
+    ("unit", "plan", "step"),
+    [
+        ("million_vnd", "6000", "1"),
+        ("million_vnd", "6000.25", "0.01"),
+        ("billion_vnd", "6.5", "0.001"),
+        ("thousand_vnd", "6000300", "100"),
+        ("vnd", "6000000001", "1"),
+    ],
+)
+def test_a_start_rounds_to_a_million_unless_the_plan_in_force_is_finer(unit, plan, step):
+    rows = f"2024 6 01 TECH KCQG {plan} 1\n2024 6 02 TECH KCQG {plan} 0.5"
+    if unit == "vnd":
+        rows = rows.replace("0.5", "1")
+    data = dataset(history=f"year month place area source plan disbursed\n{rows}", unit=unit)
+    for begun in starters(data).values():
+        assert begun.round_to == Decimal(step)
+        made = allocate(data, begun, detail=False)
+        assert made.status == "optimal"
+        assert not (made.cells["amount"] % int(Decimal(step) * UNITS[unit])).any()
+
+
+def test_a_start_that_chooses_projects_rounds_no_support_away():
+    cells = "place area source baseline\n01 TECH KCDP 100"
+    for support, step in (("100", "1"), ("60.5", "0.1")):
+        projects = f"id place area source support\nP1 01 TECH KCDP {support}\nP2 01 TECH KCDP 40"
+        data = dataset(cells=f"year {cells}".replace("\n01", "\n2024 01"), projects=projects)
+        assert starters(data)[""].round_to == Decimal(step)
 
 
 def test_the_registration_of_projects_is_made_on_the_page():
@@ -792,6 +835,15 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     assert page.evaluate("document.activeElement.dataset.column") == "2"
 
     tier = cell(page, "Quy định", 0, 2)
+    tier.focus()
+    page.evaluate(COMPOSING)
+    page.keyboard.insert_text("ưu tiên")
+    page.evaluate(COMPOSED)  # as an input method ends a word: by its own Enter
+    assert page.evaluate("document.activeElement.value") == "ưu tiên"
+    page.wait_for_timeout(100)
+    page.keyboard.press("Enter")
+    page.locator("td[aria-invalid]", has_text=re.compile("^ưu tiên")).wait_for()
+    assert page.locator(".kc-grid select").count() == 0
     for word, shown in (
         ("uu tien", "ưu tiên"),
         ("quan trọng", "quan trọng"),
@@ -811,6 +863,20 @@ def test_a_table_is_filled_in_pasted_and_undone_by_keyboard(app, watched, shots)
     page.keyboard.type("9.999")
     page.keyboard.press("Enter")
     page.get_by_role("alert").get_by_text("mâu thuẫn").wait_for()
+
+
+COMPOSING = """() => document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", { key: "Process", keyCode: 229, bubbles: true })
+)"""
+COMPOSED = """() => {
+    const at = document.activeElement;
+    const pressed = (isComposing) => at.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", bubbles: true, isComposing })
+    );
+    pressed(true);
+    at.dispatchEvent(new CompositionEvent("compositionend", { bubbles: true }));
+    pressed(false);
+}"""
 
 
 def tab_into(page, text):

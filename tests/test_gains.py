@@ -150,3 +150,54 @@ def test_what_holds_the_first_goals_best_has_its_price_where_the_plan_gave_way()
     assert rule["price"] == pytest.approx(best[1] - best[0])
     told = [one for one in plan.explain("vi") if "đang hạn chế mức tốt nhất của" in one]
     assert len(told) == 1
+
+
+LOW = {
+    "the best line itself uses little": (
+        "",
+        "place area source upto rate\n01 TECH KCQG 55 0.9\n01 TECH KCQG 200 0.4\n"
+        "02 TECH KCQG 30 0.8\n02 TECH KCQG 200 0.2\n04 TECH KCQG 200 0.1",
+        "chỉ giải ngân được 40 % số thêm vì dòng giải ngân tốt nhất là Hà Nội, mà đồng tiếp theo "
+        "ở đó cũng chỉ giải ngân được 40 % (cả kế hoạch của dòng: 79,3 %).",
+    ),
+    "a rule holds the best line": (
+        "{id: cap, where: {place: '01'}, max: 50, text: Trần Hà Nội}",
+        RATES,
+        "chỉ giải ngân được 50 % số thêm vì dòng giải ngân tốt nhất, Hà Nội (đồng tiếp theo "
+        "90 %, cả kế hoạch của dòng 90 %), đang bị giữ bởi “Trần Hà Nội”; phần thêm phải đến "
+        "dòng khác.",
+    ),
+    "a share sends money elsewhere": (
+        "{id: share, where: {place: '04'}, of: all, min: 0.5, text: Hà Giang một nửa}",
+        RATES,
+        "chỉ giải ngân được 60 % số thêm vì các quy định cùng lúc không cho dồn vào dòng giải "
+        "ngân tốt nhất, Hà Nội (đồng tiếp theo 90 %, cả kế hoạch của dòng 90 %).",
+    ),
+    "much of it is used": ("", RATES, ""),
+}
+
+
+@pytest.mark.parametrize("case", LOW)
+def test_why_little_of_more_money_is_disbursed_is_told_beside_it(case):
+    rules, rates, said = LOW[case]
+    text = f"budget: [{{source: KCQG, amount: 100, text: Vốn}}]\nrules: [{rules}]\n"
+    text += "goals: [{maximise: disbursed}]\n"
+    plan = allocate(dataset(cells=CELLS, absorption=rates), scenario(text))
+    told = plan.explain("vi")
+    low = [line for line in told if line.startswith("Thêm vào “Khuyến công quốc gia (Vốn)” ")]
+    assert low == ([f"Thêm vào “Khuyến công quốc gia (Vốn)” {said}"] if said else [])
+    if low:  # the gain that it explains stands right before it
+        assert "(Vốn)”" in told[told.index(low[0]) - 1]
+        gain = plan.rules().set_index("id").loc["budget:1"]
+        rate = f"{100 * gain['gain'] / gain['step']:.4g}".replace(".", ",")
+        assert f"chỉ giải ngân được {rate} %" in low[0]
+    assert any("Only" in line for line in plan.explain("en")) == bool(said)
+
+
+def test_a_line_that_the_goals_gave_up_is_not_put_down_to_rules():
+    text = "budget: [{source: KCQG, amount: 100, text: Vốn}]\n"
+    text += "goals: [{maximise: disbursed, give: 0.1}, {minimise: change}]\n"
+    rates = RATES.replace("200  0.9", "70 0.9")
+    told = allocate(dataset(cells=CELLS, absorption=rates), scenario(text)).explain("vi")
+    (low,) = [line for line in told if line.startswith("Thêm vào “Khuyến công quốc gia (Vốn)” ")]
+    assert "đã được dùng ở mức tốt nhất của mục tiêu 1 hoặc bị các quy định" in low

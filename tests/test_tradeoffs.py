@@ -262,6 +262,21 @@ def test_bridge_of_one_change_by_hand(planner):
     assert "100 triệu đồng → 120 triệu đồng" in table["label"][1]
 
 
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [
+        ("", "Mức thiếu của các quy định theo chỉ đạo: từ 30 triệu đồng thành 40 triệu đồng."),
+        ("weight: 2, ", "từ 60 (cộng theo trọng số, tiền tính bằng triệu đồng"),
+    ],
+)
+def test_what_a_tier_misses_has_its_unit(planner, weight, told):
+    rule = f"rules: [{{id: w, where: {{place: '02'}}, min: %d, {weight}tier: directive}}]\n"
+    one = scenario(rule % 130 + PLAIN)
+    two = scenario(rule % 150 + PLAIN.replace("100", "110"))
+    found = kc.compare(planner.plan(one), planner.plan(two))
+    assert any(told in line for line in found.sentences("vi"))
+
+
 def test_bridge_weighs_two_changes_alike(planner):
     # Each floor alone moves 30 and 20; together 50: neither stands in the other's way.
     three = TWO + "04    TECH KCQG   0\n"

@@ -384,6 +384,119 @@ def test_a_rule_comes_and_goes_and_is_told(plain):
     assert "them-1:min" not in plain.sliders
 
 
+@pytest.mark.parametrize(
+    ("language", "where", "kind", "typed", "told"),
+    [
+        ("vi", {}, "least", "4.000", "= 50 % kế hoạch của cả chương trình (8.000 triệu đồng)."),
+        (
+            "vi",
+            {"place": "02", "area": "TECH"},
+            "most",
+            "60.000",
+            "= 3.000 % kế hoạch của Hà Giang, Mô hình, công nghệ, máy móc (2.000 triệu đồng). "
+            "Có nhầm đơn vị không? Số ghi ở đây tính bằng triệu đồng.",
+        ),
+        (
+            "en",
+            {"place": "each", "source": "KCQG"},
+            "least",
+            "400",
+            "= 10% of the plan of National industrial promotion, the place with the largest, "
+            "Ha Noi (4,000 million VND).",
+        ),
+        ("vi", {}, "least_share", "0,9", "Đọc là 0,9 %. Ý bạn là 90 %? Nếu vậy thì ghi 90."),
+        ("en", {}, "fall", "0.25", "Read as 0.25%. Did you mean 25%? Then type 25."),
+        ("vi", {}, "least_share", "0,9 %", ""),
+        ("vi", {}, "least_share", "60", ""),
+        ("vi", {}, "least", "mười", ""),
+        ("vi", {}, "least", "", ""),
+    ],
+)
+def test_the_number_of_a_new_rule_says_its_unit_and_what_it_is_in_the_plan(
+    language, where, kind, typed, told
+):
+    desk = show_plan(dataset(cells=CELLS), scenario(PLAIN), language=language)
+    assert desk.wait(30)
+    desk.edit.value = True
+    adding = desk.filling.adding
+    for key, code in where.items():
+        adding.fields[key].value = code
+    adding.kind.value = kind
+    unit = "%" if kind not in ("least", "most") else "triệu đồng"
+    if language == "vi":
+        assert adding.number.description == f"Con số ({unit})"
+        assert unit in adding.number.placeholder
+    adding.number._told({"text": typed})
+    assert words(adding.echo).strip() == told
+    assert ("kc-warn" in adding.echo.value) == ("?" in told)
+
+
+def test_a_share_below_one_in_a_cell_is_taken_and_both_readings_are_told():
+    text = PLAIN.replace("min: 1500", "min: 0.5, per: baseline").replace("1.500 triệu đồng", "50 %")
+    desk = show_plan(dataset(cells=CELLS), scenario(text))
+    assert desk.wait(30)
+    desk.edit.value = True
+    grid, column = desk.grids["rules"], TABLES["rules"].index("min")
+    grid._told({"edits": [[0, column, "0,9"]]})
+    assert desk.wait(30)
+    assert desk.now().rules[0].min == Decimal("0.009")
+    assert "Ý bạn là 90 %?" in grid.said
+    grid._told({"edits": [[0, column, "90"]]})
+    assert desk.wait(30)
+    assert "Ý bạn" not in grid.said
+
+
+def test_what_amounts_are_rounded_to_is_chosen_undone_and_saved(plain, tmp_path):
+    field = plain.steering.rounding
+    assert (field.description, field.value) == ("Làm tròn đến", 1)
+    assert [name for name, _ in field.options] == [
+        "1 đồng",
+        "0,001 triệu đồng",
+        "0,01 triệu đồng",
+        "0,1 triệu đồng",
+        "1 triệu đồng",
+        "10 triệu đồng",
+        "100 triệu đồng",
+    ]
+    field.value = Decimal(100)
+    assert plain.wait(30)
+    assert not (plain.plan.cells["amount"] % 10**8).any()
+    assert any(
+        "“Làm tròn đến” là 100 triệu đồng, thay cho 1 triệu đồng" in n.vi for n in plain.plan.notes
+    )
+    plain.undo.click()
+    assert plain.wait(30)
+    assert (field.value, plain.now()) == (1, scenario(PLAIN))
+    plain.redo.click()
+    field.value = Decimal("0.000001")
+    assert plain.wait(30)
+    plain.sliders["total"].value = plain.sliders["total"].values[3]
+    assert plain.wait(30)
+    assert field.value == Decimal("0.000001")  # another change keeps it
+    (tmp_path / "tròn.yaml").write_text(scenario_yaml(plain.scenario_now()), encoding="utf-8")
+    assert read_scenario(tmp_path / "tròn.yaml").round_to == Decimal("0.000001")
+    field.value = Decimal(100)
+    plain.filing.name.value = "tròn trăm"
+    plain.filing.copy.click()
+    assert plain.wait(30)
+    assert (plain.scenario.round_to, field.value) == (100, 100)
+
+
+def test_a_step_that_is_not_offered_stands_in_the_field():
+    desk = show_plan(dataset(cells=CELLS), scenario(PLAIN.replace("round_to: 1", "round_to: 2.5")))
+    assert desk.steering.rounding.value == Decimal("2.5")
+    assert "2,5 triệu đồng" in [name for name, _ in desk.steering.rounding.options]
+    desk = show_plan(dataset(cells=CELLS, unit="billion_vnd"), scenario(PLAIN), language="en")
+    assert [name for name, _ in desk.steering.rounding.options] == [
+        "1 VND",
+        "0.0001 billion VND",
+        "0.001 billion VND",
+        "0.01 billion VND",
+        "0.1 billion VND",
+        "1 billion VND",
+    ]
+
+
 def test_a_budget_is_added_named_and_removed(plain):
     adding = plain.filling.adding
     adding.fields["place"].value, adding.fields["source"].value = "01", "KCQG"

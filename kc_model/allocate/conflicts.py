@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from kc_model.allocate.plain import Contradiction, PlainLaws
 from kc_model.allocate.repairs import Mender, loosest_bounds
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
-from kc_model.explain import is_bound, kind_of
+from kc_model.explain import is_bound, is_purse, kind_of
 from kc_model.problem import Problem
 from kc_model.solver import Status
 
@@ -27,6 +27,7 @@ _MOST = 10
 _VISITS = 400
 _WAYS = 20_000  # of leaving out one rule of each known conflict
 _FINER = (2, 5, 10, 20, 50)
+_LESS = 1 - 1e-6  # of the money in all, by which rules leave less than that
 
 
 def find_conflicts(
@@ -39,7 +40,8 @@ def find_conflicts(
 
     A conflict names rules, budgets and bounds by id; leaving out any one of them lets the others
     hold together. All of them are found by leaving out one rule of each known conflict in every
-    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first. The
+    way (hitting-set tree, Reiter 1987), up to ten conflicts; those that sums show come first. Where
+    any of many budgets would do to set rules against each other, it is one conflict. The
     rules of a conflict that are no amounts (budgets, bounds of cells) are its kind, or else its
     budgets; those of a kind whose rules are among theirs come last.
 
@@ -105,6 +107,7 @@ def find_conflicts(
                 "texts": [texts[rule] for rule in found.rules],
                 "projects": _facts(problem, elastic, found.rules, tell),
                 "sums": _sums(found.sums, problem),
+                "spends": _spends(found.spends, problem),
                 "repairs": repairs,
                 "purses": mender.purses(rest, repairs) if is_first else [],
                 "combination": [],
@@ -176,6 +179,13 @@ def _facts(
     ]
 
 
+def _spends(found: _Spends | None, problem: Problem) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    most, total = (round(x * problem.million, 9) for x in (found.most, found.total))
+    return {"rules": list(found.rules), "most": most, "total": total}
+
+
 def _sums(found: Contradiction | None, problem: Problem) -> dict[str, Any] | None:
     if found is None:
         return None
@@ -203,10 +213,20 @@ class _Counting:
 
 
 @dataclass(frozen=True)
+class _Spends:
+    """Rules that leave less to be spent, whatever the budgets, than these ask for together."""
+
+    rules: tuple[str, ...]
+    most: float  # million VND
+    total: float
+
+
+@dataclass(frozen=True)
 class _Conflict:
     rules: tuple[str, ...]
     sums: Contradiction | None
     is_smallest: bool
+    spends: _Spends | None = None
 
 
 class _Search:
@@ -235,10 +255,10 @@ class _Search:
         visited = 0
         while queue:
             left_out = queue.popleft()
-            rules = next((c.rules for c in self.found if left_out.isdisjoint(c.rules)), None)
-            if rules is None and left_out in self._known:
+            conflict = next((c for c in self.found if left_out.isdisjoint(self._core(c))), None)
+            if conflict is None and left_out in self._known:
                 continue
-            if rules is None:
+            if conflict is None:
                 visited += 1
                 self.tell()
                 rest = [rule for rule in self.elastic.ids if rule not in left_out]
@@ -252,14 +272,31 @@ class _Search:
                 conflict = conflict or self._by_hand(rest) or self._by_proof(rest)
                 if conflict is None:
                     return False
-                self.found.append(conflict)
-                rules = conflict.rules
-            for rule in loose(rules):
-                further = left_out | {rule}
+                self.found.append(replace(conflict, spends=self._spending(conflict)))
+                conflict = self.found[-1]
+            for out in self._ways(conflict, loose):
+                further = left_out | out
                 if further not in seen and len(seen) < _WAYS:
                     seen.add(further)
                     queue.append(further)
         return len(seen) < _WAYS and all(one.is_smallest for one in self.found)
+
+    def _core(self, conflict: _Conflict) -> tuple[str, ...]:
+        """Return what clashes in a conflict: not what brings money where any money would do."""
+        spends = conflict.spends
+        is_any = spends is not None and spends.most <= self.elastic.nothing
+        return spends.rules if spends is not None and is_any else conflict.rules
+
+    def _ways(
+        self, conflict: _Conflict, loose: Callable[[Sequence[str]], Sequence[str]]
+    ) -> list[frozenset[str]]:
+        """Return what may be left out of a conflict; budgets together where any would do."""
+        core, spends = self._core(conflict), conflict.spends
+        held = core if spends is None else spends.rules
+        ways = [frozenset({rule}) for rule in loose(conflict.rules) if rule in held]
+        if len(held) < len(core):
+            ways.append(frozenset(filter(is_purse, self.elastic.ids)))
+        return ways
 
     def rest(self, rules: Sequence[str]) -> list[str]:
         """Return what is to hold once a conflict is mended: all but the rules of other kinds."""
@@ -290,6 +327,38 @@ class _Search:
         if sums is not None and set(sums.rules) != set(needed):
             sums = None
         return _Conflict(needed, sums, is_sure)
+
+    def _spending(self, conflict: _Conflict) -> _Spends | None:
+        """Return what rules leave to be spent if it is less than budgets ask for in all.
+
+        What can be checked by hand says more than such a sum, but not that no money would do.
+        """
+        purses = [rule for rule in self.elastic.ids if is_purse(rule)]
+        if len(purses) < 2:
+            return None
+        total = self.elastic.spends(purses, 1) or 0.0
+        is_any = not any(map(is_purse, conflict.rules))
+        limit = self.elastic.nothing if is_any else total * _LESS
+
+        def least(rules: Sequence[str]) -> float | None:
+            self.tell()
+            most = self.elastic.spends(rules, -1)
+            return most if total and most is not None and most < limit else None
+
+        needed = tuple(rule for rule in conflict.rules if not is_purse(rule))
+        most = least(needed)
+        if most is None or is_any:
+            needed = conflict.rules
+        for rule in needed:
+            rest = tuple(other for other in needed if other != rule)
+            found = least(rest)
+            if found is not None:
+                needed, most = rest, found
+        if most is None or len(needed) == len(conflict.rules):
+            return None
+        if conflict.sums is not None and most > self.elastic.nothing:
+            return None
+        return _Spends(needed, most, total)
 
 
 # ---------------------------------------------------------------------------- the grid
@@ -349,6 +418,7 @@ def _of_grid(
         "projects": [],
         "grid": problem.grid / MILLION * problem.million,
         "sums": None,
+        "spends": None,
         "repairs": steps,
         "combination": [],
         "bounds": [],

@@ -288,6 +288,12 @@ class Elastic:
         """Return any plan that keeps these laws, million VND; None if there is none."""
         return self._money(self._solve(self._among(rules), {}, {}))
 
+    def spends(self, rules: Collection[str], sign: int) -> float | None:
+        """Return the least money in all under laws (sign -1: the most), million VND, if any."""
+        cost = dict.fromkeys(range(self._start), float(sign))
+        outcome = self._solve(self._among(rules), cost, {})
+        return sign * outcome.objective if outcome.status is Status.OPTIMAL else None
+
     def _money(self, outcome: Outcome) -> Money | None:
         if outcome.status is not Status.OPTIMAL:
             return None
@@ -335,7 +341,7 @@ class Elastic:
     def _least_share(self, lever: Lever, on: Mask) -> Money | None:
         """From a number that does to the best that a plan beating it has, until none does.
 
-        Numbers are in steps of `step_of` (Dinkelbach 1967, on a grid).
+        Numbers are in steps of `step_of` (Dinkelbach 1967, on a grid; what does not do ends it).
         """
         number = self.laws[lever.rows[0]].factor
         step = step_of(number)
@@ -346,17 +352,17 @@ class Elastic:
             best, found = self._shifted(lever, on, -math.inf)
         does = None if found is None else sign * math.ceil(sign * found / step - _NEAR)
         last = sign * math.floor(sign * number / step + _NEAR)
-        asked = does
+        asked, jump = does, 1
         while does is not None and asked is not None and sign * (asked - last) > 0:
             self._try(lever, float(asked * Decimal(repr(step))))
             plan, found = self._shifted(lever, on, -math.inf)
             if plan is None or found is None:
-                if asked != does:
-                    break
+                last, jump = asked, 1
             else:
-                best = plan
+                best, jump = plan, 2 * jump
                 does = sign * min(sign * asked, sign * math.ceil(sign * found / step - _NEAR))
-            asked = does if does != asked else asked - sign
+            # Of many groups each lets the others beat it by little: further each time it does.
+            asked = does - sign * max(1, min(jump, sign * (does - last) - 1))
         self.stand(self.laws)
         return None if does is None else best
 

@@ -19,9 +19,12 @@ __all__ = [
     "is_amount",
     "is_stuck",
     "on_grid",
+    "readable_step",
     "sides_of",
     "step_of",
 ]
+
+_DIGITS = 6  # of an amount that a planner reads at once
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,18 @@ def step_of(number: float | Decimal) -> float:
     """
     value = Decimal(repr(number)) if isinstance(number, float) else number
     return float(Decimal(1).scaleb(min(-4, value.adjusted() - 3) if value else -4))
+
+
+def readable_step(to: Decimal, now: Decimal, grid: Decimal) -> Decimal | None:
+    """Return the step that leaves a new amount few digits; None where it has few already.
+
+    At most a fiftieth of the change is given away for it, so that it is hardly more than needed.
+    """
+    change = abs(to - now) / 50
+    if len(to.normalize().as_tuple().digits) <= _DIGITS or not change:
+        return None
+    step = Decimal(1).scaleb(min(change.adjusted(), to.adjusted() - _DIGITS // 2))
+    return None if step % grid else step
 
 
 def sides_of(row: Row) -> tuple[str, ...]:

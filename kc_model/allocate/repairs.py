@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.elastic import Elastic
-from kc_model.allocate.levers import Lever, is_amount, on_grid, step_of
+from kc_model.allocate.levers import Lever, is_amount, on_grid, readable_step, step_of
 from kc_model.allocate.rounding import round_plan
 from kc_model.cells import MILLION, plan_in_force
-from kc_model.explain import is_bound, renumbered
+from kc_model.explain import is_bound, is_purse, renumbered
 from kc_model.money import UNITS
 from kc_model.problem import Problem
 from kc_model.rules import Row, renumber_rows
@@ -28,7 +28,7 @@ __all__ = ["Mender", "apply_repair", "loosest_bounds", "repair_cells"]
 
 _TRIES = 3  # numbers tried, each one step looser than the one before
 _LISTED = 10
-_LAST = 1000  # of a repair the last part whose reason is looked for
+_LAST = 40  # of a repair the last part whose reason is looked for; more than `readable_step` rounds
 _TRIED = 24  # numbers of one conflict that are looked at; a conflict of bounds may name hundreds
 
 Money = NDArray[np.float64]
@@ -41,6 +41,8 @@ Repair = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 def apply_repair(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario:
     """Return the scenario with the new numbers of a repair.
+
+    A rule that only asks for a least amount is gone where that amount is to be nothing.
 
     Parameters
     ----------
@@ -59,6 +61,14 @@ def apply_repair(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario
     KeyError
         If the scenario has no such rule or budget.
     """
+    gone = _idle(repair)
+    mended = _renumbered(scenario, repair, unit)
+    rules = (rule for rule in mended.rules if rule.id not in gone or rule.max is not None)
+    return replace(mended, rules=tuple(rules))
+
+
+def _renumbered(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario:
+    """Return the scenario with the new numbers, every rule in its place; see `apply_repair`."""
     numbers = {(step["rule"], step["side"]): step["to"] for step in _steps(repair)}
     own = {key: Decimal(repr(to)) for key, to in numbers.items() if not is_bound(key[0])}
     if not own:
@@ -76,6 +86,15 @@ def apply_repair(scenario: Scenario, repair: Repair, unit: str = "") -> Scenario
         else:
             scenario = _with_rule(scenario, rule, side, to, unit)
     return replace(scenario, budget=tuple(budget))
+
+
+def _idle(steps: Repair) -> set[str]:
+    """Return the rules of which a repair leaves nothing, if they have no other side."""
+    return {
+        step["rule"]
+        for step in _steps(steps)
+        if step["side"] == "min" and not step["to"] and not is_bound(step["rule"])
+    }
 
 
 def _with_rule(scenario: Scenario, rule_id: str, side: str, to: Decimal, unit: str) -> Scenario:
@@ -282,13 +301,13 @@ class Mender:
         known : sequence of Step
             What those are; none is looked for where a budget alone does.
         """
-        if any(_is_budget(step["rule"]) and step["mends_alike"] for step in known):
+        if any(is_purse(step["rule"]) and step["mends_alike"] for step in known):
             return []
         self.tell()
         levers = [
             lever
             for (rule, side), lever in self.elastic.levers.items()
-            if _is_budget(rule) and side == "max" and rule in rest
+            if is_purse(rule) and side == "max" and rule in rest
         ]
         plan = self.elastic.cheapest_of(levers, rest)
         if plan is None:
@@ -304,7 +323,7 @@ class Mender:
         Budgets go together, all down or all up; other laws one at a time.
         """
         levers = [lever for lever in self._levers(rules) if self._kind(lever) == "money"]
-        is_budget = all(_is_budget(lever.rule) for lever in levers)
+        is_budget = all(is_purse(lever.rule) for lever in levers)
         ways = [[lever] for lever in levers]
         if is_budget:
             ways = [[one for one in levers if one.side == side] for side in ("min", "max")]
@@ -349,13 +368,13 @@ class Mender:
         on_grid: bool,
     ) -> list[Step]:
         """Return the steps to these numbers, rounded so that what is typed is enough; or none."""
-        for more in range(_TRIES):
+        for more in (None, *range(_TRIES)):
             steps: list[Step] = []
             for lever, number in zip(levers, numbers, strict=True):
                 to = self._rounded(lever, number, more)
                 steps += self._to(lever, missed(lever), to)
             # A budget of nothing is no way out.
-            is_idle = any(_is_budget(s["rule"]) and not s["to"] for s in steps)
+            is_idle = any(is_purse(s["rule"]) and not s["to"] for s in steps)
             if steps and not is_idle and self.is_enough(steps, rules, on_grid=on_grid):
                 return steps
         return []
@@ -411,11 +430,17 @@ class Mender:
         value = Decimal(repr(number))
         return value if lever.rule in self._rules else value * MILLION / UNITS[self.problem.unit]
 
-    def _rounded(self, lever: Lever, number: Decimal, more: int) -> Decimal:
+    def _rounded(self, lever: Lever, number: Decimal, more: int | None) -> Decimal:
         """Round a number to what can be typed, `more` steps on in the loosening direction.
 
-        Amounts in steps of `round_to`, others of `step_of`.
+        Amounts in steps of `round_to`, others of `step_of`; None: in steps that can be read.
         """
+        if more is None:
+            to, grid = self._rounded(lever, number, 0), Decimal(self.problem.grid)
+            is_money = self._kind(lever) == "money"
+            step = readable_step(to, self._now(lever), grid / UNITS[self.problem.unit])
+            side = ROUND_FLOOR if lever.side == "min" else ROUND_CEILING
+            return (to / step).to_integral_value(side) * step if is_money and step else to
         if self._kind(lever) == "money":
             step = Decimal(self.problem.grid) / UNITS[self.problem.unit]
             noise = min(Decimal("0.1"), Decimal("0.1") / self.problem.grid + Decimal("1e-9"))
@@ -447,7 +472,7 @@ class Mender:
         """Return the rows, and the grid, of the changed scenario and cells."""
         problem, unit = self.problem, UNITS[self.problem.unit]
         own = [step for step in steps if not is_bound(step["rule"])]
-        scenario = apply_repair(problem.scenario, own) if own else problem.scenario
+        scenario = _renumbered(problem.scenario, own) if own else problem.scenario
         rows = renumber_rows(problem.rows, problem.scenario, scenario, problem.unit, [])
         bounds = {
             step["rule"]: Fraction(Decimal(repr(step["to"])) * unit)
@@ -463,10 +488,6 @@ class Mender:
         grid = next((step["to"] for step in steps if step["rule"] == "round_to"), None)
         step = problem.grid if grid is None else int(Decimal(repr(grid)) * unit)
         return on_grid(problem, changed) if grid is None else changed, step
-
-
-def _is_budget(rule: str) -> bool:
-    return rule.startswith("budget:")
 
 
 def _in_full(steps: list[Step]) -> list[Step]:

@@ -7,13 +7,14 @@ from kc_model.explain.conflicts import (
     BY_CELLS,
     Trouble,
     is_bound,
+    is_purse,
     kind_of,
     tell_conflicts,
     troubles,
 )
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
-from kc_model.explain.left import why_left
+from kc_model.explain.left import tier_missed, why_left
 from kc_model.explain.naming import budget_groups, budget_texts, renumbered, rule_label, rule_texts
 from kc_model.explain.outcome import (
     tell_goals,
@@ -35,11 +36,13 @@ __all__ = [
     "explain",
     "holding",
     "is_bound",
+    "is_purse",
     "kind_of",
     "loosening",
     "renumbered",
     "rule_label",
     "rule_texts",
+    "tier_missed",
     "troubles",
     "why_left",
 ]

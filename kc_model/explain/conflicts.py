@@ -12,7 +12,7 @@ from kc_model.explain.teller import Teller
 from kc_model.plan import Plan
 from kc_model.wording import Language
 
-__all__ = ["BY_CELLS", "Trouble", "is_bound", "kind_of", "tell_conflicts", "troubles"]
+__all__ = ["BY_CELLS", "Trouble", "is_bound", "is_purse", "kind_of", "tell_conflicts", "troubles"]
 
 _SHOWN = 4
 _CELLS = 3
@@ -78,6 +78,7 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
     Those that differ in budgets and bounds of cells only stand once.
     """
     alike: dict[tuple[bool, frozenset[str]], list[Step]] = {}
+    known: set[frozenset[tuple[str, str, float]]] = set()
     kinds = {kind_of(conflict["rules"]) for conflict in teller.plan.conflicts}
     for conflict in teller.plan.conflicts:
         alike.setdefault(_key(conflict, kinds), []).append(conflict)
@@ -90,12 +91,16 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
             told, rest = _spread(teller, head, wide, [conflict, *more])
         else:
             told = _told(teller, head, conflict, more)
-        ways = list(_ways(teller, conflict, wide))
+        ways = list(_ways(teller, conflict, wide, is_only=count == 1))
+        new = [way for way in ways if _numbers(way[1]) not in known]
+        known |= {_numbers(steps) for _, steps in ways}
         if _is_of_list(teller, conflict):
-            told, ways = _short(teller, _PAID), [_by_cells(teller)]
+            told, new = _short(teller, _PAID), [_by_cells(teller)]
+        elif len(new) < len(ways):
+            told.append(teller.say("repair.same"))
         elif not ways:
             told.append(teller.say("repair.none"))
-        yield Trouble(tuple(told), tuple(ways), tuple(rest))
+        yield Trouble(tuple(told), tuple(new), tuple(rest))
 
 
 def _key(conflict: Step, kinds: Collection[frozenset[str]]) -> tuple[bool, frozenset[str]]:
@@ -117,14 +122,22 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
         step = teller.words.exact(conflict["grid"])
         return [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
-    facts = list(_facts(teller, conflict["projects"]))
+    facts, spends = list(_facts(teller, conflict["projects"])), conflict["spends"]
+    if spends:
+        labels = {rule: label for rule, label in labels.items() if rule in spends["rules"]}
+        more = []
     if conflict["bounds"] and (not all(map(is_bound, labels)) or any(map(_is_high, labels))):
         return [_pressed(teller, head, conflict, facts)]
     shown = [f"“{label}”" for label in labels.values()]
     key = "conflict_projects" if facts else "conflict"
     told = [teller.say(key, head=head, rules="; ".join([*shown, *facts]))]
-    if conflict["sums"]:
+    if conflict["sums"] and not spends:
         told.append(_sums(teller, conflict["sums"], labels))
+    if spends:
+        most, total = (teller.words.money(spends[key]) for key in ("most", "total"))
+        gap = teller.words.money(spends["total"] - spends["most"])
+        kind = "none" if most == teller.words.money(0) else "most"
+        told.append(teller.say(f"spends.{kind}", most=most, total=total, gap=gap))
     others = dict.fromkeys(rule for one in more for rule in _amounts(one) if rule not in labels)
     if others:
         named = [f"“{label}”" for label in _named(teller, list(others)).values()]
@@ -260,8 +273,13 @@ def _held(teller: Teller, bounds: Sequence[Step], *, is_sum: bool) -> str:
     return teller.say(f"pressed.{kind}", count=len(bounds), cells=cells, **values)
 
 
+def _numbers(steps: Sequence[Step]) -> frozenset[tuple[str, str, float]]:
+    """Return what a way out types, by which two of them are the same."""
+    return frozenset((step["rule"], step["side"], step["to"]) for step in steps)
+
+
 def _ways(
-    teller: Teller, conflict: Step, wide: Sequence[Step]
+    teller: Teller, conflict: Step, wide: Sequence[Step], *, is_only: bool
 ) -> Iterator[tuple[str, tuple[Step, ...]]]:
     """Yield what mends a conflict; all of its kind if anything does.
 
@@ -269,10 +287,12 @@ def _ways(
     """
     options = _by_option([*conflict["repairs"], *conflict.get("purses", ())])
     options = [steps for steps in options if steps[0]["mends_alike"]] or options
+    if any(step["mends_all"] for one in teller.plan.conflicts for step in one["repairs"]):
+        options = [steps for steps in options if steps[0]["mends_all"]]
     if wide:
         own = wide[0]["rule"]
         rules = {steps[0]["rule"] for steps in options}
-        rank = {rule: 0 if rule == own else 1 + (not _is_purse(rule)) for rule in rules}
+        rank = {rule: 0 if rule == own else 1 + (not is_purse(rule)) for rule in rules}
         options.sort(key=lambda steps: rank[steps[0]["rule"]])
     # Any of many cells may be raised: as many as are named.
     highs = [steps for steps in options if _is_high(steps[0]["rule"])]
@@ -282,14 +302,15 @@ def _ways(
         also = [
             rule
             for rule in steps[0].get("also", ())
-            if rule not in known and not (wide and _is_purse(rule))
+            if rule not in known and not (wide and is_purse(rule))
         ]
         named = [f"“{label}”" for label in _named(teller, also).values()]
         told = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
         tail = teller.say("repair.also", rules=told) if told else ""
         tail += teller.say("repair.rounded") if _is_rounded(teller, conflict, steps[0]) else ""
-        is_told = conflict["all_kinds"] and steps[0]["mends_alike"]  # what stays is told beside it
-        tail += "" if steps[0]["mends_all"] or is_told else teller.say("repair.own")
+        is_known = conflict["all_kinds"] and steps[0]["mends_alike"]
+        if not (steps[0]["mends_all"] or (is_known and is_only)):
+            tail += teller.say("repair.only" if is_known else "repair.own")
         is_own = bool(wide) and steps[0]["rule"] == wide[0]["rule"]
         yield _repair(teller, steps, is_told=is_own) + tail, tuple(steps)
 
@@ -343,7 +364,8 @@ def _amounts(conflict: Step) -> list[str]:
     return [rule for rule in conflict["rules"] if rule.startswith(("budget:", "bound:"))]
 
 
-def _is_purse(rule: str) -> bool:
+def is_purse(rule: str) -> bool:
+    """Whether a law is a budget."""
     return rule.startswith("budget:")
 
 
@@ -355,7 +377,7 @@ def is_bound(rule: str) -> bool:
 def kind_of(rules: Collection[str]) -> frozenset[str]:
     """Return what conflicts of one kind have in common: their rules, else their budgets."""
     named = frozenset(rule for rule in rules if not is_bound(rule))
-    return frozenset(rule for rule in named if not _is_purse(rule)) or named
+    return frozenset(rule for rule in named if not is_purse(rule)) or named
 
 
 def _together(teller: Teller) -> Iterator[Trouble]:
@@ -388,13 +410,13 @@ def _repair(teller: Teller, steps: Sequence[Step], *, is_told: bool = False) -> 
     by_rule: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         by_rule.setdefault((step["rule"], step["side"]), []).append(step)
-    told, raised = [], [s for s in steps if _is_purse(s["rule"]) and s["to"] > s["now"]]
+    told, raised = [], [s for s in steps if is_purse(s["rule"]) and s["to"] > s["now"]]
     if len(raised) > _SHOWN:
         told = [_raised(teller, raised)]
         by_rule = {key: parts for key, parts in by_rule.items() if parts[0] not in raised}
     told += [
         teller.say(
-            "repair.lower" if parts[0]["to"] < parts[0]["now"] else "repair.raise",
+            _way(teller, parts[0]),
             rule=_named(teller, [rule])[rule],
             now=teller.words.rule_number(parts[0]["kind"], parts[0]["now"]),
             to=teller.words.rule_number(parts[0]["kind"], parts[0]["to"]),
@@ -403,6 +425,17 @@ def _repair(teller: Teller, steps: Sequence[Step], *, is_told: bool = False) -> 
         for (rule, _), parts in by_rule.items()
     ]
     return "; ".join(told)
+
+
+def _way(teller: Teller, step: Step) -> str:
+    """Return which words tell a new number: that of nothing leaves nothing of a least amount."""
+    if step["to"] > step["now"]:
+        return "repair.raise"
+    if step["to"] or step["side"] != "min" or is_purse(step["rule"]):
+        return "repair.lower"
+    both = {rule.id for rule in teller.plan.scenario.rules if rule.max is not None}
+    is_part = is_bound(step["rule"]) or step["rule"] in both
+    return "repair.drop_part" if is_part else "repair.drop"
 
 
 def _raised(teller: Teller, steps: Sequence[Step]) -> str:

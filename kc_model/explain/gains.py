@@ -10,6 +10,7 @@ import pandas as pd
 
 from kc_model.explain.teller import SMALL, Teller
 from kc_model.plan import Plan
+from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import DIGITS
 
@@ -21,6 +22,9 @@ _SIDES = ("min", "max")
 _WORTH = 1e-5  # of the first goal's best: a smaller gain is not worth a sentence
 _ALIKE = 5e-3  # of a gain: told to three figures, less makes no difference
 _FINEST = 6  # digits after the mark
+_DISBURSED = "maximise disbursed"
+_MUCH, _NEAR = 0.8, 0.03  # of an added đồng: less is asked about; rates that hardly differ
+_LOW = 2  # budgets of many that are asked about
 
 Row = dict[Hashable, Any]
 
@@ -56,6 +60,7 @@ def tell_gains(teller: Teller) -> Iterator[str]:
         yield teller.say("more_gains", count=len(others) - _TOLD)
     if len(purses) > 1:
         yield _of_purses(teller, purses)
+    yield from _why_low(teller, purses[: _LOW if len(purses) > 1 else 1])
 
 
 def loosening(plan: Plan, language: Language = "vi") -> list[str]:
@@ -218,7 +223,7 @@ def _clause(teller: Teller, row: Row) -> str:
     step = _step(teller, row) if is_asked else teller.say("step.by", step=_unit(teller, row))
     if not _is_worth(teller, row):
         return teller.say("nothing", step=step, goal=teller.goal(1))
-    key = "disbursed" if name == "maximise disbursed" else "other"
+    key = "disbursed" if name == _DISBURSED else "other"
     return teller.say(f"gives.{key}", step=step, gain=_shown(teller, row), goal=teller.goal(1))
 
 
@@ -263,6 +268,48 @@ def _state(teller: Teller, rows: list[Row]) -> str:
     return told + teller.say(key, count=len(groups), group=group)
 
 
+def _why_low(teller: Teller, purses: list[Row]) -> Iterator[str]:
+    """Say of budgets that would not disburse much more where their next đồng could go, and why."""
+    plan, words = teller.plan, teller.words
+    for row in purses:
+        inside = plan.cells[plan.cells["budget"] == row["id"]]
+        chances = inside["chance_next"].dropna()
+        rate = _gain(teller, row) / row["step"]  # NaN of what was not asked again
+        if plan.goals[0]["name"] != _DISBURSED or chances.empty or not rate < _MUCH:
+            continue
+        cell = inside.loc[chances.idxmax()].to_dict()
+        top = float(cell["chance_next"])
+        mean = cell["expected_disbursed"] / cell["amount"] if cell["amount"] else math.nan
+        holders = [f"“{name}”" for name in _holders(teller, cell)]
+        goal = plan.goals[0]
+        is_best = abs(goal["achieved"] - goal["best"]) <= _WORTH * abs(goal["best"])
+        key = "held" if holders else "shared" if is_best else "taken"
+        yield teller.say(
+            f"low.{'best' if top < rate + _NEAR else key}",
+            name=teller.rule(str(row["id"])),
+            rate=words.percent(rate),
+            cell=teller.cell(cell),
+            top=words.percent(top),
+            mean=_NONE if math.isnan(mean) else words.percent(mean),
+            rules="; ".join(holders),
+        )
+
+
+def _holders(teller: Teller, cell: Row) -> list[str]:
+    """Return the rules that keep a cell from more money: at most their limit where it is."""
+    rules, codes = teller.plan.rule_rows, {str(cell[key]) for key in CELL_KEYS}
+    wheres = {rule.id: rule.where for rule in teller.plan.scenario.rules}
+    bound = f"bound:{'|'.join(str(cell[key]) for key in CELL_KEYS[1:])}"
+    found = []
+    for row in rules[(rules["side"] == "max") & (rules["status"] != "met")].to_dict("records"):
+        where, group = wheres.get(row["id"]), set(filter(None, str(row["group"]).split("|")))
+        is_its = str(row["id"]).startswith(bound) if where is None else group <= codes
+        known = {key: values for key, values in (where or {}).items() if key in CELL_KEYS}
+        if is_its and all(str(cell[key]) in values for key, values in known.items()):
+            found.append(teller.rule(str(row["id"])))
+    return list(dict.fromkeys(found))[:2]
+
+
 def _of_purses(teller: Teller, purses: list[Row]) -> str:
     """Say in one sentence what the same step brings in each of several purses."""
     name, words = teller.plan.goals[0]["name"], teller.words
@@ -273,7 +320,7 @@ def _of_purses(teller: Teller, purses: list[Row]) -> str:
     ]
     step = asked[0]["step"] if asked else words.one
     least = teller.say("least", name=named[-1]) if words.more(len(named), "purse") else ""
-    key = "disbursed" if name == "maximise disbursed" else "other"
+    key = "disbursed" if name == _DISBURSED else "other"
     return teller.say(
         f"purses.{key}",
         step=words.exact(step),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from kc_model.explain.left import tier_missed
 from kc_model.explain.teller import Teller
 from kc_model.money import Amount
 from kc_model.scenario import Rule
@@ -164,7 +165,12 @@ def _on_rounding(teller: Teller) -> Iterator[str]:
                 else ("rounding.tier", teller.say(f"tiers.{name}"))
             )
             per = teller.per(number) if number else ""
-            shown = (words.achieved(name, value, per) for value in (before, after))
+            shown = [
+                words.achieved(name, value, per)
+                if number
+                else tier_missed(plan, name, value, teller.language)
+                for value in (before, after)
+            ]
             costs.append(
                 teller.say(key, name=named, **dict(zip(("before", "after"), shown, strict=True)))
             )

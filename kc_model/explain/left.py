@@ -12,7 +12,7 @@ from kc_model.money import MILLION
 from kc_model.plan import Plan
 from kc_model.wording import Language
 
-__all__ = ["why_left"]
+__all__ = ["tier_missed", "why_left"]
 
 _RATES = ("here", "there")
 _TIERS = ("directive", "preference")
@@ -89,7 +89,10 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     words, stage = teller.words, row["stage"]
     goal = loss = ""
     if stage in _TIERS:
-        goal, loss = teller.say(f"tiers.{stage}"), _missed(teller, str(stage), row["loss"])
+        goal, loss = (
+            teller.say(f"tiers.{stage}"),
+            tier_missed(teller.plan, str(stage), row["loss"], teller.language),
+        )
     elif stage:
         goal, loss = words.goal(stage), words.gained(stage, row["loss"])
     if row["at_most"]:
@@ -139,15 +142,22 @@ def _items(teller: Teller, items: Sequence[tuple[str, str, int]]) -> str:
     return ", ".join(told)
 
 
-def _missed(teller: Teller, tier: str, loss: float) -> str:
-    """Say what the rules of a tier miss more: in money where all of them are money."""
-    rows = teller.plan.rule_rows
+def tier_missed(plan: Plan, tier: str, missed: float, language: Language) -> str:
+    """Say what the rules of a tier miss: in money where all of them are money.
+
+    Parameters
+    ----------
+    missed : float
+        By weight, money in million VND.
+    """
+    teller = Teller(plan, language)
+    rows = plan.rule_rows
     ids = set(rows.loc[rows["tier"] == tier, "id"])
-    is_plain = all(rule.weight == 1 for rule in teller.plan.scenario.rules if rule.id in ids)
+    is_plain = all(rule.weight == 1 for rule in plan.scenario.rules if rule.id in ids)
     measures = set(rows.loc[rows["tier"] == tier, "measure"])
     if is_plain and measures <= {"money", "share"}:
-        return teller.words.vnd(loss * MILLION)
-    number = teller.words.number(loss, 3)
+        return teller.words.vnd(missed * MILLION)
+    number = teller.words.number(missed, 3)
     if is_plain and measures == {"projects"}:
         return teller.say("left.projects", number=number)
     return teller.say("left.weighted", number=number)

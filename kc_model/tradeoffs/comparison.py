@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kc_model.errors import Fault, InputError
+from kc_model.explain import tier_missed
 from kc_model.money import to_unit
 from kc_model.results import Allocation
 from kc_model.tables import CELL_KEYS, in_order
@@ -161,7 +162,10 @@ class Comparison:
         for tier in self.before.tiers:
             before, after = tier["shortfall"], tiers.get(tier["name"], np.nan)
             if abs(after - before) > _SAME * max(1.0, before):
-                values = {"before": words.number(before), "after": words.number(after)}
+                values = {
+                    "before": tier_missed(self.before, tier["name"], before, words.language),
+                    "after": tier_missed(self.after, tier["name"], after, words.language),
+                }
                 name = words.say(f"explain.tiers.{tier['name']}")
                 yield words.say("tradeoffs.compare.tier", tier=name, **values)
         pers = {goal.name: goal.per for goal in self.before.scenario.goals}

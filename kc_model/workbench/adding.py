@@ -10,19 +10,23 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
+from kc_model.errors import InputError
+from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.scenario import GOALS, TIERS, Budget, Goal, Rule, Scenario, Where
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench import screen
 from kc_model.workbench.desk import choices
-from kc_model.workbench.editing import number_columns, read_number
+from kc_model.workbench.editing import number_columns, read_number, read_twice
 
-__all__ = ["NEW", "Adding", "Asked", "new_budget", "new_goal", "new_rule"]
+__all__ = ["NEW", "Adding", "Asked", "in_the_plan", "new_budget", "new_goal", "new_rule"]
 
 _EACH = "each"
 _KEYS = ("place", "area", "source")
 _KINDS = ("least", "most", "least_share", "most_share", "fall", "rise", "projects")
+_MONEY, _SHARES = _KINDS[:2], _KINDS[2:6]
+_FAR = 3.0  # times the plan: an amount typed in another unit is a thousand times it
 _BASELINE = "baseline"
 _COLUMN = "column"
 _GOALS = [f"{sense} {what}" for sense, kinds in GOALS.items() for what in kinds]
@@ -168,6 +172,8 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
     number, basis : Field
     add : dict of str to Button
         By table.
+    echo : Text
+        What the number is, in the plan's terms.
     said : Text
         Why it could not be added.
     """
@@ -180,7 +186,7 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         }
         self.kind = ipywidgets.Dropdown(options=[("", _KINDS[0])], style=wide)
         self.tier = ipywidgets.Dropdown(options=[("", TIERS[0])], style=wide)
-        self.number = screen.Field(layout={"width": "230px"})
+        self.number = screen.Field(layout={"width": "300px"})
         self.goal = ipywidgets.Dropdown(options=[("", _GOALS[0])], style=wide)
         self.column = ipywidgets.Dropdown(options=[("", "")], style=wide)
         self.goal.observe(lambda _change: self._need_column(), "value")
@@ -191,11 +197,17 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         for table, button in self.add.items():
             button.on_click(lambda _button, table=table: add(table, self.asked(table)))
         self.said, self.title, self._goals = screen.Text(), screen.Text(), screen.Text()
+        self.echo = screen.Text()
+        self._offered: tuple[pd.DataFrame, Dataset, Language] | None = None
+        self.number.observe(lambda _change: self._say_number(), "text")
+        for field in (*self.fields.values(), self.kind):
+            field.observe(lambda _change: self._say_number(), "value")
         super().__init__(
             [
                 self.title,
                 screen.row(*self.fields.values()),
                 screen.row(self.kind, self.number, self.tier, self.basis),
+                self.echo,
                 screen.row(self.add["rules"], self.add["budget"]),
                 self._goals,
                 screen.row(self.goal, self.column, self.add["goals"]),
@@ -233,9 +245,8 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         _set(self.goal, [(_goal_kind(name, words), name) for name in goals])
         _set(self.column, [(words.column(name), name) for name in columns] or [("", "")])
         self._need_column()
-        for name in ("kind", "number", "tier", "basis", "goal", "column"):
+        for name in ("kind", "tier", "basis", "goal", "column"):
             getattr(self, name).description = say(f"screen.adding.fields.{name}", language)
-        self.number.placeholder = say("screen.adding.example", language)
         self.title.value = screen.bullets(
             say("screen.adding.title", language), [say("screen.adding.hint", language)]
         )
@@ -244,9 +255,74 @@ class Adding(ipywidgets.VBox):  # type: ignore[misc]
         )
         for table, button in self.add.items():
             button.description = say(f"screen.adding.add.{table}", language)
+        self._offered = cells, data, language
+        self._say_number()
+
+    def _say_number(self) -> None:
+        """Say in which unit the number is typed, and what it is once it is."""
+        if self._offered is None:
+            return
+        cells, data, language = self._offered
+        kind = str(self.kind.value)
+        which = "share" if kind in _SHARES else "money" if kind in _MONEY else "projects"
+        unit = unit_name(SHOWN[data.unit], language)
+        label, example = (
+            say(f"screen.adding.{key}.{which}", language, unit=unit)
+            for key in ("number", "example")
+        )
+        self.number.description, self.number.placeholder = label, example
+        told = in_the_plan(self.asked("rules"), cells, data, language)
+        self.echo.value = screen.message([told], "warn" if "?" in told else "") if told else ""
 
     def _need_column(self) -> None:
         self.column.layout.display = "" if self.goal.value in _WITH_COLUMN else "none"
+
+
+def in_the_plan(asked: Asked, cells: pd.DataFrame, data: Dataset, language: Language) -> str:
+    """Say what an amount is beside the plan it would bind; of a share what it is read as.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        place, area, source and baseline (VND) of the plan on screen.
+
+    Returns
+    -------
+    str
+        "" of nothing typed, of what cannot be read, and where there is no plan to hold it against.
+    """
+    text = asked.number.strip()
+    if asked.kind in _SHARES:
+        return read_twice(text, language)
+    if asked.kind not in _MONEY or not len(cells):
+        return ""
+    try:
+        typed = read_number(text, "amount", Budget(Decimal(0), {}), data.unit, language)
+    except InputError:
+        return ""
+    for key, (code,) in _selection(asked.where).items():
+        cells = cells[cells[key] == code]
+    named = [
+        _name(key, code, data.vintage, language) for key, (code,) in _selection(asked.where).items()
+    ]
+    plan = cells["baseline"].sum()
+    if asked.where.get("place") == _EACH and len(cells):
+        places = cells.groupby("place")["baseline"].sum()
+        plan, most = places.max(), _name("place", str(places.idxmax()), data.vintage, language)
+        named.append(say("screen.adding.largest", language, place=most))
+    if not plan or typed is None:
+        return ""
+    words, ratio = (
+        Words(data.unit, data.vintage, language),
+        float(typed * UNITS[data.unit]) / float(plan),
+    )
+    values = {
+        "share": words.percent(ratio),
+        "where": ", ".join(named) or say("screen.adding.whole", language),
+        "plan": words.money(plan / UNITS[data.unit]),
+        "unit": unit_name(SHOWN[data.unit], language),
+    }
+    return say(f"screen.adding.{'far' if ratio >= _FAR else 'echo'}", language, **values)
 
 
 def _goal_kind(name: str, words: Words) -> str:

@@ -16,7 +16,15 @@ import pandas as pd
 from kc_model import reference
 from kc_model.errors import Address, Fault, InputError
 from kc_model.explain import renumbered, rule_texts
-from kc_model.money import SHOWN, UNITS, DecimalMark, NumberError, parse_money, parse_number
+from kc_model.money import (
+    SHOWN,
+    UNITS,
+    DecimalMark,
+    NumberError,
+    format_number,
+    parse_money,
+    parse_number,
+)
 from kc_model.scenario import TIERS, Budget, Goal, Rule, Scenario
 from kc_model.tables import CELL_KEYS, Dataset
 from kc_model.wording import LANGUAGES, Language, say
@@ -26,7 +34,16 @@ from kc_model.workbench.levers import Lever, RuleLever
 from kc_model.workbench.screen import GridCell, GridColumn
 from kc_model.workbench.selecting import read_selection, selection_text
 
-__all__ = ["ACTIONS", "TABLES", "columns_of", "edited", "number_columns", "read_number", "rows_of"]
+__all__ = [
+    "ACTIONS",
+    "TABLES",
+    "columns_of",
+    "edited",
+    "number_columns",
+    "read_number",
+    "read_twice",
+    "rows_of",
+]
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "budget": ("what", "amount", "text", "basis", "drop"),
@@ -300,6 +317,18 @@ def read_number(text: str, key: str, entry: Entry, unit: str, language: Language
     if isinstance(entry, Goal) and value >= 1:
         raise InputError([Fault("typed-share", Address(column=key), {"found": text})])
     return value
+
+
+def read_twice(text: str, language: Language) -> str:
+    """Say how a share below 1 is read and how it may be meant; "" where only one is likely."""
+    try:
+        value = Decimal(0) if "%" in text else parse_number(text, _MARKS[language])
+    except NumberError:
+        return ""
+    if not 0 < value < 1:
+        return ""
+    read, meant = (format_number(one, None, language) for one in (value, 100 * value))
+    return say("screen.edit.twice", language, read=read, meant=meant)
 
 
 def _spelled(key: str) -> list[str]:

@@ -15,7 +15,7 @@ from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.adding import NEW, Adding, Asked
-from kc_model.workbench.editing import ACTIONS, TABLES, columns_of, edited, rows_of
+from kc_model.workbench.editing import ACTIONS, TABLES, columns_of, edited, read_twice, rows_of
 
 __all__ = ["Filling"]
 
@@ -201,8 +201,15 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
             self._say("said", column=grid.columns[c]["label"], shown=grid.rows[r][c]["shown"])
             for r, c in taken[-1:]
         ]
+        if taken and table == "rules":
+            told.append(self._twice(*edits[-1]))
         missed = [self._say("refused", count=len(refused))] if refused else []
-        grid.say(" ".join([*told, *missed]), is_refusal=bool(missed))
+        grid.say(" ".join(filter(None, [*told, *missed])), is_refusal=bool(missed))
+
+    def _twice(self, row: int, column: int, text: str) -> str:
+        """Say how a rule's share below 1 was read, if it is one."""
+        shown = str(self.grids["rules"].rows[row][column]["shown"])
+        return read_twice(text, self._owner.language) if shown.endswith("%") else ""
 
     def _add(self, table: str, asked: Asked) -> None:
         owner = self._owner

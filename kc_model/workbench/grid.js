@@ -126,11 +126,20 @@ function render({ model, el }) {
 
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+  let composed = -Infinity;
+  grid.addEventListener("compositionend", ({ timeStamp }) => (composed = timeStamp));
   grid.addEventListener("keydown", (event) => {
     const { key } = event;
     const command = event.ctrlKey || event.metaKey;
     const [row, column] = at;
     if (!cellAt(row, column)) return;
+    // Keys of an input method belong to it, also the one that has just ended a word.
+    const isMethod = event.isComposing || event.keyCode === 229;
+    if (isMethod && !editor) {
+      open(cellAt(row, column), model.get("rows")[row][column].text);
+      editor?.input.select(); // what is composed takes its place
+    }
+    if (isMethod || event.timeStamp - composed < 50) return;
     if (editor) {
       if (key === "Escape" || key === "Enter" || key === "Tab") {
         close(key !== "Escape");

@@ -17,12 +17,22 @@ from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench.deciding import is_decision
 
-__all__ = ["GoalLever", "Lever", "RuleLever", "TotalLever", "levers_of", "move"]
+__all__ = [
+    "GoalLever",
+    "Lever",
+    "RuleLever",
+    "TotalLever",
+    "grid_of",
+    "levers_of",
+    "move",
+    "roundings",
+]
 
 _SHARES = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}
 _SHARES |= {"previous_year"}
 _HALF_PERCENT, _TENTH = Decimal("0.005"), Decimal("0.1")
 _READABLE = _TENTH * MILLION  # VND: shares of a moved total have one digit at the most
+_DIGITS = 4  # behind the mark of a step that is offered
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ class TotalLever(Lever):
     def of(cls, scenario: Scenario, unit: str) -> TotalLever:
         """Return the lever of a scenario's total."""
         amounts = tuple(row.amount for row in scenario.budget)
-        grid = scenario.round_to or Decimal(1) / UNITS[unit]
+        grid = grid_of(scenario, unit)
         grid *= math.ceil(_READABLE / UNITS[unit] / grid)
         has_sum = all(_apart(one, other) for one, other in combinations(scenario.budget, 2))
         start, kind = (sum(amounts, Decimal(0)), "money") if has_sum else (Decimal(1), "share")
@@ -225,6 +235,24 @@ class GoalLever(Lever):
         at = self.place - 1
         changed = replace(scenario.goals[at], give=value)
         return replace(scenario, goals=(*scenario.goals[:at], changed, *scenario.goals[at + 1 :]))
+
+
+def grid_of(scenario: Scenario, unit: str) -> Decimal:
+    """Return the step of every amount in a scenario, in the dataset's unit."""
+    return scenario.round_to or Decimal(1) / UNITS[unit]
+
+
+def roundings(scenario: Scenario, unit: str, language: Language) -> list[tuple[str, Decimal]]:
+    """Return the steps amounts can be rounded to, with words, the scenario's own among them.
+
+    From a đồng to a hundred million, as far as they can be told in the unit of the screen.
+    """
+    dong = Lever(Decimal(1) / UNITS[unit], "money", unit)
+    steps = {dong.start * 10**power: power for power in (3, 4, 5, 6, 7, 8)}
+    offered = [step for step in steps if dong.digits(step) <= _DIGITS]
+    named = {step: dong.shown(step, language) for step in (*offered, grid_of(scenario, unit))}
+    named[dong.start] = f"1 {unit_name('vnd', language)}"
+    return [(named[step], step) for step in sorted(named)]
 
 
 def levers_of(scenario: Scenario, unit: str, vintage: str = "34") -> tuple[Lever, ...]:

@@ -14,7 +14,7 @@ from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset, Note
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
-from kc_model.workbench.levers import Lever, RuleLever, TotalLever
+from kc_model.workbench.levers import Lever, RuleLever, TotalLever, grid_of
 
 __all__ = ["edited", "mark", "month_label"]
 
@@ -38,6 +38,10 @@ def mark(scenario: Scenario, changed: Scenario, data: Dataset) -> Scenario:
         notes.append(_goal_note(scenario, changed, data))
     if scenario.as_of != changed.as_of:
         notes.append(_month_note(scenario, changed))
+    grid, now = (grid_of(one, data.unit) for one in (scenario, changed))
+    if grid != now:
+        title = partial(say, "screen.plan.rounding")
+        notes.append(_note(title, Lever(grid, "money", data.unit), now))
     return replace(changed, name=edited(scenario.name), notes=(*scenario.notes, *notes))
 
 

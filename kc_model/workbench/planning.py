@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import ipywidgets
@@ -99,7 +100,7 @@ class PlanDesk(FiguresDesk):
         self._pending: Pending = ""  # of the plan
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
-        self.steering = Steering(scenario, data, sliders, self._watch)
+        self.steering = Steering(scenario, data, sliders, self._watch, self._round)
         self._build()
         self._arrange()
         self._words()
@@ -160,7 +161,7 @@ class PlanDesk(FiguresDesk):
         steps = [self.edit, self.undo, self.redo, self.reset, self.pressed]
         self._lay_out(
             self.steering,
-            screen.row(*steps, self.adjusting.month),
+            screen.row(*steps, self.adjusting.month, self.steering.rounding),
             screen.row(self.filing, *views),
             self.filing.saved,
             self.filling,
@@ -227,6 +228,9 @@ class PlanDesk(FiguresDesk):
     def _take(self, kept: Kept) -> None:
         """Put a scenario that was kept on the screen again."""
         self.guarded(lambda: self._go(Stand(kept.scenario, kept.data)))
+
+    def _round(self, step: Decimal) -> None:
+        self.guarded(lambda: self.go(replace(self.now(), round_to=step)))
 
     def _take_goals(self, goals: tuple[Goal, ...]) -> None:
         self.guarded(lambda: self.go(replace(self.now(), goals=goals)))

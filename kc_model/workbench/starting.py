@@ -12,7 +12,7 @@ import pandas as pd
 from kc_model import reference
 from kc_model.cells import build_cells
 from kc_model.errors import Fault
-from kc_model.money import UNITS
+from kc_model.money import MILLION, UNITS
 from kc_model.problem import PARTIAL
 from kc_model.projects import management_rules
 from kc_model.scenario import Budget, Goal, Rule, Scenario
@@ -30,6 +30,7 @@ _KEPT = {  # what a plan may not take from the weak unless somebody says so
     "san-dia-ban": (("place",), Decimal("0.9"), None, "directive"),
     "gioi-han": (("place", "area"), Decimal("0.7"), Decimal("1.3"), "preference"),
 }
+_GRIDS = (MILLION, 100_000, 10_000, 1_000, 1)  # VND
 
 
 def starters(data: Dataset) -> dict[str, Scenario]:
@@ -37,6 +38,7 @@ def starters(data: Dataset) -> dict[str, Scenario]:
 
     National money is one pot, local money every place's own; the goals are most disbursement, then
     least change, with the law's share of management, a floor for every place and limits of change.
+    Amounts are rounded to a million VND where those of the plan in force are, else as finely.
     What they rest on stands in their notes.
 
     Returns
@@ -53,7 +55,8 @@ def starters(data: Dataset) -> dict[str, Scenario]:
     cut = {area for law in laws if law.tier != "law" for area in law.where["area"]}
     rules = (*laws, *_rules(_others(data, max(years), cut)))
     projects = "ignore" if _is_partial(data, max(years)) else ""
-    now = Scenario("", max(years), budgets, rules=rules, goals=_GOALS)
+    grid = _grid(data, max(years), is_list=not projects)
+    now = Scenario("", max(years), budgets, rules=rules, goals=_GOALS, round_to=grid)
     return {
         key: replace(
             now,
@@ -79,6 +82,16 @@ def _budgets(data: Dataset, year: int) -> tuple[Budget, ...]:
         )
         for (source, place), amount in zip(sums.index.tolist(), sums.tolist(), strict=True)
     )
+
+
+def _grid(data: Dataset, year: int, *, is_list: bool) -> Decimal:
+    """Return the coarsest step that the plan in force, and the projects listed, stand on."""
+    cells = build_cells(data, year, None, []).frame
+    parts = [cells[name] for name in ("baseline", "min", "max")]
+    parts += [data.projects[name] for name in ("support", "min_support")] if is_list else []
+    vnd = pd.concat(parts).dropna().astype("int64")
+    step = next(step for step in _GRIDS if not (vnd % step).any())
+    return Decimal(step) / UNITS[data.unit]
 
 
 def _is_partial(data: Dataset, year: int) -> bool:
@@ -107,7 +120,8 @@ def _law(data: Dataset, year: int) -> Iterator[Rule]:
             purse = own["place"] if rule.each else own["source"]
             spent = own["baseline"].where(is_it, 0).groupby(purse).sum()
             is_kept = (spent <= float(rule.max) * own["baseline"].groupby(purse).sum()).all()
-            yield rule if is_kept else replace(rule, tier="directive")
+            basis = f"{rule.basis}; {_say('law_passed')}"
+            yield rule if is_kept else replace(rule, tier="directive", basis=basis)
 
 
 def _others(data: Dataset, year: int, cut: Collection[str]) -> tuple[str, ...]:

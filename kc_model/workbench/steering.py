@@ -1,8 +1,9 @@
-"""The sliders of a scenario: its total, and a bound of every rule that has one."""
+"""The sliders of a scenario: its total, a bound of every rule that has one; what it rounds to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import ipywidgets
 
@@ -10,7 +11,7 @@ from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
-from kc_model.workbench.levers import Lever, levers_of, move
+from kc_model.workbench.levers import Lever, grid_of, levers_of, move, roundings
 
 __all__ = ["Steering"]
 
@@ -26,11 +27,15 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         Rules (by id) whose bounds stand in front beside the total's; None: the directives.
     watch : callable (Slider) -> None
         Told of every slider that is made.
+    take : callable (Decimal) -> None
+        Told what amounts are to be rounded to, once that is chosen.
 
     Attributes
     ----------
     sliders : dict of str to Slider
         By `Lever.key`; their values are the scenario's own numbers.
+    rounding : Dropdown
+        What amounts are rounded to, in the dataset's unit; the desk puts it elsewhere.
     """
 
     def __init__(
@@ -39,12 +44,22 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         data: Dataset,
         wanted: Sequence[str] | None,
         watch: Callable[[screen.Slider], None],
+        take: Callable[[Decimal], None],
     ) -> None:
         if wanted is None:
             wanted = [rule.id for rule in scenario.rules if rule.tier == "directive"]
         self._wanted, self._watch = {"", *wanted}, watch
         self._base, self._levers = scenario, levers_of(scenario, data.unit, data.vintage)
+        self._unit = data.unit
         self.sliders = {lever.key: self._slider(lever) for lever in self._levers}
+        self.rounding = ipywidgets.Dropdown(
+            style={"description_width": "initial"}, layout={"width": "250px"}
+        )
+        self._is_quiet = False
+        self._offer_rounding("vi")
+        self.rounding.observe(
+            lambda change: None if self._is_quiet else take(change["new"]), "value"
+        )
         self._fold = ipywidgets.Accordion()
         super().__init__()
         self._arrange()
@@ -62,6 +77,7 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
             slider = self.sliders[lever.key] = known.get(lever.key) or self._slider(lever)
             texts = [lever.shown(value, language) for value in lever.choices()]
             slider.offer(lever.choices(), lever.start, texts)
+        self._offer_rounding(language)
         if self.sliders.keys() != known.keys():
             self._arrange()
             self.words(language)
@@ -72,7 +88,17 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         for lever in self._levers:
             slider = self.sliders[lever.key]
             slider.texts = [lever.shown(value, language) for value in slider.values]
+        self._offer_rounding(language)
         self.label(language)
+
+    def _offer_rounding(self, language: Language) -> None:
+        self.rounding.description = say("screen.plan.rounding", language)
+        options = tuple(roundings(self._base, self._unit, language))
+        self._is_quiet = True  # other options choose the first of them
+        if self.rounding.options != options:
+            self.rounding.options = options
+        self.rounding.value = grid_of(self._base, self._unit)
+        self._is_quiet = False
 
     def label(self, language: Language) -> None:
         """Say over every slider what it stands for now."""
