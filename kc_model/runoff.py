@@ -24,6 +24,7 @@ __all__ = [
     "at_time",
     "benktander",
     "bornhuetter_ferguson",
+    "cape_cod",
     "catch_up",
     "chain_ladder",
     "fill_gaps",
@@ -292,6 +293,39 @@ def benktander(
     for _ in range(iterations):
         expected = bornhuetter_ferguson(value, developed, expected)
     return expected
+
+
+def cape_cod(value: Floats, developed: Floats, exposure: Floats, *, decay: float = 1.0) -> Floats:
+    r"""Return ultimates by Cape Cod: the expectation is the money spent per exposure used up.
+
+    .. math:: q_i = \sum_j d^{|i-j|} C_j / \sum_j d^{|i-j|} G_j P_j, \quad
+              U_i = C_i + (1 - G_i) q_i P_i
+
+    Parameters
+    ----------
+    value, developed, exposure : array (..., n_years)
+        Latest cumulative money (NaN = not known), share usually developed by then, and plan.
+    decay : float
+        Weight :math:`d` of a year next to its neighbour; 1 (default) weighs all years alike,
+        0 uses each year alone.
+
+    Returns
+    -------
+    array (..., n_years)
+        NaN where no exposure has been used up.
+
+    References
+    ----------
+    J. Stanard, "A simulation test of prediction errors of loss reserve estimation techniques",
+    Proc. Casualty Actuarial Society 72 (1985), p. 124-148; S. Gluck, "Balancing development and
+    trend in loss reserve analysis", same series 84 (1997), p. 482-532.
+    """
+    known = np.isfinite(value) & np.isfinite(developed) & np.isfinite(exposure)
+    year = np.arange(value.shape[-1])
+    weight = np.power(float(decay), np.abs(year[:, None] - year))
+    spent = np.where(known, value, 0.0) @ weight
+    used_up = np.where(known, developed * exposure, 0.0) @ weight
+    return bornhuetter_ferguson(value, developed, ratio(spent, used_up) * exposure)
 
 
 # --- patterns and the clock ---------------------------------------------------------------------

@@ -145,6 +145,23 @@ def test_a_unit_that_did_not_report_keeps_its_expectation() -> None:
     np.testing.assert_array_equal(result, [100.0])
 
 
+def test_cape_cod_without_decay_shares_one_rate() -> None:
+    value, developed = np.array([90.0, 60.0, 10.0]), np.array([1.0, 0.8, 0.2])
+    exposure = np.array([100.0, 100.0, 100.0])
+    rate = 160.0 / 200.0
+    np.testing.assert_allclose(
+        runoff.cape_cod(value, developed, exposure), value + (1 - developed) * rate * exposure
+    )
+    alone = runoff.cape_cod(value, developed, exposure, decay=0.0)
+    np.testing.assert_allclose(alone, value / developed)
+
+
+def test_cape_cod_leaves_a_year_out_that_did_not_report() -> None:
+    value, developed = np.array([90.0, np.nan]), np.array([1.0, 0.5])
+    result = runoff.cape_cod(value, developed, np.array([100.0, 200.0]))
+    np.testing.assert_allclose(result, [90.0, 180.0])
+
+
 # --- patterns and the clock ---------------------------------------------------------------------
 
 
