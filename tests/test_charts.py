@@ -535,6 +535,8 @@ def test_losers_come_first_in_tables_of_changes(stamp):
     assert shades["Đà Nẵng", "Mô hình, công nghệ, máy móc"] is None
     texts = svg_texts(picture)
     assert {"−1.000,0", "+250,5", "Mô hình,công nghệ,máy móc"} <= set(texts)  # in three lines
+    abroad = heat_map(MOVES.assign(area="INTL").drop_duplicates("place"), "change", stamp, "en")
+    assert "International" in svg_texts(abroad)  # longer than a line, and yet one word
 
 
 def test_a_place_twice_is_refused(stamp):

@@ -209,6 +209,7 @@ def test_the_desktop_entry_starts_the_page_in_its_own_folder(tmp_path):
 
 def test_the_batch_file_starts_the_page_in_its_own_folder():
     lines = (ROOT / "khuyen-cong.bat").read_bytes().decode("ascii").split("\r\n")
-    assert 'cd /d "%~dp0"' in lines  # the folder of the file, blanks and all
+    assert 'pushd "%~dp0"' in lines  # the folder of the file, blanks, network and all
+    assert "if not exist start.py goto away" in lines  # as where it is opened inside a zip file
     assert any("start.py app" in line for line in lines)
     assert not any("\n" in line for line in lines)

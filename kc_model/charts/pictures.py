@@ -139,7 +139,7 @@ def heat_map(frame: pd.DataFrame, measure: str, stamp: Stamp, language: Language
     of_place = groups.sum(min_count=1) if MEASURES[measure] == "money" else groups.mean()
     shade = _shades(figures, measure)
     areas = {one: tongue.name(one, "area") for one in tongue.in_order("area", frame["area"])}
-    parts = {one: wrap(area, _WIDE) for one, area in areas.items()}
+    parts = {one: wrap(area, _WIDE, break_long_words=False) for one, area in areas.items()}
     rows: list[Record] = []
     table = [(*tongue.head("place"), *areas.values())]
     order = _in_order(of_place, measure, stamp.vintage)

@@ -64,3 +64,31 @@ if (!globalThis.kcKeys) {
     true,
   );
 }
+
+// For ears, once a page: what boxes say is read out when it has come to rest, each line once, however
+// often a box is drawn anew. The text is out of sight, and of searches in the page.
+if (!globalThis.kcVoice) {
+  const place = (globalThis.kcVoice = made("div", { className: "kc-voice" }));
+  const voice = made("div");
+  voice.setAttribute("role", "status");
+  place.attachShadow({ mode: "closed" }).append(voice);
+  document.body.append(place);
+  const text = (line) => line.querySelector?.("summary")?.textContent ?? line.textContent;
+  const lines = () =>
+    [...document.querySelectorAll(".kc-say:not([role=alert])")]
+      .filter((box) => box.offsetParent)
+      .flatMap((box) => [...box.childNodes].map(text));
+  let known = [];
+  let timer = 0;
+  const tell = () => {
+    const now = lines();
+    const news = now.filter((line) => !known.includes(line));
+    known = now;
+    if (news.length) voice.textContent = news.join(" ");
+  };
+  const look = () => {
+    clearTimeout(timer);
+    timer = setTimeout(tell, 1000);
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}

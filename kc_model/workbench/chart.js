@@ -9,10 +9,10 @@ function render({ model, el }) {
     const stage = document.createElement("div");
     stage.style.display = shown ? "none" : "";
     el.append(stage);
-    const { structure, rows, heading, description } = structuredClone(picture);
+    const { structure, rows, heading } = structuredClone(picture);
     const spec = {
       ...structure,
-      description,
+      description: described(picture),
       params: [{ name: "heading", value: heading }],
       datasets: { rows },
     };
@@ -26,6 +26,9 @@ function render({ model, el }) {
     });
     const old = shown;
     stage.style.display = "";
+    // For ears a chart is what its heading and description say; its figures stand in a table.
+    stage.querySelector(".chart-wrapper").setAttribute("role", "img");
+    stage.querySelector("svg.marks").setAttribute("aria-hidden", true);
     const summary = stage.querySelector("summary");
     summary?.setAttribute("aria-label", menu.open);
     summary?.parentElement.addEventListener("keydown", (event) => {
@@ -43,11 +46,13 @@ function render({ model, el }) {
   // A scale keeps the names it knows in the order it met them: in another order they are met anew.
   const order = ({ rows }) => JSON.stringify([...new Set(rows.map((row) => row.name))]);
 
+  const described = ({ heading, description }) => `${heading}. ${description}`;
+
   const exchange = async (picture) => {
     if (order(picture) !== shown.order) await shown.view.data("rows", []).runAsync();
     shown.order = order(picture);
     shown.view
-      .description(picture.description)
+      .description(described(picture))
       .signal("heading", picture.heading)
       .data("rows", structuredClone(picture.rows));
     await shown.view.runAsync();

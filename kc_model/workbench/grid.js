@@ -4,7 +4,6 @@ function render({ model, el }) {
   const title = made("h3", { id: named("grid") });
   const said = made("p");
   const grid = made("table", { tabIndex: -1 }); // where the cursor stays once the last row is gone
-  said.setAttribute("role", "status");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-labelledby", title.id);
   el.classList.add("kc-grid");

@@ -4,7 +4,10 @@ function render({ model, el }) {
   const ask = (event) => {
     if (model.get("unsaved")) event.preventDefault();
   };
+  const speak = () => (document.documentElement.lang = model.get("language"));
   el.style.display = "none";
+  model.on("change:language", speak);
+  speak();
   window.addEventListener("beforeunload", ask);
   model.send({ here: true });
   return () => window.removeEventListener("beforeunload", ask);

@@ -279,6 +279,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         language = self._language
         title = say("screen.page.title", language)
         self._title.value = f"{screen.style()}<h1>{title}</h1>"
+        self._here.language = language
         self.tabs.titles = [say(f"screen.page.tabs.{key}", language) for key in _TABS]
         self.pick.description = say("screen.page.scenario", language)
         loaded = self._loaded

@@ -82,7 +82,8 @@ function render({ model, el }) {
     });
     table.replaceChildren(made("thead", {}, first), ...bodies);
     title.textContent = model.get("label");
-    count.textContent = model.get("told").replace("{shown}", rows.length);
+    const told = model.get("told").replace("{shown}", rows.length);
+    if (count.textContent !== told) count.textContent = told;
     if (place < 0) return;
     // Where the cursor stood, or where that line stood if it is gone.
     const now = open();

@@ -345,10 +345,13 @@ class Here(Part):
     ----------
     unsaved : bool
         Whether closing the page would lose something: the browser then asks first.
+    language : {"vi", "en"}
+        In which the page is read aloud.
     """
 
     _file = "here.js"
     unsaved = traitlets.Bool(False).tag(sync=True)
+    language = traitlets.Unicode("vi").tag(sync=True)
 
     def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -424,12 +427,12 @@ def message(sentences: Sequence[str], kind: str = "", more: Sequence[str] = ()) 
     """
     if not sentences:
         return ""
-    role = "alert" if kind == "stop" else "status"
+    role = ' role="alert"' if kind == "stop" else ""
     lines = [f"<p>{_whole(sentence)}</p>" for sentence in sentences]
     if more:
         inside = "".join(f"<p>{_whole(sentence)}</p>" for sentence in more)
         lines[-1] = f"<details><summary>{_whole(sentences[-1])}</summary>{inside}</details>"
-    return f'<div class="kc-say kc-{kind or "note"}" role="{role}">{"".join(lines)}</div>'
+    return f'<div class="kc-say kc-{kind or "note"}"{role}>{"".join(lines)}</div>'
 
 
 def table(lines: Sequence[Sequence[str]], label: str, note: str = "", kind: str = "figures") -> str:

@@ -4,6 +4,7 @@ function render({ model, el }) {
   const input = made("input", { id, type: "range", min: 0, step: 1 });
   const [label, output] = [made("label", { htmlFor: id }), made("output")];
   output.htmlFor = id;
+  output.setAttribute("aria-live", "off"); // the slider itself says where it stands
   el.classList.add("kc-slider");
   el.append(label, input, output);
 
