@@ -20,7 +20,7 @@ from kc_model import reference
 from kc_model.export.book import Book, display_of
 from kc_model.export.frame import finish, write_foot, write_head
 from kc_model.export.listing import Field, Form, Group, write_form, write_table
-from kc_model.export.moved import Reasons, fund_field, funds_of, who, write_moves
+from kc_model.export.moved import fund_field, funds_of, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.money import UNITS, Amount, format_number
 from kc_model.tables import as_rows
@@ -481,7 +481,6 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[str, int]) -> Form:
-    reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     kept = {code: unmoved[code] for code in reference.source_order() if unmoved.get(code)}
     funds = funds_of(book, (*(row["source"] for row in rows), *kept))
     place = _only_place(book, rows)
@@ -491,7 +490,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
         *(fund_field(funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(reasons.field, Field("decided_by", 46.0 if reasons.is_short else 32.0)),
+        *(Field("reason", 44.0), Field("decided_by", 28.0)),
     )
     shown = [
         {
@@ -502,7 +501,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
             "before": row["before"],
             "up": row["move"] if row["move"] > 0 else None,
             "down": -row["move"] if row["move"] < 0 else None,
-            "reason": reasons.short(row.get("reason") or ""),
+            "reason": row.get("reason") or "",
             "decided_by": who(book, row.get("decided_by", "")),
         }
         for row in rows
@@ -516,7 +515,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), *place, *reasons.legend),
+        (about(book, stamp), *place),
         fields,
         (*_by_area(book, shown), *([Group(book.say("listing.stays"), rest)] if rest else [])),
         notes,
