@@ -81,7 +81,7 @@ class Plan:
         Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
         where there are too many, or the plan was made without detail.
     stopped : bool
-        Whether it is "limit" because somebody ended the search, not time.
+        Whether somebody ended the search, not time: it is "limit" then, or some reasons lack.
     """
 
     status: str

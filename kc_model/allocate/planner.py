@@ -180,6 +180,8 @@ class Planner:
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
+        if choosing.solver.stopped:  # while it was found out why
+            draft.result = replace(draft.result, stopped=True)
         return lambda: draft.result
 
     def _no_choice(self, draft: Draft, deadline: float, tell: Progress) -> Allocation:
