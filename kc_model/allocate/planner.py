@@ -114,7 +114,8 @@ class Planner:
                     self._live = None
                 raise
         # Looking for a contradiction may take long and needs no live model.
-        return replace(finish(), seconds=time.monotonic() - started)
+        made, stopped = finish(), live.solver.stopped  # maybe while it was found out why
+        return replace(made, seconds=time.monotonic() - started, stopped=made.stopped or stopped)
 
     @property
     def is_busy(self) -> bool:
@@ -152,7 +153,8 @@ class Planner:
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
             stopped = live.solver.stopped
-            return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
+            unproven = partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
+            return partial(unproven, stages=live.stages)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
         draft.problem = problem
@@ -180,8 +182,6 @@ class Planner:
         elif detail:
             self._detail(draft, live, climb, settled, ranges, tell)
         tell("done", 1.0)
-        if choosing.solver.stopped:  # while it was found out why
-            draft.result = replace(draft.result, stopped=True)
         return lambda: draft.result
 
     def _no_choice(self, draft: Draft, deadline: float, tell: Progress) -> Allocation:
@@ -331,7 +331,8 @@ def why_not(
         left = known.loc[~known["chosen"] & (known["reason"] == "left"), "id"].tolist()
     ids = left if ids is None else list(ids)
     if plan.status != "optimal" or not set(ids) <= set(left):
-        raise ValueError(f"why_not tells of projects that are left out: {', '.join(left) or '-'}")
+        out = f"{', '.join(left) or '-'}; why others cannot be chosen: Allocation.project_table"
+        raise ValueError(f"why_not tells of projects that are left out: {out}")
     if len(plan.whys) and set(ids) <= set(plan.whys.loc[plan.whys["proven"], "id"]):
         return plan.whys[plan.whys["id"].isin(ids)].reset_index(drop=True)
     problem = build_problem(plan.data, plan.scenario, plan.outlook, plan.as_of)
