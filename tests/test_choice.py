@@ -800,6 +800,38 @@ def test_on_a_grid_there_is_a_plan_or_a_conflict_that_is_none_without_the_grid(s
         assert plan.cells["amount"].sum() <= amount * 10**6
 
 
+@pytest.mark.parametrize(
+    ("rows", "least", "amount", "to", "named"),
+    [
+        (
+            "P0 x 01 TECH KCQG 49 - 1 normal - - - -\nP1 x 04 TECH KCQG 21 - 1 normal - - - -\n"
+            "P2 x 01;04 TECH KCQG 14 8 1 normal - - - -\nP3 x 01 TECH KCQG 21 5 1 normal - - - -",
+            *(10, 70, 1, "đề án P0 (tối đa 49 triệu đồng), đề án P1 (tối đa 21 triệu đồng)"),
+        ),
+        (
+            "P0 x 01 TECH KCQG 40 35 1 normal - - contracted 18\n"
+            "P1 x 04 TECH KCQG 15 - 1 normal - - - -\n"
+            "P2 x 01;04 TECH KCQG 50 14 1 normal - - contracted 20\n"
+            "P3 x 01 TECH KCQG 25 - 1 normal - - - -",
+            *(28, 125, 5, "đề án P1 (tối đa 15 triệu đồng), phần từng nơi của đề án P2"),
+        ),
+    ],
+)
+def test_a_grid_that_every_choice_fails_names_what_it_keeps_out_and_the_largest_step_that_does(
+    rows, least, amount, to, named
+):
+    rule = f"rules: [{{id: r, each: place, min: {least}}}]\n"
+    plan = planned(rows, f"{rule}{TEN}", amount)
+    (conflict,) = plan.conflicts
+    assert conflict["rules"] == ["round_to", "r"]  # without it a plan stands on the grid
+    (step,) = conflict["repairs"]
+    assert (step["now"], step["to"]) == (10, to)
+    assert allocate(plan.data, apply_repair(plan.scenario, step), detail=False).status == "optimal"
+    assert f"Không khớp bước làm tròn này: {named}" in " ".join(plan.explain())
+    larger = [one for one in (5, 2) if one > to]  # no readable step between would do
+    assert all(planned(rows, f"{rule}round_to: {n}", amount).status != "optimal" for n in larger)
+
+
 LINKS = [
     # a required project that is out does not take from what is accepted
     (

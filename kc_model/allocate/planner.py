@@ -194,7 +194,13 @@ class Planner:
             scenario = replace(problem.scenario, round_to=step)
             return build_problem(self.data, scenario, problem.outlook, self.as_of)
 
-        conflicts = find_choice_conflicts(at_step, deadline, draft.result.as_of, tell)
+        def has_plan(at: Problem) -> bool:
+            bare = replace(at, scenario=replace(at.scenario, goals=()))
+            found = _first_that_holds(Live(bare, deadline), lambda _step, _share: None)
+            return found.rounded is not None
+
+        as_of = draft.result.as_of
+        conflicts = find_choice_conflicts(at_step, has_plan, deadline, as_of, tell)
         return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
 
     @staticmethod
