@@ -38,9 +38,9 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     """
     funds = funds_of(book, moves["source"])
     fields = (
-        *(Field("from", 46.0), Field("to", 46.0), fund_field(funds)),
+        *(Field("from", 36.0), Field("to", 36.0), fund_field(funds)),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
-        Field("reason", 38.0),
+        Field("reason", 64.0),
     )
     rows = as_rows(moves.sort_values("amount", ascending=False, kind="stable"))
     groups = []

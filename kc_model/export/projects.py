@@ -486,11 +486,11 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     place = _only_place(book, rows)
     has_column = not place and any(map(_called, rows))  # else cells are called by their place
     fields = (
-        *(Field("moved", 38.0), *((Field("place", 16.0),) if has_column else ())),
+        *(Field("moved", 32.0), *((Field("place", 16.0),) if has_column else ())),
         *(fund_field(funds), _money(book, "before")),
         *(_money(book, "up", "moves"), _money(book, "down", "moves")),
         _money(book, "after", adds=("before", "up", "-down")),
-        *(Field("reason", 44.0), Field("decided_by", 28.0)),
+        *(Field("reason", 64.0), Field("decided_by", 24.0)),
     )
     shown = [
         {
