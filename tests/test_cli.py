@@ -496,6 +496,15 @@ LISTED = "id,name,place,area,source,cost,support,min_support,score,kind,requires
 LISTED += "".join(f"P{n},việc {n},01,TECH,KCQG,{80 + n},{40 + n},,1,normal,,\n" for n in range(6))
 
 
+@pytest.fixture
+def interruptible():
+    """Let Ctrl-C interrupt, also where the tests were started beside others."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("room", "step"),
     [

@@ -598,11 +598,9 @@ F x 19 PROD KCQG 10 - 9 normal -  registered - -
 """
     plan = september_of(rows, "01 TECH 20", 80)
     found = find_moves(plan).set_index("to_project")
-    for one, others in (("Q", "Q"), ("R", "Q, R")):
-        text = (
-            f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
-        )
-        assert found["reason"][one].startswith(text)
+    for one, others in (("Q", "“Q. x”"), ("R", "“Q. x”, “R. x”")):
+        text = f"Đề án “K. x” đã được chi nên phải giữ, và phải có {others} đi cùng"
+        assert found["reason"][one].startswith(f"{text} nên không từ chối được;")
     assert "phải có" not in found["reason"]["F"]
     assert found["refusable"].to_dict() == {"Q": False, "R": False, "F": True}
 
