@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 done; 2 bad input, nothing written; 3 the laws contradict each other; 4 no proven optimum
-        in the time allowed; 1 anything else.
+        in the time allowed; 1 anything else: also, whenever Ctrl-C comes, that it was stopped.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -62,9 +64,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _code(_parser().parse_args(arguments))
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt:
+        with _too_late():
+            _both("stopped")
+            sys.stdout.flush()
+        return 1
     except BrokenPipeError:  # whoever read our words has heard enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    finally:
+        if arguments is None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: nothing to stop
 
 
 def _code(options: argparse.Namespace) -> int:
@@ -76,14 +86,24 @@ def _code(options: argparse.Namespace) -> int:
     except KcError as error:
         _say(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        _both("stopped")
-        return 1
     except BrokenPipeError:
         raise
     except Exception:  # noqa: BLE001 - a planner never sees a traceback
         _both("unexpected", log=_log())
         return 1
+
+
+@contextmanager
+def _too_late() -> Iterator[None]:
+    """Let Ctrl-C do nothing: what is done, or being written, is told to the end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _log() -> Path:
@@ -129,9 +149,10 @@ def _run_forecast(options: argparse.Namespace) -> int:
         result: Forecast = forecast(
             data, options.year, options.as_of, arrival=dict(options.arrival), progress=progress
         )
-    result.save(options.out, expected)
-    _tell_faults(result.warnings)
-    _both("saved", path=options.out / "forecast.csv")
+    with _too_late():
+        result.save(options.out, expected)
+        _tell_faults(result.warnings)
+        _both("saved", path=options.out / "forecast.csv")
     return 0
 
 
@@ -152,13 +173,15 @@ def _run_allocate(options: argparse.Namespace) -> int:
             time_limit=options.time_limit,
             progress=progress,
         )
-    plan.save(options.out, expected=expected)
-    _tell_faults(plan.warnings)
-    for language in LANGUAGES:
-        _say("\n".join(plan.explain(language)))
-    shown = "allocation.xlsx" if plan.status == "optimal" else "result.json"
-    _both("saved", path=options.out / shown)
-    return _EXIT_CODES[plan.status]
+    with _too_late():
+        if not plan.stopped:
+            plan.save(options.out, expected=expected)
+        _tell_faults(plan.warnings)
+        for language in LANGUAGES:
+            _say("\n".join(plan.explain(language)))
+        shown = "allocation.xlsx" if plan.status == "optimal" else "result.json"
+        _both("stopped" if plan.stopped else "saved", path=options.out / shown)
+    return 1 if plan.stopped else _EXIT_CODES[plan.status]
 
 
 def _run_verify(options: argparse.Namespace) -> int:
@@ -184,11 +207,12 @@ def _run_report(options: argparse.Namespace) -> int:
             data, options.year, options.as_of, arrival=dict(options.arrival), progress=tell
         )
         report = progress(data, outlook)
-    report.save(out, expected=expected, unit=data.unit)
-    _tell_faults(report.warnings)
-    for language in LANGUAGES:
-        _say("\n".join(report.sentences(language)))
-    _both("saved", path=options.out)
+    with _too_late():
+        report.save(out, expected=expected, unit=data.unit)
+        _tell_faults(report.warnings)
+        for language in LANGUAGES:
+            _say("\n".join(report.sentences(language)))
+        _both("saved", path=options.out)
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -30,6 +30,7 @@ __all__ = [
     "DecimalMark",
     "NumberError",
     "find_unit",
+    "finer_steps",
     "format_money",
     "format_number",
     "is_readable",
@@ -400,6 +401,23 @@ class Amount(NamedTuple):
         """Return it as a text."""
         is_small = 0 < abs(self.vnd) < MILLION // 10
         return format_money(self.vnd, "vnd" if is_small else SHOWN[self.unit], language)
+
+
+# ---------------------------------------------------------------------------- steps
+
+
+def finer_steps(step: int) -> Iterator[int]:
+    """Yield the readable steps (1, 2, 5 and ten times these) that divide one, the largest first.
+
+    Examples
+    --------
+    >>> list(finer_steps(100)), list(finer_steps(30))
+    ([50, 20, 10, 5, 2, 1], [10, 5, 2, 1])
+    """
+    for power in range(len(str(step)), -1, -1):
+        for digit in (5, 2, 1):
+            if digit * 10**power < step and step % (digit * 10**power) == 0:
+                yield digit * 10**power
 
 
 # ---------------------------------------------------------------------------- splitting

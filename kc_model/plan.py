@@ -80,8 +80,12 @@ class Plan:
     whys : DataFrame
         Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
         where there are too many, or the plan was made without detail.
+    reached : tuple of dict
+        Of a choice that time ran out for: the tiers and goals in order, each with its name, goal
+        (its number; None: a tier) and proven (bool): the first that is not is the one left open;
+        where all are, it is the amounts of what was chosen.
     stopped : bool
-        Whether it is "limit" because somebody ended the search, not time.
+        Whether somebody ended the search, not time: it is "limit" then, or some reasons lack.
     """
 
     status: str
@@ -108,6 +112,7 @@ class Plan:
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
     enough: Mapping[int, float] = field(default_factory=dict)
+    reached: tuple[Mapping[str, Any], ...] = ()
     stopped: bool = False
 
     @property

@@ -531,7 +531,9 @@ def test_ctrl_c_while_amounts_are_made_keeps_the_choice_unproven(monkeypatch):
     found = allocate(data, wanted)
     assert (found.status, found.stopped, found.cells.empty) == ("limit", True, True)
     assert found.projects["chosen"].any()
-    assert "CHƯA CHỨNG MINH" in " ".join(found.explain())
+    told = " ".join(found.explain())
+    assert "CHƯA CHỨNG MINH" in told
+    assert "Còn dở: số tiền của những gì đã chọn." in told  # every goal is proven
 
 
 def test_what_stops_a_search_stops_all_that_is_solved_for_it(many, monkeypatch):
@@ -579,9 +581,17 @@ def test_a_goal_cut_off_before_any_plan_keeps_that_of_the_goal_before(monkeypatc
     assert len(asked) > 1
     assert (plan.status, plan.cells.empty) == ("limit", True)
     assert plan.projects["chosen"].any()
-    assert "CHƯA CHỨNG MINH" in " ".join(plan.explain())
+    told = " ".join(plan.explain())
+    assert "CHƯA CHỨNG MINH" in told
+    assert "Còn dở: mục tiêu 2 (ít thay đổi nhất)" in told
+    assert "Đã chứng minh: mục tiêu 1 (sử dụng nhiều kinh phí nhất)." in told
     plan.save(tmp_path)
-    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["gap"] is None
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert result["gap"] is None
+    assert result["reached"] == [
+        {"name": "maximise money", "goal": 1, "proven": True},
+        {"name": "minimise change", "goal": 2, "proven": False},
+    ]
 
 
 def test_time_that_runs_out_is_not_called_a_stop(many):
@@ -592,6 +602,30 @@ def test_time_that_runs_out_is_not_called_a_stop(many):
 
 
 # ---------------------------------------------------------------------------- the grid and links
+
+
+def test_projects_that_no_step_fits_are_counted_and_named_with_what_mends_it():
+    rows = "\n".join(
+        f"P{n} việc{n} 01 TECH KCQG {20.5 + n if n % 2 else 20 + n} - 1 normal - -"
+        for n in range(7)
+    )
+    data = dataset(projects=f"{HEAD}\n{rows}", vintage="34")
+    goals = "goals: [{maximise: money}]\n"
+    text = f"budget: [{{source: KCQG, amount: 300}}]\n{goals}round_to: "
+    plan = allocate(data, scenario(f"{text}1\n"))
+    (told,) = (one for one in plan.explain() if one.startswith("Bước làm tròn"))
+    assert "Bước làm tròn 1 triệu đồng loại 3 đề án" in told
+    assert "P5. việc5, P3. việc3, P1. việc1" in told  # the largest first
+    assert "(round_to) 0,5 triệu đồng" in told
+    assert "min_support" in told
+    reasons = plan.project_table().set_index("id")["reason"]
+    assert all("không thể được chọn" in reasons[one] for one in ("P1", "P3", "P5"))
+    with pytest.raises(ValueError, match="project_table"):
+        PLANNER.why_not(plan, ["P1"])
+    finer = allocate(data, scenario(f"{text}0.5\n"))
+    assert finer.projects["chosen"].all()
+    assert not any(one.startswith("Bước làm tròn") for one in finer.explain())
+
 
 TOLD = f"{HEAD} stage disbursed"
 MID = "year month place area source plan disbursed\n"
@@ -764,6 +798,38 @@ def test_on_a_grid_there_is_a_plan_or_a_conflict_that_is_none_without_the_grid(s
             low = max(paid[k], support[k] if least[k] == "-" else least[k])
             assert low - 1e-9 <= vnd <= support[k]
         assert plan.cells["amount"].sum() <= amount * 10**6
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "amount", "to", "named"),
+    [
+        (
+            "P0 x 01 TECH KCQG 49 - 1 normal - - - -\nP1 x 04 TECH KCQG 21 - 1 normal - - - -\n"
+            "P2 x 01;04 TECH KCQG 14 8 1 normal - - - -\nP3 x 01 TECH KCQG 21 5 1 normal - - - -",
+            *(10, 70, 1, "đề án P0 (tối đa 49 triệu đồng), đề án P1 (tối đa 21 triệu đồng)"),
+        ),
+        (
+            "P0 x 01 TECH KCQG 40 35 1 normal - - contracted 18\n"
+            "P1 x 04 TECH KCQG 15 - 1 normal - - - -\n"
+            "P2 x 01;04 TECH KCQG 50 14 1 normal - - contracted 20\n"
+            "P3 x 01 TECH KCQG 25 - 1 normal - - - -",
+            *(28, 125, 5, "đề án P1 (tối đa 15 triệu đồng), phần từng nơi của đề án P2"),
+        ),
+    ],
+)
+def test_a_grid_that_every_choice_fails_names_what_it_keeps_out_and_the_largest_step_that_does(
+    rows, least, amount, to, named
+):
+    rule = f"rules: [{{id: r, each: place, min: {least}}}]\n"
+    plan = planned(rows, f"{rule}{TEN}", amount)
+    (conflict,) = plan.conflicts
+    assert conflict["rules"] == ["round_to", "r"]  # without it a plan stands on the grid
+    (step,) = conflict["repairs"]
+    assert (step["now"], step["to"]) == (10, to)
+    assert allocate(plan.data, apply_repair(plan.scenario, step), detail=False).status == "optimal"
+    assert f"Không khớp bước làm tròn này: {named}" in " ".join(plan.explain())
+    larger = [one for one in (5, 2) if one > to]  # no readable step between would do
+    assert all(planned(rows, f"{rule}round_to: {n}", amount).status != "optimal" for n in larger)
 
 
 LINKS = [

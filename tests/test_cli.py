@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -489,6 +490,61 @@ def test_stopped_by_hand(run, folder, broken):
     assert code == 1
     assert "Đã dừng" in said
     assert not out.exists()
+
+
+LISTED = "id,name,place,area,source,cost,support,min_support,score,kind,requires,excludes\n"
+LISTED += "".join(f"P{n},việc {n},01,TECH,KCQG,{80 + n},{40 + n},,1,normal,,\n" for n in range(6))
+
+
+@pytest.fixture
+def interruptible():
+    """Let Ctrl-C interrupt, also where the tests were started beside others."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize(
+    ("room", "step"),
+    [
+        ("check", "read_together"),
+        ("allocate.planner", "build_problem"),
+        ("allocate.planner", "choose"),
+        ("allocate.planner", "size_plan"),
+        ("allocate.planner", "certify"),
+        ("allocate.planner", "find_whys"),
+        ("allocate.whynot", "_Search"),
+        ("results.allocation", "allocation_workbook"),
+    ],
+)
+def test_ctrl_c_at_any_moment_writes_nothing_and_ends_with_one_code(
+    run, folder, monkeypatch, room, step
+):
+    (folder / "projects.csv").write_text(LISTED, encoding="utf-8")
+    code, _, out = allocated(run, folder)
+    assert (code, "projects.csv" in files_of(out)) == (0, True)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    module, pressed = importlib.import_module(f"kc_model.{room}"), []
+    known = getattr(module, step)
+
+    def press(*arguments, **options):
+        if not pressed:
+            pressed.append(step)
+            signal.raise_signal(signal.SIGINT)
+        return known(*arguments, **options)
+
+    monkeypatch.setattr(module, step, press)
+    (folder / "projects.csv").write_text(LISTED.replace("việc", "đề án"), encoding="utf-8")
+    code, said, out = allocated(run, folder)
+    assert pressed
+    if step == "allocation_workbook":  # being saved already: whole, and told so
+        assert (code, "Đã ghi" in said, "Đã dừng" in said) == (0, True, False)
+        return
+    assert (code, "Đã dừng theo yêu cầu, không ghi gì." in said) == (1, True)
+    assert "Đã ghi" not in said
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("words", [["--help"], ["verify", "nowhere"]])

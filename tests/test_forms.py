@@ -428,11 +428,26 @@ def test_the_adjustment_closes_with_the_plan_and_by_fund():
     stays = next(n for n, row in enumerate(rows) if row[1] == "Phần giữ nguyên của kế hoạch")
     assert [row[3:5] for row in rows[stays + 1 : stays + 3]] == [["KCQG", 700], ["KCĐP", 91]]
     told = next(row[8] for row in rows if row[1] == "A. máy")
-    assert told == "(1): 98 %; (2); (1): 52 %"  # every move has its reason
+    assert told == reasons  # in words, every move's own
     named = next(row for row in sheet.iter_rows() if row[1].value == "A. máy")
     assert all(named[column].alignment.indent == 1 for column in (2, 3, 8, 9))
     pages = pages_of(sheet)
     assert {total, total + 1, total + 2} <= set(pages[-1])
+
+
+def test_a_move_that_the_unit_shows_as_nothing_is_printed_as_less():
+    content = adjusted(
+        data(),
+        moves(
+            ("A", None, None, None, None, 300_000_000, -200, 299_999_800, "chậm", "agency"),
+            ("C", None, None, None, None, 0, 200, 200, "bổ sung", "minister"),
+        ),
+    )
+    rows = {row[1].value: row for row in sheet_of(content, "adjustment").iter_rows()}
+    moved = rows["A. máy"][5], rows["C. thử"][4]
+    assert [cell.value for cell in moved] == [0.0002, 0.0002]  # all of it: sums add up
+    assert all(cell.number_format.endswith('"< 0,1"_)') for cell in moved)
+    assert "<" not in rows["A. máy"][3].number_format.replace("[<", "")
 
 
 @pytest.mark.parametrize(

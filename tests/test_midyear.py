@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -333,6 +334,10 @@ def test_projects_registered_only_are_counted_once(count, told):
     assert say("projects.begun", "en", count=count, ids="A").startswith(f"{told} (A)")
 
 
+def bare(reason):
+    return re.sub(r"[\d–]+ %", "%", reason).lower()
+
+
 def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
     plan = september()
     book = openpyxl.load_workbook(io.BytesIO(kc.adjustment(plan, office="SỞ")), data_only=True)
@@ -344,8 +349,14 @@ def test_the_form_of_the_adjustment_adds_up_and_has_the_moves():
     assert totals[6] == pytest.approx(plan.cells["amount"].sum() / 10**6)
     told, found = adjusted(plan), find_moves(plan)
     for one, reasons in zip(told["id"], told["reason"], strict=True):
+        # Whole sentences with the names of the others; what differs in its shares alone is one.
         own = found[(found["from_project"] == one) | (found["to_project"] == one)]
-        assert set(reasons.split("\n")) == set(own["reason"])
+        others = {*own["from_project"], *own["to_project"]} - {one, ""}
+        told_as = re.compile("((?:Chuyển sang|Nhận từ) “.*”: )?(.*)")
+        lines = [told_as.fullmatch(reason) for reason in reasons.split("\n")]
+        named = " ".join(line[1] or "" for line in lines)
+        assert others == set(re.findall(r"“(\w+)\.", named))
+        assert {bare(line[2]) for line in lines} == {bare(reason) for reason in own["reason"]}
     assert told["reason"].str.contains("\n").any()
     assert (told["before"] + told["move"] == told["after"]).all()
     moved = next(row for row in book.worksheets[1].values if row[1] == "TỔNG CỘNG")
@@ -587,11 +598,9 @@ F x 19 PROD KCQG 10 - 9 normal -  registered - -
 """
     plan = september_of(rows, "01 TECH 20", 80)
     found = find_moves(plan).set_index("to_project")
-    for one, others in (("Q", "Q"), ("R", "Q, R")):
-        text = (
-            f"Đề án K đã được chi nên phải giữ, và phải có {others} đi cùng nên không từ chối được;"
-        )
-        assert found["reason"][one].startswith(text)
+    for one, others in (("Q", "“Q. x”"), ("R", "“Q. x”, “R. x”")):
+        text = f"Đề án “K. x” đã được chi nên phải giữ, và phải có {others} đi cùng"
+        assert found["reason"][one].startswith(f"{text} nên không từ chối được;")
     assert "phải có" not in found["reason"]["F"]
     assert found["refusable"].to_dict() == {"Q": False, "R": False, "F": True}
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import kc_model as kc
+from kc_model import reference
 from kc_model.scenario import Goal
 
 PLACES, AREAS = ("01", "19"), ("TECH", "PROD")
@@ -357,6 +358,31 @@ def test_money_moves_once_from_where_it_is_spent_least_to_where_it_is_spent_most
     assert len(kc.moves(planned(GOALS, as_of=6))) == 1
     assert plan.cells["amount"].sum() == 350_500_000
     assert plan.goals[0]["achieved"] >= 0.98 * plan.goals[0]["best"] - 1e-6
+
+
+def test_of_plans_with_as_few_moves_the_one_most_disbursed_is_chosen():
+    # Every province's lines are full; 10 million have to leave one of each, to any of the others.
+    places = [code for code in reference.places("34")["code"] if code.isdecimal()]
+    areas = ("TRAIN", "MGMT", "TECH", "PROD")
+    cells, rates = ["place area source baseline max"], ["place area source upto rate"]
+    chances, most = list[float](), list[float]()
+    for n, place in enumerate(places):
+        for k, area in enumerate(areas):
+            cells.append(f"{place} {area} KCDP {1000 + n} {990 + n if not k else '-'}")
+            chance = 0.3 + (7 * n + 3 * k) % 17 / 50  # of what is more than it has
+            rates.append(f"{place} {area} KCDP {1000 + n} 0.9")
+            rates.append(f"{place} {area} KCDP 5000 {chance}")
+            chances.append(chance)
+        most.append(0.9 * (4 * (1000 + n) - 10) + 10 * max(chances[-3:]))
+    budgets = ", ".join(
+        f"{{source: KCDP, place: '{place}', amount: {4 * (1000 + n)}}}"
+        for n, place in enumerate(places)
+    )
+    goals = "goals: [{maximise: disbursed, give: 0.01}, {minimise: moves}, {maximise: disbursed}]"
+    data = dataset(vintage="34", cells="\n".join(cells), absorption="\n".join(rates))
+    plan = kc.allocate(data, scenario(f"budget: [{budgets}]\n{goals}\n"), detail=False)
+    assert plan.goals[1]["achieved"] == 2 * len(places)
+    assert plan.goals[2]["achieved"] == pytest.approx(sum(most), abs=1e-6)
 
 
 def test_a_baseline_between_two_steps_stays_at_one_of_them():

@@ -270,6 +270,31 @@ def test_what_is_listed_and_what_is_not_add_up(year, least):
     assert year.keep.description == "Lưu phương án"  # a view, no change
 
 
+def test_money_added_where_it_will_hardly_be_spent_is_told_beside_the_moves(year):
+    found = moves(year.plan)
+    assert (found["chance"] < 0.5).all()
+    told = words(year.adjusting.told).split("so với kế hoạch đang giao.")[1]
+    assert "2 dòng được thêm 350 triệu đồng" in told  # the largest first, each once
+    assert re.findall(r"([^;:]+) – [^;]+ thêm (\d+) triệu đồng", told.split(": ", 1)[1]) == [
+        ("Hà Giang", "259"),
+        (" Bắc Kạn", "91"),
+    ]
+    share = f"{100 * found.loc[found['to_place'] == '02', 'chance'].iloc[0]:.0f} %"
+    assert f"giải ngân khoảng {share}" in told
+    shown = f"Tiền thêm ở nơi nhận dự báo chỉ giải ngân được khoảng {share}."
+    reasons = [row["cells"][-1] for row in year.adjusting.listed.rows]
+    assert reasons[0].endswith(shown)
+    assert reasons[0] != shown  # that of the rule that asks for it stands before
+
+
+def test_a_move_that_the_unit_shows_as_nothing_is_told_as_less(year):
+    few = year.now().rules[0]
+    year.go(replace(year.now(), round_to=None, rules=(replace(few, max=Decimal("3999.98")),)))
+    assert year.wait(60)
+    assert {row["cells"][3] for row in year.adjusting.listed.rows} == {"dưới 0,1"}
+    assert "3 khoản, tổng 0,02 triệu đồng" in words(year.adjusting.told)
+
+
 def test_few_moves_are_a_goal_like_any_other(year):
     year.adjusting.few.value = True
     names = [goal.name for goal in year.now().goals]
@@ -295,6 +320,7 @@ def test_a_plan_switched_to_mid_year_makes_few_moves_and_says_so(year):
     assert year.now().goals == (
         Goal("maximise", "disbursed", give=Decimal("0.001")),
         Goal("minimise", "moves"),
+        Goal("maximise", "disbursed"),  # of plans with as few moves
     )
     assert year.adjusting.few.value
     assert "ít khoản điều chỉnh nhất" in words(year.saved)

@@ -18,6 +18,7 @@ from kc_model.allocate.repairs import Mender, loosest_bounds
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
 from kc_model.explain import is_bound, is_purse, kind_of
+from kc_model.money import finer_steps
 from kc_model.problem import Problem
 from kc_model.solver import Status
 
@@ -26,7 +27,6 @@ __all__ = ["find_choice_conflicts", "find_conflicts", "find_grid_conflicts", "is
 _MOST = 10
 _VISITS = 400
 _WAYS = 20_000  # of leaving out one rule of each known conflict
-_FINER = (2, 5, 10, 20, 50)
 _LESS = 1 - 1e-6  # of the money in all, by which rules leave less than that
 
 
@@ -59,7 +59,8 @@ def find_conflicts(
     -------
     list of dict
         rules (ids), texts; projects: what holds of projects whatever the rules say and is part of
-        it (kind: ``stays``, ``requires`` or ``excludes``; project; other: the one needed or
+        it (kind: ``stays``, ``requires`` or ``excludes``, of a grid ``size`` or ``parts``: none of
+        its steps fits the project, or its part in each place; project; other: the one needed or
         excluded, ""; stage; amount: what that which stays keeps at least, in the user's unit);
         sums: None, or what can be checked by hand (year or None where it is
         several, needs: the ids that ask for money, needed, total: what there is, both in the
@@ -396,10 +397,9 @@ def find_grid_conflicts(
     tell()
     rules, texts = impossible_grid(problem, plan, deadline)
     found = []
-    for parts in _FINER:
-        grid, rest = divmod(problem.grid, parts)
+    for grid in finer_steps(problem.grid):
         tell()
-        if not rest and not isinstance(round_plan(problem.rows, plan, grid, deadline), Status):
+        if not isinstance(round_plan(problem.rows, plan, grid, deadline), Status):
             found.append(_finer(problem, grid))
             break
     mender = Mender(problem, Elastic(problem, deadline, loosest_bounds(problem, as_of)), tell)
@@ -438,6 +438,7 @@ def is_off_grid(problem: Problem, deadline: float) -> bool:
 
 def find_choice_conflicts(
     at_step: Callable[[int | None], Problem],
+    has_plan: Callable[[Problem], bool],
     deadline: float,
     as_of: int | None = None,
     progress: Progress | None = None,
@@ -448,6 +449,8 @@ def find_choice_conflicts(
     ----------
     at_step : callable (grid in VND) to Problem
         The problem on another grid; None: on its own.
+    has_plan : callable (Problem) to bool
+        Whether a choice of projects is found whose amounts keep the laws on its grid.
     deadline, as_of, progress
         As for `find_conflicts`, whose results these are; see `find_grid_conflicts`.
     """
@@ -460,24 +463,57 @@ def find_choice_conflicts(
         return find_conflicts(exact, deadline, as_of, progress)
     steps = Elastic(problem, deadline, {}, on_grid=True)
     rules, is_sure = tuple[str, ...](), True
-    finest: tuple[int, ...] = (*_FINER, problem.grid)
     if not steps.is_impossible():  # or what was paid in each place meets no step
         holds = steps.judge(steps.ids)
         if holds is None:
             return []
         if holds:  # with parts of projects that are no share of theirs: every choice was tried
-            is_sure, finest = False, (problem.grid,)
+            rules, is_sure = _in_the_way(problem, steps.ids, has_plan, tell), False
         else:
             rules, is_sure = steps.smallest(steps.ids, tell)
     texts = {row.id: row.text for row in steps.laws}
     finer: list[dict[str, Any]] = []
-    for parts in finest:
-        grid, rest = divmod(problem.grid, parts)
+    for grid in finer_steps(problem.grid):
         tell()
-        if not rest and (grid == 1 or not is_off_grid(at_step(grid), deadline)):
+        other = at_step(grid)
+        if grid == 1 or (not is_off_grid(other, deadline) and has_plan(other)):
             finer = [{"option": 1, **step} for step in _finer(problem, grid)]
             break
-    return [_of_grid(problem, rules, texts, finer) | {"smallest": is_sure}]
+    found = _of_grid(problem, rules, texts, finer)
+    return [found | {"smallest": is_sure, "projects": _off_grid(problem)}]
+
+
+def _in_the_way(
+    problem: Problem,
+    rules: Sequence[str],
+    has_plan: Callable[[Problem], bool],
+    tell: Callable[[], None],
+) -> tuple[str, ...]:
+    """Return the laws any of which alone, left out, lets a plan stand on the grid; of few."""
+    found = []
+    for rule in rules if len(rules) <= _MOST else ():
+        tell()
+        if has_plan(problem.without([r for r, row in enumerate(problem.rows) if row.id == rule])):
+            found.append(rule)
+    return tuple(found)
+
+
+def _off_grid(problem: Problem) -> list[dict[str, Any]]:
+    """Return the projects that no step fits, or not in each of several places; see `_facts`."""
+    offered, grid = problem.offered, problem.grid
+    if offered is None:
+        return []
+    places = np.bincount(offered.project, minlength=len(offered))
+    off = np.bincount(offered.project, offered.whole_parts % grid, len(offered)) > 0
+    frame, found = offered.frame, []
+    for p, (codes, support) in enumerate(zip(frame["why"], frame["most"], strict=True)):
+        kind = (
+            "size" if "project-off-grid" in codes else "parts" if off[p] & (places[p] > 1) else ""
+        )
+        amount = int(support) / MILLION * problem.million
+        about = {"kind": kind, "project": offered.ids[p], "other": "", "amount": amount}
+        found += [{**about, "stage": str(frame["stage"][p])}] if kind else []
+    return found
 
 
 def _finer(problem: Problem, grid: int) -> list[dict[str, Any]]:

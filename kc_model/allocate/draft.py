@@ -94,9 +94,21 @@ class Draft:
         certificate: Mapping[str, Any] | None = None,
         choice: Choice | None = None,
         *,
+        stages: Sequence[Stage] = (),
         stopped: bool = False,
     ) -> Allocation:
-        """Return the result that says why there is no plan, with the best choice not yet proven."""
+        """Return the result that says why there is no plan, with the best choice not yet proven.
+
+        And which of the stages, if any were gone through, are proven.
+        """
+        reached = tuple(
+            {
+                "name": stage.name,
+                "goal": None if stage.goal is None else stage.goal + 1,
+                "proven": choice is not None and number < len(choice.best),
+            }
+            for number, stage in enumerate(stages)
+        )
         if choice is not None and choice.chosen is not None and self.problem.offered is not None:
             offered = self.problem.offered
             self.problem = self.problem.decided(choice.chosen)
@@ -109,6 +121,7 @@ class Draft:
         return replace(
             self.result,
             status=status,
+            reached=reached if choice is not None and choice.is_found else (),
             stopped=stopped,
             conflicts=tuple(conflicts),
             certificate=certificate or {},

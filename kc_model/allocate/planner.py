@@ -115,7 +115,8 @@ class Planner:
                     self._live = None
                 raise
         # Looking for a contradiction may take long and needs no live model.
-        return replace(finish(), seconds=time.monotonic() - started)
+        made, stopped = finish(), live.solver.clock.stopped  # maybe while it was found out why
+        return replace(made, seconds=time.monotonic() - started, stopped=made.stopped or stopped)
 
     @property
     def is_busy(self) -> bool:
@@ -153,7 +154,8 @@ class Planner:
         choice, climb, settled, rounded = found.choice, found.climb, found.settled, found.rounded
         if climb is None or settled is None or rounded is None:
             stopped = live.solver.clock.stopped
-            return partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
+            unproven = partial(draft.without_plan, "limit", choice=choice, stopped=stopped)
+            return partial(unproven, stages=live.stages)
         choosing, live, amounts = live, found.live, rounded.cells
         problem, stages = live.problem, live.stages
         draft.problem = problem
@@ -193,7 +195,13 @@ class Planner:
             scenario = replace(problem.scenario, round_to=step)
             return build_problem(self.data, scenario, problem.outlook, self.as_of)
 
-        conflicts = find_choice_conflicts(at_step, deadline, draft.result.as_of, tell)
+        def has_plan(at: Problem) -> bool:
+            bare = replace(at, scenario=replace(at.scenario, goals=()))
+            found = _first_that_holds(Live(bare, deadline), lambda _step, _share: None)
+            return found.rounded is not None
+
+        as_of = draft.result.as_of
+        conflicts = find_choice_conflicts(at_step, has_plan, deadline, as_of, tell)
         return draft.without_plan("infeasible" if conflicts else "limit", conflicts)
 
     @staticmethod
@@ -326,7 +334,8 @@ def why_not(
         left = known.loc[~known["chosen"] & (known["reason"] == "left"), "id"].tolist()
     ids = left if ids is None else list(ids)
     if plan.status != "optimal" or not set(ids) <= set(left):
-        raise ValueError(f"why_not tells of projects that are left out: {', '.join(left) or '-'}")
+        out = f"{', '.join(left) or '-'}; why others cannot be chosen: Allocation.project_table"
+        raise ValueError(f"why_not tells of projects that are left out: {out}")
     if len(plan.whys) and set(ids) <= set(plan.whys.loc[plan.whys["proven"], "id"]):
         return plan.whys[plan.whys["id"].isin(ids)].reset_index(drop=True)
     problem = build_problem(plan.data, plan.scenario, plan.outlook, plan.as_of)

@@ -31,6 +31,7 @@ _FEW = 60  # whole numbers that are decided at once, to the gap of a program wit
 _CORE = 300
 _NEAR = 120
 _NODES = 60
+_FINE = GAP_WHOLE / 100
 _ENOUGH = 0.99
 _EDGE = 1e-6
 _TIMES = 1e3
@@ -90,7 +91,24 @@ class WholeLadder(Ladder):
             cost[self.columns[stage]] = 1.0
             if self.stages[stage].is_moves:
                 self._wake()
-        return self.least(cost)
+        found = self.least(cost)
+        is_after = self._is_awake and stage is not None and not self.stages[stage].is_moves
+        return self._nearer(found) if is_after and found.status is Status.OPTIMAL else found
+
+    def _nearer(self, found: Outcome) -> Outcome:
+        """Decide the nearest lines anew: what few of them make of a goal is within its gap."""
+        solver = self.solver
+        bound, still = self._apart(self._free, _CORE)
+        if found.gap <= _FINE or bound.status is not Status.OPTIMAL:
+            return found
+        low, high, at = solver.col_low[still], solver.col_high[still], np.rint(found.values[still])
+        solver.set_columns(still, at, at)
+        solver.ask(_FINE, _NODES)
+        nearer = solver.run(is_trial=True)
+        solver.set_columns(still, low, high)
+        if not nearer.objective < found.objective:  # none, or no better
+            return found
+        return self._kept(replace(nearer, status=found.status, gap=found.gap))
 
     def least(self, cost: Array, *, is_last: bool = False) -> Outcome:
         """Return the least of a cost among the plans that stand, proven to the gap of its status.
@@ -103,8 +121,7 @@ class WholeLadder(Ladder):
         """
         solver = self.solver
         solver.set_cost(cost)
-        whole = np.flatnonzero(solver.model.whole)
-        free = whole[solver.col_low[whole] < solver.col_high[whole]]
+        free = self._free
         if len(free) <= _FEW or self._is_awake:
             return self._at_once(free, is_last=is_last)
         bound, relaxed = self._without()
@@ -135,15 +152,27 @@ class WholeLadder(Ladder):
 
     def _beside_last(self, free: Indices) -> Outcome:
         """Decide what the last plan moves, and what is nearest to it, anew; the others stay."""
-        bound, _ = self._without()
+        bound, still = self._apart(free, _FEW)
         if self._standing is None or bound.status is not Status.OPTIMAL:
             return bound
         last = np.rint(self._standing)
-        far = (last[free] == 0) & (bound.values[free] <= _EDGE)
-        order = np.lexsort((np.arange(len(free)), np.abs(bound.column_duals[free]), far))
-        still = free[order[_FEW:]]
         found = self._with(still, last[still], GAP_WHOLE)
         return self._kept(found) if len(found.values) else self._with(free, last[free], GAP_WHOLE)
+
+    def _apart(self, free: Indices, most: int) -> tuple[Outcome, Indices]:
+        """Solve without whole numbers: what comes out, and all but those next to the last plan."""
+        bound, _ = self._without()
+        if self._standing is None or bound.status is not Status.OPTIMAL:
+            return bound, free
+        far = (np.rint(self._standing[free]) == 0) & (bound.values[free] <= _EDGE)
+        order = np.lexsort((np.arange(len(free)), np.abs(bound.column_duals[free]), far))
+        return bound, free[order[most:]]
+
+    @property
+    def _free(self) -> Indices:
+        """The whole numbers that nothing has decided."""
+        solver, whole = self.solver, np.flatnonzero(self.solver.model.whole)
+        return np.asarray(whole[solver.col_low[whole] < solver.col_high[whole]])
 
     def _sought(self, bound: Outcome, relaxed: Solver, free: Indices, *, is_last: bool) -> Outcome:
         """Return the best plan that searches find before one closes the gap; no values: none."""

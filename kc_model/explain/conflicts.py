@@ -121,7 +121,10 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
     if "grid" in conflict:
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
         step = teller.words.exact(conflict["grid"])
-        return [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
+        told = [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
+        if facts := list(_facts(teller, conflict["projects"])):
+            told.append(teller.say("grid_projects", names=teller.words.listed(facts, "project")))
+        return told
     facts, spends = list(_facts(teller, conflict["projects"])), conflict["spends"]
     if spends:
         labels = {rule: label for rule, label in labels.items() if rule in spends["rules"]}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kc_model.explain.teller import Teller
-from kc_model.money import to_unit
+from kc_model.money import Amount, finer_steps, to_unit
 
 __all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
 
@@ -138,10 +139,32 @@ def tell_projects(teller: Teller) -> Iterator[str]:
         if len(part):
             names = words.listed(part["id"].tolist(), "project")
             yield teller.say(f"projects.{key}", count=len(part), names=names)
+    yield from _off_grid(teller)
     whys = teller.plan.whys
     if len(whys) and not whys["proven"].all():
         proven = int(whys["proven"].sum())
         yield teller.say("projects.seen", proven=proven, count=len(whys))
+
+
+def _off_grid(teller: Teller) -> Iterator[str]:
+    """Tell which projects no step of the grid fits, the largest first, and what mends that."""
+    found = [fault for fault in teller.plan.warnings if fault.code == "project-off-grid"]
+    if not found:
+        return
+    grid: Any = found[0].values["grid"]  # an Amount
+    ids = [str(fault.values["id"]) for fault in found]
+    offered = teller.plan.data.projects
+    own = offered[offered["id"].isin(ids)].sort_values("support", ascending=False, kind="stable")
+    least, most = own["min_support"].fillna(own["support"]), own["support"]
+    fits = (one for one in finer_steps(grid.vnd) if (most // one * one >= least).all())
+    names = [f"{one}. {name}" for one, name in own[["id", "name"]].to_numpy()]
+    yield teller.say(
+        "projects.off_grid",
+        count=len(own),
+        names=teller.words.listed(names, "project"),
+        step=grid(teller.language),
+        finer=Amount(next(fits, 1), grid.unit)(teller.language),
+    )
 
 
 def tell_unproven(teller: Teller) -> Iterator[str]:
@@ -152,3 +175,22 @@ def tell_unproven(teller: Teller) -> Iterator[str]:
         tail = gap and teller.say("projects.gap", gap=gap)
         count = int(plan.projects["chosen"].sum())
         yield teller.say("projects.unproven", count=count, gap=tail)
+    stages = {bool(one["proven"]): one for one in reversed(plan.reached)}
+    if not stages:
+        return
+    proven = [_stage(teller, one) for one in plan.reached if one["proven"]]
+    if False not in stages:
+        yield teller.say("reached.all", proven="; ".join(proven))
+        return
+    key = "some" if proven else "none"
+    open_ = _stage(teller, stages[False])
+    yield teller.say(f"reached.{key}", open=open_, proven="; ".join(proven))
+
+
+def _stage(teller: Teller, stage: Mapping[str, Any]) -> str:
+    """Name a goal by its number and what it asks for, or a tier of rules."""
+    if stage["goal"] is None:
+        return teller.say("reached.tier", tier=teller.say(f"tiers.{stage['name']}"))
+    asked = teller.plan.scenario.goals[stage["goal"] - 1]
+    name = teller.words.goal(stage["name"], asked.where)
+    return teller.say("reached.goal", number=stage["goal"], goal=name)

@@ -70,10 +70,11 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
     "indent3": {"indent": 3},
 }
 
-# "@" stands for the digits that money has, "~" for the least change that is shown as one: what is
-# less is shown as none, without a sign.
+# "@" stands for the digits that money has, "~" for the least change that is shown as one, "^" for
+# one of the last digit: a change that is less is shown as none, without a sign.
 _NUMBERS: Mapping[str, str] = {
     "money": "#,##0@",
+    "tiny": '[>=~]#,##0@;[=0]#,##0@;"< ^"',  # above nothing, and shown as such: as less than
     "change": '[>=~]+#,##0@;[<=-~]-#,##0@;"0@"',
     "quiet": "#,##0@;-#,##0@;",  # nothing for zero
     "whole": "#,##0",
@@ -120,6 +121,11 @@ class Display:
     digits: int
     rounds: bool
     width: float
+
+    @property
+    def least(self) -> float:
+        """VND from which an amount is not shown as nothing."""
+        return float(UNITS[self.unit] / 10**self.digits / 2)
 
 
 def display_of(
@@ -185,8 +191,10 @@ class Book:
         point = f".{'0' * money.digits}" if money.digits else ""
         self._styles = dict(_STYLES)
         least = f"{0.5 / 10**money.digits:.{money.digits + 1}f}"
+        finest = f"{1 / 10**money.digits:.{money.digits}f}"
         for name, shown in _NUMBERS.items():
-            parts = shown.replace("@", point).replace("~", least).split(";")
+            marks = {"@": point, "~": least, "^": finest}
+            parts = "".join(marks.get(mark, mark) for mark in shown).split(";")
             whole = ";".join(_section(part, language) for part in parts)
             self._styles[name] = {"num_format": whole}
         self._formats: dict[tuple[str, ...], Format] = {}

@@ -190,7 +190,8 @@ class _Table(Tree[Sequence[Values]]):
             elif sum_of:
                 self._write_sum(row, column, sum_of(column), vnd, *styles)
             else:
-                self.book.number(self.sheet, row, column, self._shown(vnd), *styles, "money")
+                look = "tiny" if vnd and 0 < vnd < self.book.money.least else "money"
+                self.book.number(self.sheet, row, column, self._shown(vnd), *styles, look)
 
     def _write_sum(
         self, row: int, column: int, formula: str, vnd: int | None, *styles: str

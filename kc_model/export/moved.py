@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,10 +15,9 @@ from kc_model.reference import source_order
 from kc_model.tables import as_rows
 from kc_model.wording import say
 
-__all__ = ["Reasons", "fund_field", "funds_of", "who", "write_moves"]
+__all__ = ["fund_field", "funds_of", "who", "write_moves"]
 
 _APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
-_SHARE = re.compile(r"\d+(?:[.,]\d+)? ?%")
 Row = Mapping[str, Any]
 
 _SMALL = 1_000_000  # VND: a smaller move comes from rounding, or is as good as none
@@ -39,12 +36,11 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
     Several moves of less than a million đồng of a fund that one authority decides stand in one row,
     last.
     """
-    reasons = Reasons(book, moves["reason"])
     funds = funds_of(book, moves["source"])
     fields = (
-        *(Field("from", 46.0), Field("to", 46.0), fund_field(funds)),
+        *(Field("from", 36.0), Field("to", 36.0), fund_field(funds)),
         *(Field(key, book.money.width, is_money=True) for key in ("amount", "gain")),
-        reasons.field,
+        Field("reason", 64.0),
     )
     rows = as_rows(moves.sort_values("amount", ascending=False, kind="stable"))
     groups = []
@@ -55,64 +51,16 @@ def write_moves(book: Book, stamp: Stamp, moves: pd.DataFrame) -> None:
             small = [row for row in own if row["source"] == fund and row["amount"] < _SMALL]
             joined += small if len(small) > 1 else []
             told += [_together(book, small)] if len(small) > 1 else []
-        shown = [_told(book, row, reasons) for row in own if row not in joined]
+        shown = [_told(book, row) for row in own if row not in joined]
         if own:
             groups.append(Group(_head(book, part, own), (*shown, *told)))
     title = book.say("listing.titles.moves", year=stamp.year)
     notes = (book.say("listing.gain"), book.say("listing.who"))
-    lines = (about(book, stamp), *reasons.legend)
-    write_form(book, stamp, Form("moves", title, lines, fields, tuple(groups), notes, funds))
-
-
-class Reasons:
-    """Reasons that several rows share, but for their shares, are told once and numbered.
-
-    Parameters
-    ----------
-    reasons : iterable of str
-        Of all rows; one that has several has each on a line of its own.
-
-    Attributes
-    ----------
-    is_short : bool
-        Whether all of them are numbered.
-    """
-
-    def __init__(self, book: Book, reasons: Iterable[str]) -> None:
-        told = [one for reason in reasons for one in reason.splitlines()]
-        counts = Counter(map(_alike, told))
-        shared = [key for key, count in counts.items() if count > 1]
-        self._numbers = {key: f"({number})" for number, key in enumerate(shared, 1)}
-        self._whole = {
-            key: len({reason for reason in told if _alike(reason) == key}) == 1 for key in shared
-        }
-        self.is_short = len(shared) == len(counts)
-        first = {_alike(reason): reason for reason in told}
-        self.legend = tuple(
-            book.say("listing.reason", number=number, text=first[key] if self._whole[key] else key)
-            for key, number in self._numbers.items()
-        )
-
-    @property
-    def field(self) -> Field:
-        """The column of reasons: narrow where all of them are numbered."""
-        return Field("reason", 16.0 if self.is_short else 38.0)
-
-    def short(self, reasons: str) -> str:
-        """Return the numbers of shared reasons with the shares of their own; others as they are."""
-        return "; ".join(map(self._short, reasons.splitlines()))
-
-    def _short(self, reason: str) -> str:
-        key = _alike(reason)
-        if key not in self._numbers:
-            return reason
-        own = [] if self._whole[key] else [", ".join(_SHARE.findall(reason))]
-        return ": ".join([self._numbers[key], *own])
-
-
-def _alike(reason: str) -> str:
-    """Return a reason with its shares left open."""
-    return _SHARE.sub("… %", reason)
+    write_form(
+        book,
+        stamp,
+        Form("moves", title, (about(book, stamp),), fields, tuple(groups), notes, funds),
+    )
 
 
 def funds_of(book: Book, codes: Iterable[str]) -> tuple[str, ...]:
@@ -143,14 +91,14 @@ def _head(book: Book, part: str, rows: Sequence[Row]) -> str:
     return book.say(f"listing.apart.{part}", who=", ".join(decide))
 
 
-def _told(book: Book, row: Row, reasons: Reasons) -> dict[str, Any]:
+def _told(book: Book, row: Row) -> dict[str, Any]:
     """Return what a row says of one move."""
     return {
         **{end: _end(book, row, end) for end in ("from", "to")},
         "source": book.name("source", row["source"]),
         "amount": row["amount"],
         "gain": None if row["gain"] is None else round(row["gain"]),
-        "reason": reasons.short(row["reason"]),
+        "reason": row["reason"],
     }
 
 

@@ -25,7 +25,7 @@ from kc_model.export.entries import (
 )
 from kc_model.export.frame import finish
 from kc_model.export.listing import Field, Form, Group, write_form
-from kc_model.export.moved import Reasons, fund_field, funds_of, who, write_moves
+from kc_model.export.moved import fund_field, funds_of, who, write_moves
 from kc_model.export.stamp import Stamp, about, form_notes, note_lines
 from kc_model.money import UNITS, format_number
 from kc_model.tables import as_rows
@@ -242,17 +242,16 @@ def _left_out(book: Book, stamp: Stamp, rows: Sequence[Row]) -> Form:
 
 
 def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[str, int]) -> Form:
-    reasons = Reasons(book, (row.get("reason") or "" for row in rows))
     kept = {code: unmoved[code] for code in reference.source_order() if unmoved.get(code)}
     funds = funds_of(book, (*(row["source"] for row in rows), *kept))
     place = only_place(book, rows)
     has_column = not place and any(map(_called, rows))  # else cells are called by their place
     fields = (
-        *(Field("moved", 38.0), *((Field("place", 16.0),) if has_column else ())),
+        *(Field("moved", 32.0), *((Field("place", 16.0),) if has_column else ())),
         *(fund_field(funds), money_field(book, "before")),
         *(money_field(book, "up", "moves"), money_field(book, "down", "moves")),
         money_field(book, "after", adds=("before", "up", "-down")),
-        *(reasons.field, Field("decided_by", 46.0 if reasons.is_short else 32.0)),
+        *(Field("reason", 64.0), Field("decided_by", 24.0)),
     )
     shown = [
         {
@@ -263,7 +262,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
             "before": row["before"],
             "up": row["move"] if row["move"] > 0 else None,
             "down": -row["move"] if row["move"] < 0 else None,
-            "reason": reasons.short(row.get("reason") or ""),
+            "reason": row.get("reason") or "",
             "decided_by": who(book, row.get("decided_by", "")),
         }
         for row in rows
@@ -277,7 +276,7 @@ def _adjustment(book: Book, stamp: Stamp, rows: Sequence[Row], unmoved: Mapping[
     return Form(
         "adjustment",
         title,
-        (about(book, stamp), *place, *reasons.legend),
+        (about(book, stamp), *place),
         fields,
         (*by_area(book, shown), *([Group(book.say("listing.stays"), rest)] if rest else [])),
         notes,

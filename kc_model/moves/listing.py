@@ -1,18 +1,15 @@
-"""A plan as a list of moves, from where to where and why; and moves refused."""
+"""A plan as a list of moves: from where to where, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kc_model import reference
 from kc_model.errors import Fault, InputError
 from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, Amount, to_unit
@@ -20,12 +17,21 @@ from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
 from kc_model.plan import Plan
 from kc_model.reading import linked_ids
-from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS
 from kc_model.wording import Language, say
 from kc_model.words import Words, grounds
 
-__all__ = ["ONLY_PAID", "changed", "find_moves", "moves", "refuse"]
+__all__ = [
+    "ONLY_PAID",
+    "called",
+    "changed",
+    "code_of",
+    "find_moves",
+    "keys_of",
+    "moves",
+    "refusal_id",
+    "step_of",
+]
 
 ONLY_PAID = "only_paid"
 """Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
@@ -34,6 +40,8 @@ End = Mapping[Any, Any]
 
 _ENDS = ("place", "area", "activity", "project")
 _APART = 0.005  # of chances that are shown as different
+_SLOW = 0.5  # of what is added: where less is expected to be disbursed, the reason says so
+_UNTOLD = ("rule", "goal", "joint")  # reasons that do not tell what is disbursed where it goes
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
@@ -50,16 +58,18 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per move, the largest gain first; its index numbers them for `refuse`. from_place,
-        from_area, to_place, to_area ("" where the money is new, or goes into the reserve), source;
-        from_activity, to_activity, from_project, to_project, to_source, year only where there are
-        any; amount, gain (float64 in the dataset's unit: disbursement expected by year-end that
-        the move adds, NaN where no absorption is known), reason (text), who_decides (minister,
-        agency, department or province), basis (articles), is_cut (bool: the money goes nowhere,
-        because its purse has that much less to give), refusable (bool: not so what goes into
-        the reserve because nobody can use it; refused or not, it would; nor what a project that
-        was paid needs, nor what a project leaves that no plan can keep, nor what was refused and
-        has to come back: its reason says so).
+        One row per move, the largest gain first; its index numbers them for
+        `kc_model.moves.refuse`. from_place, from_area, to_place, to_area ("" where the money is
+        new, or goes into the reserve), source; from_activity, to_activity, from_project,
+        to_project, to_source, year only where there are any; amount, gain (float64 in the dataset's
+        unit: disbursement expected by year-end that the move adds, NaN where no absorption is
+        known), reason (text), who_decides (minister, agency, department or province), basis
+        (articles), chance (float64: the share of the amount expected to be disbursed where it goes;
+        NaN where that is not known), is_cut (bool: the money goes nowhere, because its purse has
+        that much less to give), refusable (bool: not so what goes into the reserve because nobody
+        can use it; refused or not, it would; nor what a project that was paid needs, nor what a
+        project leaves that no plan can keep, nor what was refused and has to come back: its reason
+        says so).
 
     Raises
     ------
@@ -95,8 +105,9 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
             rows.append(_come_back(row, language) if (giver, taker) in apart else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
-    columns += ["is_cut", "refusable", "from_cell", "to_cell"]
-    kinds = {"amount": "Int64", "gain": "float64", "is_cut": "bool", "refusable": "bool"}
+    columns += ["chance", "is_cut", "refusable", "from_cell", "to_cell"]
+    kinds = {"amount": "Int64", **dict.fromkeys(("gain", "chance"), "float64")}
+    kinds |= dict.fromkeys(("is_cut", "refusable"), "bool")
     frame = pd.DataFrame(rows, columns=columns).astype(kinds)
     frame = frame.sort_values(["gain", "amount"], ascending=False, kind="stable", ignore_index=True)
     for key in ("activity", "project"):
@@ -188,7 +199,8 @@ def _refused_before(plan: Plan, ends: Sequence[End]) -> set[tuple[int, int]]:
     """Return which givers and takers a refusal keeps apart; the outside holds nothing itself."""
     ids = {rule.id for rule in plan.scenario.rules}
     held = [
-        end["cell"] >= 0 and _id("min" if end["change"] < 0 else "max", _code(plan, end)) in ids
+        end["cell"] >= 0
+        and refusal_id("min" if end["change"] < 0 else "max", code_of(plan, end)) in ids
         for end in ends
     ]
     givers, takers = (
@@ -224,6 +236,7 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
         "reason": _reason(plan, giver, taker, amount, language),
         "who_decides": decisions[0].who,
         "basis": grounds(found.basis for found in decisions),
+        "chance": taker["rate"] if taker["cell"] >= 0 else np.nan,
         "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
         and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
@@ -280,12 +293,13 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
     }
     kind, values = "joint", dict[str, str]()
     if chain := _needed_by(plan, taker):
-        kind, values = "needed", {"one": chain[0], "others": ", ".join(chain[1:])}
+        one, *others = (called(plan, id_) for id_ in chain)
+        kind, values = "needed", {"one": one, "others": ", ".join(others)}
         kind = kind if shown["there"] else "needed_unknown"
     elif _is_shut_out(plan, giver):
-        kind, values = "shut_out", {"one": str(giver["project"])}
-    elif amount < _step(plan):
-        kind, values = "rounding", {"step": Amount(_step(plan), plan.unit)(language)}
+        kind, values = "shut_out", {"one": called(plan, str(giver["project"]))}
+    elif amount < step_of(plan):
+        kind, values = "rounding", {"step": Amount(step_of(plan), plan.unit)(language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
         kind = to_cell if taker["cell"] >= 0 else "idle_cut" if taker["is_cut"] else "idle_kept"
@@ -299,10 +313,19 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
         kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
     if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
-    return say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
+    told = say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
+    if kind in _UNTOLD and taker["cell"] >= 0 and rates["there"] < _SLOW:
+        told = f"{told} {say('moves.reason.slow', language, **shown)}"
+    return told
 
 
-def _step(plan: Plan) -> int:
+def called(plan: Plan, project: str) -> str:
+    """Name a project by its number and its name."""
+    names = plan.data.projects.set_index("id")["name"]
+    return f"“{project}. {names[project]}”"
+
+
+def step_of(plan: Plan) -> int:
     """Return the grid of the plan's amounts, VND."""
     return int((plan.scenario.round_to or 0) * UNITS[plan.unit])
 
@@ -364,118 +387,16 @@ def _driver(
     return "rule", {"rule": rule_label(name, text, language)}
 
 
-def refuse(plan: Plan, numbers: Collection[int]) -> Scenario:
-    """Return the plan's scenario in which some of its moves are not made.
-
-    Parameters
-    ----------
-    plan : Allocation
-    numbers : collection of int
-        Rows of `kc_model.moves.moves` (of the plan).
-
-    Returns
-    -------
-    Scenario
-        With a rule for each end: what a cell or a project was to give it keeps, what it was to take
-        it does not get; a project that was to be stopped stays, one that was to be added does not
-        come in. What nobody can use any more is kept by nobody. Other moves stay open.
-        `kc_model.allocate` solves the rest again.
-
-    Raises
-    ------
-    KeyError
-        If the plan has no such move.
-    InputError
-        See `moves`.
-    """
-    found = find_moves(plan)
-    unknown = set(numbers) - set(found.index)
-    if unknown:
-        raise KeyError(f"no moves of the numbers {sorted(unknown)}: there are {len(found)}")
-    usable = changed(plan).set_index(["cell", "project"])[["change", "idle"]].sum(axis=1)
-    held: dict[tuple[str, int], int] = {}
-    sized: dict[tuple[str, str], int] = {}
-    rules: dict[str, Rule] = {}
-    for move in found.loc[sorted(set(numbers))].to_dict("records"):
-        for end, side, sign in (("from", "min", 1), ("to", "max", -1)):
-            cell, project = move[f"{end}_cell"], move.get(f"{end}_project", "")
-            if side == "min" and cell >= 0 and usable[cell, project] >= 0:
-                continue
-            rule = _whole(plan, project, side) if project else None
-            if rule is not None:
-                rules[rule.id] = rule
-            elif project and move["from_project"] != move["to_project"]:
-                whole = _share_of(plan, project, cell) * int(move["amount"])
-                sized[side, project] = sized.get((side, project), 0) + sign * round(whole)
-            elif cell >= 0:
-                held[side, cell] = held.get((side, cell), 0) + sign * int(move["amount"])
-    for (side, cell), vnd in held.items():
-        rule = _rule(plan, side, cell, vnd)
-        rules[rule.id] = rule
-    for (side, project), vnd in sized.items():
-        rule = _size(plan, project, side, vnd)
-        rules[rule.id] = rule
-    kept = tuple(rule for rule in plan.scenario.rules if rule.id not in rules)
-    return replace(plan.scenario, rules=(*kept, *rules.values()))
-
-
-def _whole(plan: Plan, project: str, side: str) -> Rule | None:
-    """Return the rule that keeps a project in that is stopped, or out that is added; else None."""
-    own = plan.parts[plan.parts["project"] == project]
-    if own["after" if side == "min" else "before"].sum():
-        return None
-    number = Decimal(1 if side == "min" else 0)
-    rule = _refusal(side, number, {"id": (project,)}, project, project)
-    return replace(rule, count="projects")
-
-
-def _share_of(plan: Plan, project: str, cell: int) -> float:
-    """Return how many times what a project changes in one cell it changes in all."""
-    own = plan.parts[plan.parts["project"] == project]
-    change = own["after"] - own["before"]
-    return float(change.sum()) / float(change[own["cell"] == cell].sum())
-
-
-def _size(plan: Plan, project: str, side: str, vnd: int) -> Rule:
-    """Return the rule that gives a project so much more at least, or so much less at most."""
-    now = int(plan.parts.loc[plan.parts["project"] == project, "after"].sum())
-    bound = Decimal(now + vnd) / UNITS[plan.unit]
-    return _refusal(side, bound, {"id": (project,)}, project, project)
-
-
-def _rule(plan: Plan, side: str, cell: int, vnd: int) -> Rule:
-    """Return the rule that gives a cell so much more at least, or so much less at most."""
-    own: dict[Any, Any] = plan.cells.loc[cell].to_dict()
-    keys = _keys(plan)
-    bound = Decimal(int(own["amount"]) + vnd) / UNITS[plan.unit]
-    place = reference.place_name(own["place"], plan.data.vintage)
-    names = [place, reference.area_name(own["area"]), own["activity"], own["source"]]
-    where = {key: (str(own[key]),) for key in keys}
-    name = " – ".join(name for name in names if name)
-    return _refusal(side, bound, where, _code(plan, {"cell": cell, "project": ""}), name)
-
-
-def _code(plan: Plan, end: End) -> str:
+def code_of(plan: Plan, end: End) -> str:
     """Return what a refusal calls an end of a move: its project, else its cell."""
-    return str(end["project"]) or "-".join(map(str, plan.cells.loc[end["cell"], _keys(plan)]))
+    return str(end["project"]) or "-".join(map(str, plan.cells.loc[end["cell"], keys_of(plan)]))
 
 
-def _keys(plan: Plan) -> list[str]:
+def keys_of(plan: Plan) -> list[str]:
     """Return the keys that tell the cells of a plan apart, and the source."""
     return [key for key in CELL_KEYS if key == "source" or len(set(plan.cells[key])) > 1]
 
 
-def _id(side: str, code: str) -> str:
+def refusal_id(side: str, code: str) -> str:
+    """Return the id of the rule that a refusal makes for an end of a move."""
     return f"refuse-{side}-{code}"
-
-
-def _refusal(side: str, bound: Decimal, where: Where, code: str, name: str) -> Rule:
-    """Return the rule that bounds what is selected, called by its code and its name."""
-    return Rule(
-        id=_id(side, code),
-        min=bound if side == "min" else None,
-        max=bound if side == "max" else None,
-        where=where,
-        text=say(f"moves.refused.{side}", "vi", cell=name),
-        basis=say("moves.refused.basis", "vi"),
-    )

@@ -115,6 +115,7 @@ class Allocation(Plan):
             "tiers": list(self.tiers),
             "bounds": list(self.bounds),
             "gap": self.gap,
+            **({"reached": [dict(stage) for stage in self.reached]} if self.reached else {}),
             "certificate": dict(self.certificate),
             "undecided": list(self.undecided),
             "reserve": reserve,

@@ -19,7 +19,7 @@ from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Rule, Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
-from kc_model.words import Words, grounds
+from kc_model.words import DIGITS, Words, grounds
 from kc_model.workbench import screen
 from kc_model.workbench.deciding import is_refusal
 from kc_model.workbench.editing import read_number
@@ -39,9 +39,12 @@ _HEADS = {
 _APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
+_SPENT = Goal("maximise", "disbursed")  # of plans that move as few lines the one most disbursed
 _LITTLE = Decimal("0.001")  # of a goal: without any give, the lines that its best needs all move
 _REFUSE, _REFUSED, _LEAD = "refuse", "refused", "lead"
 _LEADING = 10  # moves that stand before all groups where there are more than twice as many
+_SLOW = 0.5  # of what is added: where less is expected to be disbursed, the list says so first
+_NAMED = 3  # lines of those that are named
 _VIEWS = {"": "all", "ticked": _REFUSED}
 
 
@@ -75,16 +78,21 @@ def at_month(
 def _with_few(scenario: Scenario, *, is_asked: bool) -> Scenario:
     """Return the scenario with the goal of few moves in place of little change, or the other way.
 
-    Where no goal before it may lose anything, that of disbursement may lose a little.
+    Where no goal before it may lose anything, that of disbursement may lose a little. Of plans
+    with as few moves the one most disbursed is the best, if disbursement is a goal at all.
     """
     old, new = (_CHANGE, _FEW) if is_asked else (_FEW.name, replace(_FEW, what="change"))
     goals = [new if goal.name == old else goal for goal in scenario.goals]
     goals += [new] if is_asked and new not in goals else []
+    spent = [goal for goal in goals if goal.name == _SPENT.name]
+    if is_asked:
+        goals += [_SPENT] if spent and _SPENT not in goals[goals.index(new) :] else []
+    elif _SPENT in spent[1:] and goals[-1] == _SPENT:
+        goals.pop()
     before = list(takewhile(lambda goal: goal != new, goals))
     if is_asked and not any(goal.give for goal in before):
-        goals = [
-            replace(goal, give=_LITTLE) if goal in before and goal.what == "disbursed" else goal
-            for goal in goals
+        goals[: len(before)] = [
+            replace(goal, give=_LITTLE) if goal.what == "disbursed" else goal for goal in before
         ]
     return replace(scenario, goals=tuple(goals))
 
@@ -210,7 +218,12 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         rows = [*teller.lines(), *map(teller.refused, refused)]
         told = _say("shown", language, count=len(rows))
         self.listed.show(list(teller.groups(len(refused))), rows, told)
-        self.told.value = screen.message([teller.total(), *teller.sums_told()])
+        self.told.value = "".join(
+            (
+                screen.message([teller.total(), *teller.sums_told()]),
+                screen.message(list(teller.slow()), "warn"),
+            )
+        )
         self.hidden.value = screen.message(teller.hidden())
 
     def _ticked(self, key: str, code: str) -> None:
@@ -298,6 +311,28 @@ class _Teller:
             if len(parts) > 1:
                 yield _say(f"by.{key}", self.language, parts="; ".join(parts))
 
+    def slow(self) -> Iterator[str]:
+        """Say what is added where less than half of it is expected to be disbursed."""
+        own = self.large[self.large["chance"] < _SLOW]
+        if own.empty:
+            return
+        ends = [(self.end(row, "to"), row["source"]) for _, row in own.iterrows()]
+        parts = [part for _, part in own.groupby(pd.Series(ends, own.index), sort=False)]
+        parts.sort(key=lambda part: -float(part["amount"].sum()))
+        told = [
+            _say(
+                "slow_line", self.language, name=self.end(part.iloc[0], "to"),
+                source=say(f"export.sources.{part['source'].iloc[0]}", self.language),
+                share=self.words.percent(float(part["chance"].iloc[0]), 0), **self.sums(part),
+            )
+            for part in parts[:_NAMED]
+        ]  # fmt: skip
+        rest = parts[_NAMED:]
+        if rest:
+            told.append(_say("slow_more", self.language, count=len(rest)))
+        values = self.sums(own) | {"count": len(parts), "parts": "; ".join(told)}
+        yield _say("slow", self.language, **values)
+
     def hidden(self) -> list[str]:
         """Say what is not listed, so that it and what is listed add up to the plan's moves."""
         small = self.found[self.found["is_small"]]
@@ -339,7 +374,11 @@ class _Teller:
             yield Group(_REFUSED, _say("views.refused", self.language))
 
     def sums(self, part: pd.DataFrame) -> dict[str, object]:
-        return {"count": len(part), "amount": self.words.money(float(part["amount"].sum()))}
+        amount = float(part["amount"].sum())
+        told = self.words.money(amount)
+        if amount and told == self.words.money(0.0):  # to the đồng, not as nothing
+            told = self.words.exact(amount)
+        return {"count": len(part), "amount": told}
 
     def lines(self) -> Iterator[Picked]:
         """Yield the moves that are listed, the largest first."""
@@ -347,6 +386,9 @@ class _Teller:
             ends = [self.end(row, side) for side in ("from", "to")]
             source = say(f"export.sources.{row['source']}", self.language)
             numbers = [self.words.amount(float(row[key])) for key in ("amount", "gain")]
+            if numbers[0] == self.words.amount(0.0):
+                least = self.words.amount(self.words.one / 10 ** DIGITS[self.words.unit])
+                numbers[0] = _say("tiny", self.language, least=least)
             reason, group = str(row["reason"]), f"{row['part']}|{row['at']}"
             if number in self.lead.index:
                 who = say(f"moves.who.{row['who_decides']}", self.language)
