@@ -290,8 +290,7 @@ class Elastic:
 
     def spends(self, rules: Collection[str], sign: int) -> float | None:
         """Return the least money in all under laws (sign -1: the most), million VND, if any."""
-        cost = dict.fromkeys(range(self._start), float(sign))
-        outcome = self._solve(self._among(rules), cost, {})
+        outcome = self._solve(self._among(rules), dict.fromkeys(range(self._start), sign), {})
         return sign * outcome.objective if outcome.status is Status.OPTIMAL else None
 
     def _money(self, outcome: Outcome) -> Money | None:
@@ -429,14 +428,10 @@ class Elastic:
         )
 
     def cheapest_of(self, levers: Sequence[Lever], rules: Collection[str]) -> Money | None:
-        """Return the plan that misses only these levers' laws, by the least money, and keeps rules.
-
-        None if there is none.
-        """
+        """Return the plan that keeps rules and misses only these levers' least; None: none does."""
         rooms = {by: room for lever in levers for by, room in self._room(lever).items()}
         price = self._prices()
-        outcome = self._solve(self._among(rules), {by: price[by] for by in rooms}, rooms)
-        return self._money(outcome)
+        return self._money(self._solve(self._among(rules), {by: price[by] for by in rooms}, rooms))
 
     def cheapest(self, conflicts: Sequence[Collection[str]]) -> Money | None:
         """Return the plan that misses all laws together by the least money, million VND.

@@ -16,15 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.choice import Choice, choose, forbid
-from kc_model.allocate.conflicts import (
-    find_choice_conflicts,
-    find_conflicts,
-    find_grid_conflicts,
-    is_off_grid,
-)
+from kc_model.allocate.conflicts import find_conflicts
 from kc_model.allocate.draft import Draft
 from kc_model.allocate.gains import find_gains
 from kc_model.allocate.glance import Glance
+from kc_model.allocate.grids import find_choice_conflicts, find_grid_conflicts, is_off_grid
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
