@@ -145,10 +145,10 @@ class Guess:
         """
         z = np.zeros(len(relaxed.col_low))
         z[self._z[self._z >= 0]] = 1.0
-        one = abs(relaxed.matrix) @ sparse.diags_array(z)
+        one = (abs(relaxed.matrix) @ sparse.diags_array(z)).max(axis=1).toarray().ravel()
         made = relaxed.matrix @ values
         room = np.minimum(made - relaxed.row_low, relaxed.row_high - made)
-        found = room > np.maximum(_ROOM * one.max(axis=1).toarray().ravel(), _SHARE * np.abs(made))
+        found = (one > 0) & (room > np.maximum(_ROOM * one, _SHARE * np.abs(made)))
         found &= [name.startswith("row_") for name in relaxed.model.rows]
         found[[*self._loud]] = False
         return np.asarray(found)
