@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from faults.build import CELLS, HEAD, RECORDS, ROWS, YAML, folder, history, spoiled, workbook
 from faults.cases import CASES, Case, figures
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kc_model.errors import Fault, InputError
@@ -458,6 +458,7 @@ def csv_texts(draw):
     csv_texts() | st.text() | st.binary(max_size=200),
     st.sampled_from(["history", "cells", "places"]),
 )
+@example("year,month,place,area,source,plan\n2025,,01,TECH,KCQG,\n,,,,Cộng,2025", "history")
 def test_any_csv_is_read_or_refused_by_name(content, table):
     with tempfile.TemporaryDirectory() as at, suppress(InputError):
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content

@@ -128,10 +128,11 @@ def reconcile(typed: Typed, totals: Sequence[int], faults: list[Fault]) -> None:
                 sums = [_sum(typed, *_apart(*part, doubled), column.name) for part in parts]
                 if stated is None or any(low <= stated <= high for low, high in sums):
                     continue
-                both = {"stated": stated, "computed": sums[0][0]}
-                values: dict[str, object] = {key: amount(vnd) for key, vnd in both.items()}
                 code, newest = "total-differs", parts[0][0]
-                if len(newest) < len(blocks[0]):
+                first = 0 if len(newest) else len(blocks)  # no month can be read: of all rows
+                both = {"stated": stated, "computed": sums[first][0]}
+                values: dict[str, object] = {key: amount(vnd) for key, vnd in both.items()}
+                if 0 < len(newest) < len(blocks[0]):
                     code = "total-differs-month"
                     values |= {key: newest[key].iloc[0] for key in ("year", "month")}
                 faults.append(Fault(code, typed.grid.at(row, column.name), values))
