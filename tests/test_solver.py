@@ -539,6 +539,21 @@ def test_a_settlement_that_cannot_be_made_exact_is_proven_all_the_same(monkeypat
     assert abs(gap) <= 1e-7 * float(np.sum(away**2 / target))
 
 
+def test_a_second_pass_of_the_settlement_that_goes_astray_is_not_taken(monkeypatch):
+    passes = quadratic._interior
+
+    def astray(system, around):
+        near = passes(system, around)
+        return near if near is None or not around.any() else (near[0] + 50.0, *near[1:])
+
+    monkeypatch.setattr(quadratic, "_interior", astray)
+    monkeypatch.setattr(
+        quadratic, "_correct", lambda _, values, active, multipliers: (values, multipliers)
+    )
+    found = settled([[1, 1, 1]], [120], [120], [10, 20, 30], col_high=[200, 200, 200])
+    np.testing.assert_allclose(found, [20, 40, 60], rtol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1e-6, 1e-4, 1e-2, 1e2, 1e4, 1e6])
 def test_settlement_knows_no_scale(size):
     # From cells of a few đồng to cells of whole national budgets: the same plan, in proportion.

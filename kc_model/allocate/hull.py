@@ -28,7 +28,7 @@ from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 
 __all__ = ["Mix"]
 
-_CELLS, _SLICE = 12, 6  # rounds of cells, and of purses, after which a choice is made
+_CELLS, _SLICE = 15, 6  # rounds of cells, and of purses, after which a choice is made
 _EVERY = 3
 _CLOSED = 1e-5
 _EACH = 12  # states of a cell that a choice is made among

@@ -331,8 +331,10 @@ def _clarabel(system: _System) -> tuple[Array, Array] | None:
     found = _correct(system, point, active, multipliers=dual)
     if found is None or found[0] is not point:
         return found
-    nearer = _interior(system, point)
-    return found if nearer is None else (nearer[0], nearer[2])
+    nearer, room = _interior(system, point), max(system.worst(point), _TOLERANCE)
+    if nearer is None or system.worst(nearer[0]) > room:  # it may go astray
+        return found
+    return nearer[0], nearer[2]
 
 
 def _interior(system: _System, around: Array) -> tuple[Array, Mask, Array] | None:
