@@ -28,8 +28,9 @@ from kc_model.solver import GAP, GAP_WHOLE, Outcome, Solver, Status
 
 __all__ = ["Mix"]
 
-_CELLS, _SLICE = 15, 6  # rounds of cells, and of purses, after which a choice is made
+_ROUNDS = 40
 _EVERY = 3
+_SLICE = 6  # rounds after which a choice is made among what is known
 _CLOSED = 1e-5
 _EACH = 12  # states of a cell that a choice is made among
 _FIRM = 2  # the same where the mix is in one
@@ -63,8 +64,6 @@ class Mix:
         What no choice of whole projects can beat.
     outcome : Outcome or None
         The last mix.
-    is_settled : bool
-        Whether cells alone say all they can.
     """
 
     def __init__(self, relaxed: Solver, states: list[CellStates]) -> None:
@@ -73,7 +72,7 @@ class Mix:
         self._rated = -np.inf  # the floor that these duals say
         self._width = len(relaxed.col_low)
         self.outcome: Outcome | None = None
-        self._is_joined = self._is_closed = self.is_settled = False
+        self._is_joined = self._is_closed = False
         row, scale = len(self._relaxed.row_low), relaxed.scale
         self._relaxed.add([cut for one in states for cut in one.rows(scale)])
         cells = list[Cell]()
@@ -88,7 +87,7 @@ class Mix:
         self._asked = list[Plan]()  # by the duals of the last round, a plan of each bundle
 
     def close(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> None:
-        """Take in points of cells, a plan's first, some rounds long.
+        """Take in points of cells, a plan's first, until the floor is as high as it gets.
 
         Parameters
         ----------
@@ -100,13 +99,12 @@ class Mix:
             Whether there is time.
         """
         self._take([(block, [block.standing(plan)]) for block in self._blocks])
-        self.is_settled = self._settle(best, goes_on, _CELLS)
+        self._settle(best, goes_on)
 
     def join(self, plan: Array, best: float, goes_on: Callable[[], bool]) -> bool:
         """Put cells of a purse, and of a bundle, together and do the same, some rounds at a time.
 
-        Cells alone come first, till they are settled: their duals tell which plans of purses are
-        worth a look.
+        Cells alone come first: their duals tell which plans of purses are worth a look.
 
         Parameters
         ----------
@@ -120,9 +118,6 @@ class Mix:
         """
         if self.outcome is None or self._is_proven(best) or not goes_on():
             return False
-        if not self.is_settled:
-            self.is_settled = self._settle(best, goes_on, _CELLS)
-            return True
         if not self._is_joined and not self._joined(plan):
             return False
         if self._is_closed:
@@ -207,7 +202,7 @@ class Mix:
     def _is_proven(self, best: float) -> bool:
         return best - self.floor <= GAP_WHOLE * max(self._relaxed.scale, abs(best))
 
-    def _settle(self, best: float, goes_on: Callable[[], bool], most: int) -> bool:
+    def _settle(self, best: float, goes_on: Callable[[], bool], most: int = _ROUNDS) -> bool:
         """Solve and take in what is asked for, in turn, so many times; tell whether that was all.
 
         Purses and bundles are not asked always.

@@ -235,8 +235,7 @@ class WholeLadder(Ladder):
 
     def _joined(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
         """Yield what comes of a mix each time it is better known."""
-        if mix.is_settled:
-            mix.join(self._plan, self._best, self._has_time)  # a choice of cells alone says little
+        mix.join(self._plan, self._best, self._has_time)  # a choice of cells alone says little
         yield from self._of(mix, guess, free)
         while mix.join(self._plan, self._best, self._has_time):
             yield from self._of(mix, guess, free)
