@@ -91,6 +91,10 @@ class Fault:
         where = f"{self.at}: " if str(self.at) else ""
         return f"{where}[{self.code}] {self.found(language)} → {self.remedy(language)}"
 
+    def told(self, language: Language = "vi") -> str:
+        """Return the same without the code: what a screen says."""
+        return self.text(language).replace(f"[{self.code}] ", "", 1)
+
 
 class KcError(Exception):
     """Base of every error the package raises on purpose."""

@@ -544,7 +544,8 @@ def test_what_nobody_foresaw_becomes_a_sentence(plan_desk, log, monkeypatch):
 def test_faults_of_the_scenario_are_told_with_their_remedy(data, log):
     shown = show_plan(data, scenario(RULES.replace("per: baseline", "per: nowhere")))
     assert shown.wait(30)
-    assert "[unknown-attribute]" in words(shown.status)
+    assert "“nowhere”" in words(shown.status)
+    assert "unknown-attribute" not in words(shown.status)  # codes are for programs
     assert shown.plan is None
     assert not log.exists()
 
@@ -828,7 +829,7 @@ def test_nothing_of_another_month_stands_bright_and_a_long_forecast_can_be_stopp
 def test_a_forecast_that_cannot_be_is_told_and_nothing_stale_stays_bright(log, monkeypatch):
     shown = show_forecast(dataset(history=HISTORY), 2019, 6)
     assert shown.wait(30)
-    assert "[forecast-year]" in words(shown.status)
+    assert "Không dự báo được năm 2019" in words(shown.status)
     assert shown.outlook is None
     shown.year.value = 2023
     assert shown.wait(30)
@@ -1338,7 +1339,7 @@ def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
         assert sentence in words(plan_desk.comparing.told)
     plan_desk.comparing.after.value = 0
     plan_desk.comparing.errand.button.click()
-    assert "[same-scenario-twice]" in words(plan_desk.comparing.errand.told)
+    assert "hai phương án được chọn là một" in words(plan_desk.comparing.errand.told)
 
 
 def test_chart_and_sentences_of_a_bridge_are_rounded_alike(plan_desk):

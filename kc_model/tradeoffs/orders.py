@@ -120,7 +120,7 @@ def _ranked(data: Dataset, faults: list[Fault]) -> list[Goal]:
         found = _classes(data, name)
         if found is None and kind == "place":
             values = {"column": name, "choices": ", ".join(known)}
-            faults.append(Fault("no-priority-classes", Address("places.csv"), values))
+            faults.append(Fault("no-priority-classes", Address(), values))
         unclear = sorted((found or set()) - set(known))
         if unclear:
             at = Address(_file(data, name), column=name)

@@ -211,7 +211,7 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
             if typed:
                 least = read_number(typed, "amount", any_money, plan.unit, language)
         except InputError as error:
-            self.hidden.value = screen.message([error.faults[0].text(language)], "stop")
+            self.hidden.value = screen.message([error.faults[0].told(language)], "stop")
             return
         teller = _Teller(plan, found, float(least or 0), language)
         refused = [rule for rule in scenario.rules if is_refusal(rule)]

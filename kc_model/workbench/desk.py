@@ -54,7 +54,7 @@ def language_switch(language: Language) -> ipywidgets.ToggleButtons:
 def explain_error(error: Exception, language: Language) -> list[str]:
     """Return an error in sentences; the traceback of an unforeseen one goes to `LOG`."""
     if isinstance(error, InputError):
-        return [fault.text(language) for fault in error.faults]
+        return [fault.told(language) for fault in error.faults]
     if isinstance(error, KcError):
         return [str(error)]
     _logger().error("unforeseen", exc_info=error)
@@ -169,7 +169,7 @@ class FiguresDesk(Desk):
         told = list(dict.fromkeys(notes))
         main = [self._note(n) for n in told if n.standing == "assumed" and not n.table]
         rest = [self._note(n) for n in told if n.standing != "assumed" or n.table]
-        warnings = [fault.text(self.language) for fault in self.data.warnings]
+        warnings = [fault.told(self.language) for fault in self.data.warnings]
         synthetic = [self.say("synthetic")] if self.data.synthetic else []
         self.notes.value = (
             screen.message(synthetic + main, "warn")

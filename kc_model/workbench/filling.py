@@ -179,7 +179,7 @@ class Filling(ipywidgets.VBox):  # type: ignore[misc]
         scenario, unread = self._read(table, edits)
         if unread and acted:  # the row stays as it was
             (_, error), *_ = unread.values()
-            grid.say(error.faults[0].text(owner.language), is_refusal=True)
+            grid.say(error.faults[0].told(owner.language), is_refusal=True)
             return
         if unread and len(edits) > 1:
             self._refuse_unread(table, unread)

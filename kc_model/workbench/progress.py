@@ -277,7 +277,7 @@ class ProgressDesk(FiguresDesk):
             self.findings.value = screen.bullets(self.say("progress.findings"), shown) + (
                 screen.fold(self.say("more", count=len(rest)), screen.bullets("", rest))
             )
-        warnings = [fault.text(self.language) for fault in self._new(outlook.warnings)]
+        warnings = [fault.told(self.language) for fault in self._new(outlook.warnings)]
         self.ground.value = screen.fold(
             self.say("warnings", count=len(warnings)), screen.bullets("", warnings)
         )

@@ -125,7 +125,7 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
             return
         with self._lock:
             faults = self._faults.get(order, ())
-            self.lack.value = screen.message([one.text(self._language) for one in faults], "warn")
+            self.lack.value = screen.message([one.told(self._language) for one in faults], "warn")
             if not faults:
                 self._take(self._goals[order])
 
