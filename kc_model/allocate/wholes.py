@@ -223,7 +223,7 @@ class WholeLadder(Ladder):
             mix = guess.mix(relaxed, bound.values, self._plan, self._best, self._has_time)
             if mix is None:
                 break
-            for still, at in self._joined(mix, guess, free):
+            for still, at in self._joined(mix, guess, free, bound.objective):
                 yield still, at
                 is_heard = not len(self._found) and guess.hears(self.solver, still, at)
                 if is_heard:
@@ -233,9 +233,15 @@ class WholeLadder(Ladder):
             still = np.setdiff1d(free, nearby[max(0, start) : start + _NEAR])
             yield still, np.rint(self._plan[still])
 
-    def _joined(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
-        """Yield what comes of a mix each time it is better known."""
-        mix.join(self._plan, self._best, self._has_time)  # a choice of cells alone says little
+    def _joined(
+        self, mix: Mix, guess: Guess, free: Indices, chords: float
+    ) -> Iterator[tuple[Indices, Array]]:
+        """Yield what comes of a mix each time it is better known.
+
+        Where cells say much more than their chords, so do purses: a choice waits for them.
+        """
+        if mix.floor - chords > GAP_WHOLE * max(self.solver.scale, abs(chords)):
+            mix.join(self._plan, self._best, self._has_time)
         yield from self._of(mix, guess, free)
         while mix.join(self._plan, self._best, self._has_time):
             yield from self._of(mix, guess, free)
