@@ -16,7 +16,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from datasets import dataset, scenario, table
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import kc_model as kc
@@ -219,6 +219,7 @@ def enumerated(projects, budgets, goals, may, *, given: bool):
 
 
 @given(st.integers(0, 10**6), st.booleans())
+@example(1548, False)
 @settings(max_examples=60, deadline=None)
 def test_the_plan_is_the_best_of_all(seed, given):
     projects, budgets, goals = drawn(seed)

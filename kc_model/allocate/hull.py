@@ -327,7 +327,8 @@ class Mix:
         told = [at for few in self._bundled for at in few.columns.values()]
         far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _FIRST :] for own in chosen)])
         relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
-        relaxed.decide(np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen]))
+        every = np.concatenate([np.array([*whole, *told], dtype=np.int64), *chosen])
+        relaxed.decide(every, in_pairs=True)
         size = max(relaxed.scale, abs(self.floor))
         enough = self.floor + GAP_WHOLE * size / 2
         # Far from the floor a choice need not be the best: the next one knows more.
@@ -343,7 +344,8 @@ class Mix:
         none = np.full(len(rows), np.inf)
         relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
         relaxed.set_columns(far, np.zeros(len(far)), np.full(len(far), np.inf))
-        relaxed.decide(np.concatenate([np.array(whole, dtype=np.int64), *chosen]))
+        every = np.concatenate([np.array(whole, dtype=np.int64), *chosen])
+        relaxed.decide(every, in_pairs=True)
         relaxed.ask(GAP_WHOLE / 10, _NODES, enough, _NEAR)
         relaxed.hint(outcome.values)
         outcome = relaxed.run(is_trial=True)

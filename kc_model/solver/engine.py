@@ -90,10 +90,9 @@ class Engine:
         self.set(output_flag=False, threads=1, random_seed=0, mip_rel_gap=gap)
         self.set(primal_feasibility_tolerance=TOLERANCE, dual_feasibility_tolerance=TOLERANCE)
         # HiGHS 1.15.1's presolve can undo its own work without end, past any time limit: the
-        # aggregator opens what forcing columns close. Equations of two columns let it walk through
-        # a list of rows that it has emptied meanwhile: it crashes, or calls all plans impossible.
-        # Whole numbers need the rest of presolve, money does not (`_pass`).
-        self.set(presolve_rule_off=_AGGREGATOR | _DOUBLETON)
+        # aggregator opens what forcing columns close. Whole numbers need the rest of presolve,
+        # money does not (`_pass`).
+        self.set(presolve_rule_off=_AGGREGATOR)
 
     def set(self, **options: object) -> None:
         """Set options of HiGHS."""
@@ -234,6 +233,14 @@ class Engine:
         """Whether the last run looked for whole numbers, or found no plan to end with."""
         is_over = self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return not is_over or self.highs.getInfo().mip_node_count > 0
+
+    def without_pairs(self) -> None:
+        """Let presolve leave equations of two columns alone.
+
+        HiGHS 1.15.1 walks through a list of rows that such an equation may have emptied meanwhile:
+        where there are many, it crashes or calls all plans impossible.
+        """
+        self.set(presolve_rule_off=_AGGREGATOR | _DOUBLETON)
 
     def forget(self) -> None:
         """Begin the next run afresh."""

@@ -334,12 +334,21 @@ class Solver:
         self.cost = np.append(self.cost, none)
         self._scaled = self._scale_matrix()
 
-    def decide(self, columns: Indices) -> None:
-        """Let columns take whole numbers only, and no others; their values are not scaled."""
+    def decide(self, columns: Indices, *, in_pairs: bool = False) -> None:
+        """Let columns take whole numbers only, and no others; their values are not scaled.
+
+        Parameters
+        ----------
+        columns : array of int
+        in_pairs : bool
+            Whether many rows are equations of two columns (`Engine.without_pairs`).
+        """
         whole = np.zeros(len(self.col_low), dtype=bool)
         whole[columns] = True
         self.model = replace(self.model, whole=whole)
         self._engine = self._begun()
+        if in_pairs:
+            self._engine.without_pairs()
 
     def run(self, *, is_trial: bool = False) -> Outcome:
         """Solve what stands now.
