@@ -32,6 +32,7 @@ _CORE = 300
 _NEAR = 120
 _NODES = 60
 _FINE = GAP_WHOLE / 100
+_FAR = 0.1  # gap of a plan that a choice of cells alone would not close
 _ENOUGH = 0.99
 _EDGE = 1e-6
 _TIMES = 1e3
@@ -238,9 +239,11 @@ class WholeLadder(Ladder):
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield what comes of a mix each time it is better known.
 
-        Where cells say much more than their chords, so do purses: a choice waits for them.
+        A choice waits for purses where cells say much more than their chords, for so may purses,
+        or where the plan is far from what none can beat.
         """
-        if mix.floor - chords > GAP_WHOLE * max(self.solver.scale, abs(chords)):
+        is_told = mix.floor - chords > GAP_WHOLE * max(self.solver.scale, abs(chords))
+        if is_told or self.gap > _FAR:
             mix.join(self._plan, self._best, self._has_time)
         yield from self._of(mix, guess, free)
         while mix.join(self._plan, self._best, self._has_time):
