@@ -165,6 +165,31 @@ def test_drawn_instances_verify(seed, tmp_path):
     assert failed(found) == (set() if plan.status == "optimal" else {"plan"}), found.sentences("en")
 
 
+def test_goals_of_more_digits_than_are_told_verify(tmp_path):
+    """Where a đồng does almost as well elsewhere, the best has to be kept to its last digit."""
+    tables = {
+        "cells": """\
+place area source baseline
+01    TECH KCQG   98765.4
+04    TECH KCQG   1234.5
+01    PROD KCQG   33333.3
+""",
+        "absorption": """\
+place area source upto      rate
+01    TECH KCQG   99000.7   0.7412345
+04    TECH KCQG   99000.7   0.7412346
+01    PROD KCQG   33333.3   0.3333333
+""",
+    }
+    text = """\
+budget: [{source: KCQG, amount: 133333.3}]
+rules: [{id: tech, where: {area: TECH}, max: 99000.1}]
+goals: [{maximise: disbursed}]
+"""
+    found = verify(made(tmp_path, text, **tables))
+    assert not failed(found), found.sentences("en")
+
+
 def test_a_plan_of_a_moved_number_verifies(tmp_path):
     """Its multipliers come of a hot start."""
     from kc_model import Planner

@@ -363,7 +363,8 @@ class _Judge:
             multipliers = self.proof.stages[s] if s < len(self.proof.stages) else {}
             least = self.bounds.prove(cost, multipliers)
             gap = (best - least) / max(self.problem.size, abs(best))
-            highest = max(stage.highest(best), self._settled_at(stage))
+            settled = self._settled_at(stage)  # the result says its best to fewer digits
+            highest = max(stage.highest(best), settled) if stage.is_open else settled
             self.bounds.keep(stage.column, highest, least)
             yield _check(
                 self._of_choice("best"),
