@@ -242,29 +242,34 @@ class WholeLadder(Ladder):
         A choice waits for purses where cells say much more than their chords, for so may purses,
         or where the plan is far from what none can beat.
         """
+        yield from self._guessed(mix, guess, free)
         is_told = mix.floor - chords > GAP_WHOLE * max(self.solver.scale, abs(chords))
-        if is_told or self.gap > _FAR:
-            mix.join(self._plan, self._best, self._has_time)
-        yield from self._of(mix, guess, free)
+        if not (is_told or self.gap > _FAR):
+            yield from self._chosen(mix, guess, free)
         while mix.join(self._plan, self._best, self._has_time):
-            yield from self._of(mix, guess, free)
+            yield from self._guessed(mix, guess, free)
+            yield from self._chosen(mix, guess, free)
 
     def _has_time(self) -> bool:
         return self.solver.goes_on(self.gap)
 
-    def _of(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
-        """Yield what comes of a mix.
-
-        A guess; choices, each then without what its states do not know, or got wrong; a core. The
-        better a plan, the fewer states can be part of a better one: another choice then.
-        """
+    def _guessed(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield the last plan, which may be proven by what a mix says, and a guess by it."""
         self._floor = max(self._floor, mix.floor)
-        yield free, np.rint(self._plan[free])  # proven, maybe, by what is known now
+        yield free, np.rint(self._plan[free])
+        found = None if mix.outcome is None else guess.of(self._without()[1], mix.outcome.values)
+        if found is not None:
+            yield found
+
+    def _chosen(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield choices by a mix, each then without what its states do not know, or got wrong.
+
+        Last a core. The better a plan, the fewer states can be part of a better one: another
+        choice then.
+        """
         if mix.outcome is None:
             return
         values, reduced = mix.outcome.values, mix.outcome.column_duals
-        guessed = guess.of(self._without()[1], values)
-        yield from [] if guessed is None else [guessed]
         before = np.inf
         while self.gap < before / 2:
             before = self.gap
