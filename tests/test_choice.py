@@ -1130,6 +1130,19 @@ def test_no_plan_beats_what_the_points_of_cells_say(seed):
         assert bound <= best + 1e-6 * max(1.0, abs(best))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_projects_that_cannot_all_be_decided_at_once_are_decided_in_part(seed, tmp_path):
+    shape = replace(SHAPES["one-goal"], places=12, groups=0.0, links=0.6, seed=seed)
+    write(tmp_path, shape, 300)
+    problem = build_problem(read_dataset(tmp_path), read_scenario(tmp_path / "scenario.yaml"))
+    ladder = Live(problem, time.monotonic() + 60).ladder
+    ladder.solver.set_cost(np.eye(len(ladder.solver.cost))[ladder.columns[0]])
+    bound, relaxed = ladder._without()
+    columns, at = ladder.guess.of(relaxed, bound.values)
+    assert np.all(at == np.rint(at))
+    assert ladder._with(columns, at, 1.0).status in (Status.OPTIMAL, Status.LIMIT)
+
+
 _COUNTED = (
     {"id": "each", "each": "place", "count": "projects", "min": 4},
     {"id": "clusters", "where": {"area": "CLUS"}, "count": "projects", "max": 6},

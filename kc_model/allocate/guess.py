@@ -22,6 +22,7 @@ from kc_model.solver import GAP, Solver, Status
 __all__ = ["Guess"]
 
 _ROUNDS = 10
+_RUNS = 40  # rounds, where not all can be decided that should be
 _SURE = 0.05
 _ROOM, _SHARE = 2.0, 0.2  # projects, and part of what a row adds up: as room it is enough
 
@@ -161,17 +162,38 @@ class Guess:
         """Decide what concerns several cells; return the program's solution then."""
         left = self._z[self._tied]
         left = left[relaxed.col_low[left] < relaxed.col_high[left]]
-        for turn in range(_ROUNDS, 0, -1):
+        turn = _ROUNDS
+        for _ in range(_RUNS):
             if not len(left):
-                break
+                return values
             at = (values[left] > 0.5).astype(np.float64)
             order = np.argsort(np.abs(values[left] - at), kind="stable")
             sure = int(np.sum(np.abs(values[left] - at) <= _SURE))
             now = order[: max(sure, -(-len(left) // turn))]
-            relaxed.set_columns(left[now], at[now], at[now])
-            outcome = relaxed.run()
-            if outcome.status is not Status.OPTIMAL:
+            found = self._decided(relaxed, left[now], at[now])
+            if found is None:
                 return None
-            values = outcome.values
-            left = np.delete(left, now)
-        return values
+            values, count = found
+            left, turn = np.delete(left, now[:count]), max(1, turn - 1)
+        return None
+
+    def _decided(self, relaxed: Solver, columns: Indices, at: Array) -> tuple[Array, int] | None:
+        """Decide as many of the first columns as can be together; the first, or its opposite.
+
+        Returns
+        -------
+        tuple of (array, int) or None
+            The program's solution then and how many are decided.
+        """
+        low, high = relaxed.col_low[columns], relaxed.col_high[columns]
+        count = len(columns)
+        while count:
+            relaxed.set_columns(columns[:count], at[:count], at[:count])
+            outcome = relaxed.run()
+            if outcome.status is Status.OPTIMAL:
+                return outcome.values, count
+            relaxed.set_columns(columns[:count], low[:count], high[:count])
+            count //= 2
+        relaxed.set_columns(columns[:1], 1 - at[:1], 1 - at[:1])
+        outcome = relaxed.run()
+        return (outcome.values, 1) if outcome.status is Status.OPTIMAL else None
