@@ -347,17 +347,24 @@ class Here(Part):
         Whether closing the page would lose something: the browser then asks first.
     language : {"vi", "en"}
         In which the page is read aloud.
+    shown : dict
+        What the page comes back to where it is loaded again.
+    before : dict
+        The same of the page before, where this one is that loaded again; empty otherwise.
     """
 
     _file = "here.js"
     unsaved = traitlets.Bool(False).tag(sync=True)
     language = traitlets.Unicode("vi").tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
 
     def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._up = is_up
+        self.before: dict[str, Any] = {}
 
-    def _told(self, _content: Any) -> None:
+    def _told(self, content: Any) -> None:
+        self.before = dict(content.get("shown") or {})
         self._up()
 
 
