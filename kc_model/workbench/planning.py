@@ -126,7 +126,8 @@ class PlanDesk(FiguresDesk):
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
         self.trading = Trading(self._traded, self.scenario, self._take_goals, lock)
-        self.filing = Filing(self.scenario_now, self._maker, self._kept, self._refused, lock)
+        files = self.scenario_now, self._maker, self._kept, self._refused, self.go
+        self.filing = Filing(*files, lock)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
         self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
@@ -137,6 +138,9 @@ class PlanDesk(FiguresDesk):
         self._on_click(self.redo, self.redo_last)
         self._on_click(self.filing.keep, self.filing.save)
         self._on_click(self.filing.copy, self.filing.duplicate)
+        acts = self.filing.duplicate, self.filing.take_theirs, self.filing.save_over
+        for button, act in zip(self.filing.ways.values(), acts, strict=True):
+            self._on_click(button, act)
         self._on_click(self.filing.export, self.filing.start_export)
         self._open_tables(is_open=False)
         # What programs and tests reach for, wherever it stands.
@@ -163,7 +167,7 @@ class PlanDesk(FiguresDesk):
             self.steering,
             screen.row(*steps, self.adjusting.month, self.steering.rounding),
             screen.row(self.filing, *views),
-            self.filing.saved,
+            self.filing.told,
             self.filling,
             self.mending,
             self.status,
