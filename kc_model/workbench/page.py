@@ -25,6 +25,7 @@ from kc_model.workbench.starting import STARTERS, starters
 __all__ = ["AppPage", "show_app"]
 
 _TABS = ("progress", "plan", "data")
+_GONE = ("server", "kernel", "unsaved")
 _YIELDS, _SOON = 5.0, 0.05  # seconds
 _AnyDesk = TypeVar("_AnyDesk", bound=Desk)
 
@@ -280,6 +281,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         title = say("screen.page.title", language)
         self._title.value = f"{screen.style()}<h1>{title}</h1>"
         self._here.language = language
+        self._here.gone = {key: say(f"screen.page.gone.{key}", language) for key in _GONE}
         self.tabs.titles = [say(f"screen.page.tabs.{key}", language) for key in _TABS]
         self.pick.description = say("screen.page.scenario", language)
         loaded = self._loaded

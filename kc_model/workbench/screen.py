@@ -347,11 +347,14 @@ class Here(Part):
         Whether closing the page would lose something: the browser then asks first.
     language : {"vi", "en"}
         In which the page is read aloud.
+    gone : dict
+        What the page says once Python has ended: server, kernel; unsaved behind.
     """
 
     _file = "here.js"
     unsaved = traitlets.Bool(False).tag(sync=True)
     language = traitlets.Unicode("vi").tag(sync=True)
+    gone = traitlets.Dict().tag(sync=True)
 
     def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -359,6 +362,7 @@ class Here(Part):
 
     def _told(self, _content: Any) -> None:
         self._up()
+        self.send({"here": True})
 
 
 class Keys(Part):
