@@ -291,6 +291,9 @@ def test_bridge_weighs_two_changes_alike(planner):
     table = bridge.table()
     assert bridge.weighed
     assert table["moved"].tolist()[1:] == pytest.approx([30, 20])
+    told = bridge.sentences()
+    assert "; làm thêm 30 triệu đồng chuyển từ ô này sang ô khác." in told[0]
+    assert "làm thêm 20 triệu đồng" in told[1]
     # 01 falls from 100 to 50; the first 40 cost 0.1 each, the last ten 0.4. The floor of 30 costs
     # 3 as the first and 6 as the second, the one of 20 costs 2 or 5.
     assert table["disbursed"].tolist()[1:] == pytest.approx([-4.5, -3.5])
@@ -462,7 +465,7 @@ def test_presets_are_held_against_each_other():
     assert (table.filter(like="_cost").min() == 0).all()
     told = " ".join(found.sentences("vi"))
     assert "80 triệu đồng đến địa bàn ưu tiên" in told
-    assert "kém mức tốt nhất 40 triệu đồng" in told
+    assert "kém thứ tự tốt nhất 40 triệu đồng" in told
 
 
 def test_a_preset_that_the_data_do_not_carry_is_named(planner):
