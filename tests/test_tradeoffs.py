@@ -197,6 +197,42 @@ place area source upto rate
     )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "money"),
+    [
+        (54, 60),  # 60 at 01 give 0.9 each
+        (78, 100),  # 40 more give 0.6
+        (120, 170),  # 60 and 110
+        (36, 40),
+    ],
+)
+def test_the_money_for_a_wanted_figure_by_hand(planner, wanted, money):
+    found = kc.seek(planner, scenario(PLAIN), wanted)
+    assert found.plan.cells["amount"].sum() / 1e6 == pytest.approx(money, abs=0.06)
+    assert found.plan.cells["expected_disbursed"].sum() / 1e6 >= wanted
+    assert not found.is_floor
+    assert found.plan.certificate["failed"] == []
+
+
+def test_what_no_money_reaches_and_what_rules_ask_for_are_told(planner):
+    found = kc.seek(planner, scenario(PLAIN), 1000)
+    assert found.plan is None
+    assert found.sentences()[0].startswith("Không mức kinh phí nào, đến 4 lần hiện nay, đạt 1.000")
+    floor = "rules: [{id: low, where: {place: '02'}, min: 80}]\n"
+    found = kc.seek(planner, scenario(floor + PLAIN), 10)
+    assert found.plan.cells["amount"].sum() / 1e6 == pytest.approx(80, abs=0.06)
+    assert "không giữ được các quy định" in found.sentences()[1]
+    calls = iter(range(3))
+
+    def broken(_step, _share):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    found = kc.seek(planner, scenario(PLAIN), 54, progress=broken)
+    assert not found.complete
+    assert "Đã dừng giữa chừng" in found.sentences("vi")[-1]
+
+
 def held_at(asked, value):
     return held(asked.goals[0], value)
 
