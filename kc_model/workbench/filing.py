@@ -93,7 +93,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self.ways = {way: ipywidgets.Button(icon="wrench", layout=wide) for way in _WAYS}
         for button in self.ways.values():
             button.add_class("kc-way")
-        self._ways = ipywidgets.VBox(list(self.ways.values()))
+        self._ways = ipywidgets.VBox()
         self.told = ipywidgets.VBox([self.saved, self._ways])
         super().__init__([self.name, self.keep, self.copy, self.export])
 
@@ -185,7 +185,7 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     def _offer(self, file: Path | None) -> None:
         """Offer the ways out of a file that somebody else has saved, or none."""
         self._clash = file
-        self._ways.layout.display = "none" if file is None else ""
+        self._ways.children = [] if file is None else list(self.ways.values())
 
     def outdate(self) -> None:
         """Take back what was said of a scenario that is no longer on screen."""
