@@ -23,8 +23,10 @@ from kc_model.allocate import Planner, allocate
 from kc_model.errors import InputError
 from kc_model.money import UNITS
 from kc_model.problem import build_problem
+from kc_model.workbench.starting import starters
 
 LIVE = importlib.import_module("kc_model.allocate.live")
+QUADRATIC = importlib.import_module("kc_model.solver.quadratic")
 
 CELLS = """
 place area source baseline max
@@ -398,3 +400,28 @@ goals: [{maximise: disbursed}]
     told = ["price", "price_from", "price_to", "step", "gain"]
     assert quick[~many][told].equals(exact[~many][told])
     assert quick["gain"].equals(exact["gain"])  # of the rule's number, in all groups at once
+
+
+@pytest.mark.parametrize(("round_to", "is_near"), [("1", True), ("0.000001", False)])
+def test_in_place_a_settlement_ends_within_half_a_step_of_the_grid(monkeypatch, round_to, is_near):
+    """Where many rows hold it; on a grid of one đồng it is made exact, as in a plan made afresh."""
+    data = read_dataset("data/sample")
+    start = replace(starters(data)[""], round_to=Decimal(round_to))
+    fewer = start.scaled(Decimal("0.98"), Decimal(1))
+    corrected, correct = [], QUADRATIC._correct
+
+    def count(*what, **how):
+        corrected.append(what)
+        return correct(*what, **how)
+
+    monkeypatch.setattr(QUADRATIC, "_correct", count)
+    planner = Planner(data)
+    planner.plan(start, detail=False)
+    corrected.clear()
+    found = planner.plan(fewer, detail=False)
+    assert (not corrected) == is_near
+    corrected.clear()
+    fresh = allocate(data, fewer, found.outlook, ranges=False)
+    assert corrected  # otherwise another scenario is to be tried here
+    away = (found.cells["amount"] - fresh.cells["amount"]).abs()
+    assert away.max() <= start.round_to * UNITS[data.unit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date, datetime
 
@@ -22,6 +23,7 @@ from kc_model.sheets import (
     clean_text,
     known_attributes,
     lay_out,
+    office,
     open_sheets,
     pairs,
     read_delimited,
@@ -112,6 +114,25 @@ def test_a_value_as_text(value, text):
 
 def opened(tmp_path, change):
     return open_sheets(workbook(tmp_path, change))
+
+
+def test_a_workbook_is_read_once_for_its_data_and_its_scenario(tmp_path, monkeypatch):
+    """And again once its content is another, whatever its date and size say."""
+    book, read, loads = workbook(tmp_path, lambda _book: None), office.load_workbook, []
+
+    def load(*what, **how):
+        loads.append(what)
+        return read(*what, **how)
+
+    monkeypatch.setattr(office, "load_workbook", load)
+    first, again = open_sheets(book), open_sheets(book)
+    assert len(loads) == 1
+    assert again == first
+    stat = book.stat()
+    other = workbook(tmp_path, lambda book: figures(book).append([2030]))
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert other == book
+    assert open_sheets(book)["history"].rows != first["history"].rows
 
 
 def test_sheets_come_by_their_own_name_with_addresses(tmp_path):

@@ -15,6 +15,7 @@ from kc_model.allocate.stages import Climb, Ladder
 from kc_model.allocate.tail import Tail
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.arrays import compile_program
+from kc_model.money import MILLION
 from kc_model.problem import Problem
 from kc_model.program import Stage, build_program, row_terms, shared_wholes
 from kc_model.risk import Face
@@ -85,6 +86,7 @@ class Live:
         cells = [self._columns[f"x_{i}"] for i in range(len(problem.cells))]
         self._x = np.array(cells, dtype=np.int64)
         self._before: Settled | None = None
+        self._is_moved = False  # what is made in place may miss a fresh plan by a step of the grid
         # By what was left out of the numbers before: how that settled, and where its stages ended
         # if they were better without it; otherwise they end where the plan's own do.
         self._left_out: dict[object, tuple[Settled | None, Mapping[Hashable, object] | None]] = {}
@@ -119,7 +121,7 @@ class Live:
         """
         if not 1 / _FAR <= problem.size / self.solver.scale <= _FAR:
             return False
-        self.solver.deadline = deadline
+        self.solver.deadline, self._is_moved = deadline, True
         self.ladder.back()
         self.exchange(problem)
         self.stages = self.ladder.stages = tuple(stage.renumbered(problem) for stage in self.stages)
@@ -200,7 +202,7 @@ class Live:
             self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)
         start = None if self._open else corner  # it knows nothing of columns added since
-        found = settle(solver, x, baseline, weight, start)
+        found = settle(solver, x, baseline, weight, start, self._is_near)
         while found is not None and self._open and self._complete(found.values):
             found = settle(solver, x, baseline, weight)
         if found is None:
@@ -235,6 +237,19 @@ class Live:
             return None
         self.holding = found.row_duals
         return settled
+
+    def _is_near(self, found: Settled) -> bool:
+        """Whether a settled plan, made in place, is within half a step of the grid by its proof.
+
+        What the proof leaves open is at least the sum of squares that is minimised, of the
+        distance to the plan.
+        """
+        if not self._is_moved or self._open:
+            return False
+        settled = np.maximum(found.values[self._x], 0.0)
+        lost = abs(self._set_slope(settled) - self.solver.least(found.row_duals))
+        away = np.sqrt(lost * self._norm()[1].max())
+        return bool(away <= self.problem.grid / MILLION / 2)
 
     def _room(self, settled: Money) -> float:
         """Return by how much a proof may miss a settled plan's value."""

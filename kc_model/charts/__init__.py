@@ -66,7 +66,8 @@ def allocation_chart(plan: Allocation, by: str = "area", language: Language = "v
     """
     tongue = Tongue("allocation", plan.unit, plan.vintage, language)
     part = _PARTS.get(by, "area")
-    sums = plan.cells.pivot_table("amount", by, part, "sum", fill_value=0, sort=False)
+    grouped = plan.cells.groupby([by, part], sort=False)["amount"].sum()
+    sums = grouped.unstack(fill_value=0)  # noqa: PD010 - a pivot table takes thrice as long
     sums = sums.loc[tongue.in_order(by, sums.index), tongue.in_order(part, sums.columns)]
     total = int(sums.to_numpy().sum())
     names = [tongue.name(code, part) for code in sums.columns]

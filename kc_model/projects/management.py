@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 import pandas as pd
 
@@ -135,6 +136,7 @@ def _told(name: str, share: Fraction) -> dict[str, object]:
     return {f"{name}_{one}": format_number(percent, None, one) for one in LANGUAGES}
 
 
+@cache
 def _norm(on: date, share_of: str) -> pd.Series | None:
     """Return the norm in force; the older text that says the same where that alone was read."""
     norms = reference.norms(None, "KCQG")

@@ -8,6 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
+from functools import lru_cache
+from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -64,9 +66,20 @@ def read_workbook(path: Path) -> list[Sheet]:
         damaged-workbook, workbook-too-large or xml-entities.
     """
     at = Address(path.name)
-    has_formulas, is_fresh = _examine(path, at)
-    values = _load(path, at, data_only=True)
-    formulas = _load(path, at, data_only=False) if has_formulas else None
+    how = _examine(path, at)
+    try:
+        content = path.read_bytes()
+    except OSError:  # taken away just now
+        raise InputError([Fault("file-locked", at)]) from None
+    return list(_sheets_of(content, at, *how))
+
+
+@lru_cache(maxsize=1)  # data and scenario of one workbook are read one after the other
+def _sheets_of(
+    content: bytes, at: Address, has_formulas: bool, is_fresh: bool
+) -> tuple[Sheet, ...]:
+    values = _load(content, at, data_only=True)
+    formulas = _load(content, at, data_only=False) if has_formulas else None
     sheets = []
     for sheet in values.worksheets:
         cells = formulas[sheet.title]._cells if formulas else {}  # the only sparse access there is
@@ -75,8 +88,8 @@ def read_workbook(path: Path) -> list[Sheet]:
             for key, cell in cells.items()
             if cell.data_type == "f" and _is_uncached(sheet._cells.get(key), is_fresh)
         }
-        sheets.append(_read_sheet(sheet, path.name, missing))
-    return sheets
+        sheets.append(_read_sheet(sheet, at.file, missing))
+    return tuple(sheets)
 
 
 # ---------------------------------------------------------------------------- the archive
@@ -160,11 +173,11 @@ def _area(reference: str) -> int:
     return (right - left + 1) * (bottom - top + 1)
 
 
-def _load(path: Path, at: Address, *, data_only: bool) -> Workbook:
+def _load(content: bytes, at: Address, *, data_only: bool) -> Workbook:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # features of Excel that hold no data
-            return load_workbook(path, data_only=data_only, keep_links=False)
+            return load_workbook(BytesIO(content), data_only=data_only, keep_links=False)
     except _UNREADABLE:
         raise InputError([Fault("damaged-workbook", at)]) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,12 @@ class Settled:
 
 
 def settle(
-    solver: Solver, columns: Indices, target: Array, weight: Array, start: Array | None = None
+    solver: Solver,
+    columns: Indices,
+    target: Array,
+    weight: Array,
+    start: Array | None = None,
+    enough: Callable[[Settled], bool] | None = None,
 ) -> Settled | None:
     r"""Return the plan of least :math:`\sum_i (z_i - t_i)^2 / w_i` among what still stands.
 
@@ -64,6 +70,9 @@ def settle(
         t and w; w > 0.
     start : array (n_columns,) or None
         Any plan that still stands.
+    enough : callable (Settled) -> bool or None
+        Whether a plan is near enough, where it is known that it will not be made exact or it was
+        not; None: it never is.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def settle(
         None if Clarabel does not solve it.
     """
     system = _System(solver, columns, target, weight)
-    found = _clarabel(system)
+    found = _clarabel(system, enough or (lambda _found: False))
     if found is None and start is not None:  # where hardly any room is left it may see none
         point = system.free_part(start)
         found = _correct(system, point, system.over(point) > -_TOLERANCE)
@@ -107,6 +116,8 @@ def resettle(
     """
     system = _System(solver, columns, target, weight)
     active = system.active_by(before)
+    if np.count_nonzero(active) > len(system.curve):
+        return None  # they depend on one another: no way leads on from there
     loose = system.undetermined() & ~active
     found = _correct(system, system.free_part(start), active, loose=loose)
     return None if found is None else system.settled(*found)
@@ -316,11 +327,12 @@ def _solve_kkt(
     return (point[:n], point[n:]) if np.all(np.isfinite(point)) else None
 
 
-def _clarabel(system: _System) -> tuple[Array, Array] | None:
+def _clarabel(system: _System, enough: Callable[[Settled], bool]) -> tuple[Array, Array] | None:
     """Return point and multipliers by an interior point method, made exact.
 
     Where rows that depend on one another leave no exact one, the method goes on around its point:
-    its tolerances are relative to the cost, which is next to nothing there.
+    its tolerances are relative to the cost, which is next to nothing there. Not where that point
+    is near `enough`; nor is it then made exact if more rows hold it than it has columns.
     """
     if not len(system.curve):
         return np.zeros(0), np.zeros(len(system.right))
@@ -328,8 +340,11 @@ def _clarabel(system: _System) -> tuple[Array, Array] | None:
     if near is None:
         return None
     point, active, dual = near
+    is_enough = enough(system.settled(point, dual))
+    if is_enough and np.count_nonzero(active) > len(point):
+        return point, dual
     found = _correct(system, point, active, multipliers=dual)
-    if found is None or found[0] is not point:
+    if found is None or found[0] is not point or is_enough:
         return found
     nearer, room = _interior(system, point), max(system.worst(point), _TOLERANCE)
     if nearer is None or system.worst(nearer[0]) > room:  # it may go astray

@@ -29,6 +29,7 @@ PORT = 8866
 
 _PORTS = 20
 _IDLE = 900  # seconds without a page after which its kernel is stopped
+_EVERY = 60  # seconds between two looks for such kernels
 _UPLOAD = 100 * 2**20  # bytes: a large workbook
 _PAGE = "khuyen_cong.ipynb"
 _BEGIN = "--IPKernelApp.exec_lines=from kc_model.workbench.opening import begin; begin()"
@@ -102,7 +103,7 @@ def _settings(home: Path, private: Path, port: int) -> Config:
             "MappingKernelManager": {
                 "root_dir": str(home),
                 "cull_idle_timeout": _IDLE,
-                "cull_interval": 60,
+                "cull_interval": _EVERY,
             },
             "HTMLExporter": {"language_code": "vi"},
         }

@@ -1,6 +1,7 @@
 // Tells Python that the page has come up: what changed while it was loading has to be sent again.
-// Closing it asks first while something is not saved. Python is asked every other second whether it
-// is still there: silent it may be busy, which the server knows; else the page says what has ended.
+// Closing it asks first while something is not saved; loaded again, it comes back to what it showed.
+// Python is asked every other second whether it is still there: silent it may be busy, which the
+// server knows; else the page says what has ended.
 const BEAT = 2000;
 const SILENT = 2; // beats
 
@@ -44,12 +45,16 @@ function render({ model, el }) {
     if (model.get("unsaved")) event.preventDefault();
   };
   const speak = () => (document.documentElement.lang = model.get("language"));
+  const keep = () => sessionStorage.setItem("kc-shown", JSON.stringify(model.get("shown")));
+  const [{ type }] = performance.getEntriesByType("navigation");
+  const shown = type === "navigate" ? null : sessionStorage.getItem("kc-shown");
   el.style.display = "none";
+  model.on("change:shown", keep);
   model.on("change:language", speak);
   speak();
   window.addEventListener("beforeunload", ask);
   const rest = watch(model);
-  model.send({ here: true });
+  model.send({ here: true, shown: JSON.parse(shown ?? "{}") });
   return () => (rest(), window.removeEventListener("beforeunload", ask));
 }
 

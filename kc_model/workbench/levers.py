@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 from kc_model.explain import renumbered, rule_label, rule_texts
 from kc_model.money import MILLION, SHOWN, UNITS, format_number, unit_name
-from kc_model.scenario import Budget, Rule, Scenario
+from kc_model.scenario import Rule, Scenario
 from kc_model.tables import SCHEMAS
 from kc_model.wording import Language, say
 from kc_model.words import Words
@@ -117,7 +118,7 @@ class TotalLever(Lever):
         amounts = tuple(row.amount for row in scenario.budget)
         grid = grid_of(scenario, unit)
         grid *= math.ceil(_READABLE / UNITS[unit] / grid)
-        has_sum = all(_apart(one, other) for one, other in combinations(scenario.budget, 2))
+        has_sum = _are_apart(tuple(frozenset(row.where.items()) for row in scenario.budget))
         start, kind = (sum(amounts, Decimal(0)), "money") if has_sum else (Decimal(1), "share")
         return cls(start, kind, unit, grid)
 
@@ -287,10 +288,14 @@ def move(scenario: Scenario, levers: Sequence[Lever], values: Mapping[str, Decim
     return scenario
 
 
-def _apart(one: Budget, other: Budget) -> bool:
-    """Whether some key keeps two budgets from sharing a cell."""
-    keys = one.where.keys() & other.where.keys()
-    return any(set(one.where[key]).isdisjoint(other.where[key]) for key in keys)
+@lru_cache(maxsize=16)
+def _are_apart(cells: tuple[frozenset[tuple[str, tuple[str, ...]]], ...]) -> bool:
+    """Whether some key keeps every two of some budgets from sharing a cell."""
+    pairs = combinations([dict(one) for one in cells], 2)
+    return all(
+        any(set(one[key]).isdisjoint(other[key]) for key in one.keys() & other.keys())
+        for one, other in pairs
+    )
 
 
 def _steps(start: Decimal, low: Decimal, high: Decimal, step: Decimal) -> tuple[Decimal, ...]:

@@ -78,7 +78,7 @@ class Outcome(ipywidgets.VBox):  # type: ignore[misc]
 
     def offer(self, plan: Allocation, language: Language) -> None:
         """Offer every key of which the plan has more than one value."""
-        keys = [key for key in _VIEWS if len(set(plan.cells[key])) > 1] or ["area"]
+        keys = [key for key in _VIEWS if plan.cells[key].nunique() > 1] or ["area"]
         options = choices("charts.by", keys, language)
         if tuple(options) != tuple(self.view.options):
             chosen = self.view.value if self.view.value in keys else keys[0]

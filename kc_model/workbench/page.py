@@ -16,6 +16,7 @@ from kc_model.wording import LANGUAGES, Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.datasets import Loaded
 from kc_model.workbench.desk import Desk, language_switch
+from kc_model.workbench.here import Here
 from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.making import Maker
 from kc_model.workbench.planning import PlanDesk
@@ -63,19 +64,20 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         language: Language = "vi",
         *,
         begun: tuple[Loaded | None, Maker | None] = (None, None),
-        here: screen.Here | None = None,
+        here: Here | None = None,
     ) -> None:
-        self.tongues = language_switch(language)
+        self._here = Here() if here is None else here
+        before = self._here.before
+        self.tongues = language_switch(before.get("language", language))
         self.progress: ProgressDesk | None = None
         self.plans: dict[str, PlanDesk] = {}
         self._loaded: Loaded | None = None
         self._opening = ""  # what is being read
         # By dataset and scenario: what was changed and not saved before it was read again.
         self._left: dict[Path, dict[str, tuple[Scenario, dict[str, Scenario]]]] = {}
-        self._here = screen.Here() if here is None else here
         self._wants_plan = threading.Event()
         self._scenarios: dict[str, Scenario] = {}
-        self._chosen: str | None = None
+        self._chosen: str | None = before.get("scenario")
         self._title, self._waits = screen.Text(), {key: screen.Text() for key in _TABS[:2]}
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
         self._rooms = {key: ipywidgets.VBox([self._waits[key]]) for key in _TABS[:2]}
@@ -91,17 +93,18 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("kc-desk")
         self.add_class("kc-page")
         first, self._maker = begun
-        self.data = self._placed(DataDesk(folder, language, first))
+        self.data = self._placed(DataDesk(folder, self._language, first))
         self.tabs.children = [*self._rooms.values(), self.data]
-        self.tabs.selected_index = 0
+        self.tabs.selected_index = before.get("tab", 0)
         self.tongues.observe(self._switch, "value")
         self.pick.observe(self._choose, "value")
-        self.tabs.observe(self._look, "selected_index")
+        self.tabs.observe(lambda _change: self._look(), "selected_index")
         self._words()
         self.data.wait()
         self.data.on_open, self.data.on_load = self._clear, self._take
         if self.data.loaded is not None:
             self._take(self.data.loaded)
+        self._look()  # it may come back to the plan
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every desk is at rest; tell whether that came true in time (seconds)."""
@@ -223,6 +226,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             if other is not self.plans[key] and other.comparing.kept:
                 self.plans[key].comparing.take_over(other.comparing)
         self._rooms["plan"].children = [self.pick, self.plans[key]]
+        self._remember()
 
     def _turn_of_plan(self) -> None:
         """Wait until what stands in front of the plan is done, or the plan does."""
@@ -239,10 +243,21 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
                 break
             time.sleep(_SOON)
 
-    def _look(self, change: Any) -> None:
-        if change["new"] == _TABS.index("plan"):
+    def _look(self) -> None:
+        if self.tabs.selected_index == _TABS.index("plan"):
             self._wants_plan.set()
         self._warn()
+        self._remember()
+
+    def _remember(self) -> None:
+        """Let the browser know what to come back to where the page is loaded again."""
+        if self.pick.value is None:  # still being read
+            return
+        self._here.shown = {
+            "tab": self.tabs.selected_index,
+            "scenario": self.pick.value,
+            "language": self._language,
+        }
 
     def _show_faults(self) -> None:
         self.tabs.selected_index = _TABS.index("data")
@@ -275,6 +290,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         if self.pick.options:
             self._offer(self.pick.value)
         self._words()
+        self._remember()
 
     def _words(self) -> None:
         language = self._language

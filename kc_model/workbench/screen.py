@@ -34,7 +34,6 @@ __all__ = [
     "Grid",
     "GridCell",
     "GridColumn",
-    "Here",
     "Keys",
     "Part",
     "Slider",
@@ -332,37 +331,6 @@ class Grid(Part):
             self._over(values, int(content["lines"]), int(content["room"]))
         else:
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
-
-
-class Here(Part):
-    """Tells that a browser has come up with the page, and lets it ask before it closes.
-
-    Parameters
-    ----------
-    is_up : callable () -> None
-
-    Attributes
-    ----------
-    unsaved : bool
-        Whether closing the page would lose something: the browser then asks first.
-    language : {"vi", "en"}
-        In which the page is read aloud.
-    gone : dict
-        What the page says once Python has ended: server, kernel; unsaved behind.
-    """
-
-    _file = "here.js"
-    unsaved = traitlets.Bool(False).tag(sync=True)
-    language = traitlets.Unicode("vi").tag(sync=True)
-    gone = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self._up = is_up
-
-    def _told(self, _content: Any) -> None:
-        self._up()
-        self.send({"here": True})
 
 
 class Keys(Part):
