@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         frontier,
         least_money,
         presets,
+        seek,
         sweep,
     )
     from kc_model.verify import Verification, verify
@@ -99,6 +100,7 @@ __all__ = [
     "refuse",
     "registration",
     "repair_cells",
+    "seek",
     "sweep",
     "verify",
     "who_decides",
@@ -127,7 +129,7 @@ _ROOMS = {
     "template": ("write_template", "write_workbook"),
     "tradeoffs": (
         *("Preset", "alternatives", "compare", "compare_presets", "frontier", "least_money"),
-        *("presets", "sweep"),
+        *("presets", "seek", "sweep"),
     ),
     "verify": ("Verification", "verify"),
 }

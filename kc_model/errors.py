@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from kc_model.wording import Language, say
+from kc_model.wording import Language, say, texts
 
 __all__ = [
     "Address",
@@ -61,7 +61,7 @@ class Fault:
     ----------
     code : str
         Stable name such as ``unknown-place``; ``faults.<code>.found`` and ``faults.<code>.remedy``
-        are its texts.
+        are its texts; with ``_in_sheet`` behind, of a sheet.
     at : Address
         Where it is.
     values : mapping
@@ -80,11 +80,17 @@ class Fault:
 
     def found(self, language: Language = "vi") -> str:
         """Return what was found, one sentence."""
-        return say(f"faults.{self.code}.found", language, **self.values)
+        return self._told("found", language)
 
     def remedy(self, language: Language = "vi") -> str:
         """Return what to do about it, one sentence."""
-        return say(f"faults.{self.code}.remedy", language, **self.values)
+        return self._told("remedy", language)
+
+    def _told(self, part: str, language: Language) -> str:
+        """Return one of the texts; of a cell in a workbook its own, where there is one."""
+        keys = f"faults.{self.code}.{part}_in_sheet", f"faults.{self.code}.{part}"
+        is_own = bool(self.at.sheet) and keys[0] in texts()
+        return say(keys[not is_own], language, **self.values)
 
     def text(self, language: Language = "vi") -> str:
         """Return address, code, finding and remedy on one line."""

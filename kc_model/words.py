@@ -15,7 +15,7 @@ from kc_model import reference
 from kc_model.money import SHOWN, UNITS, format_money, format_number
 from kc_model.wording import LANGUAGES, Language, retold, say, texts
 
-__all__ = ["DIGITS", "NOTICED", "Words", "closed", "grounds", "noticed"]
+__all__ = ["DIGITS", "LEAST_RISE", "NOTICED", "Words", "closed", "grounds", "noticed"]
 
 DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "billion_vnd": 3}
 """Most digits after the decimal mark with which money of a unit is shown."""
@@ -23,12 +23,14 @@ DIGITS: Mapping[str, int] = {"vnd": 0, "thousand_vnd": 0, "million_vnd": 1, "bil
 NOTICED = 5e-4
 """Of a goal: a smaller loss is rounding, and nobody is told of it."""
 
+LEAST_RISE = 5e-4
+"""Of a share by which something changed: less is told to its first figure."""
+
 _EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
 _KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
 _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
 _SHOWN = 5
-_LEAST_RISE = 5e-4
 
 
 def closed(values: Sequence[float], digits: int) -> list[float]:
@@ -207,8 +209,8 @@ class Words:
         return self._money(value, _EXACT[self.unit])
 
     def gain(self, value: float) -> str:
-        """Show an amount given in the unit that is an estimate by nature: to three figures."""
-        digits = _significant(self._in_shown(value), 3)
+        """Show an amount given in the unit to its usual digits; a small one to three figures."""
+        digits = max(_significant(self._in_shown(value), 3), DIGITS[self.unit])
         return self._money(value, min(digits, _EXACT[self.unit]))
 
     def each(self, value: float) -> str:
@@ -239,15 +241,15 @@ class Words:
 
     def rise(self, share: float) -> str:
         """Show by what share something changed, to a decimal; what is less, to its first figure."""
-        digits = 1 if abs(share) >= _LEAST_RISE or not share else _significant(100 * share, 1)
-        number = format_number(_rounded(100 * share, digits), digits, self.language)
-        return say("screen.share", self.language, number=number)
+        return say("screen.share", self.language, number=self._points(share))
 
     def risen(self, share: float) -> str:
-        """Show by how many per cent something changed: with its sign, unless it is shown as 0."""
-        points = _rounded(100 * abs(share), 1)
-        sign = "" if not points else "−" if share < 0 else "+"
-        return sign + format_number(points, 1, self.language)
+        """Show by how many per cent something changed, as `rise` does, with its sign."""
+        return ("−" if share < 0 else "+" if share else "") + self._points(abs(share))
+
+    def _points(self, share: float) -> str:
+        digits = 1 if abs(share) >= LEAST_RISE or not share else _significant(100 * share, 1)
+        return format_number(_rounded(100 * share, digits), digits, self.language)
 
     def outputs(self, value: float, digits: int | None = None) -> str:
         """Show a number of outputs, projects or units of a column."""
@@ -368,7 +370,7 @@ class Words:
         return self.money(value) if name.endswith(_MONEY) else self.number(value)
 
     def gained(self, name: str, value: float) -> str:
-        """Show by how much a goal is bettered or worsened, to three figures."""
+        """Show by how much a goal is better or worse; money as `gain` does, else three figures."""
         if name.endswith(_MONEY):
             return self.gain(value)
         if name.endswith(" evenness"):

@@ -497,7 +497,37 @@ def test_a_scenario_saved_before_is_saved_again_under_its_name(home):
     assert page.wait(60)
     desk.keep.click()
     assert "kc-stop" in desk.saved.value
-    assert read_scenario(home / "phuong-an" / "số liệu" / "Của-tôi.yaml") == saved
+    file = home / "phuong-an" / "số liệu" / "Của-tôi.yaml"
+    assert read_scenario(file) == saved
+    told = words(desk.saved)
+    assert "trong tệp Của-tôi.yaml đang là một bản khác" in told
+    assert "chạy lại" not in told  # words of the command line
+    ways = desk.filing.told.children[-1]
+    assert ways.children == tuple(desk.filing.ways.values())
+    desk.filing.ways["theirs"].click()
+    assert page.wait(60)
+    assert ways.children == ()
+    assert "Hoàn tác" in words(desk.saved)
+    assert desk.sliders["total"].value == 6000
+    assert not page._here.unsaved
+    desk.undo.click()
+    assert page.wait(60)
+    assert desk.sliders["total"].value == 5500
+    mine.sliders["total"].value = Decimal(5900)
+    assert again.wait(60)
+    mine.keep.click()
+    desk.name.value = ""
+    desk.keep.click()
+    desk.filing.ways["elsewhere"].click()
+    assert page.wait(60)
+    copy = read_scenario(file.with_name("Của-tôi-bản-sao-1.yaml"))
+    assert sum(row.amount for row in copy.budget) == 5500
+    assert sum(row.amount for row in read_scenario(file).budget) == 5900
+    desk.name.value = "Của tôi"
+    desk.keep.click()
+    desk.filing.ways["over"].click()
+    assert "Đã lưu" in words(desk.saved)
+    assert sum(row.amount for row in read_scenario(file).budget) == 5500
 
 
 # --- The server ----------------------------------------------------------------------------------

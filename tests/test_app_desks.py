@@ -11,10 +11,20 @@ from base64 import b64decode
 from pathlib import Path
 
 import openpyxl
+import psutil
 import pytest
 from datasets import dataset
 from lab import ROOT, running_app
-from pages import HISTORY, SCENARIO, cell, chart_total, new_home, open_plan, tab
+from pages import (
+    HISTORY,
+    SCENARIO,
+    cell,
+    chart_total,
+    new_home,
+    open_plan,
+    press_total,
+    tab,
+)
 
 from kc_model import read_scenario, write_workbook
 
@@ -313,3 +323,23 @@ def test_nothing_on_the_desk_of_progress_is_cut_or_touches(country, watched, sho
             page.set_viewport_size({"width": width, "height": 1080})
             page.wait_for_function(f"({_LAID_OUT})()")  # once it has settled
             page.screenshot(path=shots / f"desk-progress-{language}-{width}.png")
+
+
+@pytest.mark.browser
+def test_a_page_says_that_what_computes_for_it_has_ended(tmp_path, watched, shots):
+    page = watched.page
+    with running_app(new_home(tmp_path), tmp_path / "app.log") as (address, server):
+        open_plan(page, address)
+        press_total(page, "ArrowLeft")
+        page.wait_for_timeout(5000)
+        banner = page.locator(".kc-gone")
+        assert banner.count() == 0
+        for process in psutil.Process(server.pid).children(recursive=True):
+            if "ipykernel" in " ".join(process.cmdline()):
+                process.kill()
+        banner.filter(has_text="Hãy tải lại trang (F5)").wait_for(timeout=15_000)
+        page.screenshot(path=shots / "app-gone.png")
+        server.terminate()
+        banner.filter(has_text="Máy chủ đã dừng").wait_for(timeout=15_000)
+        assert "Thay đổi chưa lưu" in banner.inner_text()
+    watched.errors.clear()  # the browser's own words for a server that is gone

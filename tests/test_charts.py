@@ -193,8 +193,13 @@ def test_one_threshold_says_what_a_change_is(plan, moved, is_told):
     picture = change_chart(changed, "place")
     assert bool(picture.rows) == is_told
     assert picture.heading.startswith("1 địa bàn giảm" if is_told else "Không địa bàn nào tăng")
-    signed = [line[3] for line in picture.table[1:] if line[3].startswith("−")]
-    assert bool(signed) == is_told
+    signed = [line[3:] for line in picture.table[1:] if line[3].startswith("−")]
+    assert signed == ([("−0,1", "−0,002")] if is_told else [])  # to its first figure
+    if is_told:
+        assert "−0,1 (−0,002 %)" in svg_texts(picture)
+        marks = [one for one in svg_texts(picture) if re.fullmatch(r"[−-]?[\d.,]+", one)]
+        assert len(marks) > 1
+        assert all(one == "0" or one[0] in "−-" for one in marks)  # nothing else stretches the axis
 
 
 def test_a_forecast_shows_its_table(progress):
@@ -604,7 +609,7 @@ def test_a_bridge_tells_every_step_and_its_bars_are_as_long_as_the_money(stamp):
     assert picture.table[2] == ("Sàn 30 %", "−812,5", "9.187,5")
     bars = bars_of(picture)
     assert bars[0] / bars[1] == pytest.approx(812.5 / 1500, rel=1e-3)
-    assert {"10.000", "−812,5", "+1.500", "10.687,5", "Sàn 30 %"} <= set(svg_texts(picture))
+    assert {"10.000,0", "−812,5", "+1.500,0", "10.687,5", "Sàn 30 %"} <= set(svg_texts(picture))
 
 
 def test_the_steps_of_a_bridge_add_up_as_they_are_shown(stamp):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import kc_model as kc
+from kc_model import reference
 from kc_model.allocate import allocate, apply_repair, repair_cells
 from kc_model.allocate.conflicts import find_conflicts
 from kc_model.explain import is_bound, troubles
@@ -376,6 +377,40 @@ def test_an_impossible_grid_has_ways_out(text):
         again = allocate(data, apply_repair(asked, steps), detail=False)
         assert again.status == "optimal", steps
         assert all(step["by"] == abs(step["to"] - step["now"]) for step in steps)
+
+
+def test_budgets_that_no_step_meets_are_rounded_together_whatever_their_number():
+    codes = [code for code in reference.places("34")["code"] if code.isdigit()][:30]
+    cells = "place area source\n" + "\n".join(f"{code} TECH KCDP" for code in codes)
+    amounts = [100 + 7 * n for n in range(len(codes))]
+    asked = scenario(
+        "budget:\n"
+        + "\n".join(
+            f'  - {{source: KCDP, place: "{code}", amount: {amount}}}'
+            for code, amount in zip(codes, amounts, strict=True)
+        )
+        + "\nround_to: 10\n"
+    )
+    data = dataset(cells=cells)
+    plan = allocate(data, asked, detail=False)
+    (conflict,) = plan.conflicts
+    found = {tuple(step["to"] for step in steps) for steps in options(conflict) if len(steps) > 1}
+    off = [amount for amount in amounts if amount % 10]
+    near = [(amount + 5) // 10 * 10 for amount in off]
+    down = [amount // 10 * 10 for amount in off]
+    assert found == {tuple(near), tuple(down), tuple(one + 10 for one in down)}
+    for steps in options(conflict):
+        again = allocate(data, apply_repair(asked, steps), detail=False)
+        assert again.status == "optimal"
+    (trouble,) = troubles(plan)
+    assert "và 23 quy định khác" in trouble.told[0]
+    by = sum(near) - sum(off)
+    (told,) = (text for text, _ in trouble.ways if "gần nhất" in text)
+    start = f"làm tròn 27 dòng kinh phí đến 10 triệu đồng gần nhất, cộng lại +{by} triệu đồng: "
+    assert told.startswith(start)
+    assert "107 triệu đồng → 110 triệu đồng" in told
+    (whole,) = (text for text in trouble.more if "gần nhất" in text)
+    assert whole.count("→") == 27
 
 
 PURSES = "place area source\n" + "\n".join(

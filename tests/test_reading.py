@@ -7,6 +7,7 @@ import tempfile
 import unicodedata
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -313,6 +314,20 @@ def test_what_may_be_chosen_is_named_as_the_workbook_lists_it(tmp_path):
     told = {fault.code: fault.remedy("vi") for fault in caught.value.faults}
     assert told["not-a-choice"].endswith("Đã báo cáo; Đã quyết toán.")
     assert told["not-one-of"] == "Chọn một trong: Có; Không."
+
+
+def test_a_mark_is_mended_where_the_file_at_hand_says_it(tmp_path):
+    def change(book):
+        book["Tình hình thực hiện"].cell(2, 6, "34.700")
+
+    with pytest.raises(InputError) as caught:
+        read_dataset(workbook(tmp_path, change))
+    (fault,) = (one for one in caught.value.faults if one.code == "ambiguous-number")
+    for language in LANGUAGES:
+        assert "dataset.yaml" not in fault.text(language)
+    assert "“Dấu thập phân” của trang “Bộ dữ liệu”" in fault.remedy("vi")
+    plain = replace(fault, at=replace(fault.at, sheet=""))
+    assert "dataset.yaml" in plain.remedy("vi")
 
 
 def test_amounts_in_faults_bear_the_marks_of_the_language(tmp_path):

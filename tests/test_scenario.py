@@ -632,7 +632,7 @@ IN_ASCII: dict[str, list[list[object]]] = {
         ["floor", None, None, "place", None, None, None, 500],
         ["tech-everywhere", None, "area=TECH", "place", "place=same", None, None, 0.3],
         ["no-giant", None, "source=KCQG", "place", "source=KCQG", None, None, None, 0.1],
-        ["steady", None, None, "place;area", None, "baseline", None, 0.7, 1.3, "preference", 2],
+        ["steady", None, None, "place, area", None, "baseline", None, 0.7, 1.3, "preference", 2],
         ["models", None, "area=TECH", None, None, None, "outputs", 13],
     ],
     "goals": [

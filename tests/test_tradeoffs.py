@@ -197,6 +197,42 @@ place area source upto rate
     )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "money"),
+    [
+        (54, 60),  # 60 at 01 give 0.9 each
+        (78, 100),  # 40 more give 0.6
+        (120, 170),  # 60 and 110
+        (36, 40),
+    ],
+)
+def test_the_money_for_a_wanted_figure_by_hand(planner, wanted, money):
+    found = kc.seek(planner, scenario(PLAIN), wanted)
+    assert found.plan.cells["amount"].sum() / 1e6 == pytest.approx(money, abs=0.06)
+    assert found.plan.cells["expected_disbursed"].sum() / 1e6 >= wanted
+    assert not found.is_floor
+    assert found.plan.certificate["failed"] == []
+
+
+def test_what_no_money_reaches_and_what_rules_ask_for_are_told(planner):
+    found = kc.seek(planner, scenario(PLAIN), 1000)
+    assert found.plan is None
+    assert found.sentences()[0].startswith("Không mức kinh phí nào, đến 4 lần hiện nay, đạt 1.000")
+    floor = "rules: [{id: low, where: {place: '02'}, min: 80}]\n"
+    found = kc.seek(planner, scenario(floor + PLAIN), 10)
+    assert found.plan.cells["amount"].sum() / 1e6 == pytest.approx(80, abs=0.06)
+    assert "không giữ được các quy định" in found.sentences()[1]
+    calls = iter(range(3))
+
+    def broken(_step, _share):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    found = kc.seek(planner, scenario(PLAIN), 54, progress=broken)
+    assert not found.complete
+    assert "Đã dừng giữa chừng" in found.sentences("vi")[-1]
+
+
 def held_at(asked, value):
     return held(asked.goals[0], value)
 
@@ -291,6 +327,9 @@ def test_bridge_weighs_two_changes_alike(planner):
     table = bridge.table()
     assert bridge.weighed
     assert table["moved"].tolist()[1:] == pytest.approx([30, 20])
+    told = bridge.sentences()
+    assert "; làm thêm 30 triệu đồng chuyển từ ô này sang ô khác." in told[0]
+    assert "làm thêm 20 triệu đồng" in told[1]
     # 01 falls from 100 to 50; the first 40 cost 0.1 each, the last ten 0.4. The floor of 30 costs
     # 3 as the first and 6 as the second, the one of 20 costs 2 or 5.
     assert table["disbursed"].tolist()[1:] == pytest.approx([-4.5, -3.5])
@@ -462,7 +501,7 @@ def test_presets_are_held_against_each_other():
     assert (table.filter(like="_cost").min() == 0).all()
     told = " ".join(found.sentences("vi"))
     assert "80 triệu đồng đến địa bàn ưu tiên" in told
-    assert "kém mức tốt nhất 40 triệu đồng" in told
+    assert "kém thứ tự tốt nhất 40 triệu đồng" in told
 
 
 def test_a_preset_that_the_data_do_not_carry_is_named(planner):

@@ -26,8 +26,8 @@ TY = Words("billion_vnd", "34", "vi")
         (EN.signed(-0.0), "unchanged"),
         (VI.amount(float("nan")), "–"),
         (VI.exact(0.000001), "0,000001 triệu đồng"),
-        (VI.gain(382.074), "382 triệu đồng"),
-        (VI.gain(2134.2), "2.134 triệu đồng"),
+        (VI.gain(382.074), "382,1 triệu đồng"),
+        (VI.gain(2134.2), "2.134,2 triệu đồng"),
         (VI.gain(11.0631), "11,1 triệu đồng"),
         (VI.gain(0.0766), "0,0766 triệu đồng"),
         (VI.gain(0.0000001), "0 triệu đồng"),  # less than a đồng

@@ -1357,7 +1357,7 @@ def test_chart_and_sentences_of_a_bridge_are_rounded_alike(plan_desk):
     bridge = replace(bridge, before=before, steps=steps)
     plan_desk.comparing._show_bridge(bridge)
     labels = [row["label"] for row in plan_desk.comparing.figure.chart.picture["rows"]]
-    assert labels == ["329.596,2", "−2.379,4", "−1.179", "326.037,8"]
+    assert labels == ["329.596,2", "−2.379,4", "−1.179,0", "326.037,8"]
     told = bridge.sentences()
     assert "dự kiến giải ngân −2.379,4 triệu đồng, tổng kinh phí không đổi" in told[0]
     assert "dự kiến giải ngân −1.179 triệu đồng, tổng kinh phí +0,1 triệu đồng" in told[1]
@@ -1391,6 +1391,35 @@ def test_the_curve_is_the_librarys_and_keeps_what_it_has_when_stopped(monkeypatc
     assert shown.wait(60)
     assert "Đã dừng" in words(shown.trading.told)
     assert not shown.trading.curve.button.disabled
+
+
+def test_the_money_for_a_wanted_disbursement_is_found_taken_and_taken_back():
+    absorption = absorbing(CELLS, rate=0.5).splitlines()
+    absorption[1] = absorption[1].replace("0.5", "0.9")
+    data = dataset(cells=CELLS, absorption="\n".join(absorption))
+    shown = show_plan(data, scenario(RULES.replace("goals: [", "goals: [{maximise: disbursed}, ")))
+    assert shown.wait(30)
+    total = sum(row.amount for row in shown.now().budget)
+    now = shown.plan.cells["expected_disbursed"].sum() / 1e6
+    desk, more = shown.trading, now + 5
+    assert desk.use.layout.display == "none"
+    desk.wanted.value = "abc"
+    desk.money.button.click()
+    assert "abc" in words(desk.money.told)
+    desk.wanted.value = format_number(more, 1, "vi")
+    desk.money.button.click()
+    assert shown.wait(60)
+    assert "Để dự kiến giải ngân đạt" in words(desk.sought)
+    desk.use.click()
+    assert shown.wait(60)
+    assert more <= shown.plan.cells["expected_disbursed"].sum() / 1e6 <= more + 1
+    assert desk.use.layout.display == ""  # it is what was found
+    shown.undo.click()
+    assert shown.wait(60)
+    assert sum(row.amount for row in shown.now().budget) == total
+    shown.sliders["total"].index -= 1
+    assert shown.wait(60)
+    assert (desk.use.layout.display, desk.sought.value) == ("none", "")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import numpy as np
 
 from kc_model.allocate.elastic import Elastic
 from kc_model.allocate.kept import Fact, needed_facts
+from kc_model.allocate.levers import loosest_bounds
 from kc_model.allocate.live import Progress
 from kc_model.allocate.plain import Contradiction, PlainLaws
-from kc_model.allocate.repairs import Mender, loosest_bounds
+from kc_model.allocate.repairs import Mender
 from kc_model.cells import MILLION
 from kc_model.explain import is_bound, is_purse, kind_of
 from kc_model.problem import Problem

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from kc_model.allocate.conflicts import Counting, find_conflicts
 from kc_model.allocate.elastic import Elastic
+from kc_model.allocate.levers import loosest_bounds
 from kc_model.allocate.live import Progress
 from kc_model.allocate.plain import PlainLaws
-from kc_model.allocate.repairs import Mender, loosest_bounds
+from kc_model.allocate.repairs import Mender
 from kc_model.allocate.rounding import impossible_grid, round_plan
 from kc_model.cells import MILLION
 from kc_model.money import finer_steps

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from kc_model.cells import MILLION
+from kc_model.cells import MILLION, plan_in_force
 from kc_model.explain import is_bound
 from kc_model.problem import Problem
 from kc_model.rules import Row
+from kc_model.tables import CELL_KEYS
 
 __all__ = [
     "Lever",
     "find_levers",
     "is_amount",
     "is_stuck",
+    "loosest_bounds",
     "on_grid",
     "readable_step",
     "sides_of",
@@ -109,6 +111,28 @@ def sides_of(row: Row) -> tuple[str, ...]:
 def is_amount(row: Row) -> bool:
     """Whether a row is a budget's or a bound's: its number is the amount itself."""
     return row.id.startswith(("budget:", "bound:"))
+
+
+def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
+    """Return by how much each lowest amount of a cell may be lowered, million VND.
+
+    Money that is already disbursed stays, whatever ``cells.csv`` says; where the lowest amount is
+    a step of the grid, the step above it.
+    """
+    data, frame, grid = problem.data, problem.cells.frame, problem.grid
+    spent: dict[tuple[object, ...], int] = {}
+    if as_of is not None or data.cells.empty:
+        now = plan_in_force(data, problem.scenario.year, as_of)
+        keys = now[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
+        spent = dict(zip(keys, now["disbursed"].fillna(0).tolist(), strict=True))
+    most = {}
+    for row in problem.rows:
+        if is_bound(row.id) and row.side == "min":
+            year, *key = frame.loc[int(row.cells[0]), list(CELL_KEYS)]
+            done = spent.get(tuple(key), 0) if year == problem.scenario.year else 0
+            done += -done % grid if row.exact is not None and not row.exact % grid else 0
+            most[row.id, "min"] = max(0.0, row.const - done / MILLION)
+    return most
 
 
 def on_grid(problem: Problem, rows: Sequence[Row]) -> list[Row]:

@@ -13,9 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kc_model.allocate.elastic import Elastic
-from kc_model.allocate.levers import Lever, is_amount, on_grid, readable_step, step_of
+from kc_model.allocate.levers import (
+    Lever,
+    is_amount,
+    loosest_bounds,
+    on_grid,
+    readable_step,
+    step_of,
+)
 from kc_model.allocate.rounding import round_plan
-from kc_model.cells import MILLION, plan_in_force
+from kc_model.cells import MILLION
 from kc_model.explain import is_bound, is_purse, renumbered
 from kc_model.money import UNITS
 from kc_model.problem import Problem
@@ -24,7 +31,7 @@ from kc_model.scenario import Scenario
 from kc_model.solver import Status
 from kc_model.tables import CELL_KEYS, Dataset
 
-__all__ = ["Mender", "apply_repair", "loosest_bounds", "repair_cells"]
+__all__ = ["Mender", "apply_repair", "repair_cells"]
 
 _TRIES = 3  # numbers tried, each one step looser than the one before
 _LISTED = 10
@@ -137,28 +144,6 @@ def _steps(repair: Repair) -> Sequence[Mapping[str, Any]]:
     return [repair] if isinstance(repair, Mapping) else repair
 
 
-def loosest_bounds(problem: Problem, as_of: int | None) -> dict[tuple[str, str], float]:
-    """Return by how much each lowest amount of a cell may be lowered, million VND.
-
-    Money that is already disbursed stays, whatever ``cells.csv`` says; where the lowest amount is
-    a step of the grid, the step above it.
-    """
-    data, frame, grid = problem.data, problem.cells.frame, problem.grid
-    spent: dict[tuple[object, ...], int] = {}
-    if as_of is not None or data.cells.empty:
-        now = plan_in_force(data, problem.scenario.year, as_of)
-        keys = now[list(CELL_KEYS[1:])].itertuples(index=False, name=None)
-        spent = dict(zip(keys, now["disbursed"].fillna(0).tolist(), strict=True))
-    most = {}
-    for row in problem.rows:
-        if is_bound(row.id) and row.side == "min":
-            year, *key = frame.loc[int(row.cells[0]), list(CELL_KEYS)]
-            done = spent.get(tuple(key), 0) if year == problem.scenario.year else 0
-            done += -done % grid if row.exact is not None and not row.exact % grid else 0
-            most[row.id, "min"] = max(0.0, row.const - done / MILLION)
-    return most
-
-
 # ---------------------------------------------------------------------------- finding
 
 
@@ -266,7 +251,7 @@ class Mender:
         elastic.stand(elastic.laws)
         return [rule for rule in found if rule not in rules] if lever.rule in found else []
 
-    def _levers(self, rules: Sequence[str]) -> list[Lever]:
+    def _levers(self, rules: Sequence[str], most: int | None = _TRIED) -> list[Lever]:
         levers = [
             self.elastic.levers[rule, side]
             for rule in rules
@@ -277,7 +262,7 @@ class Mender:
         levers.sort(key=lambda lever: (is_bound(lever.rule), is_bound(lever.rule) * -size[lever]))
         # Rules are few and always tried; of amounts there may be hundreds.
         rank = {lever: is_amount(self.elastic.laws[lever.rows[0]]) for lever in levers}
-        tried = set(sorted(levers, key=rank.__getitem__)[:_TRIED])
+        tried = set(sorted(levers, key=rank.__getitem__)[:most])
         return [lever for lever in levers if lever in tried]
 
     def combination(self, conflicts: Sequence[Collection[str]]) -> list[Step]:
@@ -320,19 +305,33 @@ class Mender:
     def on_grid(self, rules: Sequence[str]) -> list[list[Step]]:
         """Return options that bring amounts of these laws onto the grid, each proven.
 
-        Budgets go together, all down or all up; other laws one at a time.
+        Budgets go together, each to the nearest step, all down or all up; other laws one at a time.
         """
-        levers = [lever for lever in self._levers(rules) if self._kind(lever) == "money"]
+        levers = [lever for lever in self._levers(rules, None) if self._kind(lever) == "money"]
         is_budget = all(is_purse(lever.rule) for lever in levers)
-        ways = [[lever] for lever in levers]
+        ways = [[lever] for lever in levers[:_TRIED]]
         if is_budget:
             ways = [[one for one in levers if one.side == side] for side in ("min", "max")]
+            nearest = self._nearest(levers)
+            ways += [nearest] if nearest not in ways else []
         found = []
         for way in filter(None, ways):
             amounts = [self._now(lever) for lever in way]
             steps = self._enough(way, amounts, self._shifts, self.elastic.ids, on_grid=True)
             found.append(_in_full(self._told(steps, mends_all=True)))
         return sorted(filter(None, found), key=lambda steps: steps[0]["cost"])
+
+    def _nearest(self, levers: Sequence[Lever]) -> list[Lever]:
+        """Return of every budget the side to its nearest step; halves, and to nothing: up."""
+
+        def far(lever: Lever) -> tuple[bool, Decimal, bool]:
+            now, to = self._now(lever), self._rounded(lever, self._now(lever), 0)
+            return not to, abs(to - now), lever.side == "min"
+
+        sides: dict[str, list[Lever]] = {}
+        for lever in levers:
+            sides.setdefault(lever.rule, []).append(lever)
+        return [min(both, key=far) for both in sides.values()]
 
     def _proven(
         self,

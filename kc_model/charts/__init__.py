@@ -131,17 +131,18 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     sums = noticed(plan.cells, by, tongue.unit, plan.rounding.get("step", 0))
     sums = sums.sort_values("change", kind="stable")
     rows: list[dict[str, Any]] = []
-    table = [tongue.head(by, "baseline", "amount", "change", "change_share")]
+    table = [tongue.head(by, "baseline", "amount", "change")]
+    shares = [*tongue.head("change_share")]
     for key, base, amount, vnd, _ in sums.itertuples(name=None):
         money = to_unit(vnd, tongue.unit)
         shown = tongue.sign(money) + tongue.amount(abs(money))
-        share = tongue.risen(vnd / base) if base else "–"
+        shares.append(tongue.risen(vnd / base if tongue.sign(money) else 0.0) if base else "–")
         name = tongue.name(key, by)
-        room = to_unit(base, tongue.unit) / 100  # or mere rounding would look like a change
-        rows.append({"name": name, "money": money, "room": room})
+        rows.append({"name": name, "money": money})
         was, is_now = (tongue.amount(to_unit(value, tongue.unit)) for value in (base, amount))
-        table.append((name, was, is_now, shown, share))
-    table = even(table, language, range(1, 4))
+        table.append((name, was, is_now, shown))
+    lines = even(table, language, range(1, 4))
+    table = [(*line, share) for line, share in zip(lines, shares, strict=True)]
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
         row["label"] = tongue.say("new" if share == "–" else "label", amount=shown, share=share)
     by_name = tongue.any(f"by.{by}")

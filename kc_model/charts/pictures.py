@@ -18,6 +18,7 @@ from kc_model.forecast import Months
 from kc_model.money import format_number, unit_name
 from kc_model.tables import Dataset
 from kc_model.wording import Language
+from kc_model.words import LEAST_RISE
 
 __all__ = ["MEASURES", "fan_chart", "frontier_chart", "heat_map", "tile_map", "waterfall_chart"]
 
@@ -181,7 +182,8 @@ def _shown(tongue: Tongue, measure: str, value: float) -> str:
     if pd.isna(value):
         return "–"
     if MEASURES[measure] == "share":
-        return tongue.risen(value) if measure in _SIDES else tongue.points(100 * value)
+        is_seen = abs(value) >= LEAST_RISE  # squares that lie side by side have one digit
+        return tongue.risen(value * is_seen) if measure in _SIDES else tongue.points(100 * value)
     return (
         tongue.sign(value) + tongue.amount(abs(value))
         if measure in _SIDES
@@ -311,12 +313,17 @@ def waterfall_chart(frame: pd.DataFrame, stamp: Stamp, language: Language = "vi"
     ):
         moved, stands = known(by), float(total)
         # As far apart as the totals that are shown: read row by row, the figures add up.
-        label = tongue.amount(stands) if moved is None else _shown(tongue, "change", float(apart))
+        changed = "–" if moved is None else _shown(tongue, "change", float(apart))
         start = stands - (moved or 0.0)
         ends = {"low": min(start, stands), "high": max(start, stands), "end": max(start, stands)}
         about = {"name": name, "next": following, "money": moved, "total": stands}
-        rows.append({**about, **ends, "label": label})
-        table.append((str(step), "–" if moved is None else label, tongue.amount(stands)))
+        rows.append({**about, **ends})
+        table.append((str(step), changed, tongue.amount(stands)))
+    table = even(table, language, (1, 2))
+    rows = [
+        {**row, "label": line[1 if row["money"] is not None else 2]}
+        for row, line in zip(rows, table[1:], strict=True)
+    ]
     return tongue.stamped(
         structures.bridge(unit, max(one.count("\n") + 1 for one in steps), language),
         rows,

@@ -195,7 +195,7 @@ def stacked(
 
 @lru_cache(maxsize=16)
 def diverging(axis: str, language: Language) -> dict[str, Any]:
-    """Return bars to both sides of zero: name, money, label; room: what the axis at least shows."""
+    """Return bars to both sides of zero: name, money, label."""
     loss, gain = alt.value(COLOURS["loss"]), alt.value(COLOURS["gain"])
     bars = alt.Chart().mark_bar()
     bars = bars.encode(
@@ -207,8 +207,7 @@ def diverging(axis: str, language: Language) -> dict[str, Any]:
     zero = alt.Chart().mark_rule(color="#666666").encode(x=alt.datum(0))
     below = _labels(alt.X(datum=0), "datum.money < 0")  # beside the name there is no room
     above = _labels(alt.X("money:Q"), "datum.money >= 0")
-    room = alt.Chart().mark_point(opacity=0, aria=False).encode(x="room:Q", y=_names())
-    return _structure(bars, zero, below, above, room, language=language)
+    return _structure(bars, zero, below, above, language=language)
 
 
 @lru_cache(maxsize=16)
@@ -388,7 +387,7 @@ def fan(unit: str, year_end: int, language: Language) -> dict[str, Any]:
             line("done", "reported", strokeWidth=3, point=alt.OverlayMarkDef(size=45, filled=True)),
         ),
         language=language,
-        size=(600, 290),
+        size=(720, 310),
     )
 
 

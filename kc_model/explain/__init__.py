@@ -6,8 +6,6 @@ from kc_model.explain.changes import tell_changes
 from kc_model.explain.conflicts import (
     BY_CELLS,
     Trouble,
-    is_bound,
-    is_purse,
     kind_of,
     tell_conflicts,
     troubles,
@@ -15,7 +13,15 @@ from kc_model.explain.conflicts import (
 from kc_model.explain.gains import holding, loosening, tell_gains
 from kc_model.explain.grounds import RANGES_UP_TO, tell_grounds, tell_open
 from kc_model.explain.left import tier_missed, why_left
-from kc_model.explain.naming import budget_groups, budget_texts, renumbered, rule_label, rule_texts
+from kc_model.explain.naming import (
+    budget_groups,
+    budget_texts,
+    is_bound,
+    is_purse,
+    renumbered,
+    rule_label,
+    rule_texts,
+)
 from kc_model.explain.outcome import (
     tell_goals,
     tell_missed,

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kc_model.explain.naming import budget_texts, rule_label, rule_texts
+from kc_model.explain.naming import budget_texts, is_bound, is_purse, rule_label, rule_texts
 from kc_model.explain.teller import Teller
 from kc_model.plan import Plan
 from kc_model.wording import Language
 
-__all__ = ["BY_CELLS", "Trouble", "is_bound", "is_purse", "kind_of", "tell_conflicts", "troubles"]
+__all__ = ["BY_CELLS", "Trouble", "kind_of", "tell_conflicts", "troubles"]
 
 _SHOWN = 4
 _CELLS = 3
@@ -90,7 +90,7 @@ def _troubles(teller: Teller) -> Iterator[Trouble]:
         if wide:
             told, rest = _spread(teller, head, wide, [conflict, *more])
         else:
-            told = _told(teller, head, conflict, more)
+            told, rest = _told(teller, head, conflict, more), _in_full(teller, conflict)
         ways = list(_ways(teller, conflict, wide, is_only=count == 1))
         new = [way for way in ways if _numbers(way[1]) not in known]
         known |= {_numbers(steps) for _, steps in ways}
@@ -121,7 +121,8 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
     if "grid" in conflict:
         kept = [f"“{label}”" for rule, label in labels.items() if rule != "round_to"]
         step = teller.words.exact(conflict["grid"])
-        told = [teller.say("grid", step=step, rules="; ".join(kept) or teller.say("every_rule"))]
+        rules = "; ".join(kept[:_SHOWN]) + teller.words.more(len(kept), "rule", _SHOWN)
+        told = [teller.say("grid", step=step, rules=rules or teller.say("every_rule"))]
         if facts := list(_facts(teller, conflict["projects"])):
             told.append(teller.say("grid_projects", names=teller.words.listed(facts, "project")))
         return told
@@ -143,10 +144,17 @@ def _told(teller: Teller, head: str, conflict: Step, more: Sequence[Step]) -> li
         told.append(teller.say(f"spends.{kind}", most=most, total=total, gap=gap))
     others = dict.fromkeys(rule for one in more for rule in _amounts(one) if rule not in labels)
     if others:
-        named = [f"“{label}”" for label in _named(teller, list(others)).values()]
-        names = teller.words.listed(named, "purse")
+        names = teller.words.listed([f"“{teller.rule(rule)}”" for rule in others], "purse")
         told.append(teller.say("alike", count=len(others), names=names))
     return told
+
+
+def _in_full(teller: Teller, conflict: Step) -> list[str]:
+    """Tell of every way that brings many budgets onto the grid all of them."""
+    ways = _by_option(conflict["repairs"]) if "grid" in conflict else []
+    many = [way for way in ways if is_purse(way[0]["rule"]) and len(way) > _CELLS]
+    told = [_on_step(teller, conflict["grid"], way, None) for way in many]
+    return [f"{one[:1].upper()}{one[1:]}." for one in told]
 
 
 def _widest(conflict: Step, more: Sequence[Step]) -> list[Step]:
@@ -168,7 +176,7 @@ def _spread(
     """Say of a rule how far it can stand everywhere, and where that is less than it asks."""
     words, first = teller.words, wide[0]
     laws = dict.fromkeys(rule for one in conflicts for rule in one["rules"])
-    labels = {rule: f"“{label}”" for rule, label in _named(teller, list(laws)).items()}
+    labels = {rule: f"“{teller.rule(rule)}”" for rule in laws}
     amounts = {rule for one in conflicts for rule in _amounts(one)}
     others = [labels[rule] for rule in laws if rule not in amounts and rule != first["rule"]]
     beside = teller.say("spread.beside", rules="; ".join(others)) if others else ""
@@ -307,7 +315,7 @@ def _ways(
             for rule in steps[0].get("also", ())
             if rule not in known and not (wide and is_purse(rule))
         ]
-        named = [f"“{label}”" for label in _named(teller, also).values()]
+        named = [f"“{teller.rule(rule)}”" for rule in also]
         told = "; ".join(named[:_SHOWN]) + teller.words.more(len(named), "rule", _SHOWN)
         tail = teller.say("repair.also", rules=told) if told else ""
         tail += teller.say("repair.rounded") if _is_rounded(teller, conflict, steps[0]) else ""
@@ -315,7 +323,11 @@ def _ways(
         if not (steps[0]["mends_all"] or (is_known and is_only)):
             tail += teller.say("repair.only" if is_known else "repair.own")
         is_own = bool(wide) and steps[0]["rule"] == wide[0]["rule"]
-        yield _repair(teller, steps, is_told=is_own) + tail, tuple(steps)
+        if "grid" in conflict and is_purse(steps[0]["rule"]) and len(steps) > 1:
+            told = _on_step(teller, conflict["grid"], steps, _CELLS)
+        else:
+            told = _repair(teller, steps, is_told=is_own)
+        yield told + tail, tuple(steps)
 
 
 def _is_rounded(teller: Teller, conflict: Step, step: Step) -> bool:
@@ -367,16 +379,6 @@ def _amounts(conflict: Step) -> list[str]:
     return [rule for rule in conflict["rules"] if rule.startswith(("budget:", "bound:"))]
 
 
-def is_purse(rule: str) -> bool:
-    """Whether a law is a budget."""
-    return rule.startswith("budget:")
-
-
-def is_bound(rule: str) -> bool:
-    """Whether a law is a cell's own lowest or highest amount."""
-    return rule.startswith("bound:")
-
-
 def kind_of(rules: Collection[str]) -> frozenset[str]:
     """Return what conflicts of one kind have in common: their rules, else their budgets."""
     named = frozenset(rule for rule in rules if not is_bound(rule))
@@ -420,7 +422,7 @@ def _repair(teller: Teller, steps: Sequence[Step], *, is_told: bool = False) -> 
     told += [
         teller.say(
             _way(teller, parts[0]),
-            rule=_named(teller, [rule])[rule],
+            rule=teller.rule(rule),
             now=teller.words.rule_number(parts[0]["kind"], parts[0]["now"]),
             to=teller.words.rule_number(parts[0]["kind"], parts[0]["to"]),
             needs="" if is_told else _needs(teller, parts),
@@ -444,14 +446,27 @@ def _way(teller: Teller, step: Step) -> str:
 def _raised(teller: Teller, steps: Sequence[Step]) -> str:
     """Say by how much many budgets are raised in all, and the most of them."""
     by = {step["rule"]: step["to"] - step["now"] for step in steps}
-    labels, ranked = _named(teller, list(by)), sorted(by, key=lambda rule: -by[rule])
-    named = [f"{labels[rule]} {teller.words.money(by[rule])}" for rule in ranked[:_CELLS]]
+    ranked = sorted(by, key=lambda rule: -by[rule])
+    named = [f"{teller.rule(rule)} {teller.words.money(by[rule])}" for rule in ranked[:_CELLS]]
     return teller.say(
         "repair.purses",
         count=len(by),
         amount=teller.words.money(sum(by.values())),
         names=", ".join(named) + teller.words.more(len(by), "purse", _CELLS),
     )
+
+
+def _on_step(teller: Teller, grid: float, steps: Sequence[Step], most: int | None) -> str:
+    """Say which budgets go to a step of the grid, old and new; of more than `most` a few."""
+    words, by = teller.words, [step["to"] - step["now"] for step in steps]
+    named = [
+        f"{teller.rule(step['rule'])} {words.exact(step['now'])} → {words.exact(step['to'])}"
+        for step in steps
+    ]
+    kind = "near" if min(by) < 0 < max(by) else "down" if min(by) < 0 else "up"
+    rest = "" if most is None else words.more(len(named), "purse", most)
+    values = {"step": words.exact(grid), "change": words.signed(sum(by)), "count": len(named)}
+    return teller.say(f"repair.step.{kind}", names="; ".join(named[:most]) + rest, **values)
 
 
 def _needs(teller: Teller, steps: Sequence[Step]) -> str:
@@ -465,22 +480,16 @@ def _needs(teller: Teller, steps: Sequence[Step]) -> str:
     return teller.say("repair.at", amount=amount, groups=teller.words.listed(groups))
 
 
-def _named(teller: Teller, rules: Sequence[str]) -> dict[str, str]:
-    """Return the scenario's words for some of its rules and budgets."""
-    scenario = teller.plan.scenario
-    texts = rule_texts(scenario.rules, teller.words)
-    return _labels(teller, rules, [texts.get(rule, "") for rule in rules])
-
-
 def _labels(teller: Teller, rules: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
-    filled = [*texts, *[""] * (len(rules) - len(texts))]
-    scenario = teller.plan.scenario
-    named = budget_texts(scenario.budget, teller.words) | rule_texts(scenario.rules, teller.words)
+    """Return the scenario's words for its rules and budgets, and these for the others."""
+    scenario, words = teller.plan.scenario, teller.words
+    named = budget_texts(scenario.budget, words) | rule_texts(scenario.rules, words)
+    given = dict(zip(rules, texts, strict=False))
     return {
         rule: teller.rule(rule)
         if is_bound(rule)
-        else rule_label(rule, named.get(rule) or text, teller.language)
-        for rule, text in zip(rules, filled, strict=True)
+        else rule_label(rule, named.get(rule) or given.get(rule, ""), teller.language)
+        for rule in rules
     }
 
 

@@ -12,10 +12,28 @@ from kc_model.scenario import Budget, Rule
 from kc_model.wording import LANGUAGES, Language, say
 from kc_model.words import Words
 
-__all__ = ["budget_groups", "budget_texts", "renumbered", "rule_label", "rule_texts"]
+__all__ = [
+    "budget_groups",
+    "budget_texts",
+    "is_bound",
+    "is_purse",
+    "renumbered",
+    "rule_label",
+    "rule_texts",
+]
 
 _FIRST = {"source", "place", "area"}
 _CHANGED = re.compile(r" \(đổi thành [^()]*\)$")  # said of an earlier change
+
+
+def is_purse(rule: str) -> bool:
+    """Whether a law is a budget."""
+    return rule.startswith("budget:")
+
+
+def is_bound(rule: str) -> bool:
+    """Whether a law is a cell's own lowest or highest amount."""
+    return rule.startswith("bound:")
 
 
 def rule_label(rule_id: str, text: str, language: Language = "vi") -> str:

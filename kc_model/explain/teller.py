@@ -62,7 +62,8 @@ class Teller:
     @cached_property
     def _texts(self) -> dict[str, str]:
         rules = self.plan.rule_rows
-        texts = dict(zip(rules["id"], rules["text"], strict=True))
+        # Without a plan there are no rows.
+        texts = dict(zip(rules["id"], rules["text"], strict=True)) if len(rules) else {}
         scenario = self.plan.scenario
         named = rule_texts(scenario.rules, self.words) | budget_texts(scenario.budget, self.words)
         return texts | named

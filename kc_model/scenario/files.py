@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path, PureWindowsPath
@@ -129,7 +130,7 @@ def _rule_row(row: Mapping[str, Cell], faults: list[Fault]) -> dict[str, Item]:
     if "of" in row and items["of"].value != "all":
         items["of"] = _selection(row["of"], faults)
     if "each" in row:
-        parts = [part.strip() for part in items["each"].value.split(";")]
+        parts = [part.strip() for part in re.split("[;,]", items["each"].value)]
         items["each"] = Item([Item(p, row["each"].at) for p in parts if p], row["each"].at)
     return {**items, **_column(items, "count")}
 

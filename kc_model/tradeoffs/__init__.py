@@ -7,6 +7,7 @@ from kc_model.tradeoffs.comparison import Comparison, compare
 from kc_model.tradeoffs.curves import Frontier, Sweep, frontier, sweep
 from kc_model.tradeoffs.orders import Preset, PresetComparison, compare_presets, presets
 from kc_model.tradeoffs.saving import least_money
+from kc_model.tradeoffs.seeking import Sought, seek
 from kc_model.tradeoffs.spread import Alternatives, alternatives
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Frontier",
     "Preset",
     "PresetComparison",
+    "Sought",
     "Sweep",
     "alternatives",
     "compare",
@@ -23,5 +25,6 @@ __all__ = [
     "frontier",
     "least_money",
     "presets",
+    "seek",
     "sweep",
 ]

@@ -91,7 +91,7 @@ class Bridge:
             table["label"].iloc[1:],
             map(words.signed, words.steps((before + table["total"].cumsum()).tolist())),
             map(words.signed, words.steps(table["running"].tolist())),
-            map(words.money, table["moved"].iloc[1:]),
+            (_moved(words, amount) for amount in table["moved"].iloc[1:]),
         )
         key = f"tradeoffs.bridge.{'step' if is_known else 'step_unknown'}"
         told = [
@@ -104,6 +104,13 @@ class Bridge:
             if told
             else [words.say("tradeoffs.bridge.nothing")]
         )
+
+
+def _moved(words: Words, amount: float) -> str:
+    """Say by how much a change adds to the money that goes from cell to cell; "" for nothing."""
+    sign = words.sign(amount)
+    key = f"tradeoffs.bridge.moved.{'less' if sign == '−' else 'more'}"
+    return words.say(key, moved=words.money(abs(amount))) if sign else ""
 
 
 def spots_of(plan: Allocation, year: int | None = None) -> Spots:

@@ -11,11 +11,11 @@ from pathlib import Path
 import ipywidgets
 
 from kc_model import reference
-from kc_model.errors import KcError
+from kc_model.errors import KcError, SaveError
 from kc_model.export import fingerprint, save_file
 from kc_model.projects import adjustment
 from kc_model.results import Allocation
-from kc_model.scenario import Scenario, scenario_yaml
+from kc_model.scenario import Scenario, read_scenario, scenario_yaml
 from kc_model.wording import Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.desk import explain_error
@@ -25,6 +25,9 @@ from kc_model.workbench.marking import edited
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Filing"]
+
+_MEANWHILE = "save-changed-meanwhile"
+_WAYS = ("elsewhere", "theirs", "over")  # out of a file that somebody else has saved meanwhile
 
 
 class Filing(ipywidgets.HBox):  # type: ignore[misc]
@@ -40,6 +43,8 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         Told what was saved; returns what else is to be said of it.
     standing : callable () -> list of str
         Says what on screen was refused; while there is any, nothing is saved or exported.
+    go : callable (Scenario) -> None
+        Puts a scenario on the screen.
     lock : RLock
         Of the desk.
 
@@ -47,7 +52,12 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
     ----------
     name, keep, copy, export : Field, Button, Button, Button
     saved : Text
-        Where it went; the desk puts it elsewhere.
+        Where it went.
+    ways : dict of str to Button
+        Out of a file that somebody else has saved meanwhile: under another name, by what they
+        saved, over it.
+    told : VBox
+        These two; the desk puts them elsewhere.
     folder : Path or None
         Where the next export goes; None: a new folder below ``out``.
     home : Path
@@ -60,15 +70,17 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         maker: Callable[[], Maker],
         kept: Callable[[Path, Scenario], list[str]],
         standing: Callable[[], list[str]],
+        go: Callable[[Scenario], None],
         lock: threading.RLock,
     ) -> None:
         self._scenario, self._maker, self._kept = scenario, maker, kept
-        self._standing, self._is_exporting = standing, False
+        self._standing, self._go, self._is_exporting = standing, go, False
         self._exports = Newest(self._failed, lock)
         self.wait = self._exports.wait
         self._language: Language = "vi"
         self._called = ""
         self._files: dict[Path, Mapping[str, str]] = {}
+        self._clash: Path | None = None  # what somebody else has saved meanwhile
         self.folder: Path | None = None
         self.home = Path("phuong-an")
         self.name = screen.Field(layout={"width": "400px", "max_width": "100%"})
@@ -76,6 +88,13 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self.copy = ipywidgets.Button(icon="copy", layout={"width": "auto"})
         self.export = ipywidgets.Button(icon="download", button_style="primary", disabled=True)
         self.saved = screen.Text()
+        self.saved.observe(lambda _told: self._offer(None), "value")
+        wide = {"width": "auto"}
+        self.ways = {way: ipywidgets.Button(icon="wrench", layout=wide) for way in _WAYS}
+        for button in self.ways.values():
+            button.add_class("kc-way")
+        self._ways = ipywidgets.VBox()
+        self.told = ipywidgets.VBox([self.saved, self._ways])
         super().__init__([self.name, self.keep, self.copy, self.export])
 
     def words(self, language: Language) -> None:
@@ -84,7 +103,10 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self.name.description = say("screen.keep.name", language)
         self.copy.description = say("screen.keep.copy", language)
         self.export.description = say("screen.plan.export", language)
+        for way, button in self.ways.items():
+            button.description = say(f"screen.keep.{way}", language)
         self.saved.value = ""
+        self._offer(None)
 
     def show(self, called: str, *, is_safe: bool) -> None:
         """Show whether what is on screen stands in a file.
@@ -120,6 +142,11 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
             file, scenario = self._save()
         except (KcError, OSError) as error:
             self._failed(error)
+            if isinstance(error, SaveError) and _MEANWHILE in {one.code for one in error.faults}:
+                other = self._file(self._wanted())
+                clash = say("screen.keep.meanwhile", self._language, file=other.name)
+                self.saved.value = screen.message([clash], "stop")
+                self._offer(other)
             return
         told = self._kept(file, scenario)
         first = say("screen.keep.saved", self._language, file=file)
@@ -135,6 +162,30 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         names = chain([typed] if typed else [], copies)
         self.name.value = next(name for name in names if not self._file(name).exists())
         self.save()
+
+    def take_theirs(self) -> None:
+        """Put on the screen what somebody else has saved in the file; it can be undone."""
+        if self._clash is not None:
+            file = self._clash
+            known = fingerprint(file.parent, [file.name])
+            theirs = read_scenario(file)
+            self._go(theirs)
+            self._files[file] = known
+            told = self._kept(file, theirs)
+            first = say("screen.keep.taken", self._language, file=file.name)
+            self.saved.value = screen.message([first, *told])
+
+    def save_over(self) -> None:
+        """Save over what somebody else has saved in the file."""
+        if self._clash is not None:
+            file = self._clash
+            self._files[file] = fingerprint(file.parent, [file.name])
+            self.save()
+
+    def _offer(self, file: Path | None) -> None:
+        """Offer the ways out of a file that somebody else has saved, or none."""
+        self._clash = file
+        self._ways.children = [] if file is None else list(self.ways.values())
 
     def outdate(self) -> None:
         """Take back what was said of a scenario that is no longer on screen."""
@@ -154,10 +205,13 @@ class Filing(ipywidgets.HBox):  # type: ignore[misc]
         self._is_exporting = False
         self.saved.value = screen.message(explain_error(error, self._language), "stop")
 
+    def _wanted(self) -> str:
+        """Return the name to save under."""
+        is_known = self._file(self._called) in self._files
+        return self.name.value.strip() or (self._called if is_known else self._scenario().name)
+
     def _save(self) -> tuple[Path, Scenario]:
-        scenario = self._scenario()
-        called = self._called if self._file(self._called) in self._files else scenario.name
-        scenario = replace(scenario, name=self.name.value.strip() or called)
+        scenario = replace(self._scenario(), name=self._wanted())
         file = self._file(scenario.name)
         expected = self._files.get(file, {file.name: ""})
         save_file(file, scenario_yaml(scenario).encode(), expected)

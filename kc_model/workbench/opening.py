@@ -11,6 +11,7 @@ import ipywidgets
 
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.here import Here
 
 if TYPE_CHECKING:
     from kc_model.scenario import Scenario
@@ -112,7 +113,7 @@ class Opening(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, folder: Path, language: Language = "vi") -> None:
         self._folder, self._language = folder, language
         self._ahead = _begun.pop(folder) if folder in _begun else _Ahead(folder)
-        self.here = screen.Here(self._ahead.is_up.set)
+        self.here = Here(self._ahead.is_up.set)
         told = screen.message([say("screen.page.opening", language)])
         super().__init__([screen.Text(screen.style() + told), self.here])
         threading.Thread(target=self._open, daemon=True).start()

@@ -16,6 +16,7 @@ from kc_model.wording import LANGUAGES, Language, retold, say
 from kc_model.workbench import screen
 from kc_model.workbench.datasets import Loaded
 from kc_model.workbench.desk import Desk, language_switch
+from kc_model.workbench.here import Here
 from kc_model.workbench.loading import DataDesk
 from kc_model.workbench.making import Maker
 from kc_model.workbench.planning import PlanDesk
@@ -25,6 +26,7 @@ from kc_model.workbench.starting import STARTERS, starters
 __all__ = ["AppPage", "show_app"]
 
 _TABS = ("progress", "plan", "data")
+_GONE = ("server", "kernel", "unsaved")
 _YIELDS, _SOON = 5.0, 0.05  # seconds
 _AnyDesk = TypeVar("_AnyDesk", bound=Desk)
 
@@ -62,9 +64,9 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         language: Language = "vi",
         *,
         begun: tuple[Loaded | None, Maker | None] = (None, None),
-        here: screen.Here | None = None,
+        here: Here | None = None,
     ) -> None:
-        self._here = screen.Here() if here is None else here
+        self._here = Here() if here is None else here
         before = self._here.before
         self.tongues = language_switch(before.get("language", language))
         self.progress: ProgressDesk | None = None
@@ -295,6 +297,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         title = say("screen.page.title", language)
         self._title.value = f"{screen.style()}<h1>{title}</h1>"
         self._here.language = language
+        self._here.gone = {key: say(f"screen.page.gone.{key}", language) for key in _GONE}
         self.tabs.titles = [say(f"screen.page.tabs.{key}", language) for key in _TABS]
         self.pick.description = say("screen.page.scenario", language)
         loaded = self._loaded

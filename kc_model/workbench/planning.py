@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 import pandas as pd
 
 from kc_model.results import Allocation, Forecast
-from kc_model.scenario import Goal, Scenario
+from kc_model.scenario import Scenario
 from kc_model.tables import Dataset
 from kc_model.wording import Language, retold, say
 from kc_model.words import Words
@@ -100,7 +100,7 @@ class PlanDesk(FiguresDesk):
         self._pending: Pending = ""  # of the plan
         self.on_keep: Callable[[Path, Scenario], None] = lambda _path, _scenario: None
         self.on_change: Callable[[], None] = lambda: None
-        self.steering = Steering(scenario, data, sliders, self._watch, self._round)
+        self.steering = Steering(scenario, data, sliders, self._watch, self._change)
         self._build()
         self._arrange()
         self._words()
@@ -125,8 +125,9 @@ class PlanDesk(FiguresDesk):
         self.adjusting = Adjusting(self._switch_month, self._take_adjusted)
         self.mending = Mending(self._mend)
         self.comparing = Comparing(self._kept_now, self._take, lock)
-        self.trading = Trading(self._traded, self.scenario, self._take_goals, lock)
-        self.filing = Filing(self.scenario_now, self._maker, self._kept, self._refused, lock)
+        self.trading = Trading(self._traded, self.scenario, self._change, lock)
+        files = self.scenario_now, self._maker, self._kept, self._refused, self.go
+        self.filing = Filing(*files, lock)
         parts = [self.comparing, self.trading, self.heat]
         self._more = ipywidgets.Accordion(parts, selected_index=None)
         self._when(self._more, lambda at: self.heat.look(is_open=at == 2), "selected_index")
@@ -137,6 +138,9 @@ class PlanDesk(FiguresDesk):
         self._on_click(self.redo, self.redo_last)
         self._on_click(self.filing.keep, self.filing.save)
         self._on_click(self.filing.copy, self.filing.duplicate)
+        acts = self.filing.duplicate, self.filing.take_theirs, self.filing.save_over
+        for button, act in zip(self.filing.ways.values(), acts, strict=True):
+            self._on_click(button, act)
         self._on_click(self.filing.export, self.filing.start_export)
         self._open_tables(is_open=False)
         # What programs and tests reach for, wherever it stands.
@@ -163,7 +167,7 @@ class PlanDesk(FiguresDesk):
             self.steering,
             screen.row(*steps, self.adjusting.month, self.steering.rounding),
             screen.row(self.filing, *views),
-            self.filing.saved,
+            self.filing.told,
             self.filling,
             self.mending,
             self.status,
@@ -229,14 +233,12 @@ class PlanDesk(FiguresDesk):
         """Put a scenario that was kept on the screen again."""
         self.guarded(lambda: self._go(Stand(kept.scenario, kept.data)))
 
-    def _round(self, step: Decimal) -> None:
-        self.guarded(lambda: self.go(replace(self.now(), round_to=step)))
-
-    def _take_goals(self, goals: tuple[Goal, ...]) -> None:
-        self.guarded(lambda: self.go(replace(self.now(), goals=goals)))
+    def _change(self, **parts: Any) -> None:
+        """Go to what is on screen with other parts, as one change that can be undone."""
+        self.guarded(lambda: self.go(replace(self.now(), **parts)))
 
     def _take_adjusted(self, wanted: Scenario) -> None:
-        self.guarded(lambda: self.go(replace(self.now(), rules=wanted.rules, goals=wanted.goals)))
+        self._change(rules=wanted.rules, goals=wanted.goals)
 
     def _decide(self, project: str, choice: str) -> None:
         """Force a project in or out."""
@@ -246,7 +248,7 @@ class PlanDesk(FiguresDesk):
     def _switch_list(self, is_on: bool) -> None:
         if is_on != (self._past.here.scenario.projects != "ignore"):
             projects = "" if is_on else "ignore"
-            self.guarded(lambda: self.go(replace(self.now(), projects=projects)))
+            self._change(projects=projects)
 
     def _switch_month(self, month: int | None) -> None:
         self.guarded(lambda: self._go_to_month(month))

@@ -116,6 +116,7 @@ class ProgressDesk(FiguresDesk):
         self._when(self.scope, lambda _new: self._draw_months())
         self._when(self.measure, lambda _new: self._draw_places())
         self.findings, self.saved, self.funds = screen.Text(), screen.Text(), screen.Text()
+        self.funds.add_class("kc-funds")
         self.risks = screen.Text()
         self.every = ipywidgets.ToggleButton(layout={"width": "260px", "display": "none"})
         self._when(self.every, lambda _new: self._draw_lines())
@@ -131,15 +132,14 @@ class ProgressDesk(FiguresDesk):
         has_fund = _FUND in set(self.data.history["source"])
         late = [self.arrival] if has_fund else []
         projects = [self.lateness] if late and len(self.data.projects) else []
-        self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 240})
-        months = [self.scope, self.fan, self.by_month, self.findings]
-        first = {ipywidgets.VBox(months): 880, ipywidgets.VBox([self.risks, self._map]): 955}
+        self._map = _beside({ipywidgets.VBox([self.measure, self.tiles]): 0, self.tiles.table: 210})
+        months = [self.funds, self.scope, self.fan, self.by_month, self.findings]
+        first = {ipywidgets.VBox(months): 905, ipywidgets.VBox([self.risks, self._map]): 925}
         sliders = screen.row(self.as_of, *late)
         sliders.layout.flex = "1 1 760px"
         self._results.children = [
             self.late,
             *projects,
-            self.funds,
             _beside(first),
             screen.row(self.level, self.every),
             _beside({self.ranges: 0, self.completion: 0, self.ranges.table: 900}),

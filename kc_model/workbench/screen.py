@@ -34,7 +34,6 @@ __all__ = [
     "Grid",
     "GridCell",
     "GridColumn",
-    "Here",
     "Keys",
     "Part",
     "Slider",
@@ -332,40 +331,6 @@ class Grid(Part):
             self._over(values, int(content["lines"]), int(content["room"]))
         else:
             self._edit([(int(r), int(c), str(text)) for r, c, text in content["edits"]])
-
-
-class Here(Part):
-    """Tells that a browser has come up with the page, and lets it ask before it closes.
-
-    Parameters
-    ----------
-    is_up : callable () -> None
-
-    Attributes
-    ----------
-    unsaved : bool
-        Whether closing the page would lose something: the browser then asks first.
-    language : {"vi", "en"}
-        In which the page is read aloud.
-    shown : dict
-        What the page comes back to where it is loaded again.
-    before : dict
-        The same of the page before, where this one is that loaded again; empty otherwise.
-    """
-
-    _file = "here.js"
-    unsaved = traitlets.Bool(False).tag(sync=True)
-    language = traitlets.Unicode("vi").tag(sync=True)
-    shown = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, is_up: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self._up = is_up
-        self.before: dict[str, Any] = {}
-
-    def _told(self, content: Any) -> None:
-        self.before = dict(content.get("shown") or {})
-        self._up()
 
 
 class Keys(Part):

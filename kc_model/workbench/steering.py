@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 
 import ipywidgets
 
@@ -27,7 +26,7 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         Rules (by id) whose bounds stand in front beside the total's; None: the directives.
     watch : callable (Slider) -> None
         Told of every slider that is made.
-    take : callable (Decimal) -> None
+    take : callable (round_to) -> None
         Told what amounts are to be rounded to, once that is chosen.
 
     Attributes
@@ -44,7 +43,7 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         data: Dataset,
         wanted: Sequence[str] | None,
         watch: Callable[[screen.Slider], None],
-        take: Callable[[Decimal], None],
+        take: Callable[..., None],
     ) -> None:
         if wanted is None:
             wanted = [rule.id for rule in scenario.rules if rule.tier == "directive"]
@@ -58,7 +57,7 @@ class Steering(ipywidgets.VBox):  # type: ignore[misc]
         self._is_quiet = False
         self._offer_rounding("vi")
         self.rounding.observe(
-            lambda change: None if self._is_quiet else take(change["new"]), "value"
+            lambda change: None if self._is_quiet else take(round_to=change["new"]), "value"
         )
         self._fold = ipywidgets.Accordion()
         super().__init__()

@@ -1,10 +1,11 @@
-"""What goals cost each other: the curve between the first two, and ready orders of goals."""
+"""What goals cost each other, and how much money a wanted figure takes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import ipywidgets
 
@@ -13,11 +14,20 @@ from kc_model.charts import frontier_chart
 from kc_model.errors import Fault
 from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.results import Allocation
-from kc_model.scenario import Goal, Scenario
-from kc_model.tradeoffs import Frontier, PresetComparison, compare_presets, frontier, presets
+from kc_model.scenario import Budget, Goal, Scenario
+from kc_model.tradeoffs import (
+    Frontier,
+    PresetComparison,
+    Sought,
+    compare_presets,
+    frontier,
+    presets,
+    seek,
+)
 from kc_model.wording import Language, say
 from kc_model.words import Words
 from kc_model.workbench import screen
+from kc_model.workbench.editing import read_number
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.figure import Figure
 from kc_model.workbench.newest import Progress
@@ -30,7 +40,7 @@ _EVEN = "evenness"
 
 
 class Trading(ipywidgets.VBox):  # type: ignore[misc]
-    """Draws the curve between a scenario's first two goals, and offers ready orders of goals.
+    """Draws the curve between two goals, offers ready orders of goals, and seeks money.
 
     Parameters
     ----------
@@ -38,8 +48,8 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         The newest result, whatever its status.
     base : Scenario
         Whose goals are the scenario's own.
-    take : callable (tuple of Goal) -> None
-        Told which goals were chosen.
+    take : callable (goals or budget) -> None
+        Told which goals, or which budgets, were chosen.
     lock : RLock
         Of the desk.
 
@@ -52,13 +62,20 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         What the data lack for the order chosen; what every order gives and costs; the curve in
         sentences.
     figure : Figure
+    wanted : Field
+        What is to be disbursed.
+    money : Errand
+        Seeks the money that it takes.
+    sought : Text
+    use : Button
+        Puts the budgets found on the screen.
     """
 
     def __init__(
         self,
         now: Callable[[], Allocation | None],
         base: Scenario,
-        take: Callable[[tuple[Goal, ...]], None],
+        take: Callable[..., None],
         lock: threading.RLock,
     ) -> None:
         self._now, self._base, self._take, self._lock = now, base, take, lock
@@ -68,6 +85,7 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         self._faults: dict[str, tuple[Fault, ...]] = {}
         self._curve: Frontier | None = None
         self._costs: PresetComparison | None = None
+        self._sought: Sought | None = None
         self.order = ipywidgets.Dropdown(
             layout=ipywidgets.Layout(width="480px"), style={"description_width": "initial"}
         )
@@ -75,9 +93,14 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         self.costs = Errand(self._begin_costs, self._show_costs, lock)
         self.curve = Errand(self._begin_curve, self._show_curve, lock)
         self.figure = Figure("trade", lock)
+        self.wanted, self.sought = screen.Field(layout={"width": "480px"}), screen.Text()
+        self.money = Errand(self._begin_money, self._show_money, lock)
+        self.use = ipywidgets.Button(icon="check", layout={"width": "auto", "display": "none"})
+        self.use.on_click(lambda _button: self._use())
         self.order.observe(lambda change: self._choose(change["new"]), "value")
         orders = [self.order, self.lack, self.costs, self.compared]
-        super().__init__([*orders, self.curve, screen.row(self.figure, self.told)])
+        sought = [self.wanted, self.money, self.sought, self.use]
+        super().__init__([*orders, self.curve, screen.row(self.figure, self.told), *sought])
 
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
@@ -85,6 +108,11 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         self.order.description = say("screen.trading.order", language)
         self.costs.words(say("screen.trading.costs", language), language)
         self.curve.words(say("screen.trading.curve", language), language)
+        self.wanted.placeholder = say("screen.trading.wanted_example", language)
+        self.money.words(say("screen.trading.money", language), language)
+        self.use.description = say("screen.trading.use", language)
+        if self._sought is not None:
+            self._show_money(self._sought)
         if self._costs is not None:
             self._show_costs(self._costs)
         if self._curve is not None:
@@ -109,6 +137,10 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         self.order.value = chosen
         self._is_quiet = False
         self.lack.value = ""
+        unit = unit_name(SHOWN[plan.unit], self._language)
+        self.wanted.description = say("screen.trading.wanted", self._language, unit=unit)
+        if self._sought is not None and not self._is_sought(plan):
+            self._sought, self.sought.value, self.use.layout.display = None, "", "none"
         if self._curve is not None and self._curve.plans:
             drawn = self._curve.plans[0]
             same = drawn.data is plan.data and drawn.scenario.budget == plan.scenario.budget
@@ -116,7 +148,7 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for what runs; tell whether it came in time (seconds)."""
-        return all(one.wait(timeout) for one in (self.costs, self.curve, self.figure))
+        return all(one.wait(timeout) for one in (self.costs, self.curve, self.figure, self.money))
 
     # ------------------------------------------------------------------ orders of goals
 
@@ -127,7 +159,7 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
             faults = self._faults.get(order, ())
             self.lack.value = screen.message([one.told(self._language) for one in faults], "warn")
             if not faults:
-                self._take(self._goals[order])
+                self._take(goals=self._goals[order])
 
     def _begin_costs(self) -> Callable[[Progress], PresetComparison] | None:
         plan = self._now()
@@ -170,6 +202,41 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         points = points.assign(**{key: points[key] * scale for key, scale in scales.items()})
         picture = frontier_chart(points, names, plan.stamp(language), language)
         self.figure.show(picture, plan.stamp, language)
+
+    # ------------------------------------------------------------------ money for a wanted figure
+
+    def _begin_money(self) -> Callable[[Progress], Sought | None] | None:
+        plan = self._now()
+        if plan is None:
+            return None
+        entry = Budget(Decimal(0), {})
+        typed = read_number(self.wanted.value.strip(), "amount", entry, plan.unit, self._language)
+        if typed is None:
+            return None
+        planner = Planner(plan.data, plan.outlook, as_of=plan.as_of)
+        return lambda progress: seek(planner, plan.scenario, float(typed), progress=progress)
+
+    def _show_money(self, found: Sought) -> None:
+        self._sought = found
+        first, *more = found.sentences(self._language)
+        self.sought.value = screen.message([first, *more], "" if found.plan else "warn")
+        self.use.layout.display = "" if found.plan else "none"
+
+    def _is_sought(self, plan: Allocation) -> bool:
+        """Whether a plan is the one that money was sought from, or found."""
+        found = self._sought
+        known = [] if found is None else [found.base, *([found.plan] if found.plan else [])]
+        mine = plan.scenario
+        return any(
+            one.data is plan.data
+            and (one.scenario.budget, one.scenario.rules) == (mine.budget, mine.rules)
+            for one in known
+        )
+
+    def _use(self) -> None:
+        found = None if self._sought is None else self._sought.plan
+        if found is not None:
+            self._take(budget=found.scenario.budget)
 
 
 def _axis(goal: Goal, plan: Allocation, language: Language) -> str:
