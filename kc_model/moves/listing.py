@@ -69,7 +69,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         that much less to give), refusable (bool: not so what goes into the reserve because nobody
         can use it; refused or not, it would; nor what a project that was paid needs, nor what a
         project leaves that no plan can keep, nor what was refused and has to come back: its reason
-        says so).
+        says so; nor what rounding moves).
 
     Raises
     ------
@@ -102,7 +102,8 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         amounts, kin = [int(end["change"]) for end in ends], [str(end["project"]) for end in ends]
         for giver, taker, amount in fewest_pairs(amounts, apart, kin):
             row = _row(plan, ends[giver], ends[taker], amount, language)
-            rows.append(_come_back(row, language) if (giver, taker) in apart else row)
+            is_back = (giver, taker) in apart and amount >= step_of(plan)
+            rows.append(_come_back(row, language) if is_back else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
     columns += ["chance", "is_cut", "refusable", "from_cell", "to_cell"]
@@ -239,7 +240,8 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
         "chance": taker["rate"] if taker["cell"] >= 0 else np.nan,
         "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
-        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
+        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver))
+        and amount >= step_of(plan),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }

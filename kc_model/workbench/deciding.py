@@ -71,7 +71,9 @@ def is_refusal(rule: Rule) -> bool:
 
 
 def _project(rule: Rule) -> str:
-    """Return the project that a rule forces in or out; "" for any other rule."""
+    """Return the project that a rule forces in or out, or holds; "" for any other rule."""
+    if is_refusal(rule) and rule.project:
+        return rule.project
     is_one = rule.count == "projects" and set(rule.where) == {"id"} and len(rule.where["id"]) == 1
     is_bound = (rule.min, rule.max) in ((Decimal(1), None), (None, Decimal(0)))
     is_plain = not rule.each and rule.of is None and not rule.per and rule.tier == "law"
