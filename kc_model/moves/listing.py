@@ -309,15 +309,17 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
         kind = "more"
     elif taker["cell"] < 0:
         kind = "cut" if taker["is_cut"] else "kept"
-    elif rates["there"] - rates["here"] >= _APART:
-        kind = "chance"
     else:
         kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
+        if kind != "rule" and rates["there"] - rates["here"] >= _APART:
+            kind = "chance"
     if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     told = say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
-    if kind in _UNTOLD and taker["cell"] >= 0 and rates["there"] < _SLOW:
-        told = f"{told} {say('moves.reason.slow', language, **shown)}"
+    if kind in _UNTOLD and taker["cell"] >= 0 and not np.isnan(rates["there"]):
+        is_better = rates["there"] - rates["here"] >= _APART
+        also = "chance" if is_better else "slow" if rates["there"] < _SLOW else ""
+        told += f" {say(f'moves.reason.{also}', language, **shown)}" if also else ""
     return told
 
 
