@@ -503,6 +503,20 @@ C x 19    TECH KCQG 80  -  9 normal - registered - -
     assert again.projects.set_index("id")["amount"]["A"] == 100_000_000  # not 20, the rest for C
 
 
+def test_lines_that_stay_are_counted_like_lines_that_move():
+    rows = """
+A x 01 TECH KCQG 40  -  9 normal - assigned   - -
+B x 01 PROD KCQG 30  -  9 normal - registered - -
+C x 01 TECH KCQG 50  -  9 normal - stopped    - -
+D x 19 TECH KCQG 20  -  9 normal - contracted - -
+"""
+    asked = "{maximise: disbursed}, {minimise: moves}"
+    plan = september_of(rows, "01 TECH 90\n19 TECH 20", 110, asked)
+    assert plan.goals[1]["achieved"] == 1  # B comes; of three cells two change
+    assert any(text.startswith("2 dòng giữ nguyên như kế hoạch đang thực hiện, trong đó 2 đề án")
+               for text in plan.explain())  # fmt: skip
+
+
 def test_what_rounding_moves_between_the_places_of_a_project_cannot_be_refused():
     row = "D x 01;19 PROD KCQG 110 - 4 group - contracted - 0.6;0.4"
     plan = september_of(row, "01 PROD 66\n19 PROD 44", 110)
