@@ -279,6 +279,15 @@ def september():
     return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
 
 
+def test_a_forecast_given_that_lacks_a_project_s_cell_makes_the_plan_of_the_command():
+    plan = september()
+    outlook = kc.forecast(plan.data, 2026, 9)  # DA35's cell has no plan in force
+    assert len(outlook.cells) < len(plan.outlook.cells)
+    again = kc.allocate(plan.data, plan.scenario, outlook, as_of=9, detail=False)
+    for name in ("amount", "expected_disbursed"):
+        assert again.cells[name].tolist() == plan.cells[name].tolist()
+
+
 def test_a_scenario_that_names_its_month_is_planned_as_if_it_was_asked_for():
     plan = september()
     own = replace(plan.scenario, as_of=9)

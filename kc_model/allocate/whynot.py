@@ -162,8 +162,8 @@ class _Search:
         live = Live(problem, self.live.solver.clock)
         then = _Search(live, self.choice, self.glance)._sought(p)
         if then["kind"] == "law":
-            more = {key: ";".join(filter(None, (found[key], then[key]))) for key in ("rules", "links")}
-            return found | more
+            both = {key: (found[key], then[key]) for key in ("rules", "links")}
+            return found | {key: ";".join(filter(None, told)) for key, told in both.items()}
         return found | ({key: then[key] for key in _LEFT} if then["proven"] else {})
 
     def _sought(self, p: int) -> dict[str, Any]:
