@@ -332,8 +332,8 @@ def absorption_of(
 ) -> tuple[Curves, Forecast | None, dict[tuple[Any, ...], float]]:
     """Curves of the cells: from ``absorption.csv``, for the rest from the forecast.
 
-    A forecast that was given may not know every cell (a new one, say): if it is the data's own it is
-    made again of all of them, as it would be had none been given; else one is made for the others.
+    A forecast that was given may not know every cell (a new one, say): the data's own is made again
+    of all of them, as it would be had none been given; beside another one is made for the others.
     Third: the chance of money that is only begun now, by cell (`Forecast.cells`).
     """
     tables, anew = [data.absorption], dict[tuple[Any, ...], float]()
