@@ -281,6 +281,7 @@ def september():
 
 def test_a_forecast_given_that_lacks_a_project_s_cell_makes_the_plan_of_the_command():
     plan = september()
+    assert plan.scenario.as_of == 9  # the example says it itself
     outlook = kc.forecast(plan.data, 2026, 9)  # DA35's cell has no plan in force
     assert len(outlook.cells) < len(plan.outlook.cells)
     again = kc.allocate(plan.data, plan.scenario, outlook, as_of=9, detail=False)

@@ -59,7 +59,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     -------
     DataFrame
         One row per move, the largest gain first; its index numbers them for
-        `kc_model.moves.refuse`. from_place, from_area, to_place, to_area ("" where the money is
+        `kc_model.refuse`. from_place, from_area, to_place, to_area ("" where the money is
         new, or goes into the reserve), source; from_activity, to_activity, from_project,
         to_project, to_source, year only where there are any; amount, gain (float64 in the dataset's
         unit: disbursement expected by year-end that the move adds, NaN where no absorption is
@@ -80,7 +80,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     -----
     Money moves within a purse only: the national money, or a province's own, or what a budget row
     pools. In each purse what is given is what is taken, to the đồng, in as few transfers as
-    `kc_model.moves.pairs` finds. A cell that changes by several moves gains or loses in each at
+    are found. A cell that changes by several moves gains or loses in each at
     its mean rate, so that the gains add up to that of the whole plan.
     """
     found = find_moves(plan, language).drop(columns=["from_cell", "to_cell"])

@@ -34,7 +34,7 @@ def refuse(plan: Plan, numbers: Collection[int]) -> Scenario:
     ----------
     plan : Allocation
     numbers : collection of int
-        Rows of `kc_model.moves.moves` (of the plan).
+        Rows of `kc_model.moves` (of the plan).
 
     Returns
     -------

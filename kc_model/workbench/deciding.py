@@ -17,7 +17,7 @@ __all__ = ["HELD", "IN", "OUT", "decide", "decided", "is_decision", "is_refusal"
 
 IN, OUT = "in", "out"
 HELD = "refused"
-_REFUSED = "refuse-"  # a move that is not made, see `kc_model.moves.refuse`
+_REFUSED = "refuse-"  # a move that is not made, see `kc_model.refuse`
 
 
 def decided(scenario: Scenario) -> Mapping[str, str]:
