@@ -1,4 +1,4 @@
-"""The console script ``kc``: it hears Ctrl-C from its first moment, and then is `kc_model.commands`.
+"""The console script ``kc``: it hears Ctrl-C from its first moment; then `kc_model.commands` runs.
 
 What the commands are made of takes tenths of a second to load; Ctrl-C in the middle of that would
 end in a traceback that no code of ours could catch.
