@@ -27,7 +27,7 @@ LEAST_RISE = 5e-4
 """Of a share by which something changed: less is told to its first figure."""
 
 _EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
-_KINDS = ("places", "cells", "history", "absorption", "any", "sheets")
+_KINDS = ("places", "cells", "history", "absorption", "projects", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
 _NAMED = {"place": "place", "region": "place", "area": "area", "source": "source"}
 _SHOWN = 5
@@ -275,11 +275,13 @@ class Words:
         Parameters
         ----------
         key : str
-            What it is a code of: place, region, area or source; "": any of them.
+            What it is a code of: place, region, area or source, or a column that takes one of a
+            few words; "": any of the first four.
         """
         if key:
             if key not in _NAMED:
-                return str(code)
+                word = f"headings.choices.{key}.{code}"
+                return self.say(word) if word in texts() else str(code)
             return _known(self.vintage, self.language)[_NAMED[key]].get(code, code)
         if code == "ALL":
             return self.say("explain.all")

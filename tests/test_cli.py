@@ -547,6 +547,26 @@ def test_ctrl_c_at_any_moment_writes_nothing_and_ends_with_one_code(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_while_the_command_loads_ends_it_with_one_code_and_no_traceback():
+    code = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Press:  # of a key, at the first module that the commands need
+    def find_spec(self, name, path=None, target=None):
+        if name == "kc_model.commands":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Press())
+from kc_model.cli import main
+sys.exit(main(["check", "nowhere"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=False)
+    said = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert said.splitlines()[0] == "Đã dừng theo yêu cầu, không ghi gì."
+
+
 @pytest.mark.parametrize("words", [["--help"], ["verify", "nowhere"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_heard_enough_sees_no_traceback(words, unbuffered):

@@ -968,6 +968,9 @@ def test_a_rule_without_words_is_called_by_what_it_says_now():
         "{where: {difficult: 1}, max: 3}": (
             "Kinh phí mọi nguồn (“Địa bàn khó khăn”: 1): nhiều nhất 3 triệu đồng"
         ),
+        "{where: {kind: flagship}, count: projects, min: 2}": (
+            "Kinh phí mọi nguồn (“Loại đề án”: Đề án điểm): ít nhất 2 đề án"
+        ),
         "{per: population, min: 0.5}": "",
     }
     for rule, told in said.items():

@@ -25,6 +25,7 @@ from kc_model.explain import why_left
 from kc_model.moves import adjusted, changed, find_moves, moves, refuse
 from kc_model.results import Forecast, Provenance
 from kc_model.wording import LANGUAGES, say
+from kc_model.workbench.deciding import HELD, decided
 
 STEP = 10
 HEAD = "id name place area source support min_support score kind requires excludes stage disbursed"
@@ -278,6 +279,16 @@ def september():
     return kc.allocate(data, kc.read_scenario(folder / "adjust.yaml"), as_of=9)
 
 
+def test_a_forecast_given_that_lacks_a_project_s_cell_makes_the_plan_of_the_command():
+    plan = september()
+    assert plan.scenario.as_of == 9  # the example says it itself
+    outlook = kc.forecast(plan.data, 2026, 9)  # DA35's cell has no plan in force
+    assert len(outlook.cells) < len(plan.outlook.cells)
+    again = kc.allocate(plan.data, plan.scenario, outlook, as_of=9, detail=False)
+    for name in ("amount", "expected_disbursed"):
+        assert again.cells[name].tolist() == plan.cells[name].tolist()
+
+
 def test_a_scenario_that_names_its_month_is_planned_as_if_it_was_asked_for():
     plan = september()
     own = replace(plan.scenario, as_of=9)
@@ -318,7 +329,7 @@ def test_a_project_not_begun_whose_dates_have_passed_is_left_out_and_told():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_plan_for_the_whole_year_has_no_moves_and_says_what_to_do(language):
     plan = september()
-    whole = kc.allocate(plan.data, plan.scenario, detail=False)
+    whole = kc.allocate(plan.data, replace(plan.scenario, as_of=None), detail=False)
     for call in (moves, lambda plan: refuse(plan, [0]), kc.adjustment, adjusted):
         with pytest.raises(kc.InputError) as caught:
             call(whole)
@@ -433,8 +444,9 @@ def test_a_project_that_was_to_be_stopped_stays_once_that_is_refused():
     chosen = again.projects.set_index("id")["chosen"]
     assert chosen[giver]
     assert not chosen[taker]
-    refusals = [rule for rule in wanted.rules if rule.id.startswith("refuse-")]
-    assert {rule.count for rule in refusals} == {"projects"}
+    had = plan.parts[plan.parts["project"] == giver]["before"].sum()
+    assert again.projects.set_index("id")["amount"][giver] == had
+    assert decided(wanted) == {giver: HELD, taker: HELD}
 
 
 def test_a_refused_change_of_size_holds_the_project_and_no_other():
@@ -486,6 +498,44 @@ def september_of(projects: str, plans: str, budget: int, goals: str = "{maximise
     )
     wanted = scenario(f"budget: [{{source: KCQG, amount: {budget}}}]\ngoals: [{goals}]\n")
     return allocate(data, wanted, as_of=9)
+
+
+def test_a_project_that_was_to_be_stopped_comes_back_as_large_as_it_was():
+    rows = """
+A x 01    TECH KCQG 100 20 9 normal - assigned   - -
+B x 01;19 PROD KCQG 100 -  9 group  - registered - -
+C x 19    TECH KCQG 80  -  9 normal - registered - -
+"""
+    plan = september_of(rows, "01 TECH 100", 100)
+    stops = [int(k) for k, move in find_moves(plan).iterrows() if move["from_project"] == "A"]
+    assert not plan.projects.set_index("id")["chosen"]["A"]
+    again = allocate(plan.data, refuse(plan, stops), as_of=9)
+    assert again.projects.set_index("id")["amount"]["A"] == 100_000_000  # not 20, the rest for C
+
+
+def test_lines_that_stay_are_counted_like_lines_that_move():
+    rows = """
+A x 01 TECH KCQG 40  -  9 normal - assigned   - -
+B x 01 PROD KCQG 30  -  9 normal - registered - -
+C x 01 TECH KCQG 50  -  9 normal - stopped    - -
+D x 19 TECH KCQG 20  -  9 normal - contracted - -
+"""
+    asked = "{maximise: disbursed}, {minimise: moves}"
+    plan = september_of(rows, "01 TECH 90\n19 TECH 20", 110, asked)
+    assert plan.goals[1]["achieved"] == 1  # B comes; of three cells two change
+    assert any(text.startswith("2 dòng giữ nguyên như kế hoạch đang thực hiện, trong đó 2 đề án")
+               for text in plan.explain())  # fmt: skip
+
+
+def test_what_rounding_moves_between_the_places_of_a_project_cannot_be_refused():
+    row = "D x 01;19 PROD KCQG 110 - 4 group - contracted - 0.6;0.4"
+    plan = september_of(row, "01 PROD 66\n19 PROD 44", 110)
+    plan = allocate(plan.data, replace(plan.scenario, round_to=Decimal(10)), as_of=9)
+    (move,) = find_moves(plan).to_dict("records")
+    assert (move["amount"], move["reason"]) == (4_000_000, "Do làm tròn đến 10 triệu đồng.")
+    assert not move["refusable"]
+    again = allocate(plan.data, refuse(plan, [0]), as_of=9)
+    assert again.cells["amount"].tolist() == plan.cells["amount"].tolist()  # no mirrored one
 
 
 STOPPED = """

@@ -254,6 +254,24 @@ def test_a_refused_move_is_not_made_and_the_rest_is_solved_again():
         refuse(plan, [99])
 
 
+def test_a_refused_move_does_not_come_back_the_other_way_round_off_the_grid():
+    cells = "place area source baseline\n01 TECH KCQG 23\n01 PROD KCQG 7\n"
+    asked = """
+budget: [{source: KCQG, amount: 30}]
+rules: [{id: up, where: {area: PROD}, min: 20, tier: directive}]
+goals: [{minimise: change}]
+round_to: 10
+"""
+    data = dataset(cells=cells, absorption=absorbing(cells))
+    plan = allocate(data, replace(scenario(asked), as_of=6))
+    assert find_moves(plan)["amount"].tolist() == [13_000_000]
+    again = allocate(data, refuse(plan, [0]))
+    assert again.cells["amount"].tolist() == [20_000_000, 10_000_000]  # not 30 and 0
+    (rest,) = find_moves(again).to_dict("records")
+    assert (rest["amount"], rest["refusable"]) == (3_000_000, False)
+    assert "làm tròn" in rest["reason"]
+
+
 def test_a_lower_total_is_a_cut_and_a_reserve_is_what_the_budget_leaves():
     less = BUDGET.replace("amount: 200", "amount: 180")
     found = moves(plan_of("", less))

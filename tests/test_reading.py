@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from kc_model.errors import Fault, InputError
 from kc_model.reading import read_dataset
+from kc_model.reading.values import Terms, WrongError, parse_value
 from kc_model.tables import SCHEMAS, column_dtype
 from kc_model.wording import LANGUAGES
 
@@ -495,3 +496,14 @@ def test_any_damage_to_a_workbook_is_refused_by_name(changes, length):
         path.write_bytes(data[: int(length * len(data)) if length < 0.9 else len(data)])
         with suppress(InputError):
             read_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [("2,5", "ghi 0,025 hoặc 2,5 %."), ("250", "ghi 0,85 hoặc 85 %.")],
+)
+def test_a_rate_outside_is_told_how_its_own_number_is_written(found, said):
+    column, terms = SCHEMAS["absorption"].by_name["rate"], Terms("million_vnd", "34", "comma")
+    with pytest.raises(WrongError) as caught:
+        parse_value(found, column, terms)
+    assert Fault(caught.value.code, values=caught.value.values).remedy().endswith(said)

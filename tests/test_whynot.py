@@ -20,7 +20,7 @@ from kc_model.allocate.glance import Glance
 from kc_model.allocate.whynot import seen_whys
 from kc_model.explain import why_left
 from kc_model.problem import build_problem
-from kc_model.scenario import Rule
+from kc_model.scenario import Goal, Rule
 
 SAMPLE = Path(__file__).parent.parent / "data" / "sample-projects"
 
@@ -284,6 +284,29 @@ E x 01 TECH KCQG 10 -  1 normal   B - - -
 """
 
 
+def test_what_is_left_in_the_way_once_the_money_is_there_is_told_at_once():
+    rows = "A x 01 TECH KCQG 90 - 1 - - - - -\nB x 01 PROD KCQG 120 - 1 - - - - -"
+    plan = of_100(rows, "rules: [{id: one, count: projects, max: 1}]\ngoals: [{maximise: money}]")
+    (row,) = plan.whys.to_dict("records")
+    assert (row["id"], row["kind"], row["rules"], row["full"]) == ("B", "law", "budget:1", "one")
+    (told,) = why_left(plan).values()
+    assert "Thêm đề án này thì vượt: “Kinh phí mọi nguồn: nhiều nhất 1 đề án”." in told
+    assert "Khi đã đủ số tiền ấy: chọn được mà không mục tiêu nào kém đi, A phải" in told
+
+    (budget,) = plan.scenario.budget
+    there = replace(budget, amount=budget.amount + row["short"] // 10**6)
+    again = allocate(plan.data, forcing(replace(plan.scenario, budget=(there,)), into=["B"]))
+    assert again.projects.set_index("id")["chosen"].to_dict() == {"A": False, "B": True}
+
+    tech = Goal("maximise", "money", where={"area": ("TECH",)})
+    worse = allocate(plan.data, replace(plan.scenario, goals=(tech,)))
+    (row,) = worse.whys.to_dict("records")
+    found = row["kind"], row["stage"], row["loss"], row["out"]
+    assert found == ("law", "maximise money", 90.0, "A")
+    (told,) = why_left(worse).values()
+    assert "Khi đã đủ số tiền ấy: nếu vẫn chọn thì mục tiêu" in told
+
+
 def test_what_is_seen_of_a_project_are_facts_of_the_plan():
     text = """
 rules:
@@ -298,7 +321,7 @@ goals: [{maximise: disbursed}]
     assert set(whys["kind"]) == {"open"}
     # A could do with 40: B lacks 10 of its 70. A has 60: C's 20 fit, but its area is full.
     assert whys["short"].to_dict() == {"B": 10 * 10**6, "C": 0, "D": 0, "E": 20 * 10**6}
-    assert (whys.loc["C", "rules"], whys.loc["D", "out"], whys.loc["E", "joins"]) == (
+    assert (whys.loc["C", "full"], whys.loc["D", "out"], whys.loc["E", "joins"]) == (
         "no-prod",
         "A",
         "B",

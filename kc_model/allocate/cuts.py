@@ -18,6 +18,7 @@ from kc_model.words import Words
 __all__ = ["cuts_of"]
 
 _LEAST = 1e-4  # of the whole: less is shown as the same share
+_HAIR = 1e-6  # of a step
 
 
 def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
@@ -38,6 +39,7 @@ def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
         where more money leaves what there was, nothing is lost. Told beside it where it is not the
         same: how the one area it speaks of changes in all places and funds, as charts show it.
     """
+    step = max(problem.grid, 1) / MILLION
     sums, found = problem.sums, dict[str, list[tuple[float, float, Row]]]()
     had, could, may = sums.lhs(problem.baseline), sums.bound(problem.baseline), sums.bound(plan)
     for row, left, before, now in zip(problem.rows, had, could, may, strict=True):
@@ -46,7 +48,8 @@ def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
             share = left / wholes[0] if wholes[0] else 0.0
             lost = min(left, share * wholes[1]) - now
             if lost > _LEAST * wholes[1]:
-                found.setdefault(row.id, []).append((share, lost, row))
+                steps = np.ceil(lost / step - _HAIR) * step  # as the plan has to take it
+                found.setdefault(row.id, []).append((share, steps, row))
     for parts in sorted(found.values(), key=lambda parts: -sum(lost for _, lost, _ in parts)):
         yield _told(problem, plan, parts)
 

@@ -76,7 +76,7 @@ class Glance:
         dict
             short, budget, tight (where nothing is short: what the budget lacks beside all that is
             given; others have so much more than their least), out (who is chosen and excludes it),
-            joins (whom it needs that is not chosen), rules (ceilings that leave no room), here (of
+            joins (whom it needs that is not chosen), full (ceilings that leave no room), here (of
             a đồng more there what is disbursed, NaN where that is no goal or not known), last and
             there (the chosen project of its purse of which the least is disbursed, and how much).
         """
@@ -88,7 +88,7 @@ class Glance:
             **self.missing(needed),
             "out": ";".join(ids[q] for q in sorted(clash[self.chosen[clash]].tolist())),
             "joins": ";".join(ids[q] for q in needed if q != p),
-            "rules": ";".join(self._full(needed)),
+            "full": ";".join(self._full(needed)),
             **self._worth(p),
         }
 

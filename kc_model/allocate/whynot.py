@@ -35,7 +35,7 @@ __all__ = ["COLUMNS", "find_whys", "seen_whys"]
 
 COLUMNS = (
     *("id", "kind", "short", "tight", "budget", "stage", "loss", "at_most"),
-    *("out", "joins", "changes", "rules", "links", "here", "last", "there", "proven"),
+    *("out", "joins", "changes", "rules", "links", "full", "here", "last", "there", "proven"),
 )
 _KINDS = {
     "short": "Int64",
@@ -44,7 +44,8 @@ _KINDS = {
     "proven": "bool",
     **dict.fromkeys(("loss", "here", "there"), "float64"),
 }
-_SEEN = ("short", "out", "joins", "rules")
+_SEEN = ("short", "out", "joins", "full")
+_LEFT = ("stage", "loss", "at_most", "out", "joins")  # in the way of one whose purse is filled
 _FEW = 60  # projects up to which all may make room for one
 _NEAR = 12
 _DIRECT = 2  # facts of a project that stays and excludes another: these two
@@ -87,10 +88,12 @@ def find_whys(
         joined by ``;``: other projects that would make room, or come in as well; where the laws
         allow no plan those that have to stay and exclude it); changes (``X=n`` joined by ``;``:
         what each project, and each cell without any, gets more or less in that plan, VND, on the
-        grid; "" where no plan is known); rules (ids of the laws, joined by ``;``); links (what of
-        the projects keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs,
-        ``R!X`` excludes); here, last, there (see `Glance.row`); proven (bool). Of what is not
-        proven (``open``) short, tight, out, joins and rules are those of `Glance.row`.
+        grid; "" where no plan is known); rules (ids of the laws, joined by ``;``; where the purse
+        is one of them stage, loss, out and joins are what is left in its way once `short` is
+        there); links (what of the projects keeps it out besides, joined by ``;``: ``K`` has to
+        stay, ``K>R`` needs, ``R!X`` excludes); full (ids of other laws that leave no room beside
+        those chosen); here, last, there (see `Glance.row`); proven (bool). Of what is not proven
+        (``open``) short, tight, out, joins are those of `Glance.row`.
 
     Notes
     -----
@@ -133,7 +136,8 @@ class _Search:
     def __init__(self, live: Live, choice: Choice, glance: Glance) -> None:
         if live.problem.offered is None or choice.chosen is None:
             raise ValueError("the problem has no projects, or none were chosen")
-        self.live, self.problem, self.best = live, live.problem, choice.best
+        self.live, self.problem, self.choice = live, live.problem, choice
+        self.best = choice.best
         self.offered, self.chosen = live.problem.offered, choice.chosen
         self.columns = live.columns("z", range(len(self.offered)))
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
@@ -143,6 +147,26 @@ class _Search:
         self.noise = LITTLE / MILLION * int(glance.is_little.sum())
 
     def row(self, p: int) -> dict[str, Any]:
+        """Return why a project is not chosen; where its purse alone is short, what is left then."""
+        found = self._sought(p)
+        paid = found["kind"] == "law" and found["short"] and found["rules"] == found["budget"]
+        if not paid:
+            return found
+        added = found["short"] / MILLION
+        rows = tuple(
+            replace(row, given=row.given - added) if row.id == found["budget"] else row
+            for row in self.problem.rows
+        )
+        sums = Sums.of(rows, len(self.problem.cells))
+        problem = replace(self.problem, rows=rows, sums=sums)
+        live = Live(problem, self.live.solver.clock)
+        then = _Search(live, self.choice, self.glance)._sought(p)
+        if then["kind"] == "law":
+            both = {key: (found[key], then[key]) for key in ("rules", "links")}
+            return found | {key: ";".join(filter(None, told)) for key, told in both.items()}
+        return found | ({key: then[key] for key in _LEFT} if then["proven"] else {})
+
+    def _sought(self, p: int) -> dict[str, Any]:
         found = {**_row(self.glance, p), "kind": "tie", "proven": True}
         found |= {**dict.fromkeys(("out", "joins", "rules"), ""), **self.glance.missing([p])}
         ladder, solver = self.live.ladder, self.live.solver

@@ -79,7 +79,7 @@ def _named(
             _change(teller, teller.words.name(code, key), int(chosen[code]), int(baseline[code]))
             for code in codes
         )
-        + (_why(teller, [reasons[code] for code in codes], chosen[codes]) if reasons else "")
+        + (_why(teller, [reasons[code] for code in codes], chosen[codes], key) if reasons else "")
         for codes in groups.values()
     )
 
@@ -93,8 +93,12 @@ def _change(teller: Teller, name: str, amount: int, baseline: int) -> str:
     return teller.say("change", name=name, amount=shown, share=share)
 
 
-def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
-    """Say why some places or areas that share a reason have less, or more."""
+def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series, key: str) -> str:
+    """Say why some places or areas that share a reason have less, or more.
+
+    What rounding alone puts between a change and what a rule or goal does of it is not told: the
+    change is shown for both.
+    """
     first, words = reasons[0], teller.words
     sides = "won" if int(change.iloc[0]) > 0 else "lost"
     if not teller.plan.goals and first.kind in ("open", "joint"):
@@ -105,10 +109,13 @@ def _why(teller: Teller, reasons: Sequence[Reason], change: pd.Series) -> str:
         for name in ("here", "there")
     )
     is_known = first.kind == "chance"
+    amount, whole = abs(sum(one.amount for one in reasons)), float(change.abs().sum())
+    cells = teller.plan.cells[teller.plan.cells[key].isin(change.index)]
+    steps = teller.plan.rounding.get("step", 0) * int((cells["amount"] != cells["baseline"]).sum())
     told = teller.say(
         f"why.{sides}.{first.kind}",
         driver=_driver(teller, first.driver),
-        amount=words.gain(to_unit(abs(sum(one.amount for one in reasons)), words.given)),
+        amount=words.gain(to_unit(whole if abs(amount - whole) <= steps else amount, words.given)),
         rise=words.rise(abs(here)) if first.kind == "budget" else "",
         here=words.percent(here) if is_known else "",
         there=words.percent(there) if is_known else "",

@@ -40,9 +40,7 @@ def tell_open(teller: Teller) -> Iterator[str]:
         yield teller.say("projects.no_ranges")
     is_counted = any(goal["name"] == "minimise moves" for goal in plan.goals)
     if is_counted:
-        stays = int((plan.cells["amount"] == plan.cells["baseline"]).sum())
-        yield teller.say("moves.stays", count=stays, base=teller.base())
-        yield teller.say("moves.no_ranges")
+        yield from _staying(teller)
     elif plan.as_of is not None and not len(plan.projects):
         changed = int((plan.cells["amount"] != plan.cells["baseline"]).sum())
         if changed > _MANY:
@@ -54,6 +52,27 @@ def tell_open(teller: Teller) -> Iterator[str]:
         if row["amount"]:
             name, amount = teller.rule(row["budget"]), words.vnd(row["amount"])
             yield teller.say("reserve", budget=name, amount=amount)
+
+
+def _staying(teller: Teller) -> Iterator[str]:
+    """Tell how many lines stay as they were, as a goal of fewest moves counts them."""
+    plan = teller.plan
+    step = max(plan.rounding.get("step", 0), 1)
+    if not len(plan.projects):
+        stays = (plan.cells["amount"] - plan.cells["baseline"]).abs() < step
+        yield teller.say("moves.stays", count=int(stays.sum()), base=teller.base())
+        yield teller.say("moves.no_ranges")
+        return
+    parts = plan.parts
+    own = parts[parts["project"] != ""].groupby("project")[["before", "after"]].sum()
+    alone = plan.cells[~plan.cells.index.isin(parts["cell"])]
+    cells = alone.rename(columns={"baseline": "before", "amount": "after"})
+    projects, rest = (
+        int(((one["before"] > 0) & ((one["after"] - one["before"]).abs() < step)).sum())
+        for one in (own, cells)
+    )
+    count = projects + rest
+    yield teller.say("moves.stays_projects", count=count, projects=projects, base=teller.base())
 
 
 def _widest(teller: Teller, cells: pd.DataFrame) -> str:

@@ -34,7 +34,10 @@ def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
 def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     tellers = {"law": _law, "open": _seen}
     against = tellers.get(str(row["kind"]), _swap)(teller, row)
-    told = [against, _money(teller, row)]
+    full = [f"“{teller.rule(rule)}”" for rule in row["full"].split(";") if rule]
+    full = [one for one in full if one not in against]
+    over = teller.say("left.full", rules=teller.words.listed(full, "rule")) if full else ""
+    told = [over, against, _money(teller, row)]
     for key in ("short", "tight"):
         if row[key] and (key == "short" or row["kind"] != "law"):
             amount = teller.words.vnd(row[key])
@@ -51,28 +54,31 @@ def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         names = [one for one in row[key].split(";") if one]
         if names:
             told.append(teller.say(f"left.{kind}", names=teller.words.listed(names, "project")))
-    rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
-    if rules:
-        told.append(teller.say("left.full", rules=teller.words.listed(rules, "rule")))
     rates = {key: teller.words.percent(row[key]) for key in _RATES if not np.isnan(row[key])}
     if row["last"]:
         key = "less" if row["here"] < row["there"] - SMALL else "worth"
         told.append(teller.say(f"left.{key}", last=row["last"], **rates))
     elif rates:
         told.append(teller.say("left.here", **rates))
-    return " ".join(told) or ("" if row["short"] or row["tight"] else teller.say("left.open"))
+    is_told = told or row["short"] or row["tight"] or row["full"]
+    return " ".join(told) if is_told else teller.say("left.open")
 
 
 def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     links = [_link(teller, link) for link in row["links"].split(";") if link]
+    rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
+    if rules:
+        told = teller.say("left.law", rules="; ".join([teller.words.listed(rules, "rule"), *links]))
+        if not (row["stage"] or row["out"]):
+            return told
+        kind = "loss" if row["stage"] else "paid_free"
+        rest = _swap(teller, {**row, "kind": kind})
+        return f"{told} {teller.say('left.paid', rest=rest[:1].lower() + rest[1:])}"
     if row["out"] and links:
         return teller.say("left.linked", links="; ".join(links))
     if row["out"]:
         return teller.say("left.kept", out=teller.words.listed(row["out"].split(";"), "project"))
-    rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
-    if not rules:
-        return teller.say("left.laws")
-    return teller.say("left.law", rules="; ".join([teller.words.listed(rules, "rule"), *links]))
+    return teller.say("left.laws")
 
 
 def _link(teller: Teller, link: str) -> str:

@@ -78,7 +78,8 @@ def tell_goals(teller: Teller) -> Iterator[str]:
         values = (goal["achieved"], goal["best"], teller.plan.bounds[number - 1])
         achieved, best, bound = (words.achieved(name, value, per) for value in values)
         is_best = teller.plan.is_exact or best == bound
-        enough = teller.plan.enough.get(number, goal["achieved"])
+        is_last = number == len(teller.plan.goals)  # what it gives is for the settlement alone
+        enough = goal["best"] if is_last else teller.plan.enough.get(number, goal["achieved"])
         lost, needed = (
             words.gained(name, abs(goal["best"] - value)) for value in (goal["achieved"], enough)
         )

@@ -59,7 +59,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     -------
     DataFrame
         One row per move, the largest gain first; its index numbers them for
-        `kc_model.moves.refuse`. from_place, from_area, to_place, to_area ("" where the money is
+        `kc_model.refuse`. from_place, from_area, to_place, to_area ("" where the money is
         new, or goes into the reserve), source; from_activity, to_activity, from_project,
         to_project, to_source, year only where there are any; amount, gain (float64 in the dataset's
         unit: disbursement expected by year-end that the move adds, NaN where no absorption is
@@ -69,7 +69,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         that much less to give), refusable (bool: not so what goes into the reserve because nobody
         can use it; refused or not, it would; nor what a project that was paid needs, nor what a
         project leaves that no plan can keep, nor what was refused and has to come back: its reason
-        says so).
+        says so; nor what rounding moves).
 
     Raises
     ------
@@ -80,7 +80,7 @@ def moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     -----
     Money moves within a purse only: the national money, or a province's own, or what a budget row
     pools. In each purse what is given is what is taken, to the đồng, in as few transfers as
-    `kc_model.moves.pairs` finds. A cell that changes by several moves gains or loses in each at
+    are found. A cell that changes by several moves gains or loses in each at
     its mean rate, so that the gains add up to that of the whole plan.
     """
     found = find_moves(plan, language).drop(columns=["from_cell", "to_cell"])
@@ -102,7 +102,8 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
         amounts, kin = [int(end["change"]) for end in ends], [str(end["project"]) for end in ends]
         for giver, taker, amount in fewest_pairs(amounts, apart, kin):
             row = _row(plan, ends[giver], ends[taker], amount, language)
-            rows.append(_come_back(row, language) if (giver, taker) in apart else row)
+            is_back = (giver, taker) in apart and amount >= step_of(plan)
+            rows.append(_come_back(row, language) if is_back else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
     columns += ["chance", "is_cut", "refusable", "from_cell", "to_cell"]
@@ -239,7 +240,8 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
         "chance": taker["rate"] if taker["cell"] >= 0 else np.nan,
         "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
-        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver)),
+        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver))
+        and amount >= step_of(plan),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
     }
@@ -307,15 +309,17 @@ def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language)
         kind = "more"
     elif taker["cell"] < 0:
         kind = "cut" if taker["is_cut"] else "kept"
-    elif rates["there"] - rates["here"] >= _APART:
-        kind = "chance"
     else:
         kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
+        if kind != "rule" and rates["there"] - rates["here"] >= _APART:
+            kind = "chance"
     if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
         kind = f"{kind}_unknown"
     told = say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
-    if kind in _UNTOLD and taker["cell"] >= 0 and rates["there"] < _SLOW:
-        told = f"{told} {say('moves.reason.slow', language, **shown)}"
+    if kind in _UNTOLD and taker["cell"] >= 0 and not np.isnan(rates["there"]):
+        is_better = rates["there"] - rates["here"] >= _APART
+        also = "chance" if is_better else "slow" if rates["there"] < _SLOW else ""
+        told += f" {say(f'moves.reason.{also}', language, **shown)}" if also else ""
     return told
 
 

@@ -332,7 +332,8 @@ def absorption_of(
 ) -> tuple[Curves, Forecast | None, dict[tuple[Any, ...], float]]:
     """Curves of the cells: from ``absorption.csv``, for the rest from the forecast.
 
-    A forecast that was given may not know every cell (a new one, say): one is made for the others.
+    A forecast that was given may not know every cell (a new one, say): the data's own is made again
+    of all of them, as it would be had none been given; beside another one is made for the others.
     Third: the chance of money that is only begun now, by cell (`Forecast.cells`).
     """
     tables, anew = [data.absorption], dict[tuple[Any, ...], float]()
@@ -340,14 +341,18 @@ def absorption_of(
     wanted = any(goal.what == "disbursed" for goal in scenario.goals)
     if has.all():
         return curves, None, anew
+    given, in_table = outlook, has
     if outlook is not None:
-        anew |= _anew(outlook)
-        tables.append(outlook.slices)
-        curves, has = build_curves(cells, tables)
+        curves, has = build_curves(cells, [*tables, outlook.slices])
+        if not has.all() and _is_of(outlook, data, scenario, as_of):
+            outlook, has = None, in_table
+        else:
+            anew |= _anew(outlook)
+            tables.append(outlook.slices)
     if not has.all() and not data.history.empty:
         rest = cells.frame.loc[~has & (cells.frame["year"] == scenario.year).to_numpy()]
         rest = rest if len(rest) else cells.frame.loc[~has]
-        own = _own_forecast(data, scenario, rest, as_of, faults if wanted else [])
+        own = _own_forecast(data, scenario, rest, as_of, faults if wanted else [], given)
         if own is None:
             return curves, outlook, anew
         anew |= _anew(own)
@@ -365,14 +370,29 @@ def _anew(outlook: Forecast) -> dict[tuple[Any, ...], float]:
     return dict(zip(keys, outlook.cells["anew"].tolist(), strict=True))
 
 
+def _is_of(outlook: Forecast, data: Dataset, scenario: Scenario, as_of: int | None) -> bool:
+    """Whether a forecast is what the data themselves lead to, at the plan's month."""
+    month = outlook.year, outlook.as_of
+    return outlook.provenance.dataset == data.hash and month == (scenario.year, as_of or 0)
+
+
 def _own_forecast(
-    data: Dataset, scenario: Scenario, cells: pd.DataFrame, as_of: int | None, faults: list[Fault]
+    data: Dataset,
+    scenario: Scenario,
+    cells: pd.DataFrame,
+    as_of: int | None,
+    faults: list[Fault],
+    given: Forecast | None = None,
 ) -> Forecast | None:
+    how: dict[str, Any] = {}
+    if given is not None and _is_of(given, data, scenario, as_of):
+        arrival, seed = given.details.get("arrival", {}), given.provenance.seed
+        how = {"arrival": arrival, "seed": seed, "draws": len(given.draws)}
     exposures = cells[["place", "area", "activity", "source", "baseline"]].drop_duplicates()
     if newest_plan_year(data, scenario.year, as_of) == scenario.year:  # the plan, no stand-in
         exposures = exposures.rename(columns={"baseline": "plan"})
     try:
-        return forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures)
+        return forecast(data, year=scenario.year, as_of=as_of or 0, cells=exposures, **how)
     except InputError as error:
         faults.extend(error.faults)
         return None

@@ -13,6 +13,7 @@ from kc_model.money import (
     Amount,
     DecimalMark,
     NumberError,
+    format_number,
     parse_money,
     parse_number,
     stated_unit,
@@ -28,6 +29,7 @@ from kc_model.sheets import (
     value_text,
 )
 from kc_model.tables import Column, Kind, column_dtype
+from kc_model.wording import LANGUAGES
 
 __all__ = [
     "Renamed",
@@ -38,6 +40,9 @@ __all__ = [
     "missing",
     "parse_value",
 ]
+
+_ALL = 100  # percent
+_LIKELY = Decimal(85)  # percent, as an example where the number itself is none
 
 _MARKS = {"", "-", "–", "—", "−", "…", "...", "..", "x"}
 _CODE = re.compile(r"0\d+", re.ASCII)
@@ -172,7 +177,13 @@ def _number(value: Value, column: Column, terms: Terms) -> float:
 def _rate(value: Value, _column: Column, terms: Terms) -> float:
     number = parse_number(_numeric(value), terms.decimal)
     if not 0 <= number <= 1:
-        raise WrongError("rate-outside", found=value_text(value))
+        share = number if 1 < number <= _ALL else _LIKELY
+        told = {
+            f"{name}_{one}": format_number(amount, None, one)
+            for name, amount in (("percent", share), ("rate", share / _ALL))
+            for one in LANGUAGES
+        }
+        raise WrongError("rate-outside", found=value_text(value), **told)
     return float(number)
 
 

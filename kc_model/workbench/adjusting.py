@@ -39,7 +39,9 @@ _HEADS = {
 _APART = ("cut", "kept", "added")  # no moves: money leaves the plan, or comes to it
 _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
-_SPENT = Goal("maximise", "disbursed")  # of plans that move as few lines the one most disbursed
+# Of plans that move as few lines the one most disbursed; what no rule asks for and next to nothing
+# is gained by stays where it is.
+_SPENT = Goal("maximise", "disbursed", give=Decimal("0.00001"))
 _LITTLE = Decimal("0.001")  # of a goal: without any give, the lines that its best needs all move
 _REFUSE, _REFUSED, _LEAD = "refuse", "refused", "lead"
 _LEADING = 10  # moves that stand before all groups where there are more than twice as many
@@ -79,14 +81,16 @@ def _with_few(scenario: Scenario, *, is_asked: bool) -> Scenario:
     """Return the scenario with the goal of few moves in place of little change, or the other way.
 
     Where no goal before it may lose anything, that of disbursement may lose a little. Of plans
-    with as few moves the one most disbursed is the best, if disbursement is a goal at all.
+    with as few moves the one most disbursed is the best, if disbursement is a goal at all, but for
+    next to nothing: of money that gains no more than that none is moved.
     """
     old, new = (_CHANGE, _FEW) if is_asked else (_FEW.name, replace(_FEW, what="change"))
     goals = [new if goal.name == old else goal for goal in scenario.goals]
     goals += [new] if is_asked and new not in goals else []
     spent = [goal for goal in goals if goal.name == _SPENT.name]
     if is_asked:
-        goals += [_SPENT] if spent and _SPENT not in goals[goals.index(new) :] else []
+        is_last = any(goal.name == _SPENT.name for goal in goals[goals.index(new) :])
+        goals += [_SPENT] if spent and not is_last else []
     elif _SPENT in spent[1:] and goals[-1] == _SPENT:
         goals.pop()
     before = list(takewhile(lambda goal: goal != new, goals))

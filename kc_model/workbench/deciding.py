@@ -17,7 +17,7 @@ __all__ = ["HELD", "IN", "OUT", "decide", "decided", "is_decision", "is_refusal"
 
 IN, OUT = "in", "out"
 HELD = "refused"
-_REFUSED = "refuse-"  # a move that is not made, see `kc_model.moves.refuse`
+_REFUSED = "refuse-"  # a move that is not made, see `kc_model.refuse`
 
 
 def decided(scenario: Scenario) -> Mapping[str, str]:
@@ -71,7 +71,9 @@ def is_refusal(rule: Rule) -> bool:
 
 
 def _project(rule: Rule) -> str:
-    """Return the project that a rule forces in or out; "" for any other rule."""
+    """Return the project that a rule forces in or out, or holds; "" for any other rule."""
+    if is_refusal(rule) and rule.project:
+        return rule.project
     is_one = rule.count == "projects" and set(rule.where) == {"id"} and len(rule.where["id"]) == 1
     is_bound = (rule.min, rule.max) in ((Decimal(1), None), (None, Decimal(0)))
     is_plain = not rule.each and rule.of is None and not rule.per and rule.tier == "law"
