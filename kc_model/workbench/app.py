@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import tempfile
 import webbrowser
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 from traitlets.config import Config
@@ -118,6 +120,7 @@ class _Server(Voila):  # type: ignore[misc]
     door: Path | None = None
     _start: Callable[..., Awaitable[str]]
     _first: asyncio.Future[str] | None = None
+    _handle_signal_stop: Callable[[int, FrameType | None], None]
 
     def init_settings(self) -> dict[str, object]:
         """Prepare Voilà; what its kernels print goes to our log, not into the terminal."""
@@ -135,7 +138,12 @@ class _Server(Voila):  # type: ignore[misc]
         kernel = await first if first is not None else ""
         return kernel if kernel in self.kernel_manager else await self._start(**how)
 
-    def _start_first(self) -> None:
+    def _begin(self) -> None:
+        """Start the first kernel; from now on Ctrl-C stops the loop, as ending the process does.
+
+        Raised in the midst of what the loop runs it could be lost.
+        """
+        signal.signal(signal.SIGINT, self._handle_signal_stop)
         how = {"kernel_name": "python3", "path": str(Path(self.notebook_path).parent)}
         self._first = asyncio.ensure_future(self._start(**how))
 
@@ -149,7 +157,7 @@ class _Server(Voila):  # type: ignore[misc]
 
     def launch_browser(self) -> None:
         """Say where the page is, now that it can be reached, and open it."""
-        asyncio.get_event_loop().call_soon(self._start_first)
+        asyncio.get_event_loop().call_soon(self._begin)
         address = f"{self.connection_url}?token={self.token}"
         self.tell("running", {"address": address})
         if self.door is not None:
