@@ -364,7 +364,7 @@ class _Judge:
             least = self.bounds.prove(cost, multipliers)
             gap = (best - least) / max(self.problem.size, abs(best))
             settled = self._settled_at(stage)  # the result says its best to fewer digits
-            highest = max(stage.highest(best), settled) if stage.is_open else settled
+            highest = max(stage.worst(best), settled) if stage.is_open else settled
             self.bounds.keep(stage.column, highest, least)
             yield _check(
                 self._of_choice("best"),
