@@ -27,6 +27,7 @@ __all__ = [
     "cell_bounds",
     "count_moves",
     "decided",
+    "reach",
     "stays_of",
     "stays_within",
     "terms_of_moves",
@@ -154,7 +155,7 @@ def stays_of(problem: Problem) -> Stays:
     counted = np.zeros(len(problem.cells), dtype=bool)
     for k in problem.counting:
         counted |= problem.selected[k]
-    least, most = _reach(problem)
+    least, most = reach(problem)
     return Stays(counted & _free(problem), *_cells_within(problem), least, most)
 
 
@@ -197,8 +198,13 @@ def _below(problem: Problem) -> Iterator[tuple[NDArray[np.int64], Money, float]]
             yield cells, sign * coef, sign * row.right
 
 
-def _reach(problem: Problem) -> tuple[Money, Money]:
-    """Return between which amounts the laws leave each cell, each law by itself."""
+def reach(problem: Problem) -> tuple[Money, Money]:
+    """Return between which amounts the laws leave each cell, each law by itself.
+
+    Returns
+    -------
+    arrays (n_cells,), million VND
+    """
     least = np.zeros(len(problem.cells))
     most = np.full(len(problem.cells), np.inf)
     rows = list(_below(problem))

@@ -44,6 +44,12 @@ def parted(change):
     return change.rpartition("=")
 
 
+def reserved(plan, other):
+    """Return what budgets leave more or less in another plan, VND."""
+    now, then = ({one["budget"]: one["amount"] for one in p.reserve} for p in (plan, other))
+    return {key: then.get(key, 0) - vnd for key, vnd in now.items() if then.get(key, 0) != vnd}
+
+
 def differences(plan, other):
     """Return what projects, and cells without any, have more or less in another plan."""
     names = ["place", "area", "source"]
@@ -99,10 +105,12 @@ def test_what_is_said_is_what_forcing_it_in_gives(seed):
                 break
         # What each gets more or less there, and all of it adds up.
         told = {one: int(vnd) for one, _, vnd in map(parted, row["changes"].split(";"))}
+        left = {one: told.pop(one) for one in [*told] if one.startswith("budget:")}
         free = swapped.cells["amount"].sum() - plan.cells["amount"].sum()
         if "moves" not in goals:  # of equal plans the one with the least money moved is not sought
             assert told == differences(plan, swapped)
-            assert sum(told.values()) == free
+            assert sum(told.values()) == free == -sum(left.values())
+            assert left == reserved(plan, swapped)
         gone = {one for one in told if chosen >= {one} and -told[one] == given[one]}
         assert gone == set(row["out"].split(";")) - {""}
         assert told[row["id"]] > 0
@@ -365,10 +373,30 @@ def test_money_of_cells_without_projects_and_money_left_over_are_told_too():
     more = "rules: [{id: a, where: {id: A}, count: projects, min: 1}]\n"
     plan = allocate(data, scenario(text.replace("100", "115") + more))
     (row,) = plan.whys.to_dict("records")
-    assert row["changes"] == f"B={50 * M};{INFO}=-{45 * M}"
+    assert row["changes"] == f"B={50 * M};{INFO}=-{45 * M};budget:1=-{5 * M}"
     told = why_left(plan)["B"]
     assert "Thông tin, tuyên truyền – Khuyến công quốc gia giảm 45 triệu đồng, phần" in told
     assert "phần chưa phân bổ 5 triệu đồng." in told
+
+
+def test_money_left_over_is_told_of_each_budget():
+    rows = "A x 01 TECH KCQG 60 - 9 - - - - -\nB x 01 PROD KCDP 50 - 1 - - - - -"
+    takes = "place area source upto rate\n01 TECH KCQG 60 0.9\n01 PROD KCDP 50 0.1"
+    data = dataset(vintage="34", projects=f"{PROJECTS}\n{rows}", absorption=takes)
+    text = """\
+spend: at_most
+budget: [{source: KCQG, amount: 60}, {source: KCDP, place: "01", amount: 50}]
+rules: [{id: one, where: {}, count: projects, max: 1}]
+goals: [{maximise: disbursed}]
+"""
+    plan = allocate(data, scenario(text))
+    (row,) = plan.whys.to_dict("records")
+    assert row["changes"] == f"A=-{60 * M};B={50 * M};budget:1={60 * M};budget:2=-{50 * M}"
+    national, local = "Khuyến công quốc gia", "Khuyến công địa phương"
+    told = why_left(plan)["B"]
+    assert f"phần chưa phân bổ của “{national}” tăng 60 triệu đồng" in told
+    assert "A thôi nhận 60 triệu đồng" in told
+    assert f"phần chưa phân bổ của “{local}" in told
 
 
 @given(st.integers(0, 10**6))

@@ -12,6 +12,7 @@ from kc_model.errors import Fault
 from kc_model.money import UNITS, format_number
 from kc_model.problem import Problem
 from kc_model.rules import Row
+from kc_model.stays import reach
 from kc_model.wording import LANGUAGES, retold, say
 from kc_model.words import Words
 
@@ -42,14 +43,17 @@ def cuts_of(problem: Problem, plan: NDArray[np.float64]) -> Iterator[Fault]:
     step = max(problem.grid, 1) / MILLION
     sums, found = problem.sums, dict[str, list[tuple[float, float, Row]]]()
     had, could, may = sums.lhs(problem.baseline), sums.bound(problem.baseline), sums.bound(plan)
-    for row, left, before, now in zip(problem.rows, had, could, may, strict=True):
+    still = sums.lhs(reach(problem)[0])  # mid-year what is spent stays
+    for row, left, before, now, stays in zip(problem.rows, had, could, may, still, strict=True):
         if row.measure == "share" and row.side == "max" and row.tier in ("law", "directive"):
             wholes = (before / row.factor, now / row.factor) if row.factor else (0.0, 0.0)
             share = left / wholes[0] if wholes[0] else 0.0
             lost = min(left, share * wholes[1]) - now
             if lost > _LEAST * wholes[1]:
                 steps = np.ceil(lost / step - _HAIR) * step  # as the plan has to take it
-                found.setdefault(row.id, []).append((share, steps, row))
+                found.setdefault(row.id, []).append(
+                    (share, min(steps, max(0.0, left - stays)), row)
+                )
     for parts in sorted(found.values(), key=lambda parts: -sum(lost for _, lost, _ in parts)):
         yield _told(problem, plan, parts)
 

@@ -93,7 +93,7 @@ class Glance:
         }
 
     def changes(self, cells: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[tuple[str, int]]:
-        """Return what another plan changes: ids of projects, names of cells without any; VND.
+        """Return what another plan changes: projects, cells without any, what budgets leave; VND.
 
         Parameters
         ----------
@@ -105,7 +105,16 @@ class Glance:
         before_cells, before = self._given
         more = np.concatenate([sizes - before, np.where(alone, cells - before_cells, 0)])
         names = [*self.offered.ids, *self.problem.cells.names()]
-        return [(names[k], int(more[k])) for k in np.flatnonzero(more).tolist()]
+        left = self._left_over(cells - before_cells)
+        return [*((names[k], int(more[k])) for k in np.flatnonzero(more).tolist()), *left]
+
+    def _left_over(self, more: NDArray[np.int64]) -> list[tuple[str, int]]:
+        """Return by how much more of each budget is left over; none where budgets overlap."""
+        budgets = [row for row in self.problem.rows if row.id.startswith("budget:")]
+        if np.any(np.bincount(np.concatenate([row.cells for row in budgets])) > 1):
+            return []
+        left = [(row.id, -int(more[row.cells].sum())) for row in budgets]
+        return [one for one in left if one[1]]
 
     def missing(self, some: Iterable[int]) -> dict[str, Any]:
         """Return short, tight and budget, as `row` has them, of some projects together.

@@ -87,12 +87,13 @@ def find_whys(
         and at_most (bool: choosing the project costs no more, perhaps less); out, joins (ids
         joined by ``;``: other projects that would make room, or come in as well; where the laws
         allow no plan those that have to stay and exclude it); changes (``X=n`` joined by ``;``:
-        what each project, and each cell without any, gets more or less in that plan, VND, on the
-        grid; "" where no plan is known); rules (ids of the laws, joined by ``;``; where the purse
-        is one of them stage, loss, out and joins are what is left in its way once `short` is
-        there); links (what of the projects keeps it out besides, joined by ``;``: ``K`` has to
-        stay, ``K>R`` needs, ``R!X`` excludes); full (ids of other laws that leave no room beside
-        those chosen); here, last, there (see `Glance.row`); proven (bool). Of what is not proven
+        what each project, and each cell without any, gets more or less in that plan, and what each
+        budget then leaves more or less, VND, on the grid; "" where no plan is known); rules (ids of
+        the laws, joined by ``;``; where the purse is one of them stage, loss, out and joins are
+        what is left in its way once `short` is there); links (what of the projects keeps it out
+        besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes); full (ids of
+        other laws that leave no room beside those chosen); here, last, there (see `Glance.row`);
+        proven (bool). Of what is not proven
         (``open``) short, tight, out, joins are those of `Glance.row`.
 
     Notes

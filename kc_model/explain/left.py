@@ -122,7 +122,9 @@ def _money(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     own = changes.pop(row["id"], 0)
     if not own:
         return ""
-    spare = own + sum(changes.values())  # what was free, or where it is less is now
+    left = {name: changes.pop(name) for name in [*changes] if name.startswith("budget:")}
+    if not left:  # budgets overlap: what was free, or where it is less is now, of all together
+        left = {"": -own - sum(changes.values())}
     sides: dict[bool, list[tuple[str, str, int]]] = {True: [], False: []}
     for name, vnd in sorted(changes.items(), key=lambda pair: -abs(pair[1])):
         is_in = name in row["joins"].split(";")
@@ -130,8 +132,11 @@ def _money(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         kind = ("joined" if is_in else "more") if vnd > 0 else "gone" if is_out else "less"
         shown = teller.words.group(name) if "|" in name else name
         sides[vnd > 0].append((kind, shown, abs(vnd)))
-    if spare:
-        sides[spare < 0].append(("spare" if spare < 0 else "free", "", abs(spare)))
+    for budget, vnd in left.items():
+        is_named = budget and len(teller.plan.scenario.budget) > 1
+        of = teller.say("left.items.of", budget=teller.rule(budget)) if is_named else ""
+        if vnd:
+            sides[vnd > 0].insert(_ITEMS // 2, ("spare" if vnd > 0 else "free", of, abs(vnd)))
     gets = [("joined", str(row["id"]), own), *sides[True]]
     return teller.say("left.money", gets=_items(teller, gets), gives=_items(teller, sides[False]))
 

@@ -383,12 +383,22 @@ def _driver(
     if name.startswith("goal|"):
         what, _, column = plan.goals[int(name[5:]) - 1]["name"].split(" ", 1)[1].partition(":")
         return "goal", {"rule": say(f"explain.goals.{what}", language, column=column)}
+    if not _speaks_of(plan, name, (giver, taker)):  # what it frees or takes goes through others
+        return "joint", {}
     if name.startswith("bound|"):
         return "rule", {"rule": say(f"explain.bounds.{name[6:]}", language)}
     texts = plan.rule_rows.loc[plan.rule_rows["id"] == name, "text"]
     named = rule_texts(plan.scenario.rules, Words(plan.unit, plan.data.vintage, language))
     text = named.get(name) or str(texts.iloc[0])
     return "rule", {"rule": rule_label(name, text, language)}
+
+
+def _speaks_of(plan: Plan, name: str, cells: tuple[int, int]) -> bool:
+    """Whether a rule is about one of two cells; True where its words tell no cells apart."""
+    rule = next((rule for rule in plan.scenario.rules if rule.id == name), None)
+    where = {} if rule is None else {k: v for k, v in rule.where.items() if k in plan.cells}
+    ends = plan.cells.loc[[*cells]]
+    return bool(np.any(np.all([ends[key].isin(codes) for key, codes in where.items()], axis=0)))
 
 
 def code_of(plan: Plan, end: End) -> str:
