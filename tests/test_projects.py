@@ -546,6 +546,21 @@ def test_what_a_law_cuts_at_once_follows_the_budget(amount, told):
     assert [fault.values["over_vi"] for fault in cuts] == ([told] if told else [])
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [("round_to: 100\n", "20 triệu đồng"), ("", "3 triệu đồng")],
+    ids=["no more than there was", "nor what has to stay"],
+)
+def test_a_law_cuts_what_there_is_to_cut(more, told):
+    data = dataset(cells=MONEY, absorption="place area source upto rate\n01 TECH KCQG 900 1")
+    rules = LIMIT.replace("}]", ", tier: directive}]").rstrip()
+    if not more:
+        rules = f"{rules[:-1]}, {{id: u, where: {{area: ADMN, source: KCQG}}, min: 17}}]\n"
+    plan = kc.allocate(data, scenario(f"{PURSES}{rules}\n{more}"))
+    (fault,) = (fault for fault in plan.warnings if fault.code == "share-cut")
+    assert fault.values["over_vi"] == told
+
+
 def test_a_norm_on_the_years_money_may_be_named_by_management_only():
     found = offers("A x 01 ADMN KCQG 9 N20", f"{HEAD} norm").frame.iloc[0]
     assert pd.isna(found["cap"])
