@@ -1313,6 +1313,9 @@ def test_three_scenarios_are_kept_named_opened_and_removed(plan_desk):
     name = comparing.rows.children[1].children[0]
     name.value = "Bảy nghìn"
     assert "Bảy nghìn" in words(comparing.table)
+    comparing.words("en")
+    assert comparing.rows.children[0].children[1].description == "Open again"
+    comparing.words("vi")
     comparing.rows.children[0].children[1].click()
     assert plan_desk.wait(30)
     assert plan_desk.shares.chart.picture["heading"] == "Tổng: 9.000 triệu đồng"
@@ -1406,10 +1409,17 @@ def test_the_money_for_a_wanted_disbursement_is_found_taken_and_taken_back():
     desk.wanted.value = "abc"
     desk.money.button.click()
     assert "abc" in words(desk.money.told)
+    assert "amount" not in words(desk.money.told)  # no name of a column
     desk.wanted.value = format_number(more, 1, "vi")
     desk.money.button.click()
     assert shown.wait(60)
     assert "Để dự kiến giải ngân đạt" in words(desk.sought)
+    desk.wanted.value = "abc"
+    desk.money.button.click()
+    assert (desk.use.layout.display, desk.sought.value) == ("none", "")  # it answered another one
+    desk.wanted.value = format_number(more, 1, "vi")
+    desk.money.button.click()
+    assert shown.wait(60)
     desk.use.click()
     assert shown.wait(60)
     assert more <= shown.plan.cells["expected_disbursed"].sum() / 1e6 <= more + 1

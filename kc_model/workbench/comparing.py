@@ -120,7 +120,7 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         self.name.description = self._say("name")
         self.before.description, self.after.description = self._say("before"), self._say("after")
         self.errand.words(self._say("bridge"), language)
-        self.refresh()
+        self._list()
         if self._bridge is not None:
             self._show_bridge(self._bridge)
 

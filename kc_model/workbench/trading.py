@@ -11,7 +11,7 @@ import ipywidgets
 
 from kc_model.allocate import Planner
 from kc_model.charts import frontier_chart
-from kc_model.errors import Fault
+from kc_model.errors import Address, Fault, InputError
 from kc_model.money import SHOWN, UNITS, unit_name
 from kc_model.results import Allocation
 from kc_model.scenario import Budget, Goal, Scenario
@@ -140,7 +140,7 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         unit = unit_name(SHOWN[plan.unit], self._language)
         self.wanted.description = say("screen.trading.wanted", self._language, unit=unit)
         if self._sought is not None and not self._is_sought(plan):
-            self._sought, self.sought.value, self.use.layout.display = None, "", "none"
+            self._forget()
         if self._curve is not None and self._curve.plans:
             drawn = self._curve.plans[0]
             same = drawn.data is plan.data and drawn.scenario.budget == plan.scenario.budget
@@ -206,11 +206,17 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
     # ------------------------------------------------------------------ money for a wanted figure
 
     def _begin_money(self) -> Callable[[Progress], Sought | None] | None:
+        self._forget()
         plan = self._now()
         if plan is None:
             return None
-        entry = Budget(Decimal(0), {})
-        typed = read_number(self.wanted.value.strip(), "amount", entry, plan.unit, self._language)
+        text, entry = self.wanted.value.strip(), Budget(Decimal(0), {})
+        try:
+            typed = read_number(text, "amount", entry, plan.unit, self._language)
+        except InputError as error:  # it has a box of its own, and no column
+            raise InputError(
+                Fault(one.code, Address(), one.values, one.level) for one in error.faults
+            ) from None
         if typed is None:
             return None
         planner = Planner(plan.data, plan.outlook, as_of=plan.as_of)
@@ -221,6 +227,9 @@ class Trading(ipywidgets.VBox):  # type: ignore[misc]
         first, *more = found.sentences(self._language)
         self.sought.value = screen.message([first, *more], "" if found.plan else "warn")
         self.use.layout.display = "" if found.plan else "none"
+
+    def _forget(self) -> None:
+        self._sought, self.sought.value, self.use.layout.display = None, "", "none"
 
     def _is_sought(self, plan: Allocation) -> bool:
         """Whether a plan is the one that money was sought from, or found."""
