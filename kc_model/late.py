@@ -249,11 +249,8 @@ def _row(
     need = support - paid
     dated = [_in_time(row, max(at, start), months, year) for at in (as_of + 1, arrives)]
     shares = [_share(row, of) for of in completion]
-
-    def expected_of(share: float, advance: float) -> int:
-        return max(int(row["sure"]), int(support * advance), paid + int(need * share))
-
-    mostly = [expected_of(s, row["advance"]) - paid >= _MOSTLY * need for s in shares]
+    money = [max(int(row["sure"]), int(support * max(s, row["advance"]))) for s in shares]
+    mostly = [expected - paid >= _MOSTLY * need for expected in money]
     finishes = dated[1] and mostly[1]
     why = {None: "undated", False: "ends-late"}.get(dated[1], "in-time" if finishes else "half")
     is_over = "project-unbegun" in row["why"]
@@ -262,11 +259,11 @@ def _row(
     prefund = need if can and 0 < need <= left.get(place, 0) else 0
     if prefund:
         left[place] -= prefund
+    share = 0.0 if prefund else row["advance"]  # it begins once the money comes
+    if dated[1] is not False and not prefund:
+        share = max(share, shares[1])
     late = "prefund" if prefund else "next_year"
-    # What is pre-funded begins once the money comes.
-    expected = expected_of(
-        0.0 if prefund or dated[1] is False else shares[1], 0.0 if prefund else row["advance"]
-    )
+    expected = max(int(row["sure"]), int(support * share))
     verdict = {True: "finish", None: "unknown", False: late}[finishes]
     changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict, "month" * is_over)
     is_given = row["stage"] not in ("", "registered")  # nobody decides of what was not assigned
