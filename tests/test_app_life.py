@@ -87,4 +87,5 @@ def test_a_page_that_is_closed_stops_its_kernel_and_one_loaded_again_comes_back(
             page.goto(address)
             page.get_by_role("tab", name="Tiến độ", exact=True).wait_for()
             open_plan(page, address)  # whole: one still loading is left to the culling
-        assert wait_for(lambda: not kernels(server))
+            page.goto("about:blank")  # a browser that is killed says nothing any more
+            assert wait_for(lambda: not kernels(server))
