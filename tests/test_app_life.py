@@ -66,26 +66,28 @@ def test_a_kernel_that_no_page_asks_for_is_stopped(tmp_path):
 def test_a_page_that_is_closed_stops_its_kernel_and_one_loaded_again_comes_back(tmp_path, browser):
     """It shows the scenario, the tab and the language it showed; a new visit begins anew."""
     home = new_home(tmp_path)
-    with running_app(home, tmp_path / "app.log") as (address, server):
-        with watched_page(browser) as watched:
-            page = watched.page
-            open_plan(page, address)
-            first = kernels(server)
-            assert len(first) == 1
-            page.get_by_label("Phương án", exact=True).select_option(index=2)
-            page.get_by_role("button", name="English", exact=True).first.click()
-            again = page.get_by_role("tab", name="Plan", exact=True)
-            again.wait_for()
-            page.reload()
-            assert watched.asked == []  # nothing was changed
-            again.wait_for()
-            assert again.get_attribute("aria-selected") == "true"
-            chosen = page.get_by_label("Scenario", exact=True)
-            assert chosen.evaluate("one => one.selectedIndex") == 2
-            page.get_by_role("heading", name=re.compile("2025")).first.wait_for()
-            assert wait_for(lambda: not first & kernels(server))
-            page.goto(address)
-            page.get_by_role("tab", name="Tiến độ", exact=True).wait_for()
-            open_plan(page, address)  # whole: one still loading is left to the culling
-            page.goto("about:blank")  # a browser that is killed says nothing any more
-            assert wait_for(lambda: not kernels(server))
+    with (
+        running_app(home, tmp_path / "app.log") as (address, server),
+        watched_page(browser) as watched,
+    ):
+        page = watched.page
+        open_plan(page, address)
+        first = kernels(server)
+        assert len(first) == 1
+        page.get_by_label("Phương án", exact=True).select_option(index=2)
+        page.get_by_role("button", name="English", exact=True).first.click()
+        again = page.get_by_role("tab", name="Plan", exact=True)
+        again.wait_for()
+        page.reload()
+        assert watched.asked == []  # nothing was changed
+        again.wait_for()
+        assert again.get_attribute("aria-selected") == "true"
+        chosen = page.get_by_label("Scenario", exact=True)
+        assert chosen.evaluate("one => one.selectedIndex") == 2
+        page.get_by_role("heading", name=re.compile("2025")).first.wait_for()
+        assert wait_for(lambda: not first & kernels(server))
+        page.goto(address)
+        page.get_by_role("tab", name="Tiến độ", exact=True).wait_for()
+        open_plan(page, address)  # whole: one still loading is left to the culling
+        page.goto("about:blank")  # a browser that is killed says nothing any more
+        assert wait_for(lambda: not kernels(server))
