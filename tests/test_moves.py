@@ -128,6 +128,17 @@ rules:
     assert found.set_index("source")["reason"]["KCQG"] == "Do quy định: Ít nhất 130."
 
 
+def test_a_rule_is_the_reason_of_a_move_only_if_it_is_about_one_of_its_ends():
+    """What a rule frees others may take: they exchange it for reasons of their own."""
+    where = '{place: "01", area: TECH, source: KCQG}'
+    plan = plan_of(f"rules:\n  - {{id: more, where: {where}, min: 130, text: Ít nhất 130}}\n")
+    assert {"Do quy định: Ít nhất 130."} == set(find_moves(plan)["reason"])
+    (rule,) = plan.scenario.rules
+    other = replace(rule, where={"place": ("19",), "area": ("PROD",)})  # the effects stay
+    elsewhere = replace(plan, scenario=replace(plan.scenario, rules=(other,)))
+    assert not find_moves(elsewhere)["reason"].str.contains("130").any()
+
+
 def test_another_area_takes_the_minister():
     plan = plan_of("rules:\n  - {id: more, where: {area: PROD, source: KCQG}, min: 90}\n")
     found = moves(plan)
