@@ -202,7 +202,8 @@ class Live:
             self.holding = proof.row_duals
             return np.maximum(corner[x], 0.0)
         start = None if self._open else corner  # it knows nothing of columns added since
-        found = settle(solver, x, baseline, weight, start, self._is_near)
+        enough = self._is_near if self._is_moved and not self._open else None
+        found = settle(solver, x, baseline, weight, start, enough)
         while found is not None and self._open and self._complete(found.values):
             found = settle(solver, x, baseline, weight)
         if found is None:
@@ -244,8 +245,6 @@ class Live:
         What the proof leaves open is at least the sum of squares that is minimised, of the
         distance to the plan.
         """
-        if not self._is_moved or self._open:
-            return False
         settled = np.maximum(found.values[self._x], 0.0)
         lost = abs(self._set_slope(settled) - self.solver.least(found.row_duals))
         away = np.sqrt(lost * self._norm()[1].max())

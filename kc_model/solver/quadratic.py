@@ -80,7 +80,7 @@ def settle(
         None if Clarabel does not solve it.
     """
     system = _System(solver, columns, target, weight)
-    found = _clarabel(system, enough or (lambda _found: False))
+    found = _clarabel(system, enough)
     if found is None and start is not None:  # where hardly any room is left it may see none
         point = system.free_part(start)
         found = _correct(system, point, system.over(point) > -_TOLERANCE)
@@ -185,6 +185,10 @@ class _System:
         over = self.over(point)
         over[: self.n_equal] = np.abs(over[: self.n_equal])
         return float(np.max(over, initial=0.0))
+
+    def middle(self) -> Array:
+        """Return the point of least cost of all, whatever the rows say; 0 where nothing pulls."""
+        return np.divide(-self.pull, self.curve, np.zeros_like(self.curve), where=self.curve > 0)
 
     def cost(self, point: Array) -> float:
         """Return what is minimised, at a point."""
@@ -327,24 +331,31 @@ def _solve_kkt(
     return (point[:n], point[n:]) if np.all(np.isfinite(point)) else None
 
 
-def _clarabel(system: _System, enough: Callable[[Settled], bool]) -> tuple[Array, Array] | None:
+def _clarabel(
+    system: _System, enough: Callable[[Settled], bool] | None
+) -> tuple[Array, Array] | None:
     """Return point and multipliers by an interior point method, made exact.
 
-    Where rows that depend on one another leave no exact one, the method goes on around its point:
-    its tolerances are relative to the cost, which is next to nothing there. Not where that point
-    is near `enough`; nor is it then made exact if more rows hold it than it has columns.
+    Where `enough` may be met, the method begins in the middle: the cost is less there, and it ends
+    much nearer by its tolerances, which are relative. What is enough is not made exact if more rows
+    hold it than it has columns. Otherwise it begins anew; where rows that depend on one another
+    leave no exact point, it goes on around its own.
     """
     if not len(system.curve):
         return np.zeros(0), np.zeros(len(system.right))
+    near = None if enough is None else _interior(system, system.middle())
+    if near is not None and enough is not None:
+        point, active, dual = near
+        if enough(system.settled(point, dual)):
+            if np.count_nonzero(active) > len(point):
+                return point, dual
+            return _correct(system, point, active, multipliers=dual) or (point, dual)
     near = _interior(system, np.zeros(len(system.curve)))
     if near is None:
         return None
     point, active, dual = near
-    is_enough = enough(system.settled(point, dual))
-    if is_enough and np.count_nonzero(active) > len(point):
-        return point, dual
     found = _correct(system, point, active, multipliers=dual)
-    if found is None or found[0] is not point or is_enough:
+    if found is None or found[0] is not point:
         return found
     nearer, room = _interior(system, point), max(system.worst(point), _TOLERANCE)
     if nearer is None or system.worst(nearer[0]) > room:  # it may go astray
