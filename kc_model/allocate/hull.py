@@ -39,6 +39,7 @@ _FIRST = 6  # of these, by the first choice
 _WEIGHT = 1e-3  # of a state in the mix: less is none
 _NODES = 50
 _PART = 0.05  # of the gap that is left, to which the first choice is made
+_HAIR = 1e-6  # million VND
 _NEAR = 1e-6  # a choice is made plan by what asks it: presolve tolerates no hair's breadth
 _KNOWN = ("row_", "requires_", "excludes_")  # rows that states do not know by themselves
 
@@ -210,7 +211,7 @@ class Mix:
         few = [block for block in self._blocks if block.purse is None]
         every = _EVERY if self._is_joined else 1
         for turn in range(every * most):
-            outcome = self._relaxed.run()
+            outcome = self._solved()
             if outcome.status is not Status.OPTIMAL:
                 return True
             self.outcome = outcome
@@ -229,6 +230,19 @@ class Mix:
                 return True
             self._take(new)
         return False
+
+    def _solved(self) -> Outcome:
+        """Solve; the plan that stands may miss its rows by a hair, and no other mix may be known.
+
+        What none can beat is not higher by looser rows.
+        """
+        relaxed, outcome = self._relaxed, self._relaxed.run()
+        if outcome.status is not Status.INFEASIBLE:
+            return outcome
+        rows, columns = np.arange(len(relaxed.row_low)), np.arange(len(relaxed.col_low))
+        relaxed.set_rows(rows, relaxed.row_low - _HAIR, relaxed.row_high + _HAIR)
+        relaxed.set_columns(columns, relaxed.col_low, relaxed.col_high + _HAIR)
+        return relaxed.run()
 
     def _priced(self, outcome: Outcome) -> _New:
         """Raise the floor to what the duals say; return the plans that they ask for."""
