@@ -21,25 +21,42 @@ _STEPS = (1.0, 0.5, 0.1, 0.05)  # million VND
 _MOST = 8_000  # steps of a purse
 _CELLS = 40
 _EXACT = 1e-7  # steps
+_HAIR = 1e-9  # of what plans cost
+_WIDER = 10.0
+_HALVES = 20
+_WIDEST = 1e9
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
-class _Line(NamedTuple):
-    """Every amount of a cell: its steps, the points beside it, how far it is from the first."""
+class _Amounts(NamedTuple):
+    """Amounts of a cell, what each costs and the point it begins at."""
 
     steps: Indices
+    costs: Array
+    left: Indices
+
+
+class _Line(NamedTuple):
+    """Every stretch of a cell's states: its points, the left one's steps and the steps it has."""
+
     left: Indices
     right: Indices
-    share: Array
+    steps: Indices
+    length: Indices
 
-    def of(self, costs: Array) -> Array:
-        between = self.share > 0
-        found = costs[self.left]
-        left, right, share = (part[between] for part in self[1:])
-        found[between] = (1.0 - share) * costs[left] + share * costs[right]
-        return found
+    def within(self, costs: Array, most: float, size: int) -> _Amounts:
+        """Return the amounts that cost no more than this."""
+        near = np.flatnonzero(np.minimum(costs[self.left], costs[self.right]) <= most)
+        left, right, steps, length = (part[near] for part in self)
+        own = np.repeat(np.arange(len(near)), length)
+        beyond = np.arange(len(own)) - np.repeat(np.cumsum(length) - length, length)
+        share, start, end = beyond / length[own], costs[left], costs[right]
+        found = np.where(beyond, (1.0 - share) * start[own] + share * end[own], start[own])
+        at = steps[own] + beyond
+        inside = (at < size) & (found <= most)
+        return _Amounts(at[inside], found[inside], left[own[inside]])
 
 
 class Purse:
@@ -70,7 +87,8 @@ class Purse:
         low, high = _within(bounds, states)
         self._first, self._size = round(low / step), round(high / step) + 1
         self._states, self._step = states, step
-        self._lines = [_line(one.plain, step, self._size) for one in states]
+        self._lines = [_line(one.plain, step) for one in states]
+        self._room = 0.0
 
     def least(self, costs: Sequence[Array], row_duals: Array) -> tuple[float, tuple[Part, ...]]:
         """Return the plan that costs least, and what it costs.
@@ -90,31 +108,78 @@ class Purse:
         if self._first >= self._size:
             return np.inf, ()
         price = float(row_duals[self.row])
-        pairs = zip(costs, self._states, strict=True)
-        whole = [cost + price * one.plain.money for cost, one in pairs]
-        curves = []
+        pairs = list(zip(costs, (one.plain.money for one in self._states), strict=True))
+        worth = price * self._bounds[price < 0] if price else 0.0
+        lean = self._lean([(cost + price * money, money) for cost, money in pairs])
+        whole = [cost + (price + lean) * money for cost, money in pairs]
+        base = sum(float(cost.min()) for cost in whole) - lean * self._held(lean)
+        # What costs more than a plan has left beyond the cheapest of all cells is in none better.
+        room, hair = self._room, _HAIR * (1.0 + abs(base))
+        least, plan = self._among(whole, lean, room)
+        while least > base + room and room < np.inf:
+            enough = least - base + hair if plan else _WIDEST
+            room = min(enough, max(_WIDER * room, min(enough, 1.0) / _WIDER**2))
+            room = room if room < _WIDEST else np.inf
+            least, plan = self._among(whole, lean, room)
+        if not plan:
+            return np.inf, ()
+        self._room = least - base + hair
+        return least - worth, plan
+
+    def _held(self, lean: float) -> float:
+        """Return the money that all cells have at most or, if money is made cheaper, at least."""
+        return self._step * (self._size - 1 if lean > 0 else self._first)
+
+    def _lean(self, pairs: Sequence[tuple[Array, Array]]) -> float:
+        """Return by how much dearer money makes the cells' cheapest amounts fit the purse.
+
+        Parameters
+        ----------
+        pairs : sequence of pairs of arrays (n_points,)
+            What each point of a cell costs, and its money.
+        """
+
+        def over(lean: float) -> float:
+            made = sum(float(money[np.argmin(cost + lean * money)]) for cost, money in pairs)
+            most, least = made - self._held(1.0), self._held(-1.0) - made
+            return most if most > 0 else -max(0.0, least)
+
+        start = over(0.0)
+        if not start:
+            return 0.0
+        sign = 1.0 if start > 0 else -1.0
+        near, far = 0.0, sign
+        while sign * over(far) > 0 and abs(far) < _WIDEST:
+            near, far = far, _WIDER * far
+        for _ in range(_HALVES):
+            middle = (near + far) / 2
+            near, far = (middle, far) if sign * over(middle) > 0 else (near, middle)
+        return far
+
+    def _among(
+        self, whole: Sequence[Array], lean: float, room: float
+    ) -> tuple[float, tuple[Part, ...]]:
+        """Return the cheapest plan of amounts that cost so much more than the cell's cheapest."""
+        every, curves = list[_Amounts](), list[Array]()
         for line, cost in zip(self._lines, whole, strict=True):
-            curve = np.full(self._size, np.inf)
-            np.minimum.at(curve, line.steps, line.of(cost))
-            curves.append(curve)
+            every.append(line.within(cost, float(cost.min()) + room, self._size))
+            curves.append(np.full(self._size, np.inf))
+            np.minimum.at(curves[-1], every[-1].steps, every[-1].costs)
         sums = list(_sums(curves))
-        total = self._first + int(np.argmin(sums[-1][self._first :]))
-        least = float(sums[-1][total])
+        ends = sums[-1] - lean * self._step * np.arange(self._size)
+        total = self._first + int(np.argmin(ends[self._first :]))
+        least = float(ends[total])
         if not np.isfinite(least):
             return np.inf, ()
         plan = []
         for n in range(len(curves) - 1, -1, -1):
             money = total if n == 0 else _last(curves[n], sums[n - 1], total)
-            plan.append(self._part(n, money, whole[n]))
+            here = np.flatnonzero(every[n].steps == money)
+            point = every[n].left[here[np.argmin(every[n].costs[here])]]
+            state = int(self._states[n].plain.state[point])
+            plan.append(self._states[n].between(state, money * self._step))
             total -= money
-        worth = price * self._bounds[price < 0] if price else 0.0
-        return least - worth, tuple(plan[::-1])
-
-    def _part(self, n: int, money: int, cost: Array) -> Part:
-        line, one = self._lines[n], self._states[n]
-        here = np.flatnonzero(line.steps == money)
-        best = here[np.argmin(line.of(cost)[here])]
-        return one.between(int(one.plain.state[line.left[best]]), money * self._step)
+        return least, tuple(plan[::-1])
 
 
 def _sums(curves: Sequence[Array]) -> Iterator[Array]:
@@ -134,20 +199,14 @@ def _last(curve: Array, before: Array, total: int) -> int:
     return int(np.argmin(curve[: total + 1] + before[total::-1]))
 
 
-def _line(one: Points, step: float, size: int) -> _Line:
+def _line(one: Points, step: float) -> _Line:
     order = np.lexsort((one.money, one.state))
     after = np.append(order[1:], order[-1])
     is_last = one.state[after] != one.state[order]
     is_last[-1] = True
     after[is_last] = order[is_last]
     steps = np.rint(one.money / step).astype(np.int64)
-    count = np.maximum(steps[after] - steps[order], 1)
-    own = np.repeat(np.arange(len(order)), count)
-    beyond = np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count)
-    at = steps[order][own] + beyond
-    inside = at < size
-    own, at = own[inside], at[inside]
-    return _Line(at, order[own], after[own], beyond[inside] / count[own])
+    return _Line(order, after, steps[order], np.maximum(steps[after] - steps[order], 1))
 
 
 def purses_of(relaxed: Solver, states: Sequence[CellStates]) -> list[Purse]:
