@@ -1038,7 +1038,7 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
     table = page.get_by_role("table", name="So sánh phương án")
     table.get_by_text("Một nửa").wait_for()
     heads = table.locator("thead th").all_inner_texts()
-    assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem"]
+    assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem: thử (đã sửa)"]
     periods = table.locator("tbody tr").first.locator("td").all_inner_texts()
     assert periods == ["cả năm 2024"] * 3
     totals = table.locator("tbody tr").nth(1).locator("td").all_inner_texts()

@@ -1324,6 +1324,28 @@ def test_three_scenarios_are_kept_named_opened_and_removed(plan_desk):
     assert not comparing.add.disabled
 
 
+def test_a_scenario_that_is_saved_is_compared_under_its_name(plan_desk, tmp_path):
+    desk, comparing = plan_desk, plan_desk.comparing
+    desk.filing.home = tmp_path
+    desk.sliders["total"].value = Decimal(9000)
+    assert desk.wait(30)
+    comparing.add.click()
+    assert [one.name for one in comparing.kept] == ["Phương án 1"]  # that is said of nothing yet
+    for total, name in ((9000, "Chín nghìn"), (6000, "Sáu nghìn")):
+        desk.sliders["total"].value = Decimal(total)
+        assert desk.wait(30)
+        desk.name.value = name
+        desk.keep.click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn"]
+    comparing.add.click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Sáu nghìn"]
+    assert "Đang xem: Sáu nghìn" in words(comparing.table)
+    comparing.errand.button.click()
+    assert desk.wait(60)
+    assert "sang “Sáu nghìn”" in words(comparing.told)
+    assert "Phương án “Sáu nghìn”" in comparing.figure.chart.picture["rows"][-1].values()
+
+
 def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):
     base = plan_desk.plan
     plan_desk.sliders["total"].value = Decimal(7000)

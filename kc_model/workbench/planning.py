@@ -476,6 +476,7 @@ class PlanDesk(FiguresDesk):
         if self.plan is not None and self._called_now(self.plan) is not self.plan:
             self.show(self.plan, self._pending)
         self._fill()
+        self.comparing.saved(scenario)
         moved = [note for note in self.data.notes if note not in self._past.loaded.data.notes]
         self.on_keep(file, scenario)
         return [self.say("mending.in_data", what=self._note(note)) for note in moved]
