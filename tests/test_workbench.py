@@ -1258,16 +1258,18 @@ def test_a_rule_of_many_places_is_one_box_with_few_ways_out(tmp_path, monkeypatc
     assert shown.plan.status == "optimal"
     shown.grids["rules"]._told({"edits": [[0, 1, "110"]]})
     assert shown.wait(60)
-    (told,), (floor, budget) = shown.mending.told, shown.mending.ways
+    (told,), (floor, budget, wish) = shown.mending.told, shown.mending.ways
     assert "giữ được ở mọi nơi là 100 %; so với 110 % thì thiếu" in words(told)
     assert "<details><summary>Mức cao nhất" in told.value
     assert "Điện Biên" in told.value.partition("</summary>")[2]
     assert floor.description == "Hạ “Mỗi nơi giữ đủ (đổi thành 110 %)” từ 110 % xuống 100 %"
     assert budget.description.startswith("Nâng “Khuyến công quốc gia” từ")
-    for number in range(2):
+    assert wish.description.startswith("Để “Mỗi nơi giữ đủ (đổi thành 110 %)” ở mức theo chỉ đạo")
+    for number, tier in enumerate(("law", "law", "directive")):
         shown.mending.ways[number].click()
         assert shown.wait(60)
         assert shown.plan.status == "optimal"
+        assert shown.now().rules[0].tier == tier
         shown.undo.click()
         assert shown.wait(60)
 
