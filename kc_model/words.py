@@ -75,15 +75,16 @@ def noticed(cells: pd.DataFrame, by: str, unit: str, step: int = 0) -> pd.DataFr
     Returns
     -------
     DataFrame
-        By group: baseline, amount, change and told: not where no cell changes by a step, nor where
-        the change is shown as none in the unit.
+        By group: baseline, amount, change and told: not where neither a cell nor the group changes
+        by a step, nor where the change is shown as none in the unit.
     """
-    change = cells["amount"] - cells["baseline"]
-    moved = (change.abs() >= max(step, 1)).groupby(cells[by], sort=False).any()
+    step, change = max(step, 1), cells["amount"] - cells["baseline"]
+    moved = (change.abs() >= step).groupby(cells[by], sort=False).any()
     sums = cells.groupby(by, sort=False)[["baseline", "amount"]].sum()
     change = (sums["amount"] - sums["baseline"]).astype("int64")
     least = max(1.0, UNITS[unit] / 10 ** DIGITS[unit] / 2)
-    return sums.assign(change=change, told=moved & (change.abs() >= least))
+    told = (moved | (change.abs() >= step)) & (change.abs() >= least)
+    return sums.assign(change=change, told=told)
 
 
 def grounds(found: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import openpyxl
 
 _ACROSS, _DOWN = 1026.0, 516.0  # pixels and points of A4 landscape inside our margins
@@ -60,6 +62,25 @@ def check_warned(sheet) -> None:
         over = sheet.oddHeader.center.text
         assert len([*red, *([over] if over else [])]) == 1, (sheet.title, number)
         assert any(text in (over or red[0]) for text in ("MÔ PHỎNG", "SYNTHETIC"))
+
+
+def check_marks(book, language: str = "vi") -> None:
+    """Hold numbers in cells to the minus and the per cent sign that sentences have."""
+    before = " %" if language == "vi" else "%"
+    for cell in (cell for sheet in book for row in sheet.iter_rows() for cell in row):
+        shown = re.sub(r"\[[^]]*\]|E[+-]|dd/mm/yyyy", "", cell.number_format)
+        assert "-" not in shown, (cell.coordinate, shown)
+        assert re.findall(r" ?%", shown) == [before] * shown.count("%"), (cell.coordinate, shown)
+        if isinstance(cell.value, str):
+            check_text(cell.value, language)
+
+
+def check_text(text: str, language: str = "vi") -> None:
+    """Hold what is printed to one minus and one way to write per cent."""
+    for line in text.splitlines():
+        if language == "vi" or not re.search("[À-ỹ]", line):  # what users wrote stays as it is
+            assert not re.search(r"(?<![\w/.)-])-\d", line), line
+            assert not re.search(r"\d%" if language == "vi" else r"\d\s%", line), line
 
 
 def check_signed(sheet, total: str) -> None:

@@ -108,5 +108,9 @@ def test_the_whole_desk_is_printed_without_what_is_pressed(address, watched):
     assert page.evaluate("document.documentElement.scrollHeight") >= desk["height"]
     assert page.locator("button:visible").count() == 0
     assert len(page.pdf(prefer_css_page_size=True)) > 10_000
+    # The width is that of paper, whatever the window's is.
+    page.evaluate("document.documentElement.style.setProperty('width', '1047px', 'important')")
+    assert page.locator(".kc-page").bounding_box()["width"] <= 1047
+    page.evaluate("document.documentElement.style.width = ''")
     page.emulate_media(media="screen")
     assert page.evaluate("document.documentElement.scrollHeight") == 400

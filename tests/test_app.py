@@ -32,6 +32,7 @@ from kc_model.workbench import AppPage, loading, making, open_page, opening, sho
 from kc_model.workbench import page as page_room
 from kc_model.workbench import progress as progress_room
 from kc_model.workbench.datasets import find_datasets, load
+from kc_model.workbench.here import Here
 from kc_model.workbench.opening import begin
 from kc_model.workbench.starting import starters
 
@@ -330,6 +331,25 @@ def test_a_saved_scenario_is_offered_for_its_own_dataset_alone(home, tmp_path):
     assert str(mine) in words(desk.status)
     desk.tongues.value = "en"
     assert desk.pick.label == "số liệu.xlsx (uploaded)"
+
+
+def test_a_page_comes_back_to_its_dataset_or_says_that_it_is_gone(home):
+    other = home / "xa" / "khác.xlsx"
+    other.parent.mkdir()
+    shutil.copy(home / "số liệu.xlsx", other)
+    here = Here()
+    here.before = {"data": str(other)}
+    page = AppPage(home, here=here)
+    assert page.wait(60)
+    assert page.data.loaded.path == other
+    assert page._alarmed.value == ""
+    assert here.shown["data"] == str(other)
+    other.unlink()
+    page = AppPage(home, here=here)
+    assert page.wait(60)
+    assert page.data.loaded.path == home / "số liệu.xlsx"
+    assert "Không còn thấy khác.xlsx" in words(page._alarmed)
+    assert "đang mở số liệu.xlsx" in words(page._alarmed)
 
 
 def test_one_dataset_serves_every_desk(home):
@@ -1038,7 +1058,7 @@ def test_scenarios_are_kept_compared_and_bridged(app, watched, shots):
     table = page.get_by_role("table", name="So sánh phương án")
     table.get_by_text("Một nửa").wait_for()
     heads = table.locator("thead th").all_inner_texts()
-    assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem"]
+    assert heads == ["Chỉ tiêu", "Gốc: thử", "Một nửa", "Đang xem: thử (đã sửa)"]
     periods = table.locator("tbody tr").first.locator("td").all_inner_texts()
     assert periods == ["cả năm 2024"] * 3
     totals = table.locator("tbody tr").nth(1).locator("td").all_inner_texts()

@@ -25,6 +25,7 @@ from pages import (
     press_total,
     tab,
 )
+from printing import check_text
 
 from kc_model import read_scenario, write_workbook
 
@@ -236,6 +237,7 @@ def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, wa
     head.click()
     moved.get_by_role("checkbox", name=re.compile("^Từ chối: DA08")).first.check()
     moved.get_by_text("Không điều chuyển").first.wait_for()  # the rest is solved again
+    check_text(page.locator("body").inner_text())
     page.goto("about:blank")
 
 
@@ -323,6 +325,7 @@ def test_nothing_on_the_desk_of_progress_is_cut_or_touches(country, watched, sho
             page.set_viewport_size({"width": width, "height": 1080})
             page.wait_for_function(f"({_LAID_OUT})()")  # once it has settled
             page.screenshot(path=shots / f"desk-progress-{language}-{width}.png")
+        check_text(page.locator("body").inner_text(), language)
 
 
 @pytest.mark.browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,16 @@ def test_a_page_that_is_closed_stops_its_kernel_and_one_loaded_again_comes_back(
         assert chosen.evaluate("one => one.selectedIndex") == 2
         page.get_by_role("heading", name=re.compile("2025")).first.wait_for()
         assert wait_for(lambda: not first & kernels(server))
+        page.get_by_role("tab", name="Data", exact=True).click()
+        shutil.copy(home / "số liệu.xlsx", tmp_path / "gửi lên.xlsx")
+        with page.expect_file_chooser() as chooser:
+            page.locator(".kc-upload").click()
+        chooser.value.set_files(tmp_path / "gửi lên.xlsx")
+        page.get_by_text("gửi lên.xlsx: usable").first.wait_for()
+        page.reload()
+        page.get_by_text("gửi lên.xlsx: usable").first.wait_for()
+        named = page.get_by_label("Dataset").evaluate("one => one.selectedOptions[0].text")
+        assert named.replace("\xa0", " ") == "gửi lên.xlsx (uploaded)"
         page.goto(address)
         page.get_by_role("tab", name="Tiến độ", exact=True).wait_for()
         open_plan(page, address)  # whole: one still loading is left to the culling

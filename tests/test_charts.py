@@ -320,6 +320,18 @@ place area source baseline
     )
 
 
+def test_what_comes_to_more_than_a_step_is_not_told_as_rounding():
+    frame = pd.DataFrame(
+        {
+            "place": ["01", "01", "02", "02"],
+            "baseline": [0, 0, 40 * 10**6, 0],
+            "amount": [90 * 10**6, 80 * 10**6, 0, 30 * 10**6],
+        }
+    )  # no cell changes by a step of 100 million; Hà Nội's cells together do
+    sums = words.noticed(frame, "place", "million_vnd", 100 * 10**6)
+    assert sums["told"].to_dict() == {"01": True, "02": False}
+
+
 def _like(key: str, language: str, told: str) -> bool:
     """Return whether a sentence is the text of a key, whatever fills it."""
     return re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(texts()[key][language])), told)

@@ -494,8 +494,8 @@ def test_a_change_that_rounds_to_none_has_no_sign():
     sheet = load(allocation_workbook(make_stamp(), cells, make_rules({})))["Tăng, giảm"]
     formats = [sheet.cell(4, column).number_format for column in (5, 6)]
     assert formats == [
-        '[>=0.05][$-42A]+#,##0.0_);[<=-0.05][$-42A]-#,##0.0_);"0,0"_)',
-        '[>=0.0005][$-42A]+0.0%_);[<=-0.0005][$-42A]-0.0%_);"0,0%"_)',
+        '[>=0.05][$-42A]+#,##0.0_);[<=-0.05][$-42A]"−"#,##0.0_);"0,0"_)',
+        '[>=0.0005][$-42A]+0.0 %_);[<=-0.0005][$-42A]"−"0.0 %_);"0,0 %"_)',
     ]
 
 
@@ -565,7 +565,8 @@ def test_money_is_shown_with_the_digits_it_has(amount, unit, shown):
     cells["amount"] = cells["baseline"] = pd.array([amount], dtype="Int64")
     sheet = load(allocation_workbook(make_stamp(unit=unit), cells, make_rules({}))).worksheets[0]
     row = row_of(sheet, "TỔNG CỘNG")
-    assert sheet.cell(row, 3).number_format == shown
+    positive, negative = sheet.cell(row, 3).number_format.split(";")
+    assert (positive, negative) == (shown, shown.replace("]", ']"−"'))
     notes = " ".join(str(v) for v in rows_of(sheet, 1).values())
     assert ("làm tròn" in notes) == (amount == 1)
 

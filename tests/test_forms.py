@@ -14,7 +14,7 @@ import pytest
 from datasets import dataset, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from printing import check_signed, check_warned, pages_of
+from printing import check_marks, check_signed, check_warned, pages_of
 
 import kc_model as kc
 from kc_model.export import Stamp, adjustment_workbook, assigned_workbook
@@ -513,7 +513,9 @@ def test_no_text_of_the_users_is_live():
 def test_forms_print_on_a4_with_their_headings_and_the_warning_on_every_page():
     estimates = 0
     for content in (registration(sample(), 2026), plan(A=1)):
-        for sheet in load(content, values=False):
+        book = load(content, values=False)
+        check_marks(book)
+        for sheet in book:
             pages = pages_of(sheet)
             check_warned(sheet)
             if sheet.title.startswith(say("export.sheets.estimates")):

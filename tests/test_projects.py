@@ -29,6 +29,7 @@ from kc_model.scenario import read_scenario
 from kc_model.sheets import heading
 from kc_model.template import write_workbook
 from kc_model.wording import LANGUAGES, say
+from kc_model.workbench.outcome import warned
 
 DAY = date(2024, 1, 1)
 HEAD = "id name place area source support"
@@ -530,6 +531,22 @@ def test_a_law_that_cuts_the_plan_in_force_at_once_is_told(language):
     # Charts by area do not keep the funds apart: the other one's gains 2.
     change = {"vi": "−3 triệu đồng)", "en": "−3 million VND)"}
     assert fault.values[f"beside_{language}"].endswith(change[language])
+
+
+def test_what_several_rules_do_to_one_area_is_said_once():
+    cells = MONEY.replace("ADMN KCDP 10", "ADMN KCDP 40")
+    assert cells != MONEY
+    data = dataset(cells=cells, absorption="place area source upto rate\n01 TECH KCQG 900 1")
+    rules = (
+        f"{LIMIT.rstrip(']' + chr(10))}, {{id: k, text: K, where: {{area: ADMN, source: KCDP}}, "
+    )
+    rules += "of: {source: KCDP, place: same}, each: place, max: 0.015}]\n"
+    plan = kc.allocate(data, scenario(PURSES + rules))
+    (told,), _ = warned(plan, "vi")
+    first, second = (one for one in plan.warnings if one.code == "share-cut")
+    assert first.values["beside_vi"] == second.values["beside_vi"] != ""
+    assert told.count(str(first.values["beside_vi"])) == 1
+    assert told.endswith(f"{second.values['over_vi']}{second.values['beside_vi']}.")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from datasets import dataset
-from printing import check_signed, check_warned, pages_of
+from printing import check_marks, check_signed, check_warned, pages_of
 
 import kc_model as kc
 from kc_model import cli, reference
@@ -359,6 +359,7 @@ def test_every_sheet_is_a_page_wide_and_repeats_its_heading(language):
     book = load(sample(language), values=False)
     keys = ["areas", "places", "risk", "findings", "lines"]
     assert book.sheetnames == [say(f"export.sheets.{key}", language) for key in keys]
+    check_marks(book, language)
     for sheet in book:
         check_warned(sheet)
     for key in ("areas", "places", "risk", "lines"):

@@ -7,11 +7,15 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+from printing import check_marks, check_text
 
 import kc_model as kc
 from kc_model import reference
+from kc_model.charts import allocation_chart, change_chart
+from kc_model.wording import LANGUAGES
 
 DATA = Path(__file__).parent.parent / "data"
 SAMPLES = ("sample", "sample-quarterly")
@@ -180,6 +184,21 @@ def test_the_base_scenario_keeps_every_law_and_every_purse():
     giants = national[national["place"] != "TW"].groupby("place")["amount"].sum()
     assert giants.max() <= 0.08 * national["amount"].sum() + 1
     assert table.loc[table["area"] == "TECH", "amount"].sum() >= 0.6 * table["amount"].sum() - 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sentences_charts_and_exports_write_numbers_one_way(language, tmp_path):
+    plan = allocate("base")
+    plan.save(tmp_path, language)
+    book = openpyxl.load_workbook(tmp_path / "allocation.xlsx")
+    check_marks(book, language)
+    assert any("%" in cell.number_format for row in book.worksheets[2].iter_rows() for cell in row)
+    for chart in (allocation_chart, change_chart):
+        picture = chart(plan, "place", language)
+        for text in (picture.heading, *map(str, picture.table)):
+            check_text(text, language)
+    for text in plan.explain(language):
+        check_text(text, language)
 
 
 def test_the_base_scenario_protects_poor_and_late_places():

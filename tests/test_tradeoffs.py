@@ -233,6 +233,34 @@ def test_what_no_money_reaches_and_what_rules_ask_for_are_told(planner):
     assert "Đã dừng giữa chừng" in found.sentences("vi")[-1]
 
 
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("{id: cap, where: {place: '01'}, max: 30, text: Trần}", "không có “Trần” thì dự kiến"),
+        (
+            "{id: cap, where: {place: '01'}, max: 30, text: Trần}, "
+            "{id: lid, where: {place: '01'}, max: 30, text: Nắp}",
+            "nhiều quy định cùng lúc (“Trần”, “Nắp”)",
+        ),
+    ],
+    ids=["one", "two at once"],
+)
+def test_what_no_money_reaches_has_one_answer_and_names_the_rules_in_the_way(planner, rules, told):
+    asked = scenario(f"rules: [{rules}]\n{PLAIN}")
+    near, far = (kc.seek(planner, asked, wanted) for wanted in (150, 1000))
+    for found in (near, far):  # 30 at 0.9, 200 at 0.5
+        assert found.plan is None
+        assert found.best.cells["expected_disbursed"].sum() / 1e6 == pytest.approx(127)
+        assert found.best.cells["amount"].sum() / 1e6 == pytest.approx(400)
+        assert told in found.sentences()[1]
+        assert "238 triệu đồng" in found.sentences()[1]  # 54, 84 and 100
+    assert len(near.sentences()) == 2
+    assert "Bỏ mọi quy định cũng không đạt" in far.sentences()[2]
+    poor = kc.seek(planner, scenario(f"rules: [{rules}]\n{PLAIN}"), 120)
+    assert poor.plan is not None
+    assert poor.without == ()  # half of what is added is disbursed: money does it
+
+
 def held_at(asked, value):
     return held(asked.goals[0], value)
 

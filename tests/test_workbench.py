@@ -1258,16 +1258,18 @@ def test_a_rule_of_many_places_is_one_box_with_few_ways_out(tmp_path, monkeypatc
     assert shown.plan.status == "optimal"
     shown.grids["rules"]._told({"edits": [[0, 1, "110"]]})
     assert shown.wait(60)
-    (told,), (floor, budget) = shown.mending.told, shown.mending.ways
+    (told,), (floor, budget, wish) = shown.mending.told, shown.mending.ways
     assert "giữ được ở mọi nơi là 100 %; so với 110 % thì thiếu" in words(told)
     assert "<details><summary>Mức cao nhất" in told.value
     assert "Điện Biên" in told.value.partition("</summary>")[2]
     assert floor.description == "Hạ “Mỗi nơi giữ đủ (đổi thành 110 %)” từ 110 % xuống 100 %"
     assert budget.description.startswith("Nâng “Khuyến công quốc gia” từ")
-    for number in range(2):
+    assert wish.description.startswith("Để “Mỗi nơi giữ đủ (đổi thành 110 %)” ở mức theo chỉ đạo")
+    for number, tier in enumerate(("law", "law", "directive")):
         shown.mending.ways[number].click()
         assert shown.wait(60)
         assert shown.plan.status == "optimal"
+        assert shown.now().rules[0].tier == tier
         shown.undo.click()
         assert shown.wait(60)
 
@@ -1322,6 +1324,28 @@ def test_three_scenarios_are_kept_named_opened_and_removed(plan_desk):
     comparing.rows.children[2].children[2].click()
     assert [one.name for one in comparing.kept] == ["Chín nghìn", "Bảy nghìn"]
     assert not comparing.add.disabled
+
+
+def test_a_scenario_that_is_saved_is_compared_under_its_name(plan_desk, tmp_path):
+    desk, comparing = plan_desk, plan_desk.comparing
+    desk.filing.home = tmp_path
+    desk.sliders["total"].value = Decimal(9000)
+    assert desk.wait(30)
+    comparing.add.click()
+    assert [one.name for one in comparing.kept] == ["Phương án 1"]  # that is said of nothing yet
+    for total, name in ((9000, "Chín nghìn"), (6000, "Sáu nghìn")):
+        desk.sliders["total"].value = Decimal(total)
+        assert desk.wait(30)
+        desk.name.value = name
+        desk.keep.click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn"]
+    comparing.add.click()
+    assert [one.name for one in comparing.kept] == ["Chín nghìn", "Sáu nghìn"]
+    assert "Đang xem: Sáu nghìn" in words(comparing.table)
+    comparing.errand.button.click()
+    assert desk.wait(60)
+    assert "sang “Sáu nghìn”" in words(comparing.told)
+    assert "Phương án “Sáu nghìn”" in comparing.figure.chart.picture["rows"][-1].values()
 
 
 def test_the_bridge_between_two_scenarios_is_the_librarys(plan_desk):

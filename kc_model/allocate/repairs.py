@@ -367,7 +367,10 @@ class Mender:
         on_grid: bool,
     ) -> list[Step]:
         """Return the steps to these numbers, rounded so that what is typed is enough; or none."""
-        for more in (None, *range(_TRIES)):
+        tries: list[int | None] = [None, *range(_TRIES)]
+        if on_grid and all(is_purse(lever.rule) for lever in levers):  # each may be rounded up
+            tries.append(sum(row.id in rules and row.side == "min" for row in self._laws))
+        for more in tries:
             steps: list[Step] = []
             for lever, number in zip(levers, numbers, strict=True):
                 to = self._rounded(lever, number, more)

@@ -89,10 +89,16 @@ _APART = "_)"  # a number does not touch the text in the column after it
 
 
 def _section(shown: str, language: Language) -> str:
-    """Return a section of a number format in a language, its condition first; "" stays."""
+    """Return a section of a number format in a language, its condition first; "" stays.
+
+    The minus is that of sentences, and so is what stands before a per cent sign.
+    """
+    if language == "vi":
+        shown = shown.replace("%", " %")
     if shown.startswith('"'):
         return f"{shown.replace('.', ',') if language == 'vi' else shown}{_APART}"
     condition, bracket, digits = shown.rpartition("]")
+    digits = digits.replace("-", '"−"')
     return f"{condition}{bracket}{_MARKS[language]}{digits}{_APART}" if shown else ""
 
 
@@ -195,6 +201,7 @@ class Book:
         for name, shown in _NUMBERS.items():
             marks = {"@": point, "~": least, "^": finest}
             parts = "".join(marks.get(mark, mark) for mark in shown).split(";")
+            parts += [f"-{parts[0]}"] if len(parts) == 1 else []
             whole = ";".join(_section(part, language) for part in parts)
             self._styles[name] = {"num_format": whole}
         self._formats: dict[tuple[str, ...], Format] = {}

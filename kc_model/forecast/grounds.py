@@ -96,13 +96,15 @@ def notes(
 def _counted(counts: Mapping[str, Count], key: str) -> list[Note]:
     """Return notes on how much each single forecast counts, and on why the others do not."""
 
+    def counted(leg: str, count: Count, language: Language) -> str:
+        name = say(f"forecast.leg.{leg}", language)
+        if not count.weight:
+            return name
+        return f"{name} {say('screen.share', language, number=round(100 * count.weight))}"
+
     def names(why: str, language: Language) -> str:
-        return ", ".join(
-            say(f"forecast.leg.{leg}", language)
-            + (f" {round(100 * count.weight)} %" if count.weight else "")
-            for leg, count in counts.items()
-            if count.why == why
-        )
+        found = (counted(leg, one, language) for leg, one in counts.items() if one.why == why)
+        return ", ".join(found)
 
     found = []
     for why in ("", "short", "untried", "worse"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kc_model.allocate import Planner
+from kc_model.explain import rule_label, rule_texts
 from kc_model.money import UNITS, to_unit
 from kc_model.results import Allocation
 from kc_model.scenario import Scenario
@@ -18,6 +20,10 @@ __all__ = ["Sought", "seek"]
 _MOST = 4.0  # times the money there is now
 _NEAR = 0.0001  # of the money there is now: nearer need not be known
 _TRIES = 20
+_POOR = 0.5  # of what is added: where less is disbursed, what is in the way is told
+_LEFT_OUT = 12  # rules that are left out in turn
+_NAMED = 3
+_WORTH = 0.002  # of what is disbursed: a rule that costs less is not in the way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,9 @@ class Sought:
         Whether rules cannot be kept with less money than that plan has.
     complete : bool
         False where it was interrupted: there may be one of less money.
+    without : tuple of (str, float)
+        Where rules more than money are in the way: rule id and what would be disbursed of as much
+        money without it, the most first; last "" and the same without any rule.
     """
 
     wanted: float
@@ -44,14 +53,13 @@ class Sought:
     plan: Allocation | None
     is_floor: bool = False
     complete: bool = True
+    without: tuple[tuple[str, float], ...] = ()
 
     def sentences(self, language: Language = "vi") -> list[str]:
         """Return how much money it takes, or that no amount does."""
         shown = self.best if self.plan is None else self.plan
         words = Words.of(shown, language)
-        now, money = (
-            to_unit(int(one.cells["amount"].sum()), one.unit) for one in (self.base, shown)
-        )
+        now, money = _money(self.base), _money(shown)
         told = words.say(
             f"tradeoffs.seek.{'none' if self.plan is None else 'found'}",
             wanted=words.money(self.wanted),
@@ -61,7 +69,31 @@ class Sought:
             times=words.number(_MOST),
         )
         more = {"floor": self.is_floor, "cut": not self.complete}
-        return [told, *(say(f"tradeoffs.seek.{key}", language) for key in more if more[key])]
+        others = (say(f"tradeoffs.seek.{key}", language) for key in more if more[key])
+        return [told, *others, *self._in_the_way(shown, words)]
+
+    def _in_the_way(self, shown: Allocation, words: Words) -> Iterator[str]:
+        """Say which rules keep money from being disbursed, and whether they alone do."""
+        if not self.without:
+            return
+        *alone, (_, most) = self.without
+        worth = (1 + _WORTH) * _disbursed(shown)
+        dear = [pair for pair in alone if pair[1] > worth]
+        texts = rule_texts(shown.scenario.rules, words)
+        named = [
+            words.say(
+                f"tradeoffs.seek.{'left_out' if dear else 'held'}",
+                rule=rule_label(rule, texts.get(rule, ""), words.language),
+                reached=words.money(reached),
+            )
+            for rule, reached in (dear or alone)[:_NAMED]
+        ]
+        if named and most > worth:
+            key, between = ("rules", "; ") if dear else ("together", ", ")
+            told = {"rules": between.join(named), "most": words.money(most)}
+            yield words.say(f"tradeoffs.seek.{key}", **told)
+        if most < self.wanted:
+            yield words.say("tradeoffs.seek.forecast", most=words.money(most))
 
 
 def seek(
@@ -107,7 +139,9 @@ def seek(
         for turn in range(_TRIES):
             if more - less <= _NEAR:
                 break
-            factor = _next(turn, (less, below), (more, above), wanted)
+            # The most money first: what no money reaches has one answer, whatever is wanted.
+            is_top = is_more and not turn
+            factor = _MOST if is_top else _next(turn, (less, below), (more, above), wanted)
             plan = walk.plan(scenario.scaled(Decimal(str(round(factor, 6))), grid))
             reached = 0.0
             if plan.status == "optimal":
@@ -123,7 +157,7 @@ def seek(
     plans.sort(key=lambda one: one[0])
     enough = next((plan for _, plan in plans if _disbursed(plan) >= wanted), None)
     best = max((plan for _, plan in plans), key=_disbursed)
-    return Sought(
+    found = Sought(
         wanted=wanted,
         base=base,
         best=best,
@@ -131,6 +165,27 @@ def seek(
         is_floor=is_floor and walk.complete,
         complete=walk.complete,
     )
+    shown = best if enough is None else enough
+    added, of_it = (has(shown) - has(base) for has in (_money, _disbursed))
+    if found.complete and (enough is None or of_it < _POOR * added):
+        with walk:
+            found = replace(found, without=_without(walk, shown))
+    return found
+
+
+def _without(walk: Walk, plan: Allocation) -> tuple[tuple[str, float], ...]:
+    """Return what is disbursed of as much money without each rule that holds it, and all."""
+    rows, rules = plan.rule_rows, plan.scenario.rules
+    held = set(rows.loc[rows["status"] != "met", "id"])
+    ids = [rule.id for rule in rules if rule.id in held][:_LEFT_OUT]
+    found = []
+    for one in (*ids, ""):
+        kept = tuple(rule for rule in rules if one and rule.id != one)
+        other = walk.plan(replace(plan.scenario, rules=kept))
+        reached = _disbursed(other) if other.status == "optimal" else 0.0
+        found.append((one, reached))
+    *alone, bare = found
+    return (*sorted(alone, key=lambda pair: -pair[1]), bare)
 
 
 def _next(turn: int, less: tuple[float, float], more: tuple[float, float], wanted: float) -> float:
@@ -143,6 +198,10 @@ def _next(turn: int, less: tuple[float, float], more: tuple[float, float], wante
     elif not turn:  # as if the money were disbursed alike
         factor = low * wanted / below if below else high * wanted / above
     return factor if low < factor < high else middle
+
+
+def _money(plan: Allocation) -> float:
+    return float(to_unit(int(plan.cells["amount"].sum()), plan.unit))
 
 
 def _disbursed(plan: Allocation) -> float:

@@ -41,7 +41,7 @@ _WHOLE = -1  # the whole year; a value None would mean that nothing is chosen
 _FEW, _CHANGE = Goal("minimise", "moves"), "minimise change"
 # Of plans that move as few lines the one most disbursed; what no rule asks for and next to nothing
 # is gained by stays where it is.
-_SPENT = Goal("maximise", "disbursed", give=Decimal("0.00001"))
+_SPENT = Goal("maximise", "disbursed", give=Decimal("0.00000001"))
 _LITTLE = Decimal("0.001")  # of a goal: without any give, the lines that its best needs all move
 _REFUSE, _REFUSED, _LEAD = "refuse", "refused", "lead"
 _LEADING = 10  # moves that stand before all groups where there are more than twice as many
@@ -397,7 +397,7 @@ class _Teller:
             if number in self.lead.index:
                 who = say(f"moves.who.{row['who_decides']}", self.language)
                 group, reason = _LEAD, _say("decides", self.language, who=who, reason=reason)
-            cells = (*ends, source, *(one.replace("-", "−") for one in numbers), reason)
+            cells = (*ends, source, *numbers, reason)
             boxes = (_REFUSE,) if row["refusable"] else ()
             yield Picked(str(number), group, cells, "on", "", boxes)
 

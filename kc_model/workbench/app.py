@@ -22,7 +22,7 @@ from traitlets.config import Config
 from voila.app import Voila
 
 from kc_model.errors import Address, Fault, InputError
-from kc_model.workbench.folders import LOG
+from kc_model.workbench.folders import LOG, UPLOADS
 
 __all__ = ["PORT", "open_app"]
 
@@ -69,7 +69,7 @@ def open_app(
     home = Path(folder or ".").resolve()
     if not home.is_dir():
         raise InputError([Fault("folder-not-found", Address(str(home)))])
-    with _own_page_first(), _log() as out, tempfile.TemporaryDirectory(prefix="kc-") as private:
+    with tempfile.TemporaryDirectory(prefix="kc-") as private, _around(private), _log() as out:
         server = _Server(config=_settings(home, Path(private), port), log=logging.root)
         server.tell, server.out = tell, out
         server.door = Path(private, "open.html") if browser else None
@@ -174,15 +174,17 @@ def _show(address: str, door: Path) -> None:
 
 
 @contextmanager
-def _own_page_first() -> Iterator[None]:
-    """Put this package's template and kernel before the user's own, while the server runs."""
+def _around(private: str) -> Iterator[None]:
+    """Tell kernels what is theirs while the server runs: our page first, one place for uploads."""
     before = os.environ.get("JUPYTER_PATH", "")
     own = str(resources.files("kc_model.workbench").joinpath("jupyter"))
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [own, before]))
+    os.environ[UPLOADS] = str(Path(private, "uploads"))
     try:
         yield
     finally:
         os.environ["JUPYTER_PATH"] = before
+        del os.environ[UPLOADS]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from kc_model.money import format_number
 from kc_model.tables import Dataset
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import data_of
 from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.errand import Errand
 from kc_model.workbench.newest import Progress
@@ -83,14 +84,14 @@ class BacktestDesk(FiguresDesk):
 
 
 def show_backtest(
-    data: Dataset,
+    data: Dataset | str,
     *,
     years: Collection[int] | None = None,
     months: Collection[int] | None = None,
     language: Language = "vi",
 ) -> BacktestDesk:
-    """Return the desk "Kiểm chứng"; parameters as for `BacktestDesk`."""
-    return BacktestDesk(data, years, months, language)
+    """Return the desk "Kiểm chứng" of data, or of their files; parameters as for `BacktestDesk`."""
+    return BacktestDesk(data_of(data), years, months, language)
 
 
 def _lines(table: pd.DataFrame, language: Language) -> Iterator[tuple[str, ...]]:

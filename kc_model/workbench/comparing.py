@@ -114,6 +114,14 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
             other._list()
             self._list()
 
+    def saved(self, scenario: Scenario) -> None:
+        """Call by its name what was saved after it was kept, unless the planner has named it."""
+        numbers = self._numbered()
+        for one in list(self.kept):
+            same = replace(scenario, name=one.scenario.name, notes=one.scenario.notes)
+            if one.name in numbers and one.scenario == same:
+                self._rename(one.name, scenario.name)
+
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
         self._language = language
@@ -133,7 +141,8 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
         self.name.placeholder = self._free_name(now)
         shown = self._all()
         called = [retold(one.name, language) for one in shown]
-        names = [*called, self._say("now")]
+        now_called = "" if now is None else retold(now.name, language)
+        names = [*called, self._say("now", name=now_called)]
         plans = [*(one.plan for one in shown), *([now.plan] if now is not None else [])]
         lines = _side_by_side(plans, names, language) if plans else []
         unit = say("screen.comparing.note", language)
@@ -160,12 +169,13 @@ class Comparing(ipywidgets.VBox):  # type: ignore[misc]
     # ------------------------------------------------------------------ keeping
 
     def _free_name(self, now: Kept | None) -> str:
-        """Return what a scenario is kept as: its own name if nothing was changed, or a number."""
+        """Return what a scenario is kept as: its own name if that is said of it, or a number."""
         taken = {one.name for one in self._all()}
-        is_base = now is not None and self._base is not None and now.scenario == self._base.scenario
-        own = [now.scenario.name] if now is not None and is_base else []
-        names = (self._say("default", number=number) for number in range(1, MOST + 2))
-        return next(name for name in (*own, *names) if name and name not in taken)
+        own = [now.name] if now is not None and now.plan.scenario == now.scenario else []
+        return next(name for name in (*own, *self._numbered()) if name and name not in taken)
+
+    def _numbered(self) -> list[str]:
+        return [self._say("default", number=number) for number in range(1, MOST + 2)]
 
     def _keep(self) -> None:
         with self._lock:

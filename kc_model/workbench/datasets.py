@@ -10,9 +10,19 @@ from kc_model.errors import Address, Fault, InputError
 from kc_model.reading import read_dataset
 from kc_model.scenario import Scenario, read_scenario
 from kc_model.tables import Dataset
+from kc_model.workbench.folders import find_data
 from kc_model.workbench.newest import Progress
 
-__all__ = ["Loaded", "find_datasets", "load", "scenario_home", "shown_path", "state_of"]
+__all__ = [
+    "Loaded",
+    "data_of",
+    "find_datasets",
+    "load",
+    "scenario_home",
+    "scenario_of",
+    "shown_path",
+    "state_of",
+]
 
 _SCENARIOS = "phuong-an"  # folder beside a workbook that holds the scenarios saved for it
 _HEADER = "dataset.yaml"
@@ -48,6 +58,16 @@ class Loaded:
     def errors(self) -> int:
         """How many faults have to be mended."""
         return sum(fault.level == "error" for fault in self.faults)
+
+
+def data_of(given: Dataset | str | Path) -> Dataset:
+    """Return a dataset, read where it is told by its place: sought as by `find_data`."""
+    return given if isinstance(given, Dataset) else read_dataset(find_data(given))
+
+
+def scenario_of(given: Scenario | str | Path) -> Scenario:
+    """Return a scenario, read where it is told by its place: sought as by `find_data`."""
+    return given if isinstance(given, Scenario) else read_scenario(find_data(given))
 
 
 def find_datasets(folder: Path) -> tuple[Path, ...]:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from kc_model.errors import Address, Fault, InputError
 
-__all__ = ["LOG", "find_data", "new_folder", "plain_name"]
+__all__ = ["LOG", "UPLOADS", "find_data", "new_folder", "plain_name"]
 
 LOG = Path(tempfile.gettempdir()) / "kc_model.log"
 """Where the traceback of what nobody foresaw goes; a planner sees a sentence."""
+
+UPLOADS = "KC_UPLOADS"
+"""Variable with the folder of what browsers send, while the page's server runs."""
 
 _RESERVED = {"con", "prn", "aux", "nul"}  # of Windows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from kc_model.workbench.datasets import (
     shown_path,
 )
 from kc_model.workbench.desk import Desk, remedy_on_screen
-from kc_model.workbench.folders import find_data
+from kc_model.workbench.folders import UPLOADS, find_data
 from kc_model.workbench.newest import Step
 
 __all__ = ["DataDesk", "show_data"]
@@ -47,6 +48,8 @@ class DataDesk(Desk):
         Where data are looked for.
     first : Loaded or None
         What was read of the first dataset there; None: it is still to be read.
+    chosen : str
+        Path of the dataset to open, if it is there; "": the first.
 
     Attributes
     ----------
@@ -60,6 +63,8 @@ class DataDesk(Desk):
     upload : FileUpload
     again : Button
         Reads the same file once more; not there for an upload, which is a copy.
+    lost : str
+        What was to be opened and is not there any more; "": nothing.
     year, register : BoundedIntText, Button
         The year for which the projects of the data are registered; makes the forms of it.
     printed : Text
@@ -68,12 +73,19 @@ class DataDesk(Desk):
     """
 
     def __init__(
-        self, folder: Path, language: Language = "vi", first: Loaded | None = None
+        self,
+        folder: Path,
+        language: Language = "vi",
+        first: Loaded | None = None,
+        chosen: str = "",
     ) -> None:
         super().__init__(language)
         self.folder = folder
         self.loaded: Loaded | None = None
-        self._sent = tempfile.TemporaryDirectory(prefix="kc-upload-")  # what a browser sent
+        self._own = tempfile.TemporaryDirectory(prefix="kc-upload-")
+        # What browsers sent: a page that is loaded again finds it where its server keeps it.
+        self._sent = Path(os.environ.get(UPLOADS, self._own.name))
+        self._sent.mkdir(mode=0o700, exist_ok=True)
         self.on_open: Callable[[Path], None] = lambda _path: None
         self.on_load: Callable[[Loaded], None] = lambda _loaded: None
         self.pick = ipywidgets.Dropdown(layout=ipywidgets.Layout(width="520px"))
@@ -103,6 +115,10 @@ class DataDesk(Desk):
             self.worth,
         )
         self._words()
+        offered = {str(path): path for _, path in self.pick.options}
+        self.lost = Path(chosen).name if chosen not in ("", *offered) else ""
+        with self._quiet():
+            self.pick.value = offered.get(chosen, self.pick.value)
         if first is not None and first.path == self.pick.value:
             self._show(first)
         else:
@@ -114,7 +130,7 @@ class DataDesk(Desk):
         """Offer what lies in the folder; keep the choice if it is still there."""
         found, chosen = find_datasets(self.folder), self.pick.value
         options = [(shown_path(path, self.folder), path) for path in found]
-        for path in sorted(Path(self._sent.name).iterdir()):
+        for path in sorted(self._sent.iterdir()):
             options.append((self.say("data.sent", name=path.name), path))
         if chosen is not None and chosen not in dict(options).values():
             options.append((chosen.name, chosen))
@@ -125,7 +141,7 @@ class DataDesk(Desk):
 
     def is_sent(self, path: Path) -> bool:
         """Whether a dataset is a copy that the browser sent, not the planner's own file."""
-        return path.parent == Path(self._sent.name)
+        return path.parent == self._sent
 
     def again_of(self, path: Path) -> str:
         """Return how a dataset that was mended comes here: read again, or sent again."""
@@ -149,7 +165,7 @@ class DataDesk(Desk):
     def _take(self, files: Sequence[Mapping[str, object]]) -> None:
         """Put an uploaded workbook under its own name where it can be read."""
         for file in files:
-            path = Path(self._sent.name, Path(str(file["name"]).replace("\\", "/")).name)
+            path = self._sent / Path(str(file["name"]).replace("\\", "/")).name
             path.write_bytes(bytes(file["content"]))  # type: ignore[call-overload]
             self._look()
             with self._quiet():

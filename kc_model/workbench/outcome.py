@@ -37,9 +37,17 @@ def warned(plan: Allocation, language: Language) -> tuple[list[str], list[str]]:
     remedies = dict.fromkeys(remedy_on_screen(one, language) for one in (*cuts, *known))
     first = [one.found(language) for one in known]
     if cuts:
-        named = [say("faults.share-cut.short", language, **one.values) for one in cuts]
+        beside = [str(one.values[f"beside_{language}"]) for one in cuts[:_RULES]]
+        named = [
+            say(
+                "faults.share-cut.short", language,
+                # what several say of one area stands behind the last of them
+                **{**one.values, f"beside_{language}": "" if told in beside[n:] else told},
+            )
+            for n, (one, told) in enumerate(zip(cuts, beside, strict=False), 1)
+        ]  # fmt: skip
         more = Words.of(plan, language).more(len(cuts), "rule", _RULES)
-        names = ", ".join(named[:_RULES])
+        names = ", ".join(named)
         first.append(say("faults.share-cut.all", language, names=names, more=more))
     return first, [*(one.found(language) for one in cuts), *remedies]
 

@@ -93,7 +93,7 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("kc-desk")
         self.add_class("kc-page")
         first, self._maker = begun
-        self.data = self._placed(DataDesk(folder, self._language, first))
+        self.data = self._placed(DataDesk(folder, self._language, first, before.get("data", "")))
         self.tabs.children = [*self._rooms.values(), self.data]
         self.tabs.selected_index = before.get("tab", 0)
         self.tongues.observe(self._switch, "value")
@@ -119,9 +119,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
     def _clear(self, path: Path) -> None:
         """Put the desks away and say what is being opened: nothing of another may stand there."""
         old = self._desks()
+        self.data.lost = ""
         self._leave()
         self._loaded, self._scenarios, self.progress, self.plans = None, {}, None, {}
         self._opening = path.name
+        self._here.shown = {**self._here.shown, "data": str(path)}  # also while it is read
         self._words()
         for key, room in self._rooms.items():
             room.children = [self._waits[key]]
@@ -251,9 +253,10 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
 
     def _remember(self) -> None:
         """Let the browser know what to come back to where the page is loaded again."""
-        if self.pick.value is None:  # still being read
+        if self._loaded is None:  # still being read
             return
         self._here.shown = {
+            "data": str(self._loaded.path),
             "tab": self.tabs.selected_index,
             "scenario": self.pick.value,
             "language": self._language,
@@ -270,8 +273,11 @@ class AppPage(ipywidgets.VBox):  # type: ignore[misc]
             and loaded.errors > 0
             and self.tabs.selected_index != _TABS.index("data")
         )
-        told = self.data.told(loaded) if loaded is not None and is_needed else []
-        self._alarmed.value = screen.message(told[:1], "stop")
+        told = self.data.told(loaded)[:1] if loaded is not None and is_needed else []
+        if loaded is not None and (lost := self.data.lost):
+            opened = say("screen.page.lost", self._language, name=lost, now=loaded.path.name)
+            told.insert(0, opened)
+        self._alarmed.value = screen.message(told, "stop")
         self.alarm.layout.display = "" if is_needed else "none"
 
     def _changed(self) -> None:

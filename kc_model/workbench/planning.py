@@ -19,6 +19,7 @@ from kc_model.workbench import screen
 from kc_model.workbench.adjusting import Adjusting, at_month
 from kc_model.workbench.choosing import Choosing
 from kc_model.workbench.comparing import Comparing, Kept
+from kc_model.workbench.datasets import data_of, scenario_of
 from kc_model.workbench.deciding import decide
 from kc_model.workbench.desk import FiguresDesk
 from kc_model.workbench.filing import Filing
@@ -463,8 +464,7 @@ class PlanDesk(FiguresDesk):
 
     def _refused(self) -> list[str]:
         """Say what was refused and still stands in a table, and open the tables where it does."""
-        told = self.filling.standing()
-        self.edit.value = self.edit.value or bool(told)
+        self.edit.value |= bool(told := self.filling.standing())
         return told
 
     def _kept(self, file: Path, scenario: Scenario) -> list[str]:
@@ -476,6 +476,7 @@ class PlanDesk(FiguresDesk):
         if self.plan is not None and self._called_now(self.plan) is not self.plan:
             self.show(self.plan, self._pending)
         self._fill()
+        self.comparing.saved(scenario)
         moved = [note for note in self.data.notes if note not in self._past.loaded.data.notes]
         self.on_keep(file, scenario)
         return [self.say("mending.in_data", what=self._note(note)) for note in moved]
@@ -487,12 +488,13 @@ class PlanDesk(FiguresDesk):
 
 
 def show_plan(
-    data: Dataset,
-    scenario: Scenario,
+    data: Dataset | str,
+    scenario: Scenario | str,
     outlook: Forecast | None = None,
     *,
     sliders: Sequence[str] | None = None,
     language: Language = "vi",
 ) -> PlanDesk:
-    """Return the desk "Phương án"; parameters as for `PlanDesk`."""
+    """Return the desk "Phương án" of data and a scenario, or of their files; as `PlanDesk`."""
+    data, scenario = data_of(data), scenario_of(scenario)
     return PlanDesk(data, scenario, outlook, sliders=sliders, language=language)

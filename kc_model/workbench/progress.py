@@ -18,6 +18,7 @@ from kc_model.results import Forecast
 from kc_model.tables import Dataset
 from kc_model.wording import Language
 from kc_model.workbench import screen
+from kc_model.workbench.datasets import data_of
 from kc_model.workbench.desk import FiguresDesk, choices, explain_error
 from kc_model.workbench.errand import Aside
 from kc_model.workbench.figure import Figure
@@ -443,7 +444,7 @@ class ProgressDesk(FiguresDesk):
 
 
 def show_forecast(
-    data: Dataset,
+    data: Dataset | str,
     year: int,
     as_of: int,
     *,
@@ -451,8 +452,8 @@ def show_forecast(
     level: str | None = None,
     language: Language = "vi",
 ) -> ProgressDesk:
-    """Return the desk "Tiến độ"; parameters as for `ProgressDesk`."""
-    return ProgressDesk(data, year, as_of, arrival=arrival, level=level, language=language)
+    """Return the desk "Tiến độ" of data, or of their files; parameters as for `ProgressDesk`."""
+    return ProgressDesk(data_of(data), year, as_of, arrival=arrival, level=level, language=language)
 
 
 def _beside(parts: Mapping[ipywidgets.Widget, int]) -> ipywidgets.HBox:
