@@ -540,6 +540,21 @@ def test_what_rounding_moves_between_the_places_of_a_project_cannot_be_refused()
     assert again.cells["amount"].tolist() == plan.cells["amount"].tolist()  # no mirrored one
 
 
+@pytest.mark.parametrize(
+    "goals",
+    ["{maximise: disbursed}, {minimise: change}", "{minimise: change}", "{maximise: money}"],
+)
+@pytest.mark.parametrize(("runs", "new"), [("A", "B"), ("B", "A")])
+def test_of_equal_plans_the_one_that_cuts_no_running_project_is_made(goals, runs, new):
+    rows = f"""
+{runs} x 01 TECH KCQG 100 50 1 normal - contracted 20 -
+{new} x 01 TECH KCQG 100 50 9 normal - registered - -
+"""
+    plan = september_of(rows, "01 TECH 150", 150, goals)
+    amounts = plan.projects.set_index("id")["amount"].to_dict()
+    assert amounts == {runs: 100_000_000, new: 50_000_000}
+
+
 ENDED = """
 A x 01 TECH KCQG 60 - 9 flagship - stopped    30 -
 B x 01 TECH KCQG 40 - 1 flagship - registered -  -
