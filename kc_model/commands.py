@@ -69,6 +69,7 @@ def run(arguments: Sequence[str] | None = None, *, is_stopped: bool = False) -> 
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
+        exec("")  # noqa: S102 - else `python -m` ends by the signal where it came within an `exec`
         with _too_late():
             _both("stopped")
             sys.stdout.flush()

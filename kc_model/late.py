@@ -1,10 +1,12 @@
 """National money that comes late: which projects can still be finished, which wait.
 
 A project that has not begun begins when its money comes; it takes the months between its start and
-its end. It is in time if these end within the year and at least half of what it has still to be
-paid is expected to be. What is not finished by then a province may pay from its own money instead,
-as departments were asked to in 2021, or register again for the next year (which the Minister
-decides). No money moves between the funds: a project changes who pays it.
+its end. What its cell is forecast to spend until the year's end is paid out in turn: what is
+nearest to its end comes first. It is in time if its months end within the year and at least half of
+its support is paid by then, what was paid before included. What is not finished by then a province
+may pay from its own money instead, as departments were asked to in 2021, or register again for the
+next year (which the Minister decides). No money moves between the funds: a project changes who pays
+it.
 """
 
 from __future__ import annotations
@@ -29,10 +31,13 @@ from kc_model.words import Words
 
 __all__ = ["LateMoney", "late_money", "may_wait"]
 
-_MOSTLY = 0.5  # of what it has still to be paid: a project with less expected is not in time
+_MOSTLY = 0.5  # of its support: a project with less expected by the year's end is not in time
 _RUNNING = ("contracted", "accepted")
 _TOLD = {"finish": "expected", "prefund": "prefund", "next_year": "rest", "unknown": "support"}
-_LATE = ("ends-late", "half")  # why a project is not in time
+_LATE = ("ends-late", "half", "behind")  # why a project is not in time
+
+_Cell = tuple[Any, ...]
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ class LateMoney:
         now on, and it has money that its own plan would leave; ``next_year``: the rest waits for
         it; ``unknown``: its dates do not tell), why (what the verdict rests on: ``in-time``;
         ``ends-late``: it would not end within the year; ``half``: it would, but less than half is
-        expected; ``undated``), over (bool: not begun though its end has passed, so that its dates
-        have to be moved), prefund (Int64 VND), who_decides ("" where nobody has to, or nothing was
-        assigned yet).
+        expected; ``behind``: so it is because others come before it; ``undated``), over (bool: not
+        begun though its end has passed, so that its dates have to be moved), prefund (Int64 VND),
+        who_decides ("" where nobody has to, or nothing was assigned yet).
     free : Series
         Local money by place that the forecast leaves unspent, Int64 VND.
     plan_year : int or None
@@ -140,20 +145,25 @@ def late_money(
 
     Notes
     -----
-    Expected is the project's support times what its cell is forecast to complete of its plan with
-    the late arrival, no more than what is only begun then where the cell has spent and the project
-    has not begun; at least what its stage makes sure and what the law lets be paid on its
-    contract, signed once the money is there; nothing beyond these where it cannot be finished, only
-    what is sure where a province pays it first. It is in time where its dates are and half of what
-    it has still to be paid is expected. Pre-funding takes the local money that the forecast leaves
-    of the plan in force, place by place, in the order of the law; of a project that has begun only
-    if it would be in time were the money there next month; never over several places. The plan is
-    that of the contract's defaults (cells.csv, or the newest one known by then); of a cell without
-    any what its projects ask for stands in.
+    What a cell is forecast to disburse with the late arrival, less what it has already, is for its
+    projects: in the part that their support is of what its plan has left, at most all of it. Out of
+    it comes first what their stage makes sure and, as far as the plan has it, what the law lets be
+    paid on their contract, signed once the money is there. The rest is used in turn: what was
+    accepted; what runs, by the share it was paid; what is assigned; what is registered; of equals
+    in the order of the law. None gets more than it has still to be paid, nor, not begun where the
+    cell has spent, than money begun then would be; one that cannot be finished nothing of the rest,
+    one that a province pays first only what is sure. What would be in time were the money there
+    next month keeps its turn, so that no project gains by a later arrival. It is in time where its
+    dates are and half of its support is paid by the year's end, what was paid before included: of
+    two alike the one that was paid more is never further from it. Pre-funding takes the local money
+    that the forecast leaves of the plan in force, place by place, in the order of the law; of a
+    project that has begun only if it would be in time were the money there next month; never over
+    several places. The plan is that of the contract's defaults (cells.csv, or the newest one known
+    by then); of a cell without any what its projects ask for stands in.
     """
     if not as_of < arrives <= 12:
         raise ValueError(f"the money comes in month {arrives}: must be after {as_of}, up to 12")
-    own = may_wait(data, year, as_of, source)
+    own = may_wait(data, year, as_of, source).sort_values("rank")
     if own.empty:
         raise ValueError(f"there is no project of {source} to be paid")
     planned = _planned(data, year, as_of)
@@ -162,15 +172,15 @@ def late_money(
     now = outlook
     if arrives > as_of + 1:
         now = forecast(data, year, as_of, arrival={source: as_of + 1}, cells=cells)
-    completion = (_completion(now), _completion(outlook))
+    rows = [row | {"dated": _dated(row, year, as_of, arrives)} for row in as_rows(own)]
+    parts = _parts(own)
+    rooms = [_rooms(found, parts) for found in (now, outlook)]
+    paid = [_in_turn(rows, found, rooms[0]) for found in rooms]
     free = _free(planned, outlook)
     left = {str(place): int(vnd) for place, vnd in free.items()}
-    rows = []
-    for row in as_rows(own.sort_values("rank")):
-        rows.append(_row(row, (year, as_of, arrives), completion, left))
-    frame = pd.DataFrame(rows).astype(
-        dict.fromkeys(("support", "expected", "rest", "months", "prefund"), "Int64")
-    )
+    frame = pd.DataFrame(
+        [_row(row, [found[row["id"]] for found in paid], left) for row in rows]
+    ).astype(dict.fromkeys(("support", "expected", "rest", "months", "prefund"), "Int64"))
     newest = newest_plan_year(data, year, as_of)
     before = newest if newest != year and data.cells.empty else None
     return LateMoney(data, year, as_of, arrives, source, frame, free, before, outlook)
@@ -202,26 +212,113 @@ def _planned(data: Dataset, year: int, as_of: int) -> pd.DataFrame:
 
 def _with_asked(planned: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Return the cells' plans; of cells without one what projects ask for."""
-    parts = own.assign(place=own["places"], share=own["shares"]).explode(["place", "share"])
-    parts["asked"] = [round(s * m) for s, m in zip(parts["share"], parts["support"], strict=True)]
-    asked = parts.groupby(KEYS, as_index=False)[["asked"]].sum()
+    asked = _parts(own)[[*KEYS, "support"]].groupby(KEYS, as_index=False).sum()
     cells = planned.merge(asked, how="left", on=KEYS)
-    plan = cells["baseline"].where(cells["baseline"] > 0, cells["asked"].fillna(0))
+    plan = cells["baseline"].where(cells["baseline"] > 0, cells["support"].fillna(0))
     return cells[KEYS].assign(baseline=plan.astype("Int64"))
 
 
-def _completion(outlook: Forecast) -> dict[tuple[Any, ...], tuple[float, float]]:
-    """Return what each cell is forecast to complete of its plan, and what of it is begun later.
+def _parts(own: pd.DataFrame) -> pd.DataFrame:
+    """Return what projects ask, and were paid, of each cell: keys, support, paid (VND)."""
+    parts = own.assign(place=own["places"], share=own["shares"], paid=own["disbursed"].fillna(0))
+    parts = parts.explode(["place", "share"])
+    money = {
+        key: [round(s * m) for s, m in zip(parts["share"], parts[key], strict=True)]
+        for key in ("support", "paid")
+    }
+    return parts[KEYS].assign(**money)
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What the projects of a cell can still be paid this year.
+
+    Parameters
+    ----------
+    absorbs, planned : float, VND
+        What they are forecast to spend; what the plan has left.
+    anew : float
+        The most that can be done of what is only begun once the money comes.
+    """
+
+    absorbs: float = 0.0
+    planned: float = np.inf
+    anew: float = 1.0
+
+
+@dataclass
+class _Paid:
+    """What a project is paid from now to the year's end, VND.
+
+    Parameters
+    ----------
+    floor, sum, alone : float
+        Whatever its cells absorb; in its turn; were it the first.
+    """
+
+    floor: float = 0.0
+    sum: float = 0.0
+    alone: float = 0.0
+
+
+def _rooms(outlook: Forecast, parts: pd.DataFrame) -> dict[_Cell, _Room]:
+    """Return what is left for the projects of each cell.
 
     What a cell has spent by now says nothing of a project that is yet to begin.
     """
-    plan = outlook.cells["plan"].to_numpy(dtype=float, na_value=np.nan) / MILLION
-    share = np.clip(outlook.draws.mean(0) / np.where(plan > 0, plan, np.nan), 0.0, 1.0)
-    share = np.nan_to_num(share)
-    has_spent = outlook.cells["disbursed"].fillna(0).gt(0)
-    later = np.minimum(share, outlook.cells["anew"].where(has_spent, 1.0))
-    named = outlook.cells[KEYS].itertuples(index=False, name=None)
-    return dict(zip(named, zip(share.tolist(), later.tolist(), strict=True), strict=True))
+    cells, own = outlook.cells, parts.groupby(KEYS)[["support", "paid"]].sum()
+    asked = own.reindex(pd.MultiIndex.from_frame(cells[KEYS]), fill_value=0)
+    plan, done = (cells[key].to_numpy(dtype=float, na_value=0.0) for key in ("plan", "disbursed"))
+    year_end = np.minimum(np.rint(outlook.draws.mean(0) * MILLION), plan)
+    spent = np.maximum(done, asked["paid"].to_numpy(dtype=float))
+    planned = np.maximum(plan - spent, 0.0)
+    part = asked["support"].to_numpy(dtype=float) / np.where(planned > 0, planned, 1.0)
+    absorbs = np.maximum(year_end - spent, 0.0) * np.minimum(part, 1.0)
+    anew = np.where(done > 0, cells["anew"], 1.0)
+    named = cells[KEYS].itertuples(index=False, name=None)
+    found = zip(absorbs.tolist(), planned.tolist(), anew.tolist(), strict=True)
+    return {key: _Room(*room) for key, room in zip(named, found, strict=True)}
+
+
+def _in_turn(
+    rows: list[_Row], rooms: dict[_Cell, _Room], soonest: dict[_Cell, _Room]
+) -> dict[str, _Paid]:
+    """Return what each project is paid; each keeps the turn it has with the money next month."""
+    left = {key: np.array([room.absorbs, room.planned]) for key, room in rooms.items()}
+    found, parts = {row["id"]: _Paid() for row in rows}, []
+    for row in sorted(rows, key=_turn):
+        paid = int(row["disbursed"] or 0)
+        need, sure = max(0, row["support"] - paid), max(0, row["sure"] - paid)
+        first = max(0.0, row["support"] * row["advance"] - paid)
+        for place, part in zip(row["places"], row["shares"], strict=True):
+            share, key = float(part), (place, row["area"], row["activity"], row["source"])
+            has = left.setdefault(key, np.array([0.0, np.inf]))
+            floor = max(share * sure, min(share * first, float(has[1])))
+            left[key] = np.maximum(has - floor, 0.0)
+            found[row["id"]].floor += floor
+            parts.append((row, key, share * need, floor))
+    for row, key, need, floor in parts:
+        room, soon = rooms.get(key, _Room()), soonest.get(key, _Room())
+        turn = 0.0 if row["dated"][0] is False else need
+        most, kept = (
+            max(0.0, turn * (1.0 if _has_begun(row) else anew) - floor)
+            for anew in (room.anew, max(soon.anew, room.anew))
+        )
+        own, open_ = found[row["id"]], float(left[key].min())
+        own.sum += floor + min(most, open_)
+        own.alone += floor + min(most, max(0.0, min(room.absorbs, room.planned) - floor))
+        left[key] = left[key] - min(kept, open_)
+    return found
+
+
+def _turn(row: _Row) -> tuple[int, float, int]:
+    """Return the order in which projects are paid: those nearest to their end first."""
+    stage = {"accepted": 0, "assigned": 2}.get(row["stage"], 3)
+    return (
+        min(stage, 1) if _has_begun(row) else stage,
+        -int(row["disbursed"] or 0) / max(1, int(row["support"])),
+        int(row["rank"]),
+    )
 
 
 def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
@@ -232,39 +329,27 @@ def _free(planned: pd.DataFrame, outlook: Forecast) -> pd.Series:
     return (sums["plan"] - sums["expected"].astype("Int64")).clip(lower=0).rename("free")
 
 
-def _row(
-    row: dict[str, Any],
-    when: tuple[int, int, int],
-    completion: tuple[dict[tuple[Any, ...], tuple[float, float]], ...],
-    left: dict[str, int],
-) -> dict[str, Any]:
+def _row(row: _Row, paid: list[_Paid], left: dict[str, int]) -> _Row:
     """Return what becomes of one project; take what it is pre-funded with from what is left.
 
-    `completion` is that with the money next month, and with the money when it arrives.
+    `paid` is what it is with the money next month, and with the money when it arrives.
     """
-    year, as_of, arrives = when
-    months = _months(row)
-    start = max(as_of + 1, row["start"].month if row["start"] and row["start"].year == year else 1)
-    support, place, paid = int(row["support"]), row["place"], int(row["disbursed"] or 0)
-    need = support - paid
-    dated = [_in_time(row, max(at, start), months, year) for at in (as_of + 1, arrives)]
-    shares = [_share(row, of) for of in completion]
-    money = [max(int(row["sure"]), int(support * max(s, row["advance"]))) for s in shares]
-    mostly = [expected - paid >= _MOSTLY * need for expected in money]
-    finishes = dated[1] and mostly[1]
-    why = {None: "undated", False: "ends-late"}.get(dated[1], "in-time" if finishes else "half")
+    support, place, before = int(row["support"]), row["place"], int(row["disbursed"] or 0)
+    need, dated, late = support - before, row["dated"], paid[1]
+    enough = _MOSTLY * support - before
+    finishes = dated[1] and late.sum >= enough
+    short = "behind" if late.alone >= enough else "half"
+    why = {None: "undated", False: "ends-late"}.get(dated[1], "in-time" if finishes else short)
     is_over = "project-unbegun" in row["why"]
-    can = finishes is False and dated[0] and (mostly[0] or not _has_begun(row))
+    can = finishes is False and dated[0] and (paid[0].sum >= enough or not _has_begun(row))
     can = can and row["source"] == "KCQG" and row["stage"] != "accepted"
     prefund = need if can and 0 < need <= left.get(place, 0) else 0
     if prefund:
         left[place] -= prefund
-    share = 0.0 if prefund else row["advance"]  # it begins once the money comes
-    if dated[1] is not False and not prefund:
-        share = max(share, shares[1])
-    late = "prefund" if prefund else "next_year"
-    expected = max(int(row["sure"]), int(support * share))
-    verdict = {True: "finish", None: "unknown", False: late}[finishes]
+    expected = before + round(late.floor if dated[1] is False else late.sum)
+    if prefund:
+        expected = int(row["sure"])
+    verdict = {True: "finish", None: "unknown"}.get(finishes, "prefund" if prefund else "next_year")
     changes = {"prefund": "stopped", "next_year": "next-year"}.get(verdict, "month" * is_over)
     is_given = row["stage"] not in ("", "registered")  # nobody decides of what was not assigned
     who = who_decides(row["source"], [changes]).who if changes and is_given else ""
@@ -273,7 +358,7 @@ def _row(
         "support": support,
         "expected": expected,
         "rest": support - expected,
-        "months": months,
+        "months": _months(row),
         "verdict": verdict,
         "why": why,
         "over": is_over,
@@ -282,28 +367,29 @@ def _row(
     }
 
 
-def _share(row: dict[str, Any], completion: dict[tuple[Any, ...], tuple[float, float]]) -> float:
-    """Return what a project's cells are forecast to complete of it, by its shares."""
-    keys = [(place, row["area"], row["activity"], row["source"]) for place in row["places"]]
-    rates = [completion.get(key, (0.0, 0.0))[not _has_begun(row)] for key in keys]
-    return float(sum(float(s) * r for s, r in zip(row["shares"], rates, strict=True)))
-
-
-def _has_begun(row: dict[str, Any]) -> bool:
+def _has_begun(row: _Row) -> bool:
     """Whether a project runs already, or was paid."""
     return row["stage"] in _RUNNING or (row["disbursed"] or 0) > 0
 
 
-def _in_time(row: dict[str, Any], start: int, months: int | None, year: int) -> bool | None:
+def _dated(row: _Row, year: int, as_of: int, arrives: int) -> tuple[bool | None, bool | None]:
+    """Return whether a project ends within the year: money next month, and when it arrives."""
+    start = max(as_of + 1, row["start"].month if row["start"] and row["start"].year == year else 1)
+    first, late = (_in_time(row, max(at, start), year) for at in (as_of + 1, arrives))
+    return first, late
+
+
+def _in_time(row: _Row, start: int, year: int) -> bool | None:
     """Return whether a project ends within the year if it can begin in a month; None: unknown."""
     if row["stage"] == "accepted":
         return True
     if row["end"] is not None and (_has_begun(row) or row["end"].year > year):
         return bool(row["end"].year <= year)
+    months = _months(row)
     return None if months is None or _has_begun(row) else start + months - 1 <= 12
 
 
-def _months(row: dict[str, Any]) -> int | None:
+def _months(row: _Row) -> int | None:
     """Return how many months a project takes by its dates, the first and the last among them."""
     start, end = row["start"], row["end"]
     if start is None or end is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kc_model.cells import MILLION, Cells
 from kc_model.errors import Fault
 from kc_model.money import UNITS, Amount
-from kc_model.projects import FAULTY, Offers
+from kc_model.projects import FAULTY, Offers, planned_parts
 from kc_model.scenario import Rule, Scenario, Where
 from kc_model.tables import CELL_KEYS, Dataset
 
@@ -42,6 +42,8 @@ class Offered:
     exact : array of bool (m,)
         Whether it stays at just the amount that was paid, or that no multiple of the grid meets:
         it and its parts hold to the đồng, on the grid or off it.
+    ends : array of bool (m,)
+        Whether one that stays is not carried out: it keeps what it was paid, no more.
     least, most : arrays of int (m,), VND
         What a chosen project gets: multiples of the grid, but of what is exact.
     before : array of int (m,), VND
@@ -67,6 +69,7 @@ class Offered:
     may: Mask
     must: Mask
     exact: Mask
+    ends: Mask
     least: Dong
     most: Dong
     before: Dong
@@ -225,7 +228,8 @@ def offered_of(
     sure = parts["share"].to_numpy() * sure[row]
     sure = np.rint(sure) / MILLION  # slices are of whole đồng, in a proof too
     offered = Offered(
-        *(frame, may, must, exact & must, least, most, frame["before"].to_numpy(dtype=np.int64)),
+        *(frame, may, must, exact & must, must & ~eligible),
+        *(least, most, _before(frame, cells, scenario.year)),
         frame["rank"].to_numpy(dtype=np.int64),
         np.unique(at[at >= 0]).astype(np.int64),
         *(row[inside], at[inside].astype(np.int64)),
@@ -237,6 +241,13 @@ def offered_of(
     for number in np.unique(offered.project[off]).tolist():
         warn("project-exact", number, amount=Amount(int(most[number]), data.unit))
     return offered, warn.faults
+
+
+def _before(frame: pd.DataFrame, cells: Cells, year: int) -> Dong:
+    """Return what the plan in force gives each project, of one that is stopped too."""
+    planned = planned_parts(frame, cells.frame[cells.frame["year"] == year])
+    sums = planned.groupby("project")["before"].sum().reindex(frame["id"], fill_value=0)
+    return sums.to_numpy(dtype=np.int64)
 
 
 @dataclass(frozen=True)

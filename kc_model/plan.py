@@ -12,7 +12,10 @@ from kc_model.errors import Fault
 from kc_model.scenario import Scenario
 from kc_model.tables import Dataset, Note
 
-__all__ = ["Plan"]
+__all__ = ["ONLY_PAID", "Plan"]
+
+ONLY_PAID = "only_paid"
+"""Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
 
 _CLOSED = 1e-6
 
@@ -119,6 +122,14 @@ class Plan:
     def scenario_name(self) -> str:
         """Name of the scenario."""
         return self.scenario.name
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """Chosen projects that are not carried out: what they were paid and keep, VND, by id."""
+        if self.projects.empty:
+            return {}
+        own = self.projects[self.projects["reason"].str.startswith(ONLY_PAID)]
+        return dict(zip(own["id"], own["amount"].fillna(0).astype(int), strict=True))
 
     @property
     def is_exact(self) -> bool:

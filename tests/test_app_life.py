@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
+from contextlib import suppress
 
+import psutil
 import pytest
 from lab import ROOT, running_app, watched_page
 from pages import new_home, open_plan
-
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes by /proc")
 
 # The page's server with less patience: seconds for minutes.
 IMPATIENT = """
@@ -28,14 +27,10 @@ app.open_app(sys.argv[1], lambda _key, values: print(values, flush=True), browse
 def kernels(server):
     """Return the processes that work behind the pages of a server."""
     found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            command = (stat.parent / "cmdline").read_text()
-        except OSError:
-            continue
-        if parent == server.pid and "ipykernel" in command:
-            found.add(int(stat.parent.name))
+    for one in psutil.Process(server.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if any("ipykernel" in word for word in one.cmdline()):
+                found.add(one.pid)
     return found
 
 

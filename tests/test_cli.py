@@ -567,6 +567,28 @@ sys.exit(main(["check", "nowhere"]))
     assert said.splitlines()[0] == "Đã dừng theo yêu cầu, không ghi gì."
 
 
+@pytest.mark.parametrize("module", ["kc_model", "kc_model.cli"])
+def test_ctrl_c_within_text_that_python_runs_ends_with_one_code_too(module, tmp_path):
+    # As while a class of data is made: `python -m` remembers it, though it was caught.
+    (tmp_path / "sitecustomize.py").write_text("""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == "kc_model.verify":
+            exec("signal.raise_signal(signal.SIGINT)")
+
+sys.meta_path.insert(0, Press())
+""")
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = [sys.executable, "-m", module, "verify", "nowhere"]
+    env = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, capture_output=True, env=env, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode().splitlines()[0] == "Đã dừng theo yêu cầu, không ghi gì."
+
+
 @pytest.mark.parametrize("words", [["--help"], ["verify", "nowhere"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_heard_enough_sees_no_traceback(words, unbuffered):

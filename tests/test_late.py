@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 from datasets import dataset
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import kc_model as kc
+from kc_model.results import Forecast, Provenance
 
 HEAD = "id name place area source support score stage start end disbursed"
 HISTORY = "year month place area source plan disbursed\n" + "\n".join(
@@ -69,7 +74,10 @@ def test_what_a_cell_has_spent_says_nothing_of_a_project_that_is_yet_to_begin():
         expected[stage] = int(found.frame["expected"].iloc[0]) / 10**6
     (anew,) = found.outlook.cells.query("source == 'KCQG'")["anew"]
     assert expected["registered"] == pytest.approx(100 * anew, rel=1e-6)
-    assert expected["registered"] < 50 < 80 < expected["contracted"]
+    # Of what its cell is to spend yet, 100 of the 150 million that its plan has left.
+    year_end = found.outlook.draws.mean(0)[(found.outlook.cells["source"] == "KCQG").to_numpy()][0]
+    assert expected["contracted"] == pytest.approx((year_end - 850) * 100 / 150, rel=1e-6)
+    assert expected["registered"] < expected["contracted"]
 
 
 @pytest.mark.parametrize(
@@ -187,3 +195,116 @@ def test_what_is_not_mostly_done_is_to_be_registered_again():
     assert 0 < expected < 2500e6
     assert found.frame["rest"].iloc[0] == 5000e6 - expected
     assert "ít nhất một nửa" in found.sentences()[1]
+
+
+# ---------------------------------------------------------------------------- laws
+
+CELLS = [(place, area) for place in ("01", "19") for area in ("TECH", "TRAIN")]
+LAW = {"TECH": 0.0, "TRAIN": 0.7}  # what it lets be paid on a contract
+DATES = ("2024-03-01 2024-11-30", "2024-09-01 2024-10-31", "2024-07-01 2024-10-31",
+         "2024-03-01 2025-02-28", "- -")  # fmt: skip
+
+
+def one_of(k: int, cell: tuple[str, str], support: int, stage: str, dates: str, paid: int) -> dict:
+    row = {"id": f"P{k}", "cell": cell, "support": support, "stage": stage}
+    return row | {"dates": dates, "paid": paid, "score": k}
+
+
+@st.composite
+def listed(draw) -> tuple[list[dict], dict[tuple[str, str], tuple[int, int]], list[float]]:
+    """Return projects, plan and disbursed of each cell, what of the rest it spends if later."""
+    cells = draw(st.lists(st.sampled_from(CELLS), min_size=1, max_size=2, unique=True))
+    rows = []
+    for k in range(draw(st.integers(1, 5))):
+        support = 10 * draw(st.integers(2, 20))
+        stage = draw(st.sampled_from(["registered", "assigned", "contracted", "accepted"]))
+        paid = 0 if stage == "registered" else 10 * draw(st.integers(0, support // 10))
+        cell, dates = draw(st.sampled_from(cells)), draw(st.sampled_from(DATES))
+        rows.append(one_of(k, cell, support, stage, dates, paid))
+    plans = {}
+    for cell in cells:
+        plan = 10 * draw(st.integers(1, 60))
+        plans[cell] = plan, 10 * draw(st.integers(0, plan // 10))
+    return rows, plans, sorted((draw(st.floats(0, 1)) for _ in range(6)), reverse=True)
+
+
+def stubbed(rows: list[dict], plans: dict, reach: list[float], arrives: int):
+    """Return late money with a forecast that leaves each cell a part of its plan, as of June."""
+    text = "\n".join(
+        f"{r['id']} x {' '.join(r['cell'])} KCQG {r['support']} {r['score']} {r['stage']} "
+        f"{r['dates']} {r['paid'] or '-'}" for r in rows
+    )  # fmt: skip
+    report = "".join(f"\n2024 6 {' '.join(at)} KCQG {p} {done}" for at, (p, done) in plans.items())
+    data = dataset(
+        projects=f"{HEAD}\n{text}", history=HISTORY.split("\n")[0] + report, vintage="34"
+    )
+
+    def outlook(_data, year, as_of, *, arrival, cells):
+        part = reach[arrival["KCQG"] - as_of - 1]
+        known = [plans[at][1] for at in zip(cells["place"], cells["area"], strict=True)]
+        done = pd.Series(known, cells.index) * 10**6
+        frame = cells.assign(plan=cells["baseline"], disbursed=done.astype("Int64"), anew=part)
+        ends = (done + part * (frame["plan"] - done)).to_numpy(dtype=float) / 10**6
+        none = np.zeros((1, len(frame)))
+        return Forecast(year, as_of, 12, data.unit, frame, ends[None, :], none, pd.DataFrame(),
+                        pd.DataFrame(), (), (), Provenance({}, ""))  # fmt: skip
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kc_model.late.forecast", outlook)
+        return kc.late_money(data, 2024, 6, arrives)
+
+
+def finishing(found) -> set[str]:
+    return {one for one, verdict in verdicts(found).items() if verdict == "finish"}
+
+
+AT = CELLS[0]
+LEAVES_ITS_TURN = (
+    [one_of(0, AT, 100, "assigned", DATES[1], 0), one_of(1, AT, 100, "assigned", DATES[2], 0)],
+    {AT: (200, 0)},
+    [0.5] * 6,
+)
+
+
+@given(listed())
+@example(LEAVES_ITS_TURN)  # the second is in time up to September only
+@settings(max_examples=20, deadline=None)
+def test_what_a_cell_still_spends_is_told_once_and_a_later_month_finishes_no_more(drawn):
+    rows, plans, reach = drawn
+    before, known = None, {r["id"]: r for r in rows}
+    for arrives in range(7, 13):
+        found = stubbed(rows, plans, reach, arrives)
+        frame = found.frame.set_index("id")
+        for cell, (plan, done) in plans.items():
+            own = [r for r in rows if r["cell"] == cell and r["id"] in frame.index]
+            spent = max(done, sum(r["paid"] for r in own))
+            spends = max(0.0, done + reach[arrives - 7] * (plan - done) - spent)
+            sure = {r["id"]: r["support"] * LAW[cell[1]] for r in own}
+            sure |= {r["id"]: r["support"] for r in own if r["stage"] == "accepted"}
+            must = sum(max(0, sure[r["id"]] - r["paid"]) for r in own)
+            more = sum(frame["expected"][r["id"]] / 10**6 - r["paid"] for r in own)
+            assert more <= max(spends, must) + 1e-3
+        for one, expected in frame["expected"].items():
+            assert known[one]["paid"] <= expected / 10**6 <= known[one]["support"]
+        if before is not None:
+            assert finishing(found) <= finishing(before)
+        before = found
+
+
+@given(listed(), st.integers(7, 12), st.integers(0, 4), st.floats(0, 1))
+@example(([one_of(0, CELLS[1], 100, "contracted", DATES[0], 70)], {CELLS[1]: (400, 70)}, [0.0] * 6),
+         12, 0, 0.0)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_what_was_paid_more_is_never_told_worse(drawn, arrives, which, part):
+    rows, plans, reach = drawn
+    one = rows[which % len(rows)]
+    if one["stage"] == "registered":
+        one["stage"] = "assigned"
+    less = int(part * one["paid"] / 10) * 10
+    # Beside a twin that was paid less, and had it been paid less itself.
+    both = stubbed([*rows, one | {"id": "TWIN", "paid": less}], plans, reach, arrives)
+    if "TWIN" in finishing(both):
+        assert one["id"] in finishing(both)
+    poorer = stubbed([r | {"paid": less} if r is one else r for r in rows], plans, reach, arrives)
+    if one["id"] in finishing(poorer):
+        assert one["id"] in finishing(stubbed(rows, plans, reach, arrives))

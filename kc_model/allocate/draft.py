@@ -20,22 +20,21 @@ from kc_model.allocate.stages import Climb
 from kc_model.cells import MILLION, Curves
 from kc_model.errors import Address, Fault
 from kc_model.money import largest_remainder, told
-from kc_model.moves import ONLY_PAID
 from kc_model.offered import Offered
+from kc_model.plan import ONLY_PAID
 from kc_model.problem import Problem
 from kc_model.program import Stage
 from kc_model.projects import (
     advances_counted,
-    as_planned,
     begun_later,
     borrowed_caps,
-    given_parts,
     management_warnings,
+    planned_parts,
     unproven_caps,
 )
 from kc_model.results import Allocation, Provenance, versions_of
 from kc_model.standing import as_told, goal_unit, rule_table, stage_value
-from kc_model.tables import KEYS, Dataset
+from kc_model.tables import Dataset
 
 __all__ = ["Draft", "part_table"]
 
@@ -430,11 +429,8 @@ def part_table(offered: Offered, cells: pd.DataFrame, parts: NDArray[np.int64]) 
     now = pd.DataFrame(
         {"project": np.array(offered.ids)[offered.project], "cell": offered.cell, "after": parts}
     )
-    own = cells.rename_axis("cell").reset_index()
-    given = given_parts(offered.frame.rename(columns={"id": "project"}))
-    given = given.merge(own[[*KEYS, "cell"]], on=KEYS)
-    given["before"] = as_planned(given, cells["baseline"])
-    both = given[["project", "cell", "before"]].merge(now, how="outer", on=["project", "cell"])
+    given = planned_parts(offered.frame, cells)
+    both = given.merge(now, how="outer", on=["project", "cell"])
     both = pd.concat([both, _rest(offered, cells, both)], ignore_index=True)
     both = both[(both[["before", "after"]].fillna(0) != 0).any(axis=1)].reset_index(drop=True)
     money = {name: both[name].astype("Int64").fillna(0) for name in ("before", "after")}

@@ -23,6 +23,7 @@ from kc_model.explain.naming import (
     rule_texts,
 )
 from kc_model.explain.outcome import (
+    tell_ended,
     tell_goals,
     tell_missed,
     tell_projects,
@@ -48,6 +49,7 @@ __all__ = [
     "renumbered",
     "rule_label",
     "rule_texts",
+    "tell_ended",
     "tier_missed",
     "troubles",
     "why_left",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from kc_model.explain.teller import Teller
 from kc_model.money import Amount, finer_steps, to_unit
+from kc_model.wording import say
+from kc_model.words import Words
 
-__all__ = ["tell_goals", "tell_missed", "tell_projects", "tell_totals", "tell_unproven"]
+__all__ = [
+    "tell_ended",
+    "tell_goals",
+    "tell_missed",
+    "tell_projects",
+    "tell_totals",
+    "tell_unproven",
+]
 
 _ENDS = 12  # the month with which a year's figures are whole
 
@@ -126,8 +135,14 @@ def tell_projects(teller: Teller) -> Iterator[str]:
     if projects.empty:
         return
     chosen = projects[projects["chosen"]]
-    amount = words.vnd(int(chosen["amount"].sum()))
-    yield teller.say("projects.chosen", count=len(chosen), total=len(projects), amount=amount)
+    ended = teller.plan.ended.values()
+    yield teller.say(
+        "projects.chosen",
+        count=len(chosen) - len(ended),
+        total=len(projects),
+        ended=tell_ended(ended, words),
+        amount=words.vnd(int(chosen["amount"].sum())),
+    )
     if teller.plan.is_exact:
         yield teller.say("projects.exact")
     else:
@@ -145,6 +160,14 @@ def tell_projects(teller: Teller) -> Iterator[str]:
     if len(whys) and not whys["proven"].all():
         proven = int(whys["proven"].sum())
         yield teller.say("projects.seen", proven=proven, count=len(whys))
+
+
+def tell_ended(paid: Collection[int], words: Words) -> str:
+    """Tell of projects that are not carried out how many, and what they were paid; "" for none."""
+    if not paid:
+        return ""
+    amount = words.vnd(sum(paid))
+    return say("explain.projects.ended", words.language, count=len(paid), amount=amount)
 
 
 def _off_grid(teller: Teller) -> Iterator[str]:
@@ -174,7 +197,7 @@ def tell_unproven(teller: Teller) -> Iterator[str]:
     if len(plan.projects):
         gap = "" if plan.gap is None else teller.words.percent(plan.gap, 3)
         tail = gap and teller.say("projects.gap", gap=gap)
-        count = int(plan.projects["chosen"].sum())
+        count = int(plan.projects["chosen"].sum()) - len(plan.ended)
         yield teller.say("projects.unproven", count=count, gap=tail)
     stages = {bool(one["proven"]): one for one in reversed(plan.reached)}
     if not stages:

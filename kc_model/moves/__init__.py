@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from kc_model.moves.decisions import CHANGES, RANKS, Decision, who_decides
 from kc_model.moves.form import adjusted, unmoved
-from kc_model.moves.listing import ONLY_PAID, changed, find_moves, moves
+from kc_model.moves.listing import changed, find_moves, moves
 from kc_model.moves.refusal import refuse
 
 __all__ = [
     "CHANGES",
-    "ONLY_PAID",
     "RANKS",
     "Decision",
     "adjusted",

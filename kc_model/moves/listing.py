@@ -22,7 +22,6 @@ from kc_model.wording import Language, say
 from kc_model.words import Words, grounds
 
 __all__ = [
-    "ONLY_PAID",
     "called",
     "changed",
     "code_of",
@@ -32,9 +31,6 @@ __all__ = [
     "refusal_id",
     "step_of",
 ]
-
-ONLY_PAID = "only_paid"
-"""Reason of a project that keeps what it was paid and gets no more; codes of why follow it."""
 
 End = Mapping[Any, Any]
 
@@ -156,11 +152,9 @@ def changed(plan: Plan) -> pd.DataFrame:
 
 def _stopping(plan: Plan) -> set[str]:
     """Return the projects that were stopped, or get nothing beyond what they were paid."""
-    offered, found = plan.data.projects, plan.projects
+    offered = plan.data.projects
     stopped = set(offered.loc[offered["stage"] == "stopped", "id"])
-    if found.empty:
-        return stopped
-    return stopped | set(found.loc[found["reason"].str.startswith(ONLY_PAID), "id"])
+    return stopped.union(plan.ended)
 
 
 def _rates(cells: pd.DataFrame, parts: pd.DataFrame) -> pd.Series:

@@ -14,7 +14,7 @@ from kc_model.projects.caps import (
     borrowed_caps,
     unproven_caps,
 )
-from kc_model.projects.force import IN_FORCE, as_planned, given_parts, in_force
+from kc_model.projects.force import IN_FORCE, given_parts, in_force, planned_parts
 from kc_model.projects.forms import adjustment, assigned_plan, registration
 from kc_model.projects.management import management_rules, management_warnings
 from kc_model.projects.offers import FAULTY, Offers, build_offers, offers_at
@@ -26,7 +26,6 @@ __all__ = [
     "Offers",
     "adjustment",
     "advances_counted",
-    "as_planned",
     "assigned_plan",
     "begun_later",
     "borrowed_caps",
@@ -36,6 +35,7 @@ __all__ = [
     "management_rules",
     "management_warnings",
     "offers_at",
+    "planned_parts",
     "registration",
     "unproven_caps",
 ]

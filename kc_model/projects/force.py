@@ -8,7 +8,7 @@ from kc_model.money import largest_remainder
 from kc_model.reading import place_shares
 from kc_model.tables import KEYS
 
-__all__ = ["IN_FORCE", "as_planned", "given_before", "given_parts", "in_force"]
+__all__ = ["IN_FORCE", "given_before", "given_parts", "in_force", "planned_parts"]
 
 IN_FORCE = ("assigned", "contracted", "accepted")
 """Stages of a project that the plan in force has."""
@@ -72,8 +72,29 @@ def given_parts(projects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"before": "Int64", "lost": "Int64"})
 
 
-def as_planned(parts: pd.DataFrame, plan: pd.Series) -> pd.Series:
-    """Return what the plan in force gives each project, once its cells' own plan is heard.
+def planned_parts(projects: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return what the plan in force gives each project by cell, once these' own plan is heard.
+
+    Parameters
+    ----------
+    projects : DataFrame
+        As ``projects`` of a dataset.
+    cells : DataFrame
+        The plan's cells of the year that projects are paid in: keys and baseline, by number.
+
+    Returns
+    -------
+    DataFrame
+        project (id), cell, before (Int64 VND), see `given_parts`.
+    """
+    own = cells.rename_axis("cell").reset_index()
+    given = given_parts(projects.assign(project=projects["id"]))
+    given = given.merge(own[[*KEYS, "cell"]], on=KEYS)
+    return given.assign(before=_as_planned(given, cells["baseline"]))[["project", "cell", "before"]]
+
+
+def _as_planned(parts: pd.DataFrame, plan: pd.Series) -> pd.Series:
+    """Return what the plan in force gives each project of its cells.
 
     Where the places of one project make up for each other, it was split so. What a cell's plan has
     beyond its projects was of those that were stopped: of all if there is room for all, of one if

@@ -32,7 +32,8 @@ def rule_rows(
     """Return the rows of one rule: one for every group and side.
 
     A rule that counts projects selects by cells and, with keys that no cell has (``kind``), by
-    projects; a project over several places counts once in every group that one of them is in.
+    projects; a project over several places counts once in every group that one of them is in. One
+    that only keeps what it was paid is not carried out and does not count.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ class _Counting:
 
     @classmethod
     def of(cls, rule: Rule, cells: Cells, unit: str, offered: Offered | None) -> _Counting:
-        if offered is not None and rule.project and cells.attribute("id") is None:
+        is_money = bool(rule.project) and cells.attribute("id") is None
+        if offered is not None and is_money:
             rule = _of_one(rule, offered, unit)
         if rule.count != "projects" or offered is None:
             every = np.ones(len(cells), dtype=bool)
@@ -131,7 +133,8 @@ class _Counting:
             offered.cells_of(some, cells) if keys else every
             for keys, some in zip(asked, (selected, base), strict=True)
         )
-        return cls(plain, listed, listed_base, selected, base, offered)
+        counts = ~offered.ends | is_money  # what was paid is money of one that goes no further
+        return cls(plain, listed, listed_base, selected & counts, base & counts, offered)
 
     def counted(self, row: Row, base: Base) -> Row:
         """Return a row with the projects that it counts in place of its cells."""

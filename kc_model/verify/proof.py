@@ -31,7 +31,7 @@ __all__ = ["FILE", "Multipliers", "Proof", "face_name", "proof_of", "read_proof"
 
 FILE = "proof.json"
 
-_FLAGS = ("may", "must", "exact")
+_FLAGS = ("may", "must", "exact", "ends")
 _OFFERED = ("least", "most", "before", "rank", "named", "project", "cell", "requires", "excludes")
 _KNOWN = ("region", "baseline", "weight", "unit_cost", "min", "max")
 _MONEY = {column.name for column in SCHEMAS["cells"].columns if column.kind == "money"}

@@ -10,6 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from kc_model import reference
+from kc_model.explain import tell_ended
 from kc_model.export.tree import numeral
 from kc_model.money import SHOWN, format_number, to_unit, unit_name
 from kc_model.projects import offers_at
@@ -110,7 +111,7 @@ class _Teller:
         self.plan, self.forced, self.language = plan, forced, language
         self.words = Words.of(plan, language)
         table = plan.project_table(language) if len(plan.projects) else pd.DataFrame()
-        self.found = {str(row["id"]): row for row in table.to_dict("records")}
+        self.found = {str(row["id"]): row for row in as_rows(table)}
         self.areas = list(reference.area_order())
 
     def order(self, row: dict[str, Any]) -> tuple[int, bool, int]:
@@ -138,8 +139,7 @@ class _Teller:
                     self.language,
                     roman=numeral("roman", number),
                     area=reference.area_name(area, self.language),
-                    chosen=self.count(sum(map(self.is_chosen, inside))),
-                    count=self.count(len(inside)),
+                    **self.numbers(inside),
                     amount=self.words.vnd(sum(map(self.amount, inside))),
                 ),
             )
@@ -172,20 +172,25 @@ class _Teller:
         return str(found["reason"]) if found else ""
 
     def total(self) -> str:
-        chosen = [row for row in self.found.values() if row["chosen"]]
-        money = sum(int(row["amount"]) for row in chosen if not pd.isna(row["amount"]))
+        rows = list(self.found.values())
+        money = self.words.vnd(sum(map(self.amount, rows)))
         held = Counter(self.forced.values())
-        told = _say(
-            "total",
-            self.language,
-            chosen=self.count(len(chosen)),
-            count=self.count(len(self.found)),
-            amount=self.words.vnd(money),
-        )
+        told = _say("total", self.language, **self.numbers(rows), amount=money)
         asked = {"inside": self.count(held[IN]), "out": self.count(held[OUT])}
         told += f" {_say('asked', self.language, **asked)}" if held[IN] + held[OUT] else ""
         kept = self.count(held[HELD])
         return f"{told} {_say('held', self.language, count=kept)}" if held[HELD] else told
+
+    def numbers(self, rows: list[dict[str, Any]]) -> dict[str, str]:
+        """Return how many of some projects are chosen, and how many keep only what was paid."""
+        paid = self.plan.ended
+        ended = [paid[one] for one in (str(row["id"]) for row in rows) if one in paid]
+        chosen = sum(map(self.is_chosen, rows)) - len(ended)
+        return {
+            "chosen": self.count(chosen),
+            "count": self.count(len(rows)),
+            "ended": tell_ended(ended, self.words),
+        }
 
     def count(self, number: int) -> str:
         return format_number(number, 0, self.language)
