@@ -1124,6 +1124,9 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         assert row.locator("td").all_inner_texts()[-2:] == ["72", "Bạn yêu cầu phải chọn."]
         page.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).check()
         page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.490 triệu đồng").wait_for()
+        told = table.locator("tbody tr", has_text="DA01. ").locator("td").last.inner_text()
+        assert told.startswith("Người lập kế hoạch yêu cầu không chọn đề án này. Nếu không có")
+        assert "Khi đó DA01 nhận " in told
         page.get_by_label("Đề án (triệu đồng)").and_(page.locator("select")).select_option("ticked")
         assert table.locator("tbody tr:not(.kc-group)").count() == 2
         page.screenshot(path=shots / "app-projects.png")
@@ -1224,6 +1227,7 @@ def test_mid_year_moves_are_listed_and_one_is_refused(home, tmp_path, watched, s
         table = page.get_by_role("table", name="Điều chuyển (triệu đồng)")
         table.get_by_text("Cục phụ trách khuyến công quyết định: 1 khoản").wait_for()
         table.get_by_role("button", name=re.compile("Hà Nội: 1 khoản, 1.000 triệu")).wait_for()
+        page.locator(".kc-picks.kc-grey").wait_for(state="detached")  # it is of this plan
         row = table.locator("tbody tr:not(.kc-group)").first
         cells = row.locator("th, td").all_inner_texts()
         assert cells[1].startswith("Hà Nội – ")

@@ -525,6 +525,12 @@ B x 19 TECH KCQG 30 -  9 normal - registered - -
     found = find_moves(september_of(rows, "01 TECH 40", 50, rules=there))
     reason = found.set_index("from_project")["reason"]["A"]
     assert reason == "Do quy định: Có ở Hải Phòng."  # it takes 20, B needs 10 more
+    rows += "C x 01 PROD KCQG 10 - 9 normal - assigned - -"
+    out = "{id: out, text: Không chọn C, where: {id: C}, count: projects, max: 0}"
+    found = find_moves(september_of(rows, "01 TECH 40\n01 PROD 10", 50, rules=f"{there}, {out}"))
+    reasons = found.set_index("from_project")["reason"]
+    assert reasons["A"] == "Do quy định: Có ở Hải Phòng."  # and not what speaks of C
+    assert reasons["C"].startswith("Đề án “C. x” bị để ngoài theo yêu cầu: Không chọn C;")
 
 
 def test_a_move_of_projects_that_no_rule_asks_for_is_one_of_the_goals():

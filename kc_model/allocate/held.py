@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kc_model.cells import MILLION
 from kc_model.moves import changed, pair_of, transfers
@@ -56,7 +57,7 @@ def find_held(problem: Problem, plan: Plan) -> dict[Pair, tuple[str, ...]]:
         parts = undo.alone(giver, taker, amount)
         if parts is None:
             parts = undo.whole(kin[_node(giver)] | kin[_node(taker)])
-        if (broken := undo.broken(parts)) or undo.is_linked(parts):
+        if (broken := undo.broken(parts, (giver, taker))) or undo.is_linked(parts):
             found[pair_of(giver, taker)] = broken
     return found
 
@@ -91,6 +92,7 @@ class _Undo:
         n = len(problem.cells)
         rows = [row.over_projects(n) for row in problem.rows]
         self.ids, self.sums = [row.id for row in rows], Sums.of(rows, n + len(self.offered))
+        self.counted = sparse.csc_array(abs(self.sums.left) + abs(self.sums.base))
         money = plan.cells["amount"].to_numpy(dtype=np.float64) / MILLION
         self.plan = np.concatenate([money, plan.projects["chosen"].to_numpy(dtype=np.float64)])
         self.room = self.sums.shortfall(self.plan) + _NOISE
@@ -124,9 +126,13 @@ class _Undo:
                 found[len(self.problem.cells) + p] = is_in or self.offered.must[p]
         return found
 
-    def broken(self, plan: NDArray[np.float64]) -> tuple[str, ...]:
-        """Return the rules that such a plan misses by more than the plan itself."""
-        missed = self.sums.shortfall(plan) > self.room
+    def broken(self, plan: NDArray[np.float64], ends: Iterable[End]) -> tuple[str, ...]:
+        """Return the rules of either end that such a plan misses by more than the plan itself."""
+        n, named = len(self.problem.cells), [end["project"] for end in ends if end["project"]]
+        columns = [end["cell"] for end in ends if end["cell"] >= 0]
+        columns += [n + self.number[one] for one in named]
+        own = self.counted[:, columns].sum(axis=1) > 0
+        missed = own & (self.sums.shortfall(plan) > self.room)
         return tuple(dict.fromkeys(self.ids[r] for r in np.flatnonzero(missed).tolist()))
 
     def is_linked(self, plan: NDArray[np.float64]) -> bool:
