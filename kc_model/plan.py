@@ -83,6 +83,9 @@ class Plan:
     whys : DataFrame
         Why projects that may be chosen are not, see `kc_model.allocate.whynot.find_whys`; empty
         where there are too many, or the plan was made without detail.
+    held : dict
+        Mid-year with projects, by who gives and who takes (`kc_model.moves.pair_of`): ids of the
+        rules that would be broken if the move were not made; none: the goals alone made it.
     reached : tuple of dict
         Of a choice that time ran out for: the tiers and goals in order, each with its name, goal
         (its number; None: a tier) and proven (bool): the first that is not is the one left open;
@@ -115,6 +118,7 @@ class Plan:
     rounding: Mapping[str, Any] = field(default_factory=dict)
     defaults: tuple[Mapping[str, str], ...] = ()
     enough: Mapping[int, float] = field(default_factory=dict)
+    held: Mapping[tuple[int, str, int, str], tuple[str, ...]] = field(default_factory=dict)
     reached: tuple[Mapping[str, Any], ...] = ()
     stopped: bool = False
 

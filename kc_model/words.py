@@ -26,6 +26,7 @@ NOTICED = 5e-4
 LEAST_RISE = 5e-4
 """Of a share by which something changed: less is told to its first figure."""
 
+_NO_SHARE = 1e-6  # a share that is less comes of arithmetic
 _EXACT = {"vnd": 0, "thousand_vnd": 3, "million_vnd": 6, "billion_vnd": 9}  # to the đồng
 _KINDS = ("places", "cells", "history", "absorption", "projects", "any", "sheets")
 _MONEY = (" money", " disbursed", " change", " risk")
@@ -237,8 +238,15 @@ class Words:
         return format_number(_rounded(value, digits), None, self.language)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """Show a share: 57,4 %; in English 57.4%."""
-        return say("screen.share", self.language, number=self.number(100 * share, digits))
+        """Show a share: 57,4 %; in English 57.4%. What would be nothing, to its first figure."""
+        return say("screen.share", self.language, number=self.shared(share, digits))
+
+    def shared(self, share: float, digits: int = 0) -> str:
+        """Show a share as `percent` does, without its sign; by itself in whole per cent."""
+        value = 100 * share
+        if abs(share) >= _NO_SHARE and not _rounded(value, digits):
+            digits = _significant(value, 1)
+        return self.number(value, digits)
 
     def rise(self, share: float) -> str:
         """Show by what share something changed, to a decimal; what is less, to its first figure."""

@@ -1144,6 +1144,9 @@ def test_projects_are_ticked_in_and_out_and_the_totals_follow(tmp_path, watched,
         assert row.locator("td").all_inner_texts()[-2:] == ["72", "Bạn yêu cầu phải chọn."]
         page.get_by_role("checkbox", name=re.compile("^Không chọn: DA01")).check()
         page.get_by_text("Chọn 35/42 đề án, tổng hỗ trợ 4.490 triệu đồng").wait_for()
+        told = table.locator("tbody tr", has_text="DA01. ").locator("td").last.inner_text()
+        assert told.startswith("Người lập kế hoạch yêu cầu không chọn đề án này. Nếu không có")
+        assert "Khi đó DA01 nhận " in told
         page.get_by_label("Đề án (triệu đồng)").and_(page.locator("select")).select_option("ticked")
         assert table.locator("tbody tr:not(.kc-group)").count() == 2
         page.screenshot(path=shots / "app-projects.png")

@@ -501,6 +501,45 @@ def september_of(
     return allocate(data, wanted, as_of=9)
 
 
+def test_a_rule_that_alone_forces_a_move_of_projects_is_named():
+    rows = """
+A x 01 TECH KCQG 100 20 9 normal - assigned   - -
+B x 19 PROD KCQG 40  -  9 normal - contracted - -
+"""
+    half = "{id: half, text: Một nửa, where: {area: PROD}, of: all, min: 0.5}"
+    plan = september_of(rows, "01 TECH 100\n19 PROD 40", 140, rules=half)
+    (move,) = find_moves(plan).to_dict("records")
+    assert (move["to_place"], move["amount"]) == ("", 60_000_000)
+    assert move["reason"] == (
+        "Đưa về dự phòng do quy định: Một nửa. "
+        "Số tiền này, nếu để lại, giải ngân được khoảng 33 %."  # 10 + 0,2 x 50 of 60
+    )
+    rows = """
+A x 01 TECH KCQG 40 20 9 normal - assigned   - -
+B x 19 TECH KCQG 30 -  9 normal - registered - -
+"""
+    there = '{id: there, text: Có ở Hải Phòng, where: {place: "19"}, count: projects, min: 1}'
+    found = find_moves(september_of(rows, "01 TECH 40", 50, rules=there))
+    reason = found.set_index("from_project")["reason"]["A"]
+    assert reason == "Do quy định: Có ở Hải Phòng."  # it takes 20, B needs 10 more
+    rows += "C x 01 PROD KCQG 10 - 9 normal - assigned - -"
+    out = "{id: out, text: Không chọn C, where: {id: C}, count: projects, max: 0}"
+    found = find_moves(september_of(rows, "01 TECH 40\n01 PROD 10", 50, rules=f"{there}, {out}"))
+    reasons = found.set_index("from_project")["reason"]
+    assert reasons["A"] == "Do quy định: Có ở Hải Phòng."  # and not what speaks of C
+    assert reasons["C"].startswith("Đề án “C. x” bị để ngoài theo yêu cầu: Không chọn C;")
+
+
+def test_a_move_of_projects_that_no_rule_asks_for_is_one_of_the_goals():
+    rows = """
+A x 01 TECH KCQG 40 - 9 normal - assigned   - -
+B x 19 TECH KCQG 60 - 9 normal - registered - -
+"""
+    found = find_moves(september_of(rows, "01 TECH 40", 60, "{maximise: money}"))
+    reason = found.set_index("from_project")["reason"]["A"]
+    assert reason == "Theo mục tiêu: sử dụng nhiều kinh phí nhất."
+
+
 def test_a_project_that_was_to_be_stopped_comes_back_as_large_as_it_was():
     rows = """
 A x 01    TECH KCQG 100 20 9 normal - assigned   - -

@@ -298,6 +298,28 @@ def test_a_lower_total_is_a_cut_and_a_reserve_is_what_the_budget_leaves():
     assert out.to_dict() == pytest.approx({False: 10.0, True: 20.0})
 
 
+def test_what_a_rule_sends_to_the_reserve_names_it():
+    cells = "{area: PROD, source: KCQG}"
+    rules = f"""
+rules:
+  - {{id: cap, where: {cells}, max: 60}}
+  - {{id: share, where: {cells}, of: {{source: KCQG}}, min: 0.4, text: Tỷ trọng}}
+"""
+    found = find_moves(plan_of(rules, BUDGET + "spend: at_most\n"))
+    assert found["amount"].sum() == 50_000_000  # 60 is 40 % of 150
+    assert (found["to_place"] == "").all()
+    told = "Đưa về dự phòng do quy định: Tỷ trọng. Số tiền này, nếu để lại, giải ngân được khoảng"
+    assert found["reason"].str.startswith(told).all()
+
+
+def test_a_share_that_is_nearly_nothing_is_told_to_its_first_figure():
+    rates = absorbing(CELLS, rate=0.0042)
+    where = '{place: "01", area: TECH, source: KCQG}'
+    plan = plan_of(f"rules:\n  - {{id: more, where: {where}, min: 130}}\n", absorption=rates)
+    told = find_moves(plan)["reason"]
+    assert told.str.contains("chỉ giải ngân được khoảng 0,4 %", regex=False).all()
+
+
 def test_a_refused_cut_is_not_made_again_where_somebody_else_can_give():
     less = BUDGET.replace("amount: 200", "amount: 180")
     rules = "rules: [{id: up, where: {area: PROD, source: KCQG}, min: 70}]\n"

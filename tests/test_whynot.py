@@ -124,6 +124,8 @@ def test_the_sample_says_of_every_project_why_it_is_left_out():
     assert len(left) > 3
     assert (table.loc[left["id"], "reason"].str.len() > 20).all()
     assert "DA02 phải nhường chỗ" in table.loc["DA05", "reason"]  # they exclude each other
+    assert "Loại trừ DA02 đã được chọn." in table.loc["DA05", "reason"]
+    assert plan.whys.set_index("id").loc["DA05", "links"] == "DA05!DA02"
     assert "còn thiếu" in table.loc["DA41", "reason"]
     pd.testing.assert_frame_equal(kc.why_not(plan), plan.whys)
     plain = kc.allocate(data, plan.scenario, plan.outlook, detail=False)
@@ -133,18 +135,35 @@ def test_the_sample_says_of_every_project_why_it_is_left_out():
         kc.why_not(plan, [str(plan.projects.loc[plan.projects["chosen"], "id"].iloc[0])])
 
 
-def test_a_law_that_keeps_a_project_out_is_named():
-    projects, budgets, goals = drawn(3)
+@given(st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_of_a_project_that_was_ticked_out_it_is_told_what_would_be_without_the_tick(seed):
+    projects, budgets, goals = drawn(seed)
     for p in projects:
-        p |= {"stage": "registered", "disbursed": None, "requires": None, "excludes": None}
+        p |= {"stage": "registered", "disbursed": None}
     data, wanted, _ = built(projects, budgets, goals, given=True)
-    one = projects[0]
-    rule = Rule("none", where={"id": (one["id"],)}, count="projects", max=Decimal(0), text="Không")
-    plan = allocate(data, replace(wanted, rules=(rule,)))
-    row = plan.whys.set_index("id").loc[one["id"]]
-    assert (row["kind"], row["rules"]) == ("law", "none")
-    reason = plan.project_table("vi").set_index("id").loc[one["id"], "reason"]
-    assert "trái quy định: “Không”" in reason
+    with_all = allocate(data, wanted, detail=False)
+    if with_all.status != "optimal" or not with_all.projects["chosen"].any():
+        return
+    one = str(with_all.projects.loc[with_all.projects["chosen"], "id"].iloc[0])
+    plan = allocate(data, forcing(wanted, out=[one]))
+    if plan.status != "optimal":
+        return
+    row = plan.whys.set_index("id").loc[one]
+    assert (row["barred"], row["rules"], row["full"]) == (f"{one}-forced", "", "")
+    gains = [
+        (goal["name"], abs(now["best"] - goal["best"]))
+        for goal, now in zip(plan.goals, with_all.goals, strict=True)
+        if abs(now["best"] - goal["best"]) > 1e-4
+    ]
+    assert row["kind"] == ("gain" if gains else "tie")
+    if gains:
+        assert (row["stage"], row["loss"]) == (gains[0][0], pytest.approx(gains[0][1]))
+        told = {name: int(vnd) for name, _, vnd in map(parted, row["changes"].split(";"))}
+        told = {name: vnd for name, vnd in told.items() if not name.startswith("budget:")}
+        if "moves" not in goals:
+            again = allocate(data, forcing(wanted, into=[one]), detail=False)
+            assert told == differences(plan, again)
 
 
 # ---------------------------------------------------------------------------- by hand
@@ -166,6 +185,49 @@ def of_100(projects: str, text: str = "goals: [{maximise: disbursed}]", **more):
     return allocate(data, scenario(f"budget: [{{source: KCQG, amount: 100}}]\n{text}\n"), **more)
 
 
+def test_a_project_that_was_ticked_out_is_told_so():
+    rows = "A x 01 TECH KCQG 60 - 1 - - - - -\nB x 01 PROD KCQG 60 - 1 - - - - -"
+    rule = 'rules: [{id: out-A, where: {id: A}, count: projects, max: 0, text: "Không chọn A"}]\n'
+    goals = "goals: [{maximise: disbursed}]\n"
+    assert why_left(of_100(rows, goals + rule))["A"] == (
+        "Người lập kế hoạch yêu cầu không chọn đề án này. Nếu không có yêu cầu ấy: "
+        "“Khuyến công quốc gia” còn thiếu 20 triệu đồng nếu thêm đề án này. "
+        "Chọn đề án này thì mục tiêu “giải ngân cao nhất” tốt hơn 30 triệu đồng, "
+        "B phải nhường chỗ. Khi đó A nhận 60 triệu đồng; tiền lấy từ: B thôi nhận 60 triệu đồng."
+    )
+    others = why_left(of_100(rows, goals + rule.replace("{id: A}", "{area: TECH}")))
+    assert others["A"].startswith("Quy định không cho chọn đề án này: “Không chọn A”. Nếu không")
+    worse = why_left(of_100(rows, goals + rule.replace("{id: A}", "{id: B}")))["B"]
+    assert "Không có yêu cầu ấy thì đề án cũng không được chọn: " in worse
+    assert "kém đi 30 triệu đồng, A phải nhường chỗ" in worse
+
+
+def test_whom_a_project_needs_and_excludes_is_named_all_at_once():
+    rows = """
+A x 01 TECH KCQG 60 - 1 - - - - -
+B x 01 PROD KCQG 30 - 1 - C A - -
+C x 01 PROD KCQG 30 - 1 - - D - -
+D x 01 TECH KCQG 40 - 1 - - - - -
+"""
+    plan = of_100(rows)
+    assert plan.whys.set_index("id")["links"].to_dict() == {"B": "B>C;B!A;C!D", "C": "C!D"}
+    told = why_left(plan)["B"]
+    assert (
+        "Loại trừ A đã được chọn. Phải có C đi cùng, chưa được chọn. Đề án C và D loại trừ nhau."
+    ) in told
+
+
+def test_what_forcing_one_in_would_make_other_goals_give_way_from_is_told():
+    rows = "A x 01 TECH KCQG 100 - 1 - - - - -\nB x 01 TECH KCQG 95 - 1 - - - - -"
+    plan = of_100(rows, "goals: [{maximise: disbursed, give: 0.1}, {maximise: money}]")
+    (row,) = plan.whys.to_dict("records")
+    assert (row["stage"], row["loss"], row["based"]) == ("maximise money", 5.0, "1=95.0")
+    again = allocate(plan.data, forcing(plan.scenario, into=["B"]), detail=False)
+    assert again.goals[0]["best"] == 95.0
+    told = "mục tiêu “giải ngân cao nhất” tốt nhất chỉ còn 95 triệu đồng (nay 100 triệu đồng)"
+    assert told in why_left(plan)["B"]
+
+
 def test_a_loss_counts_from_the_best_also_where_later_goals_may_cost_something():
     rows = "A x 01 TECH KCQG 100 - 1 - - - - -\nB x 01 TECH KCQG 80 - 1 - - - - -"
     plan = of_100(rows, "goals: [{maximise: disbursed, give: 0.1}]")
@@ -178,7 +240,7 @@ def test_a_loss_counts_from_the_best_also_where_later_goals_may_cost_something()
     [
         (
             "B x 01 TECH KCQG 20 - 1 - - A - -\nC x 01 TECH KCQG 10 - 1 - - A - -",
-            "",
+            "A!B",
             "Không chọn được cùng A, là đề án đã giải ngân",
         ),
         (

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -616,11 +617,11 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     plan_desk.following.pricing._patience = 0.0
     shown, stop = plan_desk.following.pricing.told, plan_desk.following.pricing.stop
 
-    def endless(_asked, *, progress, **_kwargs):
-        progress("reasons", 0.9)
+    def endless(_asked, *, progress, step="reasons", **_kwargs):
+        progress(step, 0.9)
         while True:
             time.sleep(0.01)
-            progress("reasons", 0.925)
+            progress(step, 0.925)
 
     monkeypatch.setattr(plan_desk.following.maker._planners[True], "plan", endless)
     plan_desk.sliders["total"].value = Decimal(9000)
@@ -634,9 +635,11 @@ def test_prices_that_take_long_say_so_and_can_be_stopped(plan_desk, monkeypatch)
     assert stop.layout.display == "none"
     assert "Đang tính" not in words(plan_desk.status)
     assert plan_desk.plan.cells["amount"].sum() == 9000 * 10**6
-    monkeypatch.setattr(plan_desk.following.maker._planners[False], "plan", endless)
+    search = partial(endless, step="choose")
+    monkeypatch.setattr(plan_desk.following.maker._planners[False], "plan", search)
     plan_desk.sliders["total"].value = Decimal(9100)  # the plan itself takes long
     until(lambda: stop.layout.display == "")
+    until(lambda: "nhiều nhất còn" in words(shown))  # its time is limited
     assert stop.description == "Dừng"  # nothing is there that could be kept
     stop.click()
     assert plan_desk.wait(30)
@@ -659,6 +662,22 @@ def test_no_time_left_is_told_that_is_not_known(step):
 
     aside.run(work, lambda _step, _share: None)
     assert all("chưa biết còn bao lâu" in one and "%" not in one for one in told)
+
+
+def test_what_ends_by_itself_tells_how_long_it_can_still_take():
+    aside = Aside(threading.RLock())
+    aside.words("vi")
+    told = []
+
+    def work(progress):
+        for step in ("build", "choose"):
+            progress(step, 0.5)
+            told.append(words(aside.told))
+
+    aside.run(work, lambda _step, _share: None, most=60.0)
+    assert all("Đang tính, đã 0 giây; nhiều nhất còn 60 giây." in one for one in told)
+    aside.run(work, lambda _step, _share: None, most=0.0)  # it is over time
+    assert all("chưa biết còn bao lâu" in one for one in told[2:])
 
 
 def test_sliders_asked_for_stand_in_front(data):

@@ -459,7 +459,7 @@ def test_least_change_is_shown_at_once_until_few_moves_are_found(year, monkeypat
     with year.work.lock:
         stands_on_one_plan()
         assert "tốt nhất theo các mục tiêu" not in words(year.status)
-        assert "kc-grey" in year.adjusting.listed._dom_classes
+        assert year.adjusting.listed.greyed
         assert [goal.what for goal in year.scenario_now().goals] == ["moves"]
         assert year.trading._now().scenario.goals == year.now().goals
     gate.set()
@@ -467,7 +467,7 @@ def test_least_change_is_shown_at_once_until_few_moves_are_found(year, monkeypat
     assert goals() == ["moves"]
     stands_on_one_plan()
     assert year.adjusting._shown[0] is year.plan
-    assert "kc-grey" not in year.adjusting.listed._dom_classes
+    assert not year.adjusting.listed.greyed
     assert "gom" not in words(year.status)
 
     gate.clear()

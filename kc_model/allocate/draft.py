@@ -164,6 +164,10 @@ class Draft:
         """Put in why projects that may be chosen are not."""
         self.result = replace(self.result, whys=whys)
 
+    def fill_held(self, held: Mapping[tuple[int, str, int, str], tuple[str, ...]]) -> None:
+        """Put in which rules would be broken without each move."""
+        self.result = replace(self.result, held=held)
+
     def fill_parts(self, parts: NDArray[np.int64]) -> None:
         """Put in what projects give their cells, now and mid-year in the plan in force, VND."""
         offered, cells = self.problem.offered, self.problem.cells.frame

@@ -7,7 +7,7 @@ another choice would do as well is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -76,19 +76,25 @@ class Glance:
         dict
             short, budget, tight (where nothing is short: what the budget lacks beside all that is
             given; others have so much more than their least), out (who is chosen and excludes it),
-            joins (whom it needs that is not chosen), full (ceilings that leave no room), here (of
-            a đồng more there what is disbursed, NaN where that is no goal or not known), last and
-            there (the chosen project of its purse of which the least is disbursed, and how much).
+            joins (whom it needs that is not chosen), links (of those it needs, through others too,
+            and of itself: ``P>R`` needs what is not chosen, ``P!X`` excludes what is), barred
+            (rules that allow it in no plan whatever), full (other ceilings that leave no room),
+            here (of a đồng more there what is disbursed, NaN where that is no goal or not known),
+            last and there (the chosen project of its purse of which the least is disbursed, and
+            how much).
         """
         ids = self.offered.ids
         needed = self._needed(p)
         apart = self.offered.excludes
         clash = np.concatenate([apart[apart[:, 0] == p, 1], apart[apart[:, 1] == p, 0]])
+        barred = [row.id for row in self.barring(p)]
         return {
             **self.missing(needed),
+            "links": ";".join(self._links(needed)),
+            "barred": ";".join(dict.fromkeys(barred)),
             "out": ";".join(ids[q] for q in sorted(clash[self.chosen[clash]].tolist())),
             "joins": ";".join(ids[q] for q in needed if q != p),
-            "full": ";".join(self._full(needed)),
+            "full": ";".join(one for one in self._full(needed) if one not in barred),
             **self._worth(p),
         }
 
@@ -151,7 +157,26 @@ class Glance:
                     found.append(other)
         return found
 
+    def _links(self, some: Collection[int]) -> Iterator[str]:
+        """Yield what some projects need that is not chosen, and exclude that is."""
+        ids, offered = self.offered.ids, self.offered
+        for one, other in offered.requires.tolist():
+            if one in some and not self.chosen[other]:
+                yield f"{ids[one]}>{ids[other]}"
+        for pair in offered.excludes.tolist():
+            for one, other in (pair, pair[::-1]):
+                if one in some and self.chosen[other]:
+                    yield f"{ids[one]}!{ids[other]}"
+
     # ------------------------------------------------------------------ ceilings
+
+    def barring(self, p: int) -> list[Row]:
+        """Return the laws by which a project, or any of those it is one of, is in no plan."""
+        return [row for row in self._none if p in row.projects]
+
+    @cached_property
+    def _none(self) -> list[Row]:
+        return [row for row in self._ceilings if len(row.projects) and row.right < 1]
 
     @cached_property
     def _ceilings(self) -> list[Row]:

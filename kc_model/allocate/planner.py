@@ -21,6 +21,7 @@ from kc_model.allocate.draft import Draft
 from kc_model.allocate.gains import find_gains
 from kc_model.allocate.glance import Glance
 from kc_model.allocate.grids import find_choice_conflicts, find_grid_conflicts, is_off_grid
+from kc_model.allocate.held import find_held
 from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.prices import find_prices
 from kc_model.allocate.proof import certify
@@ -169,6 +170,7 @@ class Planner:
                 _find_whys(draft, choosing, choice, tell)
                 _range_choices(draft, choosing, choice, ranges, tell)
                 draft.fill_grounds(settled, stages)
+                draft.fill_held(find_held(choosing.problem, draft.result))
                 if problem.offered is None:
                     tell.partly(draft.result, "prices")
                     draft.fill_undecided(*live.opened(settled, climb))

@@ -24,9 +24,10 @@ from kc_model.allocate.live import Live, Progress
 from kc_model.allocate.sized import size_plan
 from kc_model.allocate.wholes import WholeLadder
 from kc_model.cells import MILLION
+from kc_model.money import told
 from kc_model.offered import LITTLE, Offered
 from kc_model.program import FROZEN, Stage
-from kc_model.rules import Sums, rule_rows
+from kc_model.rules import Row, Sums, rule_rows
 from kc_model.scenario import Rule
 from kc_model.solver import GAP, Outcome, Status
 from kc_model.standing import goal_unit
@@ -35,7 +36,8 @@ __all__ = ["COLUMNS", "find_whys", "seen_whys"]
 
 COLUMNS = (
     *("id", "kind", "short", "tight", "budget", "stage", "loss", "at_most"),
-    *("out", "joins", "changes", "rules", "links", "full", "here", "last", "there", "proven"),
+    *("out", "joins", "changes", "rules", "links", "barred", "based"),
+    *("full", "here", "last", "there", "proven"),
 )
 _KINDS = {
     "short": "Int64",
@@ -81,7 +83,8 @@ def find_whys(
     DataFrame
         id; kind: ``law`` (the laws allow no plan with it), ``loss`` (a tier or goal would be
         worse than later ones may make it), ``tie`` (none would: the order of the law decides),
-        ``open`` (not proven in time); short (Int64 VND: what its purse lacks beside the least of
+        ``gain`` (of one that is `barred`: one would be better), ``open`` (not proven in time);
+        short (Int64 VND: what its purse lacks beside the least of
         the projects chosen and of the other cells, 0 for nothing) and tight (see `Glance.row`) of
         `budget`; stage (name of the tier or goal), loss (float64, in the user's unit: of its best)
         and at_most (bool: choosing the project costs no more, perhaps less); out, joins (ids
@@ -91,8 +94,13 @@ def find_whys(
         budget then leaves more or less, VND, on the grid; "" where no plan is known); rules (ids of
         the laws, joined by ``;``; where the purse is one of them stage, loss, out and joins are
         what is left in its way once `short` is there); links (what of the projects keeps it out
-        besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes); full (ids of
-        other laws that leave no room beside those chosen); here, last, there (see `Glance.row`);
+        besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes; of ``law``
+        those that the contradiction rests on, else see `Glance.row`); barred (ids of rules that
+        allow it in no plan, as a planner's tick makes one, joined by ``;``: all else is told of
+        plans without them); based (``number=best`` joined by ``;``: goals that give way and whose
+        best, in the user's unit, would be less, though no less than they may become: a plan made
+        with the project gives way from there); full (ids of other laws that leave no room beside
+        those chosen); here, last, there (see `Glance.row`);
         proven (bool). Of what is not proven
         (``open``) short, tight, out, joins are those of `Glance.row`.
 
@@ -134,11 +142,15 @@ def _row(glance: Glance, p: int) -> dict[str, Any]:
 
 
 class _Search:
-    def __init__(self, live: Live, choice: Choice, glance: Glance) -> None:
+    """Asks again with a project in; where rules that bar it are dropped, it may be a gain."""
+
+    def __init__(
+        self, live: Live, choice: Choice, glance: Glance, *, is_barred: bool = False
+    ) -> None:
         if live.problem.offered is None or choice.chosen is None:
             raise ValueError("the problem has no projects, or none were chosen")
         self.live, self.problem, self.choice = live, live.problem, choice
-        self.best = choice.best
+        self.best, self.is_barred = choice.best, is_barred
         self.offered, self.chosen = live.problem.offered, choice.chosen
         self.columns = live.columns("z", range(len(self.offered)))
         twins = [r for r, name in enumerate(live.rows) if name.startswith("twins_")]
@@ -148,7 +160,22 @@ class _Search:
         self.noise = LITTLE / MILLION * int(glance.is_little.sum())
 
     def row(self, p: int) -> dict[str, Any]:
-        """Return why a project is not chosen; where its purse alone is short, what is left then."""
+        """Return why a project is not chosen; where its purse alone is short, what is left then.
+
+        Of one that is barred what would be if it were not.
+        """
+        if barring := self.glance.barring(p):
+            rows = tuple(row for row in self.problem.rows if all(row is not one for one in barring))
+            return self._beside(rows, is_barred=True)._asked(p)
+        return self._asked(p)
+
+    def _beside(self, rows: tuple[Row, ...], *, is_barred: bool) -> _Search:
+        """Return the same search by other rows."""
+        sums = Sums.of(rows, len(self.problem.cells))
+        live = Live(replace(self.problem, rows=rows, sums=sums), self.live.solver.clock)
+        return _Search(live, self.choice, self.glance, is_barred=is_barred)
+
+    def _asked(self, p: int) -> dict[str, Any]:
         found = self._sought(p)
         paid = found["kind"] == "law" and found["short"] and found["rules"] == found["budget"]
         if not paid:
@@ -158,10 +185,7 @@ class _Search:
             replace(row, given=row.given - added) if row.id == found["budget"] else row
             for row in self.problem.rows
         )
-        sums = Sums.of(rows, len(self.problem.cells))
-        problem = replace(self.problem, rows=rows, sums=sums)
-        live = Live(problem, self.live.solver.clock)
-        then = _Search(live, self.choice, self.glance)._sought(p)
+        then = self._beside(rows, is_barred=False)._sought(p)
         if then["kind"] == "law":
             both = {key: (found[key], then[key]) for key in ("rules", "links")}
             return found | {key: ";".join(filter(None, told)) for key, told in both.items()}
@@ -182,29 +206,38 @@ class _Search:
         own, one = self.columns[[p]], np.ones(1)
         solver.set_columns(own, one, one)
         outcome = None
-        kept: list[Stage] = []
+        kept, based = list[Stage](), list[str]()
         for s, stage in enumerate(self.live.stages):
             outcome = ladder.solve(s)
+            is_told = found["kind"] != "tie"
             if outcome.status is not Status.OPTIMAL:
-                lost = found["kind"] == "loss"
-                return {**found, **({} if lost else self._without_plan(p, outcome))}
+                return {**found, **({} if is_told else self._without_plan(p, outcome))}
             column = np.array([ladder.columns[s]])
             worst = stage.worst(outcome.objective)
             kept.append(stage.after_choice(outcome.objective, is_near=False))
-            if found["kind"] == "loss":  # what comes after it is as good as it can be
+            if is_told:  # what comes after it is as good as it can be
                 ladder.cap_at(ladder.columns[s], worst)
                 continue
-            over = outcome.objective - stage.worst(self.best[s])
             size = max(solver.scale, abs(self.best[s]))
             hair = FROZEN * max(size, abs(outcome.objective))
             high = max(stage.highest(self.best[s]), outcome.objective + hair)
             solver.set_columns(column, solver.col_low[column], np.array([high]))
-            if over > max(GAP, outcome.gap) * size + self.noise:
-                loss = outcome.objective - self.best[s]
-                unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
-                found |= {"kind": "loss", "stage": stage.name, "loss": loss * stage.scale * unit}
-                found["at_most"] = len(still) > 0
-                ladder.cap_at(ladder.columns[s], worst)
+            slight = max(GAP, outcome.gap) * size + self.noise
+            loss = outcome.objective - self.best[s]
+            unit = goal_unit(self.problem, stage) if stage.goal is not None else 1.0
+            if outcome.objective - stage.worst(self.best[s]) > slight:
+                kind = "loss"
+            elif self.is_barred and -loss > slight + self.choice.gap * size:
+                kind = "gain"
+            else:
+                if loss > slight and stage.goal is not None:
+                    best = stage.sign * stage.scale * unit * outcome.objective
+                    based.append(f"{stage.goal + 1}={told(best)}")
+                continue
+            found |= {"kind": kind, "stage": stage.name, "loss": abs(loss) * stage.scale * unit}
+            found["at_most"] = len(still) > 0
+            ladder.cap_at(ladder.columns[s], worst)
+        found["based"] = ";".join(based)
         if outcome is None:
             outcome = ladder.solve(None)
             if outcome.status is not Status.OPTIMAL:
@@ -271,7 +304,7 @@ class _Search:
         if outcome.status is not Status.INFEASIBLE or len(self._away(p)):
             return {"proven": False}  # others might make room that stay as they are
         self.laws += 1
-        return {"kind": "law", **(self._against(p) if self.laws <= _LAWS else {})}
+        return {"kind": "law", "links": "", **(self._against(p) if self.laws <= _LAWS else {})}
 
     def _kept_against(self, p: int) -> list[Fact]:
         """Return how projects that have to stay shut a project out: who stays, needs, excludes.
@@ -291,9 +324,9 @@ class _Search:
         return direct or (found[0] if found else [])
 
     def _told(self, facts: Sequence[Fact]) -> dict[str, str]:
-        """Return facts as the column of links has them; what excludes by itself needs no word."""
+        """Return facts as the column of links has them; who stays goes without saying for `out`."""
         if len(facts) % _DIRECT == 0 and all(f.kind != "requires" for f in facts):
-            return {}
+            facts = [fact for fact in facts if fact.kind == "excludes"]
         sign = {"stays": "", "requires": ">", "excludes": "!"}
         links = (
             f"{self.ids[one.project]}{sign[one.kind]}{'' if one.other < 0 else self.ids[one.other]}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,35 +33,73 @@ def why_left(plan: Plan, language: Language = "vi") -> dict[str, str]:
 
 
 def _told(teller: Teller, row: Mapping[Hashable, Any]) -> str:
+    is_law = row["kind"] == "law"
     tellers = {"law": _law, "open": _seen}
     against = tellers.get(str(row["kind"]), _swap)(teller, row)
     full = [f"“{teller.rule(rule)}”" for rule in row["full"].split(";") if rule]
     full = [one for one in full if one not in against]
     over = teller.say("left.full", rules=teller.words.listed(full, "rule")) if full else ""
-    told = [over, against, _money(teller, row)]
+    told = [over, *([] if is_law else _near(teller, row)), against, _money(teller, row)]
+    told += _based(teller, row)
     for key in ("short", "tight"):
-        if row[key] and (key == "short" or row["kind"] != "law"):
+        if row[key] and not (key == "tight" and is_law):
             amount = teller.words.vnd(row[key])
             told.insert(
                 0, teller.say(f"left.{key}", budget=teller.rule(row["budget"]), amount=amount)
             )
-    return " ".join(one for one in told if one)
+    rest = " ".join(one for one in told if one)
+    return _barred(teller, row, rest) if row["barred"] else rest
+
+
+def _barred(teller: Teller, row: Mapping[Hashable, Any], rest: str) -> str:
+    """Say that a planner's tick, or a rule, keeps it out, and what would be without it."""
+    rules = {rule.id: rule for rule in teller.plan.scenario.rules}
+    barring = row["barred"].split(";")
+    is_own = all(set(rules[one].where) == {"id"} for one in barring)
+    names = teller.words.listed([f"“{teller.rule(one)}”" for one in barring], "rule")
+    told = teller.say("left.ticked" if is_own else "left.barred", rules=names)
+    key = {"loss": "anyway", "law": "anyway", "open": "beside_that"}.get(str(row["kind"]), "else")
+    return f"{told} {teller.say(f'left.{key}', rest=rest[:1].lower() + rest[1:])}"
+
+
+def _based(teller: Teller, row: Mapping[Hashable, Any]) -> Iterator[str]:
+    """Say which goals that give way would give way from less."""
+    for one in row["based"].split(";") if row["based"] else ():
+        number, best = one.split("=")
+        goal = teller.plan.goals[int(number) - 1]
+        shown = (teller.words.gained(goal["name"], value) for value in (float(best), goal["best"]))
+        least, now = shown
+        yield teller.say("left.based", goal=teller.words.goal(goal["name"]), best=least, now=now)
+
+
+def _near(teller: Teller, row: Mapping[Hashable, Any]) -> Iterator[str]:
+    """Say whom it needs that is not chosen and excludes that is; then the same of these."""
+    own: dict[str, list[str]] = {">": [], "!": []}
+    rest = []
+    for link in filter(None, row["links"].split(";")):
+        one, sign, other = re.split("([>!])", link)
+        if one == row["id"]:
+            own[sign].append(other)
+        else:
+            rest.append(_link(teller, link))
+    for sign, key in (("!", "beside"), (">", "needs")):
+        if own[sign]:
+            yield teller.say(f"left.{key}", names=teller.words.listed(own[sign], "project"))
+    if rest:
+        told = "; ".join(rest)
+        yield f"{told[:1].upper()}{told[1:]}."
 
 
 def _seen(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     """Say what is seen of a project of which nothing was proven."""
     told = []
-    for key, kind in (("out", "beside"), ("joins", "needs")):
-        names = [one for one in row[key].split(";") if one]
-        if names:
-            told.append(teller.say(f"left.{kind}", names=teller.words.listed(names, "project")))
     rates = {key: teller.words.percent(row[key]) for key in _RATES if not np.isnan(row[key])}
     if row["last"]:
         key = "less" if row["here"] < row["there"] - SMALL else "worth"
         told.append(teller.say(f"left.{key}", last=row["last"], **rates))
     elif rates:
         told.append(teller.say("left.here", **rates))
-    is_told = told or row["short"] or row["tight"] or row["full"]
+    is_told = told or any(row[key] for key in ("short", "tight", "full", "links", "barred"))
     return " ".join(told) if is_told else teller.say("left.open")
 
 
@@ -74,7 +113,7 @@ def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         kind = "loss" if row["stage"] else "paid_free"
         rest = _swap(teller, {**row, "kind": kind})
         return f"{told} {teller.say('left.paid', rest=rest[:1].lower() + rest[1:])}"
-    if row["out"] and links:
+    if row["out"] and any(not re.search("[>!]", link) for link in row["links"].split(";")):
         return teller.say("left.linked", links="; ".join(links))
     if row["out"]:
         return teller.say("left.kept", out=teller.words.listed(row["out"].split(";"), "project"))
@@ -109,7 +148,8 @@ def _swap(teller: Teller, row: Mapping[Hashable, Any]) -> str:
         else ""
         for key in ("out", "joins")
     }
-    key = "tier" if stage in _TIERS else row["kind"]
+    key = str(row["kind"])
+    key = {"loss": "tier", "gain": "tier_gain"}.get(key, key) if stage in _TIERS else key
     if key == "tie" and teller.plan.as_of is not None:
         key = "tie_mid"
     return teller.say(f"left.{key}", goal=goal, loss=loss, **moved)

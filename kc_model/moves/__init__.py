@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kc_model.moves.decisions import CHANGES, RANKS, Decision, who_decides
 from kc_model.moves.form import adjusted, unmoved
-from kc_model.moves.listing import changed, find_moves, moves
+from kc_model.moves.listing import changed, find_moves, moves, pair_of, transfers
 from kc_model.moves.refusal import refuse
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "changed",
     "find_moves",
     "moves",
+    "pair_of",
     "refuse",
+    "transfers",
     "unmoved",
     "who_decides",
 ]

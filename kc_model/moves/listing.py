@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kc_model.errors import Fault, InputError
-from kc_model.explain import rule_label, rule_texts
+from kc_model.explain import budget_texts, rule_label, rule_texts
 from kc_model.money import UNITS, Amount, to_unit
 from kc_model.moves.decisions import RANKS, Decision, who_decides
 from kc_model.moves.pairs import fewest_pairs
@@ -28,8 +28,10 @@ __all__ = [
     "find_moves",
     "keys_of",
     "moves",
+    "pair_of",
     "refusal_id",
     "step_of",
+    "transfers",
 ]
 
 End = Mapping[Any, Any]
@@ -37,6 +39,7 @@ End = Mapping[Any, Any]
 _ENDS = ("place", "area", "activity", "project")
 _APART = 0.005  # of chances that are shown as different
 _SLOW = 0.5  # of what is added: where less is expected to be disbursed, the reason says so
+_OUTSIDE = ("more", "more_rule", "kept", "kept_rule", "cut")  # reasons of what has one end
 _UNTOLD = ("rule", "goal", "joint")  # reasons that do not tell what is disbursed where it goes
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
@@ -91,15 +94,10 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     if plan.as_of is None:
         raise InputError([Fault("moves-whole-year", values={"year": plan.year})])
     rows = []
-    parts = changed(plan)
-    for _, purse in parts.groupby("purse", sort=False):
-        ends: list[End] = [*purse.to_dict("records"), *_outside(plan, purse)]
-        apart = _refused_before(plan, ends)
-        amounts, kin = [int(end["change"]) for end in ends], [str(end["project"]) for end in ends]
-        for giver, taker, amount in fewest_pairs(amounts, apart, kin):
-            row = _row(plan, ends[giver], ends[taker], amount, language)
-            is_back = (giver, taker) in apart and amount >= step_of(plan)
-            rows.append(_come_back(row, language) if is_back else row)
+    for giver, taker, amount, is_apart in transfers(plan):
+        row = _row(plan, giver, taker, amount, language)
+        is_back = is_apart and amount >= step_of(plan)
+        rows.append(_come_back(row, language) if is_back else row)
     columns = [*(f"{side}_{key}" for side in ("from", "to") for key in _ENDS)]
     columns += ["source", "to_source", "year", "amount", "gain", "reason", "who_decides", "basis"]
     columns += ["chance", "is_cut", "refusable", "from_cell", "to_cell"]
@@ -113,6 +111,25 @@ def find_moves(plan: Plan, language: Language = "vi") -> pd.DataFrame:
     same = (frame["to_source"] == frame["source"]).all()
     one = len(set(frame["year"])) <= 1
     return frame.drop(columns=[*(["to_source"] if same else []), *(["year"] if one else [])])
+
+
+def transfers(plan: Plan) -> Iterator[tuple[End, End, int, bool]]:
+    """Yield who gives and who takes how much (VND), and whether a refusal keeps the two apart.
+
+    An end is a row of `changed`, or the outside: money that comes to the purse, stays as a reserve
+    or leaves it, of cell -1.
+    """
+    for _, purse in changed(plan).groupby("purse", sort=False):
+        ends: list[End] = [*purse.to_dict("records"), *_outside(plan, purse)]
+        apart = _refused_before(plan, ends)
+        amounts, kin = [int(end["change"]) for end in ends], [str(end["project"]) for end in ends]
+        for giver, taker, amount in fewest_pairs(amounts, apart, kin):
+            yield ends[giver], ends[taker], amount, (giver, taker) in apart
+
+
+def pair_of(giver: End, taker: End) -> tuple[int, str, int, str]:
+    """Return what tells a transfer from any other: cell and project of both ends."""
+    return (*(end[key] for end in (giver, taker) for key in ("cell", "project")),)
 
 
 def changed(plan: Plan) -> pd.DataFrame:
@@ -234,7 +251,7 @@ def _row(plan: Plan, giver: End, taker: End, amount: int, language: Language) ->
         "chance": taker["rate"] if taker["cell"] >= 0 else np.nan,
         "is_cut": taker["cell"] < 0 and taker["is_cut"],
         "refusable": (taker["cell"] >= 0 or giver["change"] + giver["idle"] < 0)
-        and not (_needed_by(plan, taker) or _is_shut_out(plan, giver))
+        and not (_needed_by(plan, taker) or _shut_out(plan, giver))
         and amount >= step_of(plan),
         "from_cell": giver["cell"],
         "to_cell": taker["cell"],
@@ -284,37 +301,46 @@ def _changes(end: End, other: End, *, gives: bool) -> frozenset[str]:
 
 def _reason(plan: Plan, giver: End, taker: End, amount: int, language: Language) -> str:
     rates = {"here": giver["rate"], "there": taker["rate"]}
-    shown = {
-        name: "" if np.isnan(rate) else f"{abs(100 * rate):.0f}" for name, rate in rates.items()
-    }
+    told_as = Words.of(plan, language).shared
+    shown = {name: "" if np.isnan(rate) else told_as(abs(rate)) for name, rate in rates.items()}
     kind, values = "joint", dict[str, str]()
     if chain := _needed_by(plan, taker):
         one, *others = (called(plan, id_) for id_ in chain)
         kind, values = "needed", {"one": one, "others": ", ".join(others)}
         kind = kind if shown["there"] else "needed_unknown"
-    elif _is_shut_out(plan, giver):
-        kind, values = "shut_out", {"one": called(plan, str(giver["project"]))}
+    elif why := _shut_out(plan, giver):
+        kind, key = ("barred", "barred") if why["barred"] else ("shut_out_rule", "rules")
+        rules = [_called_rule(plan, name, language) for name in why[key].split(";") if name]
+        kind = kind if rules else "shut_out"
+        values = {"one": called(plan, str(giver["project"])), "rule": "; ".join(rules)}
     elif amount < step_of(plan):
         kind, values = "rounding", {"step": Amount(step_of(plan), plan.unit)(language)}
     elif giver["idle"] and giver["idle"] >= -giver["change"]:
         to_cell = "idle" if shown["there"] else "idle_unknown"
         kind = to_cell if taker["cell"] >= 0 else "idle_cut" if taker["is_cut"] else "idle_kept"
-    elif giver["cell"] < 0:
-        kind = "more"
-    elif taker["cell"] < 0:
-        kind = "cut" if taker["is_cut"] else "kept"
     else:
-        kind, values = _driver(plan, giver["cell"], taker["cell"], amount, language)
-        if kind != "rule" and rates["there"] - rates["here"] >= _APART:
-            kind = "chance"
-    if kind in ("more", "kept", "cut") and np.isnan(rates["there"] + rates["here"]):
-        kind = f"{kind}_unknown"
+        kind, values = _cause(plan, giver, taker, amount, language)
     told = say(f"moves.reason.{kind}", language, **{**shown, "rule": "", **values})
     if kind in _UNTOLD and taker["cell"] >= 0 and not np.isnan(rates["there"]):
         is_better = rates["there"] - rates["here"] >= _APART
         also = "chance" if is_better else "slow" if rates["there"] < _SLOW else ""
         told += f" {say(f'moves.reason.{also}', language, **shown)}" if also else ""
     return told
+
+
+def _cause(
+    plan: Plan, giver: End, taker: End, amount: int, language: Language
+) -> tuple[str, dict[str, str]]:
+    """Return what made a move that money could have gone without, and what is said of it."""
+    here, there = giver["rate"], taker["rate"]
+    kind, values = _driver(plan, giver, taker, amount, language)
+    if taker["cell"] < 0:
+        kind = "cut" if taker["is_cut"] else "kept_rule" if kind == "rule" else "kept"
+    elif giver["cell"] < 0:
+        kind = "more_rule" if kind == "rule" and not there >= _SLOW else "more"
+    elif kind != "rule" and there - here >= _APART:
+        kind = "chance"
+    return (f"{kind}_unknown" if kind in _OUTSIDE and np.isnan(there + here) else kind), values
 
 
 def called(plan: Plan, project: str) -> str:
@@ -333,11 +359,14 @@ def _needed_by(plan: Plan, taker: End) -> list[str]:
     return _chain(plan, str(taker["project"])) if taker["project"] and not taker["had"] else []
 
 
-def _is_shut_out(plan: Plan, giver: End) -> bool:
-    """Whether a project goes that the laws leave no plan with."""
+def _shut_out(plan: Plan, giver: End) -> dict[str, Any]:
+    """Return why a project goes that the laws leave no plan with; empty where they do."""
     whys = plan.whys
-    gone = giver["project"] and not giver["has"] and not whys.empty
-    return bool(gone) and bool(((whys["id"] == giver["project"]) & (whys["kind"] == "law")).any())
+    if giver["project"] and not giver["has"] and not whys.empty:
+        own = whys[(whys["id"] == giver["project"])]
+        for row in own[(own["kind"] == "law") | (own["barred"] != "")].to_dict("records"):
+            return {str(key): value for key, value in row.items()}
+    return {}
 
 
 def _chain(plan: Plan, one: str) -> list[str]:
@@ -363,36 +392,75 @@ def _chain(plan: Plan, one: str) -> list[str]:
 
 
 def _driver(
-    plan: Plan, giver: int, taker: int, amount: int, language: Language
+    plan: Plan, giver: End, taker: End, amount: int, language: Language
 ) -> tuple[str, dict[str, str]]:
-    """Return the rule or goal that did most of a move, if one did a good part of it."""
+    """Return the rule or goal that did most of a move, if one did a good part of it.
+
+    Of projects, whose choice one rule less may turn over: what would be broken if the move were not
+    made, unless more is disbursed where it goes.
+    """
     effects = plan.effects
     if effects.empty:
-        return "joint", {}
+        held = plan.held.get(pair_of(giver, taker))
+        is_better = taker["cell"] >= 0 and taker["rate"] - giver["rate"] >= _APART
+        if held is None or (held and is_better):
+            return "joint", {}
+        goals = dict.fromkeys(_called_goal(plan, k, language) for k in range(len(plan.goals)))
+        told = [_called_rule(plan, name, language) for name in held] or [*goals]
+        return ("rule" if held else "goal" if told else "joint"), {"rule": "; ".join(told)}
     effects = effects[[name for name in effects if not str(name).startswith("budget:")]]
-    toward = np.maximum(effects.loc[taker].to_numpy(), -effects.loc[giver].to_numpy())
+    ends = ((1, taker["cell"]), (-1, giver["cell"]))
+    parts = [sign * effects.loc[cell].to_numpy() for sign, cell in ends if cell >= 0]
+    toward = np.max(parts, axis=0)
     if not len(toward) or toward.max() < _PART * amount:
         return "joint", {}
     name = str(effects.columns[int(toward.argmax())])
     if name.startswith("goal|"):
-        what, _, column = plan.goals[int(name[5:]) - 1]["name"].split(" ", 1)[1].partition(":")
-        return "goal", {"rule": say(f"explain.goals.{what}", language, column=column)}
-    if not _speaks_of(plan, name, (giver, taker)):  # what it frees or takes goes through others
+        return "goal", {"rule": _called_goal(plan, int(name[5:]) - 1, language)}
+    if not _speaks_of(plan, name, giver, taker):  # what it frees or takes goes through others
         return "joint", {}
+    return "rule", {"rule": _called_rule(plan, name, language)}
+
+
+def _called_goal(plan: Plan, number: int, language: Language) -> str:
+    what, _, column = plan.goals[number]["name"].split(" ", 1)[1].partition(":")
+    return say(f"explain.goals.{what}", language, column=column)
+
+
+def _called_rule(plan: Plan, name: str, language: Language) -> str:
+    """Return a rule by its own label; of bounds of cells what they all are called."""
     if name.startswith("bound|"):
-        return "rule", {"rule": say(f"explain.bounds.{name[6:]}", language)}
+        return say(f"explain.bounds.{name[6:]}", language)
     texts = plan.rule_rows.loc[plan.rule_rows["id"] == name, "text"]
-    named = rule_texts(plan.scenario.rules, Words(plan.unit, plan.data.vintage, language))
-    text = named.get(name) or str(texts.iloc[0])
-    return "rule", {"rule": rule_label(name, text, language)}
+    words = Words.of(plan, language)
+    named = rule_texts(plan.scenario.rules, words) | budget_texts(plan.scenario.budget, words)
+    return rule_label(name, named.get(name) or str(texts.iloc[0]), language)
 
 
-def _speaks_of(plan: Plan, name: str, cells: tuple[int, int]) -> bool:
-    """Whether a rule is about one of two cells; True where its words tell no cells apart."""
+def _speaks_of(plan: Plan, name: str, *ends: End) -> bool:
+    """Whether a rule is about one end of a move; True where its words tell no cells apart.
+
+    What goes to the reserve or comes from it makes the whole smaller or larger that a share is of.
+    """
     rule = next((rule for rule in plan.scenario.rules if rule.id == name), None)
-    where = {} if rule is None else {k: v for k, v in rule.where.items() if k in plan.cells}
-    ends = plan.cells.loc[[*cells]]
-    return bool(np.any(np.all([ends[key].isin(codes) for key, codes in where.items()], axis=0)))
+    if rule is None:
+        return True
+    cells = [end["cell"] for end in ends if end["cell"] >= 0]
+    abouts = [rule.where, *([rule.of or {}] if len(cells) < len(ends) else [])]
+    own = plan.cells.loc[cells]
+    return any(
+        np.any(
+            np.all(
+                [
+                    own[key].isin(codes)
+                    for key, codes in about.items()
+                    if key in own and codes != ("same",)
+                ],
+                axis=0,
+            )
+        )
+        for about in abouts
+    )
 
 
 def code_of(plan: Plan, end: End) -> str:

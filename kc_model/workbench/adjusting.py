@@ -182,8 +182,8 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
     def wait_for(self, language: Language) -> None:
         """Say that the list is being made; that of the plan before stands there grey."""
         self.told.value = screen.message([_say("pending", language)])
-        for part in (self.listed, self.hidden):
-            part.add_class("kc-grey")
+        self.listed.greyed = True  # a class that Python gives is not taken away from its like
+        self.hidden.add_class("kc-grey")
 
     def show(self, plan: Allocation, scenario: Scenario, language: Language) -> None:
         """Show what a plan moves.
@@ -198,8 +198,8 @@ class Adjusting(ipywidgets.VBox):  # type: ignore[misc]
         self._shown = plan, scenario, moves(plan, language), language
         unit = unit_name(SHOWN[plan.unit], language)
         self._limit.layout.display = ""
-        for part in (self.listed, self.hidden):
-            part.remove_class("kc-grey")
+        self.listed.greyed = False
+        self.hidden.remove_class("kc-grey")
         self.least.description = _say("least", language, unit=unit)
         self.listed.name("moves", unit, _HEADS, (_REFUSE,), _VIEWS, language)
         self._list()

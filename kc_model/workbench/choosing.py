@@ -112,6 +112,8 @@ class _Teller:
         self.words = Words.of(plan, language)
         table = plan.project_table(language) if len(plan.projects) else pd.DataFrame()
         self.found = {str(row["id"]): row for row in as_rows(table)}
+        whys = plan.whys
+        self.barred = set(whys.loc[whys["barred"] != "", "id"]) if len(whys) else set[str]()
         self.areas = list(reference.area_order())
 
     def order(self, row: dict[str, Any]) -> tuple[int, bool, int]:
@@ -167,6 +169,8 @@ class _Teller:
 
     def reason(self, one: str, *, is_chosen: bool) -> str:
         forced, found = self.forced.get(one, ""), self.found.get(one)
+        if forced == OUT and one in self.barred:  # the plan says so, and what would be without
+            return str(found["reason"]) if found else ""
         if forced == (IN if is_chosen else OUT) or (forced == HELD and self.found):
             return _say(f"decided.{forced}", self.language)
         return str(found["reason"]) if found else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -44,6 +46,7 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self._language: Language = "vi"
         self._is_stopped, self._since = False, 0.0
         self._step = ("", 0.0, 0.0)  # name, when it began, and at what share
+        self._end: float | None = None  # when it ends by itself
         self.stop = ipywidgets.Button(
             icon="stop",
             layout=ipywidgets.Layout(width="auto", display="none", align_self="flex-start"),
@@ -58,7 +61,12 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self.stop.description = say("screen.errand.stop", language)
 
     def run(
-        self, work: Callable[[Progress], Any], progress: Progress, *, keeps: bool | None = None
+        self,
+        work: Callable[[Progress], Any],
+        progress: Progress,
+        *,
+        keeps: bool | None = None,
+        most: float | None = None,
     ) -> Any:
         """Do the work and return its result; None if it was stopped before there was one.
 
@@ -67,8 +75,10 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         keeps : bool or None
             Whether something is there that stays if it is stopped, as the button then says; None:
             that depends on how far it is.
+        most : float or None
+            Seconds after which it ends by itself, once it has begun to tell; None: not known.
         """
-        self._since, self._step = time.monotonic(), ("", 0.0, 0.0)
+        self._since, self._step, self._end = time.monotonic(), ("", 0.0, 0.0), None
         label = "screen.errand.stop_all" if keeps is False else "screen.errand.stop"
         ended = "screen.errand.kept" if keeps else "screen.errand.stopped"
 
@@ -76,6 +86,8 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
             progress(step, share)
             if self._is_stopped:
                 raise KeyboardInterrupt
+            if self._end is None and most is not None:
+                self._end = time.monotonic() + most
             if step != self._step[0]:
                 self._step = step, time.monotonic(), share
             if time.monotonic() - self._since >= self._patience:
@@ -99,11 +111,17 @@ class Aside(ipywidgets.VBox):  # type: ignore[misc]
         self.told.value = screen.message(told, kind)
 
     def _how_far(self, step: str, share: float) -> str:
-        """Say how much is done and left where a step counts it, else how long it has taken."""
+        """Say how much is done and left where a step counts it, else how long it has taken.
+
+        And how long at most it still can take, if that is known.
+        """
         now, language = time.monotonic(), self._language
         if step not in _COUNTED or share >= 1:
             seconds = format_number(round(now - self._since), 0, language)
-            return say("screen.errand.busy", language, seconds=seconds)
+            if self._end is None or self._end <= now:
+                return say("screen.errand.busy", language, seconds=seconds)
+            rest = format_number(math.ceil(self._end - now), 0, language)
+            return say("screen.errand.within", language, seconds=seconds, most=rest)
         _, began, first = self._step
         part, spent = (share - first) / (1 - first), now - began
         done = format_number(round(100 * part), 0, language)
@@ -128,6 +146,8 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
     show : callable (result) -> None
     lock : RLock
         Of the desk.
+    most : float or None
+        See `Aside.run`.
 
     Attributes
     ----------
@@ -141,7 +161,9 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
         begin: Callable[[], Callable[[Progress], Any] | None],
         show: Callable[[Any], None],
         lock: threading.RLock,
+        most: float | None = None,
     ) -> None:
+        self._most = most
         self._begin, self._show, self._lock = begin, show, lock
         self._language: Language = "vi"
         self._work = Newest(self._failed, lock)
@@ -168,8 +190,8 @@ class Errand(ipywidgets.VBox):  # type: ignore[misc]
                 return
             self.button.disabled = True
             self.told.value = screen.message([say("screen.working", self._language)])
-            run = self._aside.run
-            self._work.start(Step(lambda progress: run(work, progress), self._done))
+            run = partial(self._aside.run, work, most=self._most)
+            self._work.start(Step(run, self._done))
 
     def _done(self, result: Any) -> None:
         self.button.disabled = False

@@ -13,7 +13,7 @@ from kc_model.scenario import Scenario
 from kc_model.wording import Language, say
 from kc_model.workbench import screen
 from kc_model.workbench.errand import Aside, Errand
-from kc_model.workbench.making import Maker
+from kc_model.workbench.making import TIME_LIMIT, Maker
 from kc_model.workbench.newest import Newest, Progress, Step
 
 __all__ = ["Following", "Pending"]
@@ -64,7 +64,7 @@ class Following:
         self._owner, self.maker, self._after = owner, maker, after
         lock = owner.work.lock
         self.pricing = Aside(lock, _PATIENCE)
-        self.solving = Errand(self._begin_choice, owner.show, lock)
+        self.solving = Errand(self._begin_choice, owner.show, lock, TIME_LIMIT)
 
     def words(self, language: Language) -> None:
         """Show every text again, in this language."""
@@ -93,6 +93,7 @@ class Following:
                 lambda told: maker.plan(scenario, told, detail=detail, partly=partly),
                 progress,
                 keeps=detail,
+                most=TIME_LIMIT,
             )
             return found
 

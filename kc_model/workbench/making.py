@@ -13,7 +13,10 @@ from kc_model.scenario import Goal, Scenario
 from kc_model.tables import Dataset
 from kc_model.workbench.newest import Progress
 
-__all__ = ["Maker"]
+__all__ = ["TIME_LIMIT", "Maker"]
+
+TIME_LIMIT = 60.0
+"""Seconds after which a plan that is not proven is no plan."""
 
 
 class Maker:
@@ -64,14 +67,22 @@ class Maker:
         # What is too slow for the screen: the range over which every price holds.
         ranges = False if self._cells > RANGES_UP_TO else None
         made = planner.plan(
-            scenario, ranges=ranges, detail=detail, progress=progress, partly=partly
+            scenario,
+            ranges=ranges,
+            detail=detail,
+            time_limit=TIME_LIMIT,
+            progress=progress,
+            partly=partly,
         )
         self._made, self._cells = made.outlook or self._made, len(made.cells)
         return made
 
     def afresh(self, scenario: Scenario, progress: Progress) -> Allocation:
         """Return the plan that is saved (contract, section 6.1)."""
-        return allocate(self.data, scenario, self._given, as_of=self.as_of, progress=progress)
+        given, as_of = self._given, self.as_of
+        return allocate(
+            self.data, scenario, given, as_of=as_of, time_limit=TIME_LIMIT, progress=progress
+        )
 
 
 def _at_once(scenario: Scenario) -> Scenario:

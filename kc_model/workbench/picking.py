@@ -77,6 +77,8 @@ class Picks(Part):
     label : str
     told : str
         How many lines there are; ``{shown}`` stands for those that the filter leaves.
+    greyed : bool
+        Whether they are of what was asked before.
     """
 
     _file = "picks.js"
@@ -88,6 +90,7 @@ class Picks(Part):
     views = traitlets.List(traitlets.Dict()).tag(sync=True)
     groups = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    greyed = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, tick: Callable[[str, str], None]) -> None:
         super().__init__(layout={"display": "none"})

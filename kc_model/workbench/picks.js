@@ -91,6 +91,7 @@ function render({ model, el }) {
   };
 
   const name = () => {
+    el.classList.toggle("kc-grey", model.get("greyed"));
     const chosen = view.value;
     words.placeholder = model.get("sought");
     words.setAttribute("aria-label", model.get("sought"));
