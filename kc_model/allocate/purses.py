@@ -108,8 +108,10 @@ class Purse:
         if self._first >= self._size:
             return np.inf, ()
         price = float(row_duals[self.row])
+        bound = self._bounds[price < 0]
+        if not np.isfinite(bound):
+            price = bound = 0.0  # a dual that means nothing: the row is open on its side
         pairs = list(zip(costs, (one.plain.money for one in self._states), strict=True))
-        worth = price * self._bounds[price < 0] if price else 0.0
         lean = self._lean([(cost + price * money, money) for cost, money in pairs])
         whole = [cost + (price + lean) * money for cost, money in pairs]
         base = sum(float(cost.min()) for cost in whole) - lean * self._held(lean)
@@ -124,7 +126,7 @@ class Purse:
         if not plan:
             return np.inf, ()
         self._room = least - base + hair
-        return least - worth, plan
+        return least - price * bound, plan
 
     def _held(self, lean: float) -> float:
         """Return the money that all cells have at most or, if money is made cheaper, at least."""

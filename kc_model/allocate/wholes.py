@@ -255,7 +255,8 @@ class WholeLadder(Ladder):
 
     def _guessed(self, mix: Mix, guess: Guess, free: Indices) -> Iterator[tuple[Indices, Array]]:
         """Yield the last plan, which may be proven by what a mix says, and a guess by it."""
-        self._floor = max(self._floor, mix.floor)
+        if mix.floor <= self._best + GAP * max(self.solver.scale, abs(self._best)):
+            self._floor = max(self._floor, mix.floor)  # else it says what cannot be
         yield free, np.rint(self._plan[free])
         found = None if mix.outcome is None else guess.of(self._without()[1], mix.outcome.values)
         if found is not None:
