@@ -56,7 +56,9 @@ class Guess:
         self._silent = np.zeros(0, dtype=np.int64)  # rows that the last mix's states do not know
         self._loud = set[int]()  # those that a choice has missed
 
-    def of(self, relaxed: Solver, values: Array) -> tuple[Indices, Array] | None:
+    def of(
+        self, relaxed: Solver, values: Array, *, is_thorough: bool
+    ) -> tuple[Indices, Array] | None:
         """Return columns of projects that are decided, and how; None: nothing came of it.
 
         Parameters
@@ -65,8 +67,10 @@ class Guess:
             Of the program without whole numbers, solved; is changed.
         values : array (n_columns,)
             Its solution.
+        is_thorough : bool
+            Whether what cannot be together is decided in parts; else nothing comes of it.
         """
-        found = self._decide_tied(relaxed, values)
+        found = self._decide_tied(relaxed, values, is_thorough=is_thorough)
         if found is None:
             return None
         z, offered = self._z, self._problem.offered
@@ -158,7 +162,7 @@ class Guess:
         """Return the columns that say whether projects are chosen."""
         return self._z[np.fromiter(projects, dtype=np.int64)]
 
-    def _decide_tied(self, relaxed: Solver, values: Array) -> Array | None:
+    def _decide_tied(self, relaxed: Solver, values: Array, *, is_thorough: bool) -> Array | None:
         """Decide what concerns several cells; return the program's solution then."""
         left = self._z[self._tied]
         left = left[relaxed.col_low[left] < relaxed.col_high[left]]
@@ -170,14 +174,16 @@ class Guess:
             order = np.argsort(np.abs(values[left] - at), kind="stable")
             sure = int(np.sum(np.abs(values[left] - at) <= _SURE))
             now = order[: max(sure, -(-len(left) // turn))]
-            found = self._decided(relaxed, left[now], at[now])
+            found = self._decided(relaxed, left[now], at[now], is_thorough=is_thorough)
             if found is None:
                 return None
             values, count = found
             left, turn = np.delete(left, now[:count]), max(1, turn - 1)
         return None
 
-    def _decided(self, relaxed: Solver, columns: Indices, at: Array) -> tuple[Array, int] | None:
+    def _decided(
+        self, relaxed: Solver, columns: Indices, at: Array, *, is_thorough: bool
+    ) -> tuple[Array, int] | None:
         """Decide as many of the first columns as can be together; the first, or its opposite.
 
         Returns
@@ -193,6 +199,8 @@ class Guess:
             if outcome.status is Status.OPTIMAL:
                 return outcome.values, count
             relaxed.set_columns(columns[:count], low[:count], high[:count])
+            if not is_thorough:
+                return None
             count //= 2
         relaxed.set_columns(columns[:1], 1 - at[:1], 1 - at[:1])
         outcome = relaxed.run()

@@ -199,16 +199,18 @@ class WholeLadder(Ladder):
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield whole numbers that stay, and at what.
 
-        All of the last plan; those of a guess; all but the core where that gave nothing; what comes
-        of the hull; all but each neighbourhood.
+        All of the last plan; those of a guess; all but the core where there is no plan yet, or what
+        it makes better will do; what comes of the hull; all but each neighbourhood.
         """
         if self._standing is not None:
             yield free, np.rint(self._standing[free])
-        before = self._best
-        guess = None if is_last or self.guess is None else self.guess.of(relaxed, bound.values)
+        is_first = self._standing is None
+        guess = None
+        if not is_last and self.guess is not None:
+            guess = self.guess.of(relaxed, bound.values, is_thorough=is_first)
         if guess is not None:
             yield guess
-        if guess is None or not self._best < before:
+        if is_last or self.guess is None or (is_first and self._standing is None):
             yield self._beside_core(free, bound.values, bound.column_duals)
         if not is_last and self.guess is not None and self._standing is not None:
             yield from self._further(self.guess, free)
@@ -258,7 +260,11 @@ class WholeLadder(Ladder):
         if mix.floor <= self._best + GAP * max(self.solver.scale, abs(self._best)):
             self._floor = max(self._floor, mix.floor)  # else it says what cannot be
         yield free, np.rint(self._plan[free])
-        found = None if mix.outcome is None else guess.of(self._without()[1], mix.outcome.values)
+        found = (
+            None
+            if mix.outcome is None
+            else guess.of(self._without()[1], mix.outcome.values, is_thorough=False)
+        )
         if found is not None:
             yield found
 
