@@ -1151,7 +1151,7 @@ def test_projects_that_cannot_all_be_decided_at_once_are_decided_in_part(seed, t
     ladder = Live(problem, time.monotonic() + 60).ladder
     ladder.solver.set_cost(np.eye(len(ladder.solver.cost))[ladder.columns[0]])
     bound, relaxed = ladder._without()
-    columns, at = ladder.guess.of(relaxed, bound.values)
+    columns, at = ladder.guess.of(relaxed, bound.values, is_thorough=True)
     assert np.all(at == np.rint(at))
     assert ladder._with(columns, at, 1.0).status in (Status.OPTIMAL, Status.LIMIT)
 

@@ -358,6 +358,16 @@ class Mix:
         none = np.full(len(rows), np.inf)
         relaxed.set_rows(np.array(rows, dtype=np.int64), -none, none)
         relaxed.set_columns(far, np.zeros(len(far)), np.full(len(far), np.inf))
+        relaxed.decide(np.zeros(0, dtype=np.int64))
+        cheap = relaxed.run().column_duals
+        if not len(cheap):
+            return
+        few = [
+            own[_order(block, some, own, cheap, outcome.values)]
+            for block, some, own in zip(alone, kept, chosen, strict=True)
+        ]
+        far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _EACH :] for own in few)])
+        relaxed.set_columns(far, np.zeros(len(far)), np.zeros(len(far)))
         every = np.concatenate([np.array(whole, dtype=np.int64), *chosen])
         relaxed.decide(every, in_pairs=True)
         relaxed.ask(GAP_WHOLE / 10, _NODES, enough, _NEAR)
@@ -467,6 +477,17 @@ class Mix:
         relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
         relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
         return chosen
+
+
+def _order(block: Block, states: Indices, columns: Indices, cheap: Array, made: Array) -> Indices:
+    """Return states by what they cost a mix of them all, those standing and chosen last first."""
+    least = dict.fromkeys(states.tolist(), np.inf)
+    for (part,), at in block.columns.items():
+        if part.state in least:
+            least[part.state] = min(least[part.state], float(cheap[at]))
+    cost = np.array(list(least.values())) + cheap[columns]
+    cost[np.append(0, np.flatnonzero(made[columns] > 0.5))] = -np.inf
+    return np.asarray(np.argsort(cost, kind="stable"))
 
 
 def _free(relaxed: Solver, states: Iterable[CellStates]) -> Indices:
