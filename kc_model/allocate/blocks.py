@@ -16,6 +16,7 @@ __all__ = ["Block", "Cell", "Plan", "Together"]
 
 _NEW = 3  # points that a cell gets in one round
 _DEAR = 1e-7
+_MADE = 0.5
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -123,6 +124,27 @@ class Block:
         plans = [(part(points, n),) for n in order[cost[order] < -_DEAR].tolist()]
         gain = min(0.0, float(cost.min())) if self.cells[0].profile is None else 0.0
         return gain, [one for one in plans if one not in self.columns]
+
+    def order(self, states: Indices, cheap: Array, more: Array, made: Array) -> Indices:
+        """Return states of a cell by what they cost a mix of them all.
+
+        Parameters
+        ----------
+        states : array of int (n_states,)
+            The one that stands first: it stays so, and what was made comes next.
+        cheap : array (n_columns,)
+            What every column costs the mix.
+        more, made : arrays (n_states,)
+            What the choice of each state costs beside its points, and whether it was made.
+        """
+        least = dict.fromkeys(states.tolist(), np.inf)
+        for (part,), at in self.columns.items():
+            if part.state in least:
+                least[part.state] = min(least[part.state], float(cheap[at]))
+        is_made = made > _MADE
+        is_made[0] = True
+        cost = np.where(is_made, -np.inf, np.array(list(least.values())) + more)
+        return np.asarray(np.argsort(cost, kind="stable"))
 
 
 @dataclass

@@ -232,10 +232,7 @@ class Mix:
         return False
 
     def _solved(self) -> Outcome:
-        """Solve; the plan that stands may miss its rows by a hair, and no other mix may be known.
-
-        What none can beat is not higher by looser rows.
-        """
+        """Solve, by a hair looser if the plan that stands misses its rows: the floor is no higher."""
         relaxed, outcome = self._relaxed, self._relaxed.run()
         if outcome.status is not Status.INFEASIBLE:
             return outcome
@@ -363,7 +360,7 @@ class Mix:
         if not len(cheap):
             return
         few = [
-            own[_order(block, some, own, cheap, outcome.values)]
+            own[block.order(some, cheap, cheap[own], outcome.values[own])]
             for block, some, own in zip(alone, kept, chosen, strict=True)
         ]
         far = np.concatenate([np.zeros(0, np.int64), *(own[1 + _EACH :] for own in few)])
@@ -477,17 +474,6 @@ class Mix:
         relaxed.widen([(np.array([row]), np.array([-relaxed.scale])) for row in rows.tolist()])
         relaxed.set_columns(np.array(out, dtype=np.int64), np.zeros(len(out)), np.zeros(len(out)))
         return chosen
-
-
-def _order(block: Block, states: Indices, columns: Indices, cheap: Array, made: Array) -> Indices:
-    """Return states by what they cost a mix of them all, those standing and chosen last first."""
-    least = dict.fromkeys(states.tolist(), np.inf)
-    for (part,), at in block.columns.items():
-        if part.state in least:
-            least[part.state] = min(least[part.state], float(cheap[at]))
-    cost = np.array(list(least.values())) + cheap[columns]
-    cost[np.append(0, np.flatnonzero(made[columns] > 0.5))] = -np.inf
-    return np.asarray(np.argsort(cost, kind="stable"))
 
 
 def _free(relaxed: Solver, states: Iterable[CellStates]) -> Indices:
