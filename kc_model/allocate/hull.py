@@ -232,7 +232,7 @@ class Mix:
         return False
 
     def _solved(self) -> Outcome:
-        """Solve, by a hair looser if the plan that stands misses its rows: the floor is no higher."""
+        """Solve; a hair looser if the plan that stands misses its rows: the floor is no higher."""
         relaxed, outcome = self._relaxed, self._relaxed.run()
         if outcome.status is not Status.INFEASIBLE:
             return outcome
