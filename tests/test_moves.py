@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 
+import pandas as pd
 import pytest
 from datasets import absorbing, dataset, scenario
 from hypothesis import given, settings
@@ -126,6 +127,9 @@ rules:
     assert who == {"KCQG": "agency", "KCDP": "province"}  # place within the year: Điều 11.2.b
     assert "11.2.b" in found.set_index("source")["basis"]["KCQG"]
     assert found.set_index("source")["reason"]["KCQG"] == "Do quy định: Ít nhất 130."
+    hurried = replace(plan, effects=pd.DataFrame())  # there was no time to look for them
+    untold = "Chưa tìm được lý do trong thời gian tính."
+    assert find_moves(hurried)["reason"].str.startswith(untold).all()
 
 
 def test_a_rule_is_the_reason_of_a_move_only_if_it_is_about_one_of_its_ends():

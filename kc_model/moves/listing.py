@@ -40,7 +40,12 @@ _ENDS = ("place", "area", "activity", "project")
 _APART = 0.005  # of chances that are shown as different
 _SLOW = 0.5  # of what is added: where less is expected to be disbursed, the reason says so
 _OUTSIDE = ("more", "more_rule", "kept", "kept_rule", "cut")  # reasons of what has one end
-_UNTOLD = ("rule", "goal", "joint")  # reasons that do not tell what is disbursed where it goes
+_UNTOLD = (
+    "rule",
+    "goal",
+    "joint",
+    "unfound",
+)  # reasons that do not tell what is disbursed where it goes
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
@@ -400,6 +405,8 @@ def _driver(
     made, unless more is disbursed where it goes.
     """
     effects = plan.effects
+    if effects.empty and plan.projects.empty:
+        return "unfound", {}
     if effects.empty:
         held = plan.held.get(pair_of(giver, taker))
         is_better = taker["cell"] >= 0 and taker["rate"] - giver["rate"] >= _APART
