@@ -45,7 +45,7 @@ _UNTOLD = (
     "goal",
     "joint",
     "unfound",
-)  # reasons that do not tell what is disbursed where it goes
+)  # say nothing of the rate
 _PART = 0.25  # of a move: what a rule or goal must have done of it to be named
 
 
