@@ -256,6 +256,21 @@ class Words:
         """Show by how many per cent something changed, as `rise` does, with its sign."""
         return ("−" if share < 0 else "+" if share else "") + self._points(abs(share))
 
+    def all_risen(self, shares: Iterable[float | None]) -> list[str]:
+        """Show the same below each other, all to a decimal, or to two if one is less than that.
+
+        None: there was nothing before.
+        """
+        every = list(shares)
+        digits = 2 if any(share and abs(share) < LEAST_RISE for share in every) else 1
+        return [
+            "–"
+            if share is None
+            else ("−" if share < 0 else "+" if share else "")
+            + format_number(_rounded(100 * abs(share), digits), digits, self.language)
+            for share in every
+        ]
+
     def _points(self, share: float) -> str:
         digits = 1 if abs(share) >= LEAST_RISE or not share else _significant(100 * share, 1)
         return format_number(_rounded(100 * share, digits), digits, self.language)

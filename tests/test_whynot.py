@@ -185,6 +185,21 @@ def of_100(projects: str, text: str = "goals: [{maximise: disbursed}]", **more):
     return allocate(data, scenario(f"budget: [{{source: KCQG, amount: 100}}]\n{text}\n"), **more)
 
 
+def test_once_there_is_the_money_others_go_only_if_the_best_plan_has_them_go():
+    rows = """
+A x 01 PROD KCQG 100 - 1 flagship - - - -
+B x 01 TECH KCQG 100 - 1 - - - - -
+C x 01 TECH KCQG 130 - 1 - - - - -
+"""
+    plan = of_100(rows)
+    told = why_left(plan)["C"]
+    assert "còn thiếu 130 triệu đồng" in told
+    # Less than what 230 can disburse would do to be no worse: A, first by law, in place of B.
+    assert told.endswith("Khi đã đủ số tiền ấy: chọn được mà không mục tiêu nào kém đi.")
+    row = plan.whys.set_index("id").loc["C"]
+    assert (row["kind"], row["loss"], row["out"], row["joins"]) == ("law", 0.0, "", "")
+
+
 def test_a_project_that_was_ticked_out_is_told_so():
     rows = "A x 01 TECH KCQG 60 - 1 - - - - -\nB x 01 PROD KCQG 60 - 1 - - - - -"
     rule = 'rules: [{id: out-A, where: {id: A}, count: projects, max: 0, text: "Không chọn A"}]\n'

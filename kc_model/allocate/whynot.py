@@ -93,9 +93,10 @@ def find_whys(
         what each project, and each cell without any, gets more or less in that plan, and what each
         budget then leaves more or less, VND, on the grid; "" where no plan is known); rules (ids of
         the laws, joined by ``;``; where the purse is one of them stage, loss, out and joins are
-        what is left in its way once `short` is there); links (what of the projects keeps it out
-        besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs, ``R!X`` excludes; of ``law``
-        those that the contradiction rests on, else see `Glance.row`); barred (ids of rules that
+        what is left in its way once `short` is there, loss 0 where that is nothing); links (what of
+        the projects keeps it out besides, joined by ``;``: ``K`` has to stay, ``K>R`` needs,
+        ``R!X`` excludes; of ``law`` those that the contradiction rests on, else see `Glance.row`);
+        barred (ids of rules that
         allow it in no plan, as a planner's tick makes one, joined by ``;``: all else is told of
         plans without them); based (``number=best`` joined by ``;``: goals that give way and whose
         best, in the user's unit, would be less, though no less than they may become: a plan made
@@ -185,10 +186,12 @@ class _Search:
             replace(row, given=row.given - added) if row.id == found["budget"] else row
             for row in self.problem.rows
         )
-        then = self._beside(rows, is_barred=False)._sought(p)
+        then = self._beside(rows, is_barred=True)._sought(p)  # the best plan that has the money
         if then["kind"] == "law":
             both = {key: (found[key], then[key]) for key in ("rules", "links")}
             return found | {key: ";".join(filter(None, told)) for key, told in both.items()}
+        if then["kind"] in ("gain", "tie"):  # with the money and the project no goal is worse
+            then |= {"stage": "", "loss": 0.0}
         return found | ({key: then[key] for key in _LEFT} if then["proven"] else {})
 
     def _sought(self, p: int) -> dict[str, Any]:

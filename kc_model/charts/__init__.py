@@ -132,16 +132,17 @@ def change_chart(plan: Allocation, by: str = "place", language: Language = "vi")
     sums = sums.sort_values("change", kind="stable")
     rows: list[dict[str, Any]] = []
     table = [tongue.head(by, "baseline", "amount", "change")]
-    shares = [*tongue.head("change_share")]
+    rises = list[float | None]()
     for key, base, amount, vnd, _ in sums.itertuples(name=None):
         money = to_unit(vnd, tongue.unit)
         shown = tongue.sign(money) + tongue.amount(abs(money))
-        shares.append(tongue.risen(vnd / base if tongue.sign(money) else 0.0) if base else "–")
+        rises.append((vnd / base if tongue.sign(money) else 0.0) if base else None)
         name = tongue.name(key, by)
         rows.append({"name": name, "money": money})
         was, is_now = (tongue.amount(to_unit(value, tongue.unit)) for value in (base, amount))
         table.append((name, was, is_now, shown))
     lines = even(table, language, range(1, 4))
+    shares = [*tongue.head("change_share"), *tongue.all_risen(rises)]
     table = [(*line, share) for line, share in zip(lines, shares, strict=True)]
     for row, (*_, shown, share) in zip(rows, table[1:], strict=True):
         row["label"] = tongue.say("new" if share == "–" else "label", amount=shown, share=share)

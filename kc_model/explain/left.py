@@ -108,7 +108,7 @@ def _law(teller: Teller, row: Mapping[Hashable, Any]) -> str:
     rules = [f"“{teller.rule(rule)}”" for rule in row["rules"].split(";") if rule]
     if rules:
         told = teller.say("left.law", rules="; ".join([teller.words.listed(rules, "rule"), *links]))
-        if not (row["stage"] or row["out"]):
+        if not (row["stage"] or row["out"] or row["loss"] == 0):
             return told
         kind = "loss" if row["stage"] else "paid_free"
         rest = _swap(teller, {**row, "kind": kind})
