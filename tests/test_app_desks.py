@@ -204,7 +204,7 @@ def test_losers_stand_before_lists_and_small_moves_can_be_left_off(september, wa
     page = watched.page
     page.goto(september)
     tab(page, "Phương án")
-    page.get_by_text(re.compile("^Chọn .* đề án, tổng hỗ trợ")).first.wait_for()
+    page.get_by_text(re.compile("^Chọn .* đề án.*, tổng hỗ trợ")).first.wait_for()
     september_known = "Điều chỉnh giữa năm: số liệu đến hết tháng 9/2026"
     page.get_by_label("Lập phương án cho").select_option(label=september_known)
     page.get_by_text(
