@@ -24,6 +24,7 @@ NOTICED = 5e-4
 """Of a goal: a smaller loss is rounding, and nobody is told of it."""
 
 LEAST_RISE = 5e-4
+_DECIMALS = 3  # of shares below each other, at most
 """Of a share by which something changed: less is told to its first figure."""
 
 _NO_SHARE = 1e-6  # a share that is less comes of arithmetic
@@ -257,12 +258,13 @@ class Words:
         return ("−" if share < 0 else "+" if share else "") + self._points(abs(share))
 
     def all_risen(self, shares: Iterable[float | None]) -> list[str]:
-        """Show the same below each other, all to a decimal, or to two if one is less than that.
+        """Show the same below each other, all to as many decimals as the least of them needs.
 
         None: there was nothing before.
         """
         every = list(shares)
-        digits = 2 if any(share and abs(share) < LEAST_RISE for share in every) else 1
+        small = [100 * share for share in every if share and abs(share) < LEAST_RISE]
+        digits = min(_DECIMALS, max((_significant(share, 1) for share in small), default=1))
         return [
             "–"
             if share is None

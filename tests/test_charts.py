@@ -36,6 +36,7 @@ from kc_model.charts.words import even
 from kc_model.forecast import forecast, months_of
 from kc_model.money import UNITS, format_number, parse_money
 from kc_model.wording import LANGUAGES, texts
+from kc_model.words import Words
 
 CELLS = """
 place area source baseline
@@ -181,6 +182,13 @@ def test_rounding_does_not_look_like_a_change(plan, language):
     assert not picture.rows
     assert {line[3].replace(",", ".") for line in picture.table[1:]} == {"0.0"}
     assert len(picture.table) > 2
+
+
+def test_shares_below_each_other_have_digits_that_are_theirs():
+    words = Words("million_vnd", "34", "vi")
+    assert words.all_risen([-0.00855, 0.5, 0.0, None]) == ["−0,9", "+50,0", "0,0", "–"]
+    assert words.all_risen([-0.00855, -0.000163]) == ["−0,86", "−0,02"]  # and not −0,90
+    assert words.all_risen([0.00606, -0.0000007]) == ["+0,606", "−0,000"]
 
 
 @pytest.mark.parametrize(("moved", "is_told"), [(0.04, False), (0.06, True)])  # 0.1 is shown
